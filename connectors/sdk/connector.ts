@@ -1,0 +1,162 @@
+import type { ErrorCode } from "./errors.ts";
+import type { Json, JsonSchema } from "./json.ts";
+
+/** One definition gives validation, docs, the console's form and the registry entry. Registered explicitly. */
+export interface ConnectorType<Config = unknown> {
+  /** `[a-z][a-z0-9-]*`, what a configuration names. */
+  readonly type: string;
+  /** Semantic version of the connector, not of sluice. */
+  readonly version: string;
+  readonly title: string;
+  readonly description: string;
+  /** JSON Schema of `config`. Closed (`additionalProperties: false`) at every level; secrets are `writeOnly: true`. */
+  readonly config: JsonSchema;
+  readonly capabilities: Capabilities;
+  /** Makes a connector of a validated config with its references resolved. Must not connect yet. */
+  create(config: Config, context: ConnectorContext): Connector;
+}
+
+export type SourceMode = "full" | "incremental";
+export type DestinationMode = "append" | "upsert" | "replace";
+
+export interface Capabilities {
+  readonly source?: { readonly modes: readonly SourceMode[] };
+  readonly destination?: { readonly modes: readonly DestinationMode[] };
+  readonly lookup?: boolean;
+}
+
+export interface ConnectorContext {
+  /** Absolute path of the data folder. */
+  readonly dataDir: string;
+  /** Folders a connector may touch on this machine, absolute and resolved (`SLUICE_FILE_ROOTS`). */
+  readonly fileRoots: readonly string[];
+}
+
+/** A configured instance. May be used by several integrations at once; each opens its own source or destination. */
+export interface Connector {
+  /** Throws a ConnectorError that names the setting at fault; returns when the far side answers. */
+  check(signal: AbortSignal): Promise<void>;
+  discover(signal: AbortSignal): Promise<StreamInfo[]>;
+  /** Throws at once, without reading, where the stream cannot be read (missing file, missing table). */
+  openSource?(options: SourceOptions): Promise<Source>;
+  /** Throws at once, without writing, where the stream cannot be written. */
+  openDestination?(options: DestinationOptions): Promise<Destination>;
+  /** One answer a request, in order; `null` where nothing was found. For the `enrich` step. */
+  lookup?(requests: readonly Json[], signal: AbortSignal): Promise<(Json | null)[]>;
+  close(): Promise<void>;
+}
+
+export interface StreamInfo {
+  readonly name: string;
+  /** JSON Schema of a record. */
+  readonly schema: JsonSchema;
+  /** Field paths that identify a record, where known. */
+  readonly key?: readonly string[];
+  /** Fields that may serve as `cursor_field`. */
+  readonly cursorFields?: readonly string[];
+}
+
+/** A source's position: opaque to the runtime, stored in the log beside the records that precede it. */
+export type Cursor = Json;
+
+export interface SourceOptions {
+  readonly stream: string;
+  readonly mode: SourceMode;
+  /** Field path; required by mode incremental. */
+  readonly cursorField: string | undefined;
+  /** Where to go on: the cursor of the last batch that reached the log, or null to begin. */
+  readonly from: Cursor | null;
+  /** Aim of a batch; a single larger record makes a batch of its own. */
+  readonly batch: { readonly records: number; readonly bytes: number };
+  readonly signal: AbortSignal;
+}
+
+export interface Source {
+  /**
+   * Pull: `next()` is the demand, nothing is read ahead of it save one batch at most. Ends when the stream is read.
+   * Called once.
+   */
+  read(): AsyncIterable<ReadBatch>;
+  close(): Promise<void>;
+}
+
+/** A read batch: as many JSON texts as records, ready for the log without being parsed. */
+export interface ReadBatch {
+  /** The records' JSON texts in UTF-8, separated by LF, without one at the end. No text holds an LF itself. */
+  readonly data: Uint8Array;
+  /** Number of texts in `data`. */
+  readonly count: number;
+  /** Position after the last record of this batch. */
+  readonly cursor: Cursor;
+  /**
+   * Record i of the batch is identified by `base` and `ordinals?.[i] ?? offset + i`, for example the file's name and
+   * the line number (from 1). Stable across re-reads, however batches are cut.
+   */
+  readonly position: { readonly base: string; readonly offset: number; readonly ordinals?: readonly number[] };
+  /**
+   * Records that could not be read, by index in the batch (their text in `data` is `null`): they become dead letters
+   * and the others go on.
+   */
+  readonly failures?: readonly ReadFailure[];
+}
+
+export interface ReadFailure {
+  readonly index: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** The record as it stood in the source, cut off at 64 KiB. */
+  readonly raw: Uint8Array;
+}
+
+export interface DestinationOptions {
+  readonly stream: string;
+  readonly mode: DestinationMode;
+  /** Field paths; required by mode upsert. */
+  readonly key: readonly string[];
+  readonly runId: string;
+  /** The `state` of the last write that was checkpointed in this run, or null: what was written after it may be undone. */
+  readonly state: Json | null;
+  readonly signal: AbortSignal;
+}
+
+export interface Destination {
+  /** How many `write` calls may be under way at once. 1 keeps the order of batches. */
+  readonly concurrency: number;
+  /**
+   * Resolves when the records that are not listed as failed are durable. A throw means that none is known to be
+   * written. Never called again with a record it confirmed, save after a crash (at least once).
+   */
+  write(batch: WriteBatch): Promise<WriteResult>;
+  /** The run's last batch is confirmed: publish what was held back (rename the file). May be called again after a crash. */
+  complete(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A record on its way to a destination. `text` and `value` are made on first use, from each other. */
+export interface OutRecord {
+  /** The record's JSON text, compact, without LF. */
+  readonly text: string;
+  /** The parsed record; not to be changed. */
+  readonly value: Json;
+  /** Stable across redelivery and re-reads. */
+  readonly id: string;
+}
+
+export interface WriteBatch {
+  readonly records: readonly OutRecord[];
+  readonly signal: AbortSignal;
+}
+
+export interface WriteResult {
+  /** Records that were not written, in any order; all others were. */
+  readonly failed?: readonly WriteFailure[];
+  /** Kept with the checkpoint, given back to `openDestination` after a restart. */
+  readonly state?: Json;
+}
+
+export interface WriteFailure {
+  readonly index: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}

@@ -1,0 +1,102 @@
+import type { Cursor, ReadFailure } from "../../connectors/sdk/index.ts";
+
+/** What travels with a batch in the log, readable without its body. */
+export interface BatchHeader {
+  /** `end` closes a run on this subject: nothing more of it follows. */
+  readonly kind: "records" | "end";
+  readonly runId: string;
+  readonly integrationVersion: number;
+  readonly stream: string;
+  /** Records in the body; 0 for `end`. */
+  readonly count: number;
+  /** Position after the last record (invariant 1: appended in the same message as the records). */
+  readonly cursor: Cursor;
+  readonly position: { readonly base: string; readonly offset: number; readonly ordinals?: readonly number[] };
+  /** Milliseconds since the epoch, when the batch was read. */
+  readonly ingestedAt: number;
+  /** W3C trace context. */
+  readonly traceparent?: string;
+  /** On `end`: what was appended to this subject in the run, counted by the writer (invariant 8). */
+  readonly totals?: { readonly batches: number; readonly records: number };
+  /** On a deliver log, for each record its index in the ingest batch, where it is not the identity. */
+  readonly origins?: readonly number[];
+}
+
+export interface LogBatch {
+  readonly header: BatchHeader;
+  /** JSON texts separated by LF (see ReadBatch.data). */
+  readonly body: Uint8Array;
+  readonly failures?: readonly ReadFailure[];
+}
+
+/** A batch as the log hands it out. Settled once: `ack` when it is safe further on. */
+export interface LogMessage extends LogBatch {
+  /** Sequence in the log's stream. */
+  readonly sequence: number;
+  /** Deliveries so far, from 1. */
+  readonly deliveries: number;
+  readonly bytes: number;
+  /** Resolves once the server has confirmed the ack. */
+  ack(): Promise<void>;
+  /** Tells the server that the batch is still in hand. */
+  working(): void;
+}
+
+export interface LogStats {
+  /** Bytes and messages kept in the stream, acknowledged ones included. */
+  readonly bytes: number;
+  readonly messages: number;
+  /** By consumer: what waits, not delivered or not acknowledged. */
+  readonly consumers: { readonly [name: string]: { pending: number; unacknowledged: number; ackFloor: number } };
+}
+
+export interface AppendOptions {
+  /** Deduplicates within the server's window; the same batch appended again gives the same id. */
+  readonly id: string;
+}
+
+/** Thrown by `append` when a later owner has taken the log over (invariant 5). Not retried. */
+export class StaleOwnerError extends Error {
+  override readonly name = "StaleOwnerError";
+}
+
+/** One durable log: a JetStream stream. Subjects within it are short names such as `r.0` or a destination's id. */
+export interface Log {
+  /** Takes the log over; the epoch fences every append of earlier owners. Called once, before any append. */
+  own(): Promise<number>;
+  /** Resolves when the batch is fsynced. Retries by itself while the server is away, until `signal` aborts. */
+  append(
+    subject: string,
+    batch: LogBatch,
+    options: AppendOptions,
+    signal?: AbortSignal,
+  ): Promise<{ sequence: number; duplicate: boolean }>;
+  /** The header of the newest batch on a subject, or null. */
+  last(subject: string): Promise<BatchHeader | null>;
+  /** Messages of one subject, each consumer with its own position. At most `limit` messages are pulled at once. */
+  consumer(name: string, subject: string): Promise<LogConsumer>;
+  stats(): Promise<LogStats>;
+  /** Deletes what is at or below `sequence` on `subject`, never the subject's last message. */
+  purge(subject: string, sequence: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LogConsumer {
+  /**
+   * Pulls up to `limit` messages and yields them as they come; ends when they have all come, or after a few seconds
+   * with fewer. Throws when the server is away past its reconnects. Nothing is pulled but what was asked for.
+   */
+  pull(limit: number, signal: AbortSignal): AsyncIterable<LogMessage>;
+  close(): Promise<void>;
+}
+
+export type LogKind = "ingest" | "deliver";
+
+export interface LogService {
+  /** Opens, and makes if it was never made, the log of an integration. */
+  open(integrationId: string, kind: LogKind): Promise<Log>;
+  /** Deletes both logs of an integration. */
+  remove(integrationId: string): Promise<void>;
+  /** Emits when the connection is lost and when it is back, for readiness. */
+  readonly status: { readonly connected: boolean; readonly reason: string | undefined };
+}

@@ -1,0 +1,283 @@
+import type { ErrorCode, Json, JsonObject } from "../../connectors/sdk/index.ts";
+
+/** Ids are UUIDv7 in their text form; times are Dates. */
+export interface ConnectorRow {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  /** The config without its secrets. */
+  readonly config: JsonObject;
+  /** The secrets, sealed by adapters/secrets; opaque to the store. */
+  readonly sealed: Uint8Array | null;
+  readonly owner: string | null;
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface IntegrationRow {
+  readonly id: string;
+  readonly name: string;
+  /** The integration as configured (contract section 3), validated, in snake_case, without `name` and `enabled`. */
+  readonly spec: JsonObject;
+  readonly enabled: boolean;
+  readonly version: number;
+  readonly owner: string | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export type RunStatus = "running" | "success" | "partial" | "failed" | "cancelled";
+export type RunTrigger = "manual" | "schedule" | "webhook" | "event";
+
+export interface RunError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly path?: string;
+}
+
+export interface DestinationCounts {
+  out: number;
+  failed: number;
+}
+
+export interface RunCounts {
+  in: number;
+  out: number;
+  filtered: number;
+  failed: number;
+  byDestination: Record<string, DestinationCounts>;
+}
+
+export interface RunRow {
+  readonly id: string;
+  readonly integrationId: string;
+  readonly integrationVersion: number;
+  readonly trigger: RunTrigger;
+  readonly status: RunStatus;
+  readonly startedAt: Date;
+  readonly finishedAt: Date | null;
+  readonly counts: RunCounts;
+  readonly error: RunError | null;
+  /** Why a running run does not move at the moment ("postgres is away"), or null. */
+  readonly waiting: string | null;
+}
+
+export interface Attempt {
+  readonly at: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export interface NewDeadLetter {
+  readonly id: string;
+  readonly runId: string;
+  readonly integrationId: string;
+  readonly integrationVersion: number;
+  readonly recordId: string;
+  /** The step that failed, or null when it was a destination. */
+  readonly step: string | null;
+  readonly destination: string | null;
+  /** Index of the mapping rule, or null. */
+  readonly rule: number | null;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** The record as it entered the pipeline, as text or bytes; any bytes at all. */
+  readonly raw: Uint8Array;
+  /** The record before the failing step, as JSON text, or null where it never parsed. */
+  readonly state: string | null;
+  /** Where it stood in the source: base and ordinal (file and line). */
+  readonly position: { readonly base: string; readonly ordinal: number };
+  readonly attempts: readonly Attempt[];
+  /** Hash of code, step, rule and the message without its values: a thousand alike are one row to look at. */
+  readonly fingerprint: string;
+  readonly traceId: string | null;
+}
+
+export interface DeadLetterRow {
+  readonly id: string;
+  readonly runId: string;
+  readonly integrationId: string;
+  readonly integrationVersion: number;
+  readonly recordId: string;
+  readonly step: string | null;
+  readonly destination: string | null;
+  readonly rule: number | null;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly position: { readonly base: string; readonly ordinal: number };
+  readonly attemptCount: number;
+  readonly attempts: readonly Attempt[];
+  readonly firstFailedAt: Date;
+  readonly lastAttemptedAt: Date;
+  readonly fingerprint: string;
+  readonly traceId: string | null;
+  readonly resolved: boolean;
+  readonly resolution: string | null;
+}
+
+export interface DeadLetterDetail extends DeadLetterRow {
+  /** `raw` as JSON, or null where it is none (or holds what jsonb refuses). */
+  readonly payload: Json | null;
+  readonly raw: Uint8Array;
+  readonly state: Json | null;
+}
+
+/** What a consumer of a log has settled but the server has not yet confirmed as acknowledged, and the sink's state. */
+export interface Checkpoint {
+  /** `steps`, or a destination's id. */
+  readonly consumer: string;
+  /** Sequences settled and perhaps not yet acknowledged. */
+  readonly settled: readonly number[];
+  /** A destination's own state (bytes written), with the run it belongs to. */
+  readonly state: Json | null;
+  /** Progress of the current run on this consumer: run id, batches and records settled. */
+  readonly progress: Json | null;
+}
+
+/**
+ * What one flush commits for one integration, in one transaction with all others of the node: invariant 2 and 3 hold
+ * because acks are sent only after it. Counters are absolute, so that a flush that is repeated does no harm.
+ */
+export interface Settlement {
+  readonly integrationId: string;
+  /** Refused (StaleEpochError) when a later owner has committed. */
+  readonly epoch: number;
+  readonly run: { readonly id: string; readonly counts: RunCounts; readonly waiting: string | null } | null;
+  readonly checkpoints: readonly Checkpoint[];
+  readonly deadLetters: readonly NewDeadLetter[];
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+export interface PageOptions {
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+/** `ConflictError` when a unique name is taken or `version` does not match; `null` or false where nothing was found. */
+export class ConflictError extends Error {
+  override readonly name = "ConflictError";
+}
+
+export interface ConnectorStore {
+  create(row: Omit<ConnectorRow, "createdAt" | "updatedAt" | "version">): Promise<ConnectorRow>;
+  update(
+    id: string,
+    change: Pick<ConnectorRow, "name" | "config" | "sealed">,
+    version?: number,
+  ): Promise<ConnectorRow | null>;
+  get(id: string): Promise<ConnectorRow | null>;
+  byName(name: string): Promise<ConnectorRow | null>;
+  list(options: PageOptions): Promise<Page<ConnectorRow>>;
+  /** ConflictError while an integration refers to it. */
+  remove(id: string): Promise<boolean>;
+}
+
+export interface IntegrationStore {
+  create(row: Omit<IntegrationRow, "createdAt" | "updatedAt" | "version">): Promise<IntegrationRow>;
+  /** Keeps the former version in the history. */
+  update(
+    id: string,
+    change: Pick<IntegrationRow, "name" | "spec" | "enabled">,
+    version?: number,
+  ): Promise<IntegrationRow | null>;
+  get(id: string): Promise<IntegrationRow | null>;
+  byName(name: string): Promise<IntegrationRow | null>;
+  /** A version as it was, for runs that began under it. */
+  version(id: string, version: number): Promise<IntegrationRow | null>;
+  list(options: PageOptions): Promise<Page<IntegrationRow>>;
+  /** All of them, for nodes that share them out. */
+  all(): Promise<readonly IntegrationRow[]>;
+  remove(id: string): Promise<boolean>;
+}
+
+export interface RunStore {
+  /** Null when `onlyIfIdle` and a run of the integration is running. */
+  create(run: {
+    readonly id: string;
+    readonly integrationId: string;
+    readonly integrationVersion: number;
+    readonly trigger: RunTrigger;
+    readonly onlyIfIdle: boolean;
+  }): Promise<RunRow | null>;
+  get(id: string): Promise<RunRow | null>;
+  list(integrationId: string, options: PageOptions & { readonly status: RunStatus | null }): Promise<Page<RunRow>>;
+  /** Runs with status running, oldest first; of one integration or of all. */
+  running(integrationId?: string): Promise<readonly RunRow[]>;
+  /** Closes a run that is running; false when it was closed already. `failed` is recounted by distinct record. */
+  finish(
+    id: string,
+    end: { readonly status: RunStatus; readonly error: RunError | null; readonly counts: RunCounts },
+  ): Promise<boolean>;
+  setWaiting(id: string, reason: string | null): Promise<void>;
+  /** Number of distinct records of the run in the dead letters. */
+  failedRecords(id: string): Promise<number>;
+}
+
+export interface DeadLetterStore {
+  get(id: string): Promise<DeadLetterDetail | null>;
+  list(
+    integrationId: string,
+    options: PageOptions & { readonly resolved: boolean | null },
+  ): Promise<Page<DeadLetterRow>>;
+  /** Unresolved, by integration id. */
+  depths(): Promise<ReadonlyMap<string, number>>;
+}
+
+export interface ScheduleStore {
+  /**
+   * Claims one fire and opens its run in one transaction, under an advisory lock. Null when it was claimed before, by
+   * whatever node, or the integration is gone, disabled or at another version.
+   */
+  fire(claim: {
+    readonly integrationId: string;
+    readonly integrationVersion: number;
+    readonly instant: Date;
+    readonly overlap: "skip" | "queue" | "run";
+    readonly runId: string;
+  }): Promise<{ readonly run: RunRow | null } | null>;
+  /** Instant of the latest fire claimed, by integration id. */
+  lastFires(): Promise<ReadonlyMap<string, Date>>;
+}
+
+export interface CheckpointStore {
+  load(integrationId: string): Promise<readonly Checkpoint[]>;
+  /** One transaction for all. Integrations whose epoch is stale are left out and returned. */
+  commit(settlements: readonly Settlement[]): Promise<{ readonly stale: readonly string[] }>;
+  /** The cursor an incremental source goes on from, saved at the end of a run as a copy of the log's. */
+  saveCursor(integrationId: string, cursor: Json): Promise<void>;
+  loadCursor(integrationId: string): Promise<Json | null>;
+}
+
+/** Batches larger than a log message (claim check). */
+export interface ClaimStore {
+  put(integrationId: string, bytes: Uint8Array): Promise<string>;
+  get(id: string): Promise<Uint8Array | null>;
+  remove(ids: readonly string[]): Promise<void>;
+}
+
+export interface TokenStore {
+  /** Keeps the SHA-256 of a token; false when it is known. */
+  add(hash: Uint8Array, name: string): Promise<boolean>;
+  has(hash: Uint8Array): Promise<boolean>;
+}
+
+export interface Store {
+  readonly connectors: ConnectorStore;
+  readonly integrations: IntegrationStore;
+  readonly runs: RunStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly schedules: ScheduleStore;
+  readonly checkpoints: CheckpointStore;
+  readonly claims: ClaimStore;
+  readonly tokens: TokenStore;
+  /** Runs `work` in one transaction: all of its changes or none (apply). */
+  transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;
+  /** Answers, or throws with a reason: for readyz. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
