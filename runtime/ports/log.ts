@@ -1,4 +1,4 @@
-import type { Cursor, ReadFailure } from "../../connectors/sdk/index.ts";
+import type { Cursor, ErrorCode, ReadFailure } from "../../connectors/sdk/index.ts";
 
 /** What travels with a batch in the log, readable without its body. */
 export interface BatchHeader {
@@ -16,8 +16,12 @@ export interface BatchHeader {
   readonly ingestedAt: number;
   /** W3C trace context. */
   readonly traceparent?: string;
-  /** On `end`: what was appended to this subject in the run, counted by the writer (invariant 8). */
-  readonly totals?: { readonly batches: number; readonly records: number };
+  /** What was appended to this subject in the run, this batch included, counted by the writer (invariant 8). */
+  readonly totals: { readonly batches: number; readonly records: number };
+  /** On `end`: why the source stopped before its end, or nothing. */
+  readonly error?: { readonly code: ErrorCode; readonly message: string; readonly path?: string };
+  /** On a deliver log: the ingest message that the records come from. */
+  readonly ingestSequence?: number;
   /** On a deliver log, for each record its index in the ingest batch, where it is not the identity. */
   readonly origins?: readonly number[];
 }
@@ -73,6 +77,8 @@ export interface Log {
   ): Promise<{ sequence: number; duplicate: boolean }>;
   /** The header of the newest batch on a subject, or null. */
   last(subject: string): Promise<BatchHeader | null>;
+  /** The batch at a sequence, or null where it was purged: for a dead letter's original. */
+  get(sequence: number): Promise<LogBatch | null>;
   /** Messages of one subject, each consumer with its own position. At most `limit` messages are pulled at once. */
   consumer(name: string, subject: string): Promise<LogConsumer>;
   stats(): Promise<LogStats>;
