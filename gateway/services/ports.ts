@@ -1,0 +1,32 @@
+import type { RunRow, RunTrigger } from "../../runtime/ports/store.ts";
+
+/** What the services ask of the node that runs integrations. */
+export interface Runner {
+  /**
+   * Opens a run and starts it; resolves when its row stands in the store, not when it ends.
+   * Throws SluiceError: CONFLICT while a run of the integration is under way, NOT_FOUND, or UNAVAILABLE while draining.
+   */
+  start(integrationId: string, trigger: RunTrigger): Promise<RunRow>;
+  /** Integrations were created, updated, enabled, disabled or removed: take the change up. Returns once it is noted. */
+  changed(integrationIds: readonly string[]): void;
+  /** How an integration does at this moment. */
+  health(integrationId: string): Health;
+  /** When a schedule fires next, or null. */
+  nextFire(integrationId: string): Date | null;
+}
+
+export interface Health {
+  readonly status: "ok" | "degraded" | "stopped" | "waiting";
+  readonly reason: string | null;
+}
+
+/** One part of readiness: null when it is ready, else the reason why not. */
+export interface Readiness {
+  check(): Promise<{ readonly [part: string]: string | null }>;
+}
+
+/** The metrics in Prometheus' text format. */
+export interface MetricsText {
+  readonly contentType: string;
+  render(): Promise<string>;
+}

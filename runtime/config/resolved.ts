@@ -1,0 +1,104 @@
+import type { DestinationMode, Json, JsonObject, SourceMode } from "../../connectors/sdk/index.ts";
+
+/**
+ * An integration with every option decided: what the actors run. Made by `resolveIntegration` of a spec that
+ * `checkIntegration` found without errors. Durations are milliseconds, sizes bytes; `null` means off or unlimited.
+ */
+export interface ResolvedIntegration {
+  readonly trigger: ResolvedTrigger;
+  /** None where records are pushed in (trigger webhook). */
+  readonly sources: readonly ResolvedSource[];
+  /** In an order in which every step comes after all that feed it. */
+  readonly steps: readonly ResolvedStep[];
+  /** At least one. */
+  readonly destinations: readonly ResolvedDestination[];
+  readonly delivery: ResolvedDelivery;
+  readonly contract: SchemaContract;
+}
+
+export type SchemaContract = "evolve" | "freeze" | "discard_value" | "discard_record";
+
+export type ResolvedTrigger =
+  | { readonly type: "manual" }
+  | {
+      readonly type: "schedule";
+      readonly cron: string;
+      /** IANA name; `UTC` where none is given. */
+      readonly timezone: string;
+      readonly misfire: "once" | "skip";
+      readonly overlap: "skip" | "queue" | "run";
+    }
+  | { readonly type: "webhook"; readonly auth: JsonObject | null }
+  | { readonly type: "event" };
+
+export interface ResolvedSource {
+  /** Name of the connector. */
+  readonly connector: string;
+  readonly stream: string;
+  readonly mode: SourceMode;
+  /** Field path; given whenever the mode is incremental. */
+  readonly cursorField: string | undefined;
+}
+
+/** What feeds a step or a destination: `source`, or the id of a step. */
+export type Feed = string;
+
+interface StepBase {
+  readonly id: string;
+  /** At least one, none twice. */
+  readonly needs: readonly Feed[];
+  readonly onError: "dead_letter" | "drop" | "stop";
+  /** Records a second that leave the step. */
+  readonly rateLimit: number | null;
+  readonly concurrency: number;
+}
+
+export type ResolvedStep =
+  | (StepBase & { readonly type: "filter" /** Source of a predicate. */; readonly where: Json })
+  | (StepBase & { readonly type: "map" /** Mapping rules. */; readonly mapping: readonly Json[] });
+
+export interface ResolvedDestination {
+  /** Unique among steps and destinations; names the destination in counts, dead letters and logs. */
+  readonly id: string;
+  /** Name of the connector. */
+  readonly connector: string;
+  readonly stream: string;
+  readonly mode: DestinationMode;
+  /** Field paths; at least one whenever the mode is upsert. */
+  readonly key: readonly string[];
+  /** At least one, none twice. */
+  readonly needs: readonly Feed[];
+}
+
+export interface ResolvedDelivery {
+  readonly ordering: "none" | "key" | "strict";
+  /** Field paths; at least one whenever the ordering is by key. */
+  readonly key: readonly string[];
+  readonly batch: { readonly records: number; readonly bytes: number; readonly lingerMs: number };
+  readonly retry: {
+    readonly maxAttempts: number;
+    readonly initialMs: number;
+    readonly maxMs: number;
+    readonly multiplier: number;
+    /** Share of the delay that is random, 0 to 1. */
+    readonly jitter: number;
+  };
+  readonly circuitBreaker: {
+    readonly failurePercent: number;
+    readonly windowMs: number;
+    /** Calls in the window below which the circuit never opens. */
+    readonly minimumCalls: number;
+    readonly openForMs: number;
+    readonly halfOpenRequests: number;
+  };
+  readonly rateLimit: {
+    readonly perMinute: number | null;
+    readonly burst: number | null;
+    readonly perDay: number | null;
+  };
+  readonly timeout: { readonly connectMs: number; readonly readMs: number; readonly totalMs: number };
+  /** `key` is a field path, or null for the record's id; `windowMs` null: keys are not remembered. */
+  readonly idempotency: { readonly key: string | null; readonly windowMs: number | null };
+  /** Depth of the dead letters above which an alert is raised. */
+  readonly alertDepth: number | null;
+}

@@ -1,0 +1,31 @@
+import type { Connector, ConnectorType, Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { FieldError } from "../errors/index.ts";
+import type { ConnectorRow } from "./store.ts";
+
+/** The connector types that this program knows, registered explicitly at its start. */
+export interface ConnectorRegistry {
+  /** Sorted by name. */
+  types(): readonly ConnectorType[];
+  type(name: string): ConnectorType | undefined;
+  /**
+   * Makes a connector of its stored form: secrets unsealed, references resolved, config validated. Does not connect.
+   * Throws SluiceError: NOT_FOUND for an unknown type, VALIDATION_ERROR with paths below `config` otherwise.
+   * The caller closes it.
+   */
+  open(row: Pick<ConnectorRow, "id" | "type" | "config" | "sealed">): Promise<Connector>;
+}
+
+/** Seals what must not be read in the store; bound to the connector's id (additional data). */
+export interface Sealer {
+  seal(connectorId: string, secrets: JsonObject): Promise<Uint8Array>;
+  /** Throws SluiceError INTERNAL_ERROR where the key is not the one it was sealed with. */
+  unseal(connectorId: string, sealed: Uint8Array): Promise<JsonObject>;
+}
+
+/** A compiled JSON Schema: all errors of a value, with field paths relative to it; none when it is valid. */
+export type Validate = (value: Json) => readonly FieldError[];
+
+/** Compiles JSON Schemas (2020-12); never changes the value, never coerces. */
+export interface Validator {
+  compile(schema: object | boolean): Validate;
+}
