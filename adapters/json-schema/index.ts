@@ -1,0 +1,1 @@
+export { createValidator } from "./validator.ts";

@@ -1,0 +1,117 @@
+import { deliverySchema } from "./delivery-schema.ts";
+import { closed, duration, fieldPath, list, name, oneOfWords, type Part, text } from "./schema-parts.ts";
+import { mappingSchema, stepSchema } from "./step-schema.ts";
+
+const source = closed(
+  "What is read.",
+  {
+    connector: name("Name of the connector."),
+    stream: text("The stream: a table, a file's name, a topic."),
+    mode: oneOfWords("Everything each time, or what is new since the last run.", ["full", "incremental"], "full"),
+    cursor_field: fieldPath("Field that grows with every change; required by mode incremental."),
+  },
+  ["connector", "stream"],
+);
+
+const destination = closed(
+  "Where records go.",
+  {
+    id: name("Names the destination in counts, logs and dead letters; left out: the connector's name."),
+    connector: name("Name of the connector."),
+    stream: text("The stream: a table, a file's name, a topic."),
+    mode: oneOfWords("How records are written.", ["append", "upsert", "replace"], "append"),
+    key: list("Fields that identify a record; required by mode upsert.", fieldPath("A field of the key."), 1),
+    needs: list(
+      "Steps that feed this destination, or `source`; left out: the last step.",
+      text("Id of a step, or `source`."),
+      1,
+    ),
+  },
+  ["connector", "stream"],
+);
+
+const trigger: Part = {
+  type: "object",
+  default: { type: "manual" },
+  description: "When a run starts. Default: manual.",
+  discriminator: { propertyName: "type" },
+  required: ["type"],
+  oneOf: [
+    closed("Only when asked to.", { type: { const: "manual" } }, ["type"]),
+    closed(
+      "At the times of a cron expression.",
+      {
+        type: { const: "schedule" },
+        cron: text(
+          "Five fields: minute, hour, day, month, weekday; six begin with the second. Or @hourly and the like.",
+        ),
+        timezone: { ...text("IANA name of the time zone the expression means."), default: "UTC" },
+        misfire: oneOfWords("A time that passed while no node was up: run once, or skip it.", ["once", "skip"], "once"),
+        overlap: oneOfWords(
+          "The run before is still under way: skip this one, queue it, or run both.",
+          ["skip", "queue", "run"],
+          "skip",
+        ),
+      },
+      ["type", "cron"],
+    ),
+    closed(
+      "When a webhook arrives.",
+      {
+        type: { const: "webhook" },
+        auth: closed(
+          "How a sender proves itself.",
+          {
+            scheme: text("Signature scheme."),
+            secrets: list("Secrets that are valid, several during rotation.", text("A secret."), 1),
+            tolerance: duration("How old a signed request may be."),
+          },
+          ["scheme"],
+        ),
+      },
+      ["type"],
+    ),
+    closed("Endlessly, as events come; a run is opened for each hour.", { type: { const: "event" } }, ["type"]),
+  ],
+};
+
+const metadata = closed("Documents the integration.", {
+  description: { type: "string", description: "What it is for." },
+  owner: { type: "string", description: "Who answers for it." },
+  criticality: { type: "string", description: "How much depends on it." },
+  rto: { type: "string", description: "Recovery time objective." },
+  rpo: { type: "string", description: "Recovery point objective." },
+  contacts: { type: "array", items: { type: "string" }, description: "Whom to ask." },
+});
+
+/** Fields of an integration besides its name: what a stored `spec` holds, and `enabled`. */
+export const integrationFields: Record<string, Part> = {
+  source,
+  sources: list("Several sources, merged.", source, 1),
+  destination,
+  destinations: list("Several destinations.", destination, 1),
+  trigger,
+  mapping_spec: mappingSchema("The mapping of map steps that have none of their own."),
+  pipeline_spec: closed("Steps between source and destinations.", {
+    steps: list("In order; left out: one map step where there is a mapping_spec, else none.", stepSchema),
+  }),
+  delivery: deliverySchema,
+  schema: {
+    ...closed("What happens to a record that does not fit the stream's schema.", {
+      contract: oneOfWords(
+        "Pass and record the drift, dead-letter, leave the field out, or filter the record.",
+        ["evolve", "freeze", "discard_value", "discard_record"],
+        "evolve",
+      ),
+    }),
+    default: {},
+  },
+  metadata,
+  enabled: { type: "boolean", description: "Whether schedules fire and runs may start.", default: true },
+};
+
+export const integrationSchema = closed(
+  "An integration: source, pipeline, destinations.",
+  { name: name("Unique among integrations."), ...integrationFields },
+  ["name"],
+);

@@ -1,0 +1,173 @@
+import type { DestinationMode, Json, JsonObject, SourceMode } from "../../connectors/sdk/index.ts";
+import { fillDefaults } from "./defaults.ts";
+import { parseDuration } from "./duration.ts";
+import { type Node, sortGraph } from "./graph.ts";
+import { integrationSchema } from "./integration-schema.ts";
+import type {
+  ResolvedDelivery,
+  ResolvedDestination,
+  ResolvedIntegration,
+  ResolvedSource,
+  ResolvedStep,
+  ResolvedTrigger,
+  SchemaContract,
+} from "./resolved.ts";
+
+/**
+ * The spec in its long form, as `sluice lint --defaults` prints it: `sources` and `destinations` as lists, every step
+ * with its `needs`, every option with its value. Expects a spec that `checkIntegration` accepts.
+ */
+export function completeIntegration(spec: JsonObject): JsonObject {
+  const { source, sources, destination, destinations, mapping_spec, pipeline_spec, ...rest } = fillDefaults(
+    integrationSchema,
+    spec,
+  ) as JsonObject;
+  const steps = completeSteps(
+    (pipeline_spec as JsonObject | undefined)?.steps as JsonObject[] | undefined,
+    mapping_spec,
+  );
+  const last = steps.at(-1)?.id ?? "source";
+  return {
+    ...rest,
+    sources: sources ?? (source === undefined ? [] : [source]),
+    pipeline_spec: { steps },
+    destinations: ((destinations ?? [destination!]) as JsonObject[]).map((each) => ({
+      ...each,
+      id: each.id ?? each.connector!,
+      needs: each.needs ?? [last],
+    })),
+  };
+}
+
+/** A step without `needs` follows the one before; left out altogether, a `mapping_spec` is one map step. */
+function completeSteps(steps: JsonObject[] | undefined, mapping: Json | undefined): JsonObject[] {
+  const given =
+    steps ?? (mapping === undefined ? [] : [{ id: "map", type: "map", concurrency: 1, on_error: "dead_letter" }]);
+  return given.map((step, index) => ({
+    ...step,
+    needs: step.needs ?? [given[index - 1]?.id ?? "source"],
+    ...(step.type === "map" && { mapping: step.mapping ?? mapping! }),
+  }));
+}
+
+/** The spec of an integration, every option decided. Expects a spec that `checkIntegration` accepts. */
+export function resolveIntegration(spec: JsonObject): ResolvedIntegration {
+  const complete = completeIntegration(spec) as unknown as CompleteSpec;
+  const { trigger } = complete;
+  return {
+    trigger: trigger.type === "webhook" ? { ...trigger, auth: trigger.auth ?? null } : trigger,
+    sources: complete.sources.map(({ connector, stream, mode, cursor_field }) => ({
+      connector,
+      stream,
+      mode,
+      cursorField: cursor_field,
+    })),
+    steps: sortSteps(complete.pipeline_spec.steps),
+    destinations: complete.destinations.map(({ id, connector, stream, mode, key, needs }) => ({
+      id,
+      connector,
+      stream,
+      mode,
+      key: key ?? [],
+      needs: [...new Set(needs)],
+    })),
+    delivery: resolveDelivery(complete.delivery),
+    contract: complete.schema.contract,
+  };
+}
+
+function sortSteps(steps: readonly CompleteStep[]): ResolvedStep[] {
+  const byId = new Map(steps.map((step) => [step.id, step]));
+  const order = sortGraph(steps satisfies readonly Node[]).order;
+  return order.map((id) => {
+    const step = byId.get(id)!;
+    const base = {
+      id,
+      needs: [...new Set(step.needs)],
+      onError: step.on_error,
+      rateLimit: step.rate_limit ?? null,
+      concurrency: step.concurrency,
+    };
+    return step.type === "filter"
+      ? { ...base, type: "filter", where: step.where }
+      : { ...base, type: "map", mapping: step.mapping };
+  });
+}
+
+function resolveDelivery(delivery: CompleteDelivery): ResolvedDelivery {
+  const { batch, retry, circuit_breaker, rate_limit, timeout, idempotency, dead_letter } = delivery;
+  return {
+    ordering: delivery.ordering,
+    key: delivery.key ?? [],
+    batch: { records: batch.records, bytes: batch.bytes, lingerMs: ms(batch.linger) },
+    retry: {
+      maxAttempts: retry.max_attempts,
+      initialMs: ms(retry.initial),
+      maxMs: ms(retry.max),
+      multiplier: retry.multiplier,
+      jitter: retry.jitter,
+    },
+    circuitBreaker: {
+      failurePercent: circuit_breaker.failure_percent,
+      windowMs: ms(circuit_breaker.window),
+      minimumCalls: 10,
+      openForMs: ms(circuit_breaker.open_for),
+      halfOpenRequests: circuit_breaker.half_open_requests,
+    },
+    rateLimit: {
+      perMinute: rate_limit.per_minute ?? null,
+      burst: rate_limit.burst ?? null,
+      perDay: rate_limit.per_day ?? null,
+    },
+    timeout: { connectMs: ms(timeout.connect), readMs: ms(timeout.read), totalMs: ms(timeout.total) },
+    idempotency: {
+      key: idempotency.key ?? null,
+      windowMs: idempotency.window === undefined ? null : ms(idempotency.window),
+    },
+    alertDepth: dead_letter.alert_depth ?? null,
+  };
+}
+
+const ms = (text: string): number => parseDuration(text)!;
+
+/** The shape that the schema and its defaults guarantee after `completeIntegration`. */
+interface CompleteSpec {
+  readonly trigger: ResolvedTrigger;
+  readonly sources: readonly (Omit<ResolvedSource, "cursorField"> & { mode: SourceMode; cursor_field?: string })[];
+  readonly pipeline_spec: { readonly steps: readonly CompleteStep[] };
+  readonly destinations: readonly (Omit<ResolvedDestination, "key"> & { mode: DestinationMode; key?: string[] })[];
+  readonly delivery: CompleteDelivery;
+  readonly schema: { readonly contract: SchemaContract };
+}
+
+interface CompleteStep extends Node {
+  readonly type: string;
+  readonly where: Json;
+  readonly mapping: readonly Json[];
+  readonly rate_limit?: number;
+  readonly concurrency: number;
+  readonly on_error: "dead_letter" | "drop" | "stop";
+}
+
+interface CompleteDelivery {
+  readonly ordering: ResolvedDelivery["ordering"];
+  readonly key?: readonly string[];
+  readonly batch: { readonly records: number; readonly bytes: number; readonly linger: string };
+  readonly retry: {
+    readonly max_attempts: number;
+    readonly initial: string;
+    readonly max: string;
+    readonly multiplier: number;
+    readonly jitter: number;
+  };
+  readonly circuit_breaker: {
+    readonly failure_percent: number;
+    readonly window: string;
+    readonly open_for: string;
+    readonly half_open_requests: number;
+  };
+  readonly rate_limit: { readonly per_minute?: number; readonly burst?: number; readonly per_day?: number };
+  readonly timeout: { readonly connect: string; readonly read: string; readonly total: string };
+  readonly idempotency: { readonly key?: string; readonly window?: string };
+  readonly dead_letter: { readonly alert_depth?: number };
+}
