@@ -1,0 +1,34 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+import type { JsonSchema } from "../sdk/index.ts";
+
+/** A validator as the gateway uses it: nothing is dropped, nothing coerced. */
+export function validatorOf(schema: JsonSchema): (value: unknown) => boolean {
+  const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, strictRequired: false });
+  formats.default(ajv);
+  return ajv.compile(schema as object) as (value: unknown) => boolean;
+}
+
+/** Where the schema of a config is open or leaves a member undescribed, as sentences. */
+export function flawsOf(schema: JsonSchema, path = "config"): string[] {
+  if (typeof schema === "boolean") return [];
+  const flaws: string[] = [];
+  const properties = schema.properties as Readonly<Record<string, JsonSchema>> | undefined;
+  if (properties && schema.additionalProperties !== false) flaws.push(`${path} takes unknown fields`);
+  for (const [name, member] of Object.entries(properties ?? {})) {
+    const at = `${path}.${name}`;
+    if (typeof member === "boolean" || typeof member.description !== "string") flaws.push(`${at} has no description`);
+    flaws.push(...flawsOf(member, at));
+  }
+  for (const keyword of ["oneOf", "anyOf", "allOf"]) {
+    const branches = (schema[keyword] ?? []) as readonly JsonSchema[];
+    flaws.push(...branches.filter(isObjectWithMembers).flatMap((branch) => flawsOf(branch, path)));
+  }
+  if (typeof schema.items === "object") flaws.push(...flawsOf(schema.items as JsonSchema, `${path}[]`));
+  return flaws;
+}
+
+/** A branch such as `{ required: [...] }` only narrows its parent down. */
+function isObjectWithMembers(schema: JsonSchema): boolean {
+  return typeof schema === "object" && schema.type === "object";
+}
