@@ -92,15 +92,15 @@ export function describeDestination<Config>(
         expect(await to.stored()).toEqual([]);
       });
 
-      test("a record that is refused fails alone", async (context) => {
+      test("a record that is refused fails alone", async () => {
         const to = tried();
         const { refused } = to;
-        if (refused === undefined) return context.skip();
+        const batch = [to.records[2]!, ...(refused === undefined ? [] : [refused]), to.records[3]!];
         const destination = await openIt();
         await destination.write(batchOf(to.records.slice(0, 2)));
-        const result = await destination.write(batchOf([to.records[2]!, refused, to.records[3]!]));
-        expect(result.failed?.map((failure) => failure.index)).toEqual([1]);
-        expect(result.failed?.[0]?.message).not.toBe("");
+        const { failed = [] } = await destination.write(batchOf(batch));
+        expect(failed.map((failure) => failure.index)).toEqual(refused === undefined ? [] : [1]);
+        for (const failure of failed) expect(failure.message).not.toBe("");
         await destination.complete();
         await destination.close();
         expect(sorted(await to.stored())).toEqual(sorted(to.records.slice(0, 4)));
