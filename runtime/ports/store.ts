@@ -208,7 +208,7 @@ export interface RunStore {
   list(integrationId: string, options: PageOptions & { readonly status: RunStatus | null }): Promise<Page<RunRow>>;
   /** Runs with status running, oldest first; of one integration or of all. */
   running(integrationId?: string): Promise<readonly RunRow[]>;
-  /** Closes a run that is running; false when it was closed already. `failed` is recounted by distinct record. */
+  /** Closes a run that is running; false when it was closed already. The counts are kept as given. */
   finish(
     id: string,
     end: { readonly status: RunStatus; readonly error: RunError | null; readonly counts: RunCounts },
@@ -242,6 +242,11 @@ export interface ScheduleStore {
   }): Promise<{ readonly run: RunRow | null } | null>;
   /** Instant of the latest fire claimed, by integration id. */
   lastFires(): Promise<ReadonlyMap<string, Date>>;
+  /**
+   * Opens the run of the oldest fire that `overlap: queue` put off, once no run of the integration is running. Asked
+   * when a run ends, and at start. Null when none is queued, or the integration is busy, gone or disabled.
+   */
+  fireQueued(integrationId: string, runId: string): Promise<RunRow | null>;
 }
 
 export interface CheckpointStore {

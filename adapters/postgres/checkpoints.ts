@@ -1,0 +1,153 @@
+import type { Json } from "../../connectors/sdk/index.ts";
+import type { Checkpoint, CheckpointStore, Settlement } from "../../runtime/ports/store.ts";
+import type { Database } from "./database.ts";
+import { isDataError } from "./errors.ts";
+import { insertDeadLetters, reduced } from "./insert-dead-letters.ts";
+
+/** `flushes` has connections of its own, so that readers of the API never keep a flush waiting. */
+export function checkpointStore(db: Database, flushes: Database): CheckpointStore {
+  return {
+    load: (integrationId) =>
+      db.query<Checkpoint>(
+        "select consumer, settled, state, progress from sluice.checkpoints where integration_id = $1 order by consumer",
+        [integrationId],
+      ),
+
+    async commit(settlements) {
+      if (settlements.length === 0) return { stale: [] };
+      try {
+        return { stale: await commitAll(flushes, settlements, insertDeadLetters) };
+      } catch (error) {
+        if (!isDataError(error)) throw error;
+        return { stale: await commitEach(flushes, settlements) };
+      }
+    },
+
+    async saveCursor(integrationId, cursor) {
+      // Of an integration that was removed meanwhile, nothing is kept.
+      await db.query(
+        `insert into sluice.source_cursors (integration_id, cursor)
+         select id, $2 from sluice.integrations where id = $1
+         on conflict (integration_id) do update set cursor = excluded.cursor, updated_at = now()`,
+        [integrationId, JSON.stringify(cursor)],
+      );
+    },
+
+    async loadCursor(integrationId) {
+      const [row] = await db.query<{ cursor: Json }>(
+        "select cursor from sluice.source_cursors where integration_id = $1",
+        [integrationId],
+      );
+      return row?.cursor ?? null;
+    },
+  };
+}
+
+/** After a value that Postgres refuses, each integration by itself: invariant 6. Throws once the others are safe. */
+async function commitEach(db: Database, settlements: readonly Settlement[]): Promise<string[]> {
+  const stale: string[] = [];
+  const failures: unknown[] = [];
+  for (const settlement of settlements) {
+    try {
+      stale.push(...(await commitAll(db, [settlement], insertOneByOne)));
+    } catch (error) {
+      if (!isDataError(error)) throw error;
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+  return stale;
+}
+
+/** A dead letter that is refused as it is, is kept by its bytes and its error alone. */
+async function insertOneByOne(tx: Database, settlements: readonly Settlement[]): Promise<void> {
+  for (const letter of settlements.flatMap(({ deadLetters }) => deadLetters)) {
+    const insert = (kept: typeof letter) =>
+      tx.transaction((inner) => insertDeadLetters(inner, [{ deadLetters: [kept] }]));
+    await insert(letter).catch((error: unknown) => {
+      if (!isDataError(error)) throw error;
+      return insert(reduced(letter));
+    });
+  }
+}
+
+function commitAll(
+  db: Database,
+  settlements: readonly Settlement[],
+  insert: (tx: Database, settlements: readonly Settlement[]) => Promise<void>,
+): Promise<string[]> {
+  return db.transaction(async (tx) => {
+    const owned = await takeEpochs(tx, settlements);
+    const current = settlements.filter(({ integrationId }) => owned.has(integrationId));
+    await updateRuns(tx, current);
+    await saveCheckpoints(tx, current);
+    await insert(tx, current);
+    return settlements
+      .filter(({ integrationId }) => !owned.has(integrationId))
+      .map(({ integrationId }) => integrationId);
+  });
+}
+
+/**
+ * Invariant 5: whose epoch is behind the one stored writes nothing. The rows are locked, in one order on every node,
+ * until the transaction ends. An integration that was removed counts as lost to a later owner.
+ */
+async function takeEpochs(tx: Database, settlements: readonly Settlement[]): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(
+    `insert into sluice.checkpoint_owners as owner (integration_id, epoch)
+     select i.id, given.epoch from unnest($1::uuid[], $2::bigint[]) as given (id, epoch)
+       join sluice.integrations i on i.id = given.id order by i.id
+     on conflict (integration_id) do update set epoch = excluded.epoch where owner.epoch <= excluded.epoch
+     returning integration_id as id`,
+    [settlements.map(({ integrationId }) => integrationId), settlements.map(({ epoch }) => epoch)],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+async function updateRuns(tx: Database, settlements: readonly Settlement[]): Promise<void> {
+  const runs = settlements.flatMap(({ run }) => run ?? []);
+  if (runs.length === 0) return;
+  const ids = runs.map(({ id }) => id).sort();
+  // The bounds let the planner leave out all days but those of the runs.
+  await tx.query(
+    `update sluice.pipeline_runs as run
+        set records_in = given.records_in, records_out = given.records_out, records_filtered = given.filtered,
+            records_failed = given.failed, by_destination = given.by_destination::json, waiting = given.waiting
+       from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+         as given (id, records_in, records_out, filtered, failed, by_destination, waiting)
+      where run.id = given.id and run.status = 'running' and run.id between $8 and $9`,
+    [
+      runs.map(({ id }) => id),
+      runs.map(({ counts }) => counts.in),
+      runs.map(({ counts }) => counts.out),
+      runs.map(({ counts }) => counts.filtered),
+      runs.map(({ counts }) => counts.failed),
+      runs.map(({ counts }) => JSON.stringify(counts.byDestination)),
+      runs.map(({ waiting }) => waiting?.replaceAll("\0", "\ufffd") ?? null),
+      ids[0],
+      ids.at(-1),
+    ],
+  );
+}
+
+async function saveCheckpoints(tx: Database, settlements: readonly Settlement[]): Promise<void> {
+  const rows = settlements.flatMap(({ integrationId, checkpoints }) =>
+    checkpoints.map((checkpoint) => ({ integrationId, ...checkpoint })),
+  );
+  if (rows.length === 0) return;
+  await tx.query(
+    `insert into sluice.checkpoints (integration_id, consumer, settled, state, progress)
+     select id, consumer, settled::json, state::json, progress::json
+       from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+         as given (id, consumer, settled, state, progress)
+     on conflict (integration_id, consumer) do update
+        set settled = excluded.settled, state = excluded.state, progress = excluded.progress`,
+    [
+      rows.map(({ integrationId }) => integrationId),
+      rows.map(({ consumer }) => consumer),
+      rows.map(({ settled }) => JSON.stringify(settled)),
+      rows.map(({ state }) => JSON.stringify(state)),
+      rows.map(({ progress }) => JSON.stringify(progress)),
+    ],
+  );
+}

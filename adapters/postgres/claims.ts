@@ -1,0 +1,50 @@
+import { randomUUID } from "node:crypto";
+import type { ClaimStore, TokenStore } from "../../runtime/ports/store.ts";
+import type { Database } from "./database.ts";
+import { isUuid } from "./paging.ts";
+import { apiTokens } from "./schema.ts";
+
+export function claimStore(db: Database): ClaimStore {
+  return {
+    async put(integrationId, bytes) {
+      const id = randomUUID();
+      await db.query("insert into sluice.claims (id, integration_id, bytes) values ($1, $2, $3)", [
+        id,
+        integrationId,
+        bytes,
+      ]);
+      return id;
+    },
+
+    async get(id) {
+      if (!isUuid(id)) return null;
+      // Binary, since a bytea as text is twice its size in memory, and these are large.
+      const [row] = await db.query<{ bytes: Uint8Array }>("select bytes from sluice.claims where id = $1", [id], {
+        binary: true,
+      });
+      return row?.bytes ?? null;
+    },
+
+    async remove(ids) {
+      await db.query("delete from sluice.claims where id = any($1::uuid[])", [ids]);
+    },
+  };
+}
+
+export function tokenStore(db: Database): TokenStore {
+  return {
+    async add(hash, name) {
+      const added = await db.orm
+        .insert(apiTokens)
+        .values({ hash, name })
+        .onConflictDoNothing()
+        .returning({ name: apiTokens.name });
+      return added.length > 0;
+    },
+
+    async has(hash) {
+      const rows = await db.query("select 1 from sluice.api_tokens where hash = $1", [hash]);
+      return rows.length > 0;
+    },
+  };
+}

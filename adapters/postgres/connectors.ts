@@ -1,0 +1,102 @@
+import { desc, eq, lt } from "drizzle-orm";
+import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
+import { ConflictError, type ConnectorStore } from "../../runtime/ports/store.ts";
+import type { Database } from "./database.ts";
+import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { connectors, integrations } from "./schema.ts";
+
+export function connectorStore(db: Database): ConnectorStore {
+  return {
+    async create(row) {
+      const [made] = await db.orm.insert(connectors).values(row).returning();
+      return made!;
+    },
+
+    update: (id, change, version) =>
+      db.transaction(async (tx) => {
+        const current = await locked(tx, id);
+        if (current === undefined) return null;
+        if (version !== undefined && version !== current.version)
+          throw new ConflictError(staleVersion(current.version));
+        if (change.name !== current.name) await refuseWhileUsed(tx, current.name, "renamed");
+        const { name, config, sealed } = change;
+        const [row] = await tx.orm
+          .update(connectors)
+          .set({ name, config, sealed, version: current.version + 1, updatedAt: new Date() })
+          .where(eq(connectors.id, id))
+          .returning();
+        return row!;
+      }),
+
+    async get(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await db.orm.select().from(connectors).where(eq(connectors.id, id));
+      return row ?? null;
+    },
+
+    async byName(name) {
+      const [row] = await db.orm.select().from(connectors).where(eq(connectors.name, name));
+      return row ?? null;
+    },
+
+    async list(options) {
+      const before = pageStart(options);
+      const rows = await db.orm
+        .select()
+        .from(connectors)
+        .where(before === undefined ? undefined : lt(connectors.id, before))
+        .orderBy(desc(connectors.id))
+        .limit(options.limit + 1);
+      return pageOf(rows, options);
+    },
+
+    remove: (id) =>
+      db.transaction(async (tx) => {
+        const current = await locked(tx, id);
+        if (current === undefined) return false;
+        await refuseWhileUsed(tx, current.name, "removed");
+        await tx.orm.delete(connectors).where(eq(connectors.id, id));
+        return true;
+      }),
+  };
+}
+
+export function staleVersion(current: number): string {
+  return `it was changed meanwhile and is at version ${current}: read it again`;
+}
+
+async function locked(tx: Database, id: string): Promise<{ name: string; version: number } | undefined> {
+  if (!isUuid(id)) return undefined;
+  const { name, version } = connectors;
+  const [row] = await tx.orm.select({ name, version }).from(connectors).where(eq(connectors.id, id)).for("update");
+  return row;
+}
+
+async function refuseWhileUsed(tx: Database, connector: string, what: "renamed" | "removed"): Promise<void> {
+  const all = await tx.orm.select({ name: integrations.name, spec: integrations.spec }).from(integrations);
+  const users = all.filter(({ spec }) => connectorsOf(spec).includes(connector)).map(({ name }) => name);
+  if (users.length === 0) return;
+  const more = users.length > 3 ? ` and ${users.length - 3} more` : "";
+  throw new ConflictError(
+    `connector ${connector} cannot be ${what} while it is used by ${users.slice(0, 3).join(", ")}${more}`,
+  );
+}
+
+/** Names of the connectors that an integration (contract section 3) refers to. */
+function connectorsOf(spec: JsonObject): Json[] {
+  const users = [
+    spec.source,
+    spec.sources,
+    spec.destination,
+    spec.destinations,
+    isObject(spec.pipeline_spec) ? spec.pipeline_spec.steps : undefined,
+  ];
+  return users
+    .flat()
+    .filter(isObject)
+    .flatMap((user) => (user.connector === undefined ? [] : [user.connector]));
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

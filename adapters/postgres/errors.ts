@@ -1,0 +1,58 @@
+import { DrizzleQueryError } from "drizzle-orm/errors";
+import pg from "pg";
+import { messageOf, SluiceError } from "../../runtime/errors/index.ts";
+import { ConflictError } from "../../runtime/ports/store.ts";
+
+/** SQLSTATE classes that say nothing about the statement: no connection, no resources, shut down, lost a deadlock. */
+const away = /^(08|53|57P|40|25006)/;
+
+/**
+ * What a query's failure means to a caller: UNAVAILABLE (try again, the database is away), TIMEOUT (it took too long),
+ * or the error as it is. Details, which quote rows, are left out of all (invariant 7).
+ */
+export function translate(error: unknown): unknown {
+  if (!(error instanceof pg.DatabaseError)) {
+    const ours = [SluiceError, ConflictError, TypeError, RangeError, SyntaxError].some((type) => error instanceof type);
+    // Whatever else has no SQLSTATE comes from the connection: refused, reset, ended, no free one in time.
+    return ours ? error : unavailable(error);
+  }
+  error.detail = undefined;
+  error.where = undefined;
+  error.internalQuery = undefined;
+  if (error.code === "57014") return new SluiceError("TIMEOUT", "the database took too long", [], error);
+  return away.test(error.code ?? "") ? unavailable(error) : error;
+}
+
+function unavailable(error: unknown): SluiceError {
+  // An AggregateError (localhost is tried on IPv6 and IPv4) has no message of its own.
+  const first = error instanceof AggregateError ? error.errors[0] : error;
+  return new SluiceError("UNAVAILABLE", `the database is away: ${messageOf(first)}`, [], error);
+}
+
+/** The value is at fault (data exceptions, limits of size or depth), so that another row may well pass. */
+export function isDataError(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(22|23|54)/.test(error.code ?? "");
+}
+
+const conflicts: { readonly [constraint: string]: string } = {
+  connectors_name: "a connector of this name exists already",
+  integrations_name: "an integration of this name exists already",
+};
+
+/**
+ * The same methods, with errors fit to leave the adapter: drizzle's own holds the parameters in its message, so only
+ * its cause gets out (invariant 7), and a taken name is a ConflictError.
+ */
+export function guarded<S extends object>(store: S): S {
+  const methods = Object.entries(store).map(([name, method]: [string, (...given: unknown[]) => Promise<unknown>]) => [
+    name,
+    (...given: unknown[]) =>
+      method(...given).catch((error: unknown) => {
+        const cause = error instanceof DrizzleQueryError ? error.cause : error;
+        const conflict =
+          cause instanceof pg.DatabaseError && cause.code === "23505" ? conflicts[cause.constraint ?? ""] : undefined;
+        throw conflict === undefined ? cause : new ConflictError(conflict);
+      }),
+  ]);
+  return Object.fromEntries(methods) as S;
+}

@@ -1,0 +1,1 @@
+export { openStore, type PostgresStore, type StoreOptions } from "./open-store.ts";

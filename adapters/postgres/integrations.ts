@@ -1,0 +1,99 @@
+import { and, desc, eq, lt } from "drizzle-orm";
+import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
+import { staleVersion } from "./connectors.ts";
+import type { Database } from "./database.ts";
+import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { integrations, integrationVersions } from "./schema.ts";
+
+export function integrationStore(db: Database): IntegrationStore {
+  return {
+    create: (row) =>
+      db.transaction(async (tx) => {
+        const [made] = await tx.orm.insert(integrations).values(row).returning();
+        await keepVersion(tx, made!);
+        return made!;
+      }),
+
+    update: (id, change, version) =>
+      db.transaction(async (tx) => {
+        if (!isUuid(id)) return null;
+        const is = eq(integrations.id, id);
+        const [current] = await tx.orm
+          .select({ version: integrations.version })
+          .from(integrations)
+          .where(is)
+          .for("no key update");
+        if (current === undefined) return null;
+        if (version !== undefined && version !== current.version)
+          throw new ConflictError(staleVersion(current.version));
+        const { name, spec, enabled } = change;
+        const [row] = await tx.orm
+          .update(integrations)
+          .set({ name, spec, enabled, version: current.version + 1, updatedAt: new Date() })
+          .where(is)
+          .returning();
+        await keepVersion(tx, row!);
+        return row!;
+      }),
+
+    async get(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await db.orm.select().from(integrations).where(eq(integrations.id, id));
+      return row ?? null;
+    },
+
+    async byName(name) {
+      const [row] = await db.orm.select().from(integrations).where(eq(integrations.name, name));
+      return row ?? null;
+    },
+
+    async version(id, version) {
+      if (!isUuid(id)) return null;
+      const { integrationId, ...then } = integrationVersions;
+      const [row] = await db.orm
+        .select({
+          id: integrations.id,
+          name: then.name,
+          spec: then.spec,
+          enabled: then.enabled,
+          version: then.version,
+          owner: integrations.owner,
+          createdAt: integrations.createdAt,
+          updatedAt: then.updatedAt,
+        })
+        .from(integrationVersions)
+        .innerJoin(integrations, eq(integrations.id, integrationId))
+        .where(and(eq(integrationId, id), eq(then.version, version)));
+      return row ?? null;
+    },
+
+    async list(options) {
+      const before = pageStart(options);
+      const rows = await db.orm
+        .select()
+        .from(integrations)
+        .where(before === undefined ? undefined : lt(integrations.id, before))
+        .orderBy(desc(integrations.id))
+        .limit(options.limit + 1);
+      return pageOf(rows, options);
+    },
+
+    all: () => db.orm.select().from(integrations).orderBy(integrations.id),
+
+    // Versions, checkpoints, cursor, claims and fires go with it; runs and dead letters are history, which retention
+    // drops by the day.
+    async remove(id) {
+      if (!isUuid(id)) return false;
+      const removed = await db.orm
+        .delete(integrations)
+        .where(eq(integrations.id, id))
+        .returning({ id: integrations.id });
+      return removed.length > 0;
+    },
+  };
+}
+
+async function keepVersion(tx: Database, row: IntegrationRow): Promise<void> {
+  const { id: integrationId, version, name, spec, enabled, updatedAt } = row;
+  await tx.orm.insert(integrationVersions).values({ integrationId, version, name, spec, enabled, updatedAt });
+}

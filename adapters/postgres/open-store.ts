@@ -1,0 +1,83 @@
+import type { Store } from "../../runtime/ports/store.ts";
+import { checkpointStore } from "./checkpoints.ts";
+import { claimStore, tokenStore } from "./claims.ts";
+import { connectorStore } from "./connectors.ts";
+import { type Database, openPool } from "./database.ts";
+import { deadLetterStore } from "./dead-letters.ts";
+import { guarded } from "./errors.ts";
+import { integrationStore } from "./integrations.ts";
+import { migrate } from "./migrate.ts";
+import { maintain } from "./partitions.ts";
+import { runStore } from "./runs.ts";
+import { scheduleStore } from "./schedules.ts";
+
+export interface StoreOptions {
+  /** `postgres://user:password@host:port/database`; the database is made where it does not exist; default `sluice`. */
+  readonly url: string;
+  /** At most so many connections for everything but flushes. Default 10. */
+  readonly connections?: number;
+  /** For a statement outside of a transaction, such as a list of the API. Default 15,000. */
+  readonly statementTimeoutMs?: number;
+  /** Days that runs and dead letters are kept. Default 90. */
+  readonly retentionDays?: number;
+}
+
+export interface PostgresStore extends Store {
+  /** Makes partitions ahead and drops history past its retention. Done at open; to be called daily after that. */
+  maintain(now: Date): Promise<void>;
+}
+
+const transactionTimeoutMs = 120_000;
+/** Of a node's flushes only one is under way at a time; the second is for a repeat while the first times out. */
+const flushConnections = 2;
+
+/**
+ * Opens the store: migrations are applied first, in turn where nodes start together. Throws SluiceError: UNAVAILABLE
+ * where the server is away, CONFLICT where the database does not suit. Later losses of the connection are UNAVAILABLE
+ * from the method concerned, to be tried again.
+ */
+export async function openStore(options: StoreOptions): Promise<PostgresStore> {
+  const { connections = 10, statementTimeoutMs = 15_000, retentionDays = 90 } = options;
+  const url = withDatabase(options.url);
+  await migrate(url);
+  const main = openPool({ url, connections, statementTimeoutMs, transactionTimeoutMs });
+  const flushes = openPool({ url, connections: flushConnections, statementTimeoutMs, transactionTimeoutMs });
+  const close = async () => {
+    await Promise.all([main.close(), flushes.close()]);
+  };
+  const store: PostgresStore = {
+    ...storeOn(main.database, flushes.database, close),
+    maintain: (now) => maintain(main.database, now, retentionDays),
+  };
+  try {
+    await store.maintain(new Date());
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return store;
+}
+
+function storeOn(db: Database, flushes: Database, close: () => Promise<void>): Store {
+  return {
+    connectors: guarded(connectorStore(db)),
+    integrations: guarded(integrationStore(db)),
+    runs: guarded(runStore(db)),
+    deadLetters: guarded(deadLetterStore(db)),
+    schedules: guarded(scheduleStore(db)),
+    checkpoints: guarded(checkpointStore(db, flushes)),
+    claims: guarded(claimStore(db)),
+    tokens: guarded(tokenStore(db)),
+    transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, close))),
+    async ping() {
+      await db.query("select 1");
+    },
+    close,
+  };
+}
+
+function withDatabase(url: string): string {
+  const parsed = new URL(url);
+  if (parsed.pathname.length <= 1) parsed.pathname = "/sluice";
+  return parsed.href;
+}

@@ -1,0 +1,98 @@
+import type { Database } from "./database.ts";
+import { locks } from "./locks.ts";
+
+const day = 86_400_000;
+/** Days made ahead: how long a node may go without `maintain` before rows wait in the default partition. */
+const ahead = 7;
+
+/** Tables of history, partitioned by the day of their UUIDv7 ids. */
+const parted = ["pipeline_runs", "dead_letter_records"] as const;
+
+/**
+ * Makes the partitions of the days around `now`, empties the default partitions into those they belong to, and drops
+ * the days past retention, whole. To be called at start and daily; any number of nodes may, at the same time.
+ */
+export async function maintain(db: Database, now: Date, retentionDays: number): Promise<void> {
+  const today = Math.floor(now.getTime() / day);
+  const oldest = today - retentionDays;
+  for (const table of parted) {
+    const wanted = new Set(await daysInDefault(db, table, oldest, today));
+    // Yesterday too: clocks differ, and a record's id may be a little older than its insert.
+    for (let next = today - 1; next <= today + ahead; next++) wanted.add(next);
+    const made = await daysMade(db, table);
+    for (const next of wanted) if (!made.has(next)) await makeDay(db, table, next);
+    for (const old of made) if (old < oldest) await dropDay(db, table, old);
+    await db.query(`delete from sluice.${table}_default where id < $1`, [firstId(oldest)]);
+  }
+  await deleteOld(db, new Date(oldest * day));
+}
+
+/** Days since the epoch that have a partition. */
+async function daysMade(db: Database, table: string): Promise<Set<number>> {
+  const rows = await db.query<{ name: string }>(
+    `select relname as name from pg_inherits join pg_class on oid = inhrelid where inhparent = 'sluice.${table}'::regclass`,
+  );
+  const dates = rows.flatMap(({ name }) => /_(\d{4})(\d\d)(\d\d)$/.exec(name)?.slice(1, 4).join("-") ?? []);
+  return new Set(dates.map((date) => Date.parse(date) / day));
+}
+
+async function daysInDefault(db: Database, table: string, from: number, to: number): Promise<number[]> {
+  const rows = await db.query<{ day: number }>(
+    `select distinct ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / ${day} as day
+       from sluice.${table}_default where id >= $1 and id < $2`,
+    [firstId(from), firstId(to + ahead + 1)],
+  );
+  return rows.map((row) => row.day);
+}
+
+function makeDay(db: Database, table: string, number: number): Promise<void> {
+  return db.transaction(async (tx) => {
+    const name = `${table}_${dateOf(number)}`;
+    await tx.query("select pg_advisory_xact_lock($1, 0)", [locks.maintain]);
+    const [known] = await tx.query<{ made: boolean }>("select to_regclass($1) is not null as made", [`sluice.${name}`]);
+    if (known!.made) return;
+    const [from, to] = [firstId(number), firstId(number + 1)];
+    // Made apart and attached, not as a `partition of`: that would stop every reader and writer of the table.
+    await tx.query(`create table sluice.${name} (like sluice.${table} including all)`);
+    await tx.query(`lock table sluice.${table}_default in access exclusive mode`);
+    await tx.query(
+      `with moved as (delete from sluice.${table}_default where id >= $1 and id < $2 returning *)
+       insert into sluice.${name} select * from moved`,
+      [from, to],
+    );
+    await tx.query(
+      `alter table sluice.${table} attach partition sluice.${name} for values from ('${from}') to ('${to}')`,
+    );
+  });
+}
+
+function dropDay(db: Database, table: string, number: number): Promise<void> {
+  return db.transaction(async (tx) => {
+    // A reader that will not end must not make everyone queue behind the drop; tomorrow is another try.
+    await tx.query("set local lock_timeout = '10s'");
+    await tx.query("select pg_advisory_xact_lock($1, 0)", [locks.maintain]);
+    await tx.query(`drop table if exists sluice.${table}_${dateOf(number)}`);
+  });
+}
+
+/** What is kept by age in tables too small to be partitioned; the latest fire of each integration stays. */
+function deleteOld(db: Database, before: Date): Promise<void> {
+  return db.transaction(async (tx) => {
+    await tx.query("delete from sluice.claims where created_at < $1", [before]);
+    await tx.query(
+      `delete from sluice.scheduled_fires fire where instant < $1 and outcome <> 'queued'
+          and instant < (select max(instant) from sluice.scheduled_fires where integration_id = fire.integration_id)`,
+      [before],
+    );
+  });
+}
+
+/** The lowest UUIDv7 of a day: its milliseconds in the first 48 bits. */
+function firstId(number: number): string {
+  const hex = (number * day).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+function dateOf(number: number): string {
+  return new Date(number * day).toISOString().slice(0, 10).replaceAll("-", "");
+}

@@ -1,0 +1,113 @@
+import { and, asc, desc, eq, lt } from "drizzle-orm";
+import type { RunRow, RunStore } from "../../runtime/ports/store.ts";
+import type { Database } from "./database.ts";
+import { lockRuns } from "./locks.ts";
+import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { pipelineRuns } from "./schema.ts";
+
+type NewRun = Parameters<RunStore["create"]>[0];
+
+export function runStore(db: Database): RunStore {
+  return {
+    create: (run) => (run.onlyIfIdle ? db.transaction((tx) => createWhenIdle(tx, run)) : createRun(db, run)),
+
+    async get(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await db.orm.select().from(pipelineRuns).where(eq(pipelineRuns.id, id));
+      return row === undefined ? null : toRun(row);
+    },
+
+    async list(integrationId, options) {
+      if (!isUuid(integrationId)) return { items: [], nextCursor: null };
+      const before = pageStart(options);
+      const rows = await db.orm
+        .select()
+        .from(pipelineRuns)
+        .where(
+          and(
+            eq(pipelineRuns.integrationId, integrationId),
+            options.status === null ? undefined : eq(pipelineRuns.status, options.status),
+            before === undefined ? undefined : lt(pipelineRuns.id, before),
+          ),
+        )
+        .orderBy(desc(pipelineRuns.id))
+        .limit(options.limit + 1);
+      return pageOf(rows.map(toRun), options);
+    },
+
+    async running(integrationId) {
+      const rows = await db.orm
+        .select()
+        .from(pipelineRuns)
+        .where(and(running, integrationId === undefined ? undefined : eq(pipelineRuns.integrationId, integrationId)))
+        .orderBy(asc(pipelineRuns.id));
+      return rows.map(toRun);
+    },
+
+    async finish(id, { status, error, counts }) {
+      const closed = await db.orm
+        .update(pipelineRuns)
+        .set({
+          status,
+          error,
+          finishedAt: new Date(),
+          waiting: null,
+          recordsIn: counts.in,
+          recordsOut: counts.out,
+          recordsFiltered: counts.filtered,
+          recordsFailed: counts.failed,
+          byDestination: counts.byDestination,
+        })
+        .where(and(eq(pipelineRuns.id, id), running))
+        .returning({ id: pipelineRuns.id });
+      return closed.length > 0;
+    },
+
+    async setWaiting(id, waiting) {
+      await db.orm
+        .update(pipelineRuns)
+        .set({ waiting })
+        .where(and(eq(pipelineRuns.id, id), running));
+    },
+
+    // In a transaction for its longer timeout: a run may have millions.
+    failedRecords: (id) =>
+      db.transaction(async (tx) => {
+        const [row] = await tx.query<{ failed: number }>(
+          "select count(distinct record_id) as failed from sluice.dead_letter_records where run_id = $1",
+          [id],
+        );
+        return row!.failed;
+      }),
+  };
+}
+
+const running = eq(pipelineRuns.status, "running");
+
+/** Null when a run of the integration is running. Race-free, since all who ask hold the integration's lock. */
+export async function createWhenIdle(tx: Database, run: NewRun): Promise<RunRow | null> {
+  await lockRuns(tx, run.integrationId);
+  const [busy] = await tx.orm
+    .select({ id: pipelineRuns.id })
+    .from(pipelineRuns)
+    .where(and(running, eq(pipelineRuns.integrationId, run.integrationId)))
+    .limit(1);
+  return busy === undefined ? createRun(tx, run) : null;
+}
+
+export async function createRun(db: Database, run: NewRun): Promise<RunRow> {
+  const { id, integrationId, integrationVersion, trigger } = run;
+  const [row] = await db.orm
+    .insert(pipelineRuns)
+    .values({ id, integrationId, integrationVersion, trigger, status: "running" })
+    .returning();
+  return toRun(row!);
+}
+
+function toRun(row: typeof pipelineRuns.$inferSelect): RunRow {
+  const { recordsIn, recordsOut, recordsFiltered, recordsFailed, byDestination, ...run } = row;
+  return {
+    ...run,
+    counts: { in: recordsIn, out: recordsOut, filtered: recordsFiltered, failed: recordsFailed, byDestination },
+  };
+}

@@ -1,0 +1,208 @@
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  pgSchema,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+  uuid,
+} from "drizzle-orm/pg-core";
+import type { ErrorCode, Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { Attempt, DestinationCounts, RunError, RunStatus, RunTrigger } from "../../runtime/ports/store.ts";
+import { bytea, json, jsonb } from "./json-column.ts";
+
+/** All that sluice keeps stands in one schema, so that a database may be shared with others. */
+export const sluice = pgSchema("sluice");
+
+const time = (name: string) => timestamp(name, { withTimezone: true });
+const count = (name: string) => bigint(name, { mode: "number" }).notNull().default(0);
+
+export const connectors = sluice.table(
+  "connectors",
+  {
+    id: uuid("id").primaryKey(),
+    name: text("name").notNull(),
+    type: text("type").notNull(),
+    config: json("config").$type<JsonObject>().notNull(),
+    sealed: bytea("sealed"),
+    owner: text("owner"),
+    version: integer("version").notNull().default(1),
+    createdAt: time("created_at").notNull().defaultNow(),
+    updatedAt: time("updated_at").notNull().defaultNow(),
+  },
+  (t) => [unique("connectors_name").on(t.name)],
+);
+
+export const integrations = sluice.table(
+  "integrations",
+  {
+    id: uuid("id").primaryKey(),
+    name: text("name").notNull(),
+    spec: json("spec").$type<JsonObject>().notNull(),
+    enabled: boolean("enabled").notNull(),
+    version: integer("version").notNull().default(1),
+    owner: text("owner"),
+    createdAt: time("created_at").notNull().defaultNow(),
+    updatedAt: time("updated_at").notNull().defaultNow(),
+  },
+  (t) => [unique("integrations_name").on(t.name)],
+);
+
+const integrationId = () =>
+  uuid("integration_id")
+    .notNull()
+    .references(() => integrations.id, { onDelete: "cascade" });
+
+/** Every version of an integration, the current one included. */
+export const integrationVersions = sluice.table(
+  "integration_versions",
+  {
+    integrationId: integrationId(),
+    version: integer("version").notNull(),
+    name: text("name").notNull(),
+    spec: json("spec").$type<JsonObject>().notNull(),
+    enabled: boolean("enabled").notNull(),
+    updatedAt: time("updated_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.integrationId, t.version] })],
+);
+
+/** Partitioned by day of the UUIDv7 id (migration 0001). Outlives its integration until retention drops the day. */
+export const pipelineRuns = sluice.table(
+  "pipeline_runs",
+  {
+    id: uuid("id").primaryKey(),
+    integrationId: uuid("integration_id").notNull(),
+    integrationVersion: integer("integration_version").notNull(),
+    trigger: text("trigger").$type<RunTrigger>().notNull(),
+    status: text("status").$type<RunStatus>().notNull(),
+    startedAt: time("started_at").notNull().defaultNow(),
+    finishedAt: time("finished_at"),
+    recordsIn: count("records_in"),
+    recordsOut: count("records_out"),
+    recordsFiltered: count("records_filtered"),
+    recordsFailed: count("records_failed"),
+    byDestination: json("by_destination").$type<Record<string, DestinationCounts>>().notNull().default({}),
+    error: json("error").$type<RunError>(),
+    waiting: text("waiting"),
+  },
+  (t) => [
+    index("pipeline_runs_by_integration").on(t.integrationId, t.id),
+    index("pipeline_runs_by_status").on(t.integrationId, t.status, t.id),
+    index("pipeline_runs_running").on(t.integrationId, t.id).where(sql`status = 'running'`),
+  ],
+);
+
+/** Partitioned like pipeline_runs. `raw` is the truth; `payload` is its JSON, where jsonb takes it. */
+export const deadLetterRecords = sluice.table(
+  "dead_letter_records",
+  {
+    id: uuid("id").primaryKey(),
+    runId: uuid("run_id").notNull(),
+    integrationId: uuid("integration_id").notNull(),
+    integrationVersion: integer("integration_version").notNull(),
+    recordId: text("record_id").notNull(),
+    step: text("step"),
+    destination: text("destination"),
+    rule: integer("rule"),
+    code: text("code").$type<ErrorCode>().notNull(),
+    message: text("message").notNull(),
+    payload: jsonb("payload").$type<Json>(),
+    raw: bytea("raw").notNull(),
+    /** JSON text; not a json column, since what a step left behind need not be what Postgres takes for JSON. */
+    state: text("state"),
+    positionBase: text("position_base").notNull(),
+    positionOrdinal: bigint("position_ordinal", { mode: "number" }).notNull(),
+    attempts: json("attempts").$type<readonly Attempt[]>().notNull(),
+    firstFailedAt: time("first_failed_at").notNull(),
+    lastAttemptedAt: time("last_attempted_at").notNull(),
+    fingerprint: text("fingerprint").notNull(),
+    traceId: text("trace_id"),
+    resolved: boolean("resolved").notNull().default(false),
+    resolution: text("resolution"),
+  },
+  (t) => [
+    index("dead_letter_records_by_integration").on(t.integrationId, t.id),
+    index("dead_letter_records_unresolved").on(t.integrationId, t.id).where(sql`not resolved`),
+    index("dead_letter_records_by_run").on(t.runId),
+  ],
+);
+
+/** The epoch of the latest owner that committed (invariant 5): its row is what concurrent commits wait for. */
+export const checkpointOwners = sluice.table("checkpoint_owners", {
+  integrationId: integrationId().primaryKey(),
+  epoch: bigint("epoch", { mode: "number" }).notNull(),
+});
+
+export const checkpoints = sluice.table(
+  "checkpoints",
+  {
+    integrationId: integrationId(),
+    consumer: text("consumer").notNull(),
+    settled: json("settled").$type<readonly number[]>().notNull(),
+    state: json("state").$type<Json>(),
+    progress: json("progress").$type<Json>(),
+  },
+  (t) => [primaryKey({ columns: [t.integrationId, t.consumer] })],
+);
+
+export const sourceCursors = sluice.table("source_cursors", {
+  integrationId: integrationId().primaryKey(),
+  cursor: json("cursor").$type<Json>(),
+  updatedAt: time("updated_at").notNull().defaultNow(),
+});
+
+/** Idempotency keys a destination has confirmed, as SHA-256. */
+export const processedEvents = sluice.table(
+  "processed_events",
+  {
+    integrationId: integrationId(),
+    destination: text("destination").notNull(),
+    key: bytea("key").notNull(),
+    seenAt: time("seen_at").notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.integrationId, t.destination, t.key] }),
+    index("processed_events_by_age").on(t.seenAt),
+  ],
+);
+
+export type FireOutcome = "started" | "queued" | "skipped";
+
+/** One row an instant: what makes a schedule fire once, whatever the number of nodes. */
+export const scheduledFires = sluice.table(
+  "scheduled_fires",
+  {
+    integrationId: integrationId(),
+    instant: time("instant").notNull(),
+    integrationVersion: integer("integration_version").notNull(),
+    outcome: text("outcome").$type<FireOutcome>().notNull(),
+    runId: uuid("run_id"),
+  },
+  (t) => [
+    primaryKey({ columns: [t.integrationId, t.instant] }),
+    index("scheduled_fires_queued").on(t.integrationId, t.instant).where(sql`outcome = 'queued'`),
+  ],
+);
+
+/** Batches larger than a log message. */
+export const claims = sluice.table(
+  "claims",
+  {
+    id: uuid("id").primaryKey(),
+    integrationId: integrationId(),
+    bytes: bytea("bytes").notNull(),
+    createdAt: time("created_at").notNull().defaultNow(),
+  },
+  (t) => [index("claims_by_age").on(t.createdAt)],
+);
+
+export const apiTokens = sluice.table("api_tokens", {
+  hash: bytea("hash").primaryKey(),
+  name: text("name").notNull(),
+  createdAt: time("created_at").notNull().defaultNow(),
+});
