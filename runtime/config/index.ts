@@ -1,5 +1,10 @@
+export { type CheckContext, checkIntegration, type Findings } from "./check.ts";
+export { type ConfigCheckContext, checkConfig } from "./check-config.ts";
+export { checkConnector } from "./check-connector.ts";
 export { configSchema, connectorSchema } from "./config-schema.ts";
 export { integrationSchema } from "./integration-schema.ts";
+export { type Change, type FieldChange, type Item, keepsCursor, type Note, planChanges } from "./plan.ts";
+export { type ReferenceScheme, type ResolveReference, resolveReferences } from "./references.ts";
 export { completeIntegration, resolveIntegration } from "./resolve.ts";
 export type {
   Feed,
@@ -11,3 +16,4 @@ export type {
   ResolvedTrigger,
   SchemaContract,
 } from "./resolved.ts";
+export { joinSecrets, redacted, splitSecrets } from "./secrets.ts";

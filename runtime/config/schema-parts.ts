@@ -48,7 +48,7 @@ export const number = (description: string, minimum: number, maximum: number, in
 /** `$comment` says in words what the pattern wants; error messages use it. */
 export const duration = (description: string, initial?: string): Part => ({
   type: "string",
-  pattern: "^[0-9]{1,15}(ms|s|m|h|d)$",
+  pattern: "^[0-9]{1,8}(ms|s|m|h|d)$",
   $comment: "a duration (an integer and one unit, such as 250ms, 5s, 10m, 2h or 30d)",
   description,
   ...(initial !== undefined && { default: initial }),

@@ -1,0 +1,202 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Connector, Json, JsonObject } from "../../connectors/sdk/index.ts";
+import {
+  type Change,
+  checkConfig,
+  type Item,
+  planChanges,
+  redacted,
+  resolveIntegration,
+  splitSecrets,
+} from "../../runtime/config/index.ts";
+import { type FieldError, joinPath, SluiceError } from "../../runtime/errors/index.ts";
+import type { ConnectorRow, IntegrationRow } from "../../runtime/ports/store.ts";
+import { type ConnectorInput, keepSecrets, type StoredConnector, seal, strayRedactions } from "./connectors.ts";
+import { allConnectors, newId, refuse, type ServiceContext, sentenceOf, usersOf } from "./context.ts";
+import { storedIntegration, updateIntegration } from "./integrations.ts";
+import { failureOf, probeIntegration, probeTimeoutMs, within } from "./probe.ts";
+
+export interface ApplyOptions {
+  /** Answer with the plan and change nothing. */
+  readonly dryRun: boolean;
+  /** Do not connect to what changed to see whether it can be used. */
+  readonly skipChecks: boolean;
+}
+
+/** One connector or integration of the configuration, with what the store has of it. */
+interface Wanted<Row> {
+  readonly index: number;
+  readonly value: JsonObject;
+  readonly row: Row | undefined;
+  readonly change: Change;
+}
+
+/** Applies a whole configuration: all of it or nothing. Parts that are not named are left as they are. */
+export function applyService(context: ServiceContext) {
+  const { store, registry, runner, validator, sealer, checkCron } = context;
+
+  return async function apply(body: Json, { dryRun, skipChecks }: ApplyOptions): Promise<readonly Change[]> {
+    const rows = await allConnectors(store);
+    const rowByName = new Map(rows.map((row) => [row.name, row]));
+    const config = await withKeptSecrets(body, rowByName);
+    refuse(
+      checkConfig(config, {
+        validator,
+        types: registry.types(),
+        existing: new Map(rows.map(({ name, type }) => [name, type])),
+        allConnectorsKnown: true,
+        checkCron,
+      }).errors,
+    );
+    const { connectors, integrations } = await compare(config as JsonObject, rowByName);
+    const changes = [...connectors, ...integrations].map(({ change }) => change);
+    if (dryRun) return changes;
+
+    const stored = new Map<string, StoredConnector>();
+    for (const { value, row, change } of connectors) {
+      if (change.action === "unchanged") continue;
+      const input = { name: change.name, type: value.type as string, config: value.config as JsonObject };
+      stored.set(change.name, await seal(row?.id ?? newId(), input, registry, sealer));
+    }
+    const changedIntegrations = integrations.filter(({ change }) => change.action !== "unchanged");
+    if (!skipChecks) await probe(connectors, changedIntegrations, stored, rowByName);
+
+    const ids = await store.transaction(async (tx) => {
+      for (const { row, change } of connectors) {
+        const parts = stored.get(change.name);
+        if (parts === undefined) continue;
+        if (row === undefined) await tx.connectors.create({ ...parts, owner: null });
+        else await tx.connectors.update(row.id, parts, row.version);
+      }
+      const changed: string[] = [];
+      for (const { value, row } of changedIntegrations) {
+        const parts = storedIntegration(value);
+        const { id } =
+          row === undefined
+            ? await tx.integrations.create({ id: newId(), ...parts, owner: null })
+            : await updateIntegration(tx, row, parts, row.version);
+        changed.push(id);
+      }
+      return changed;
+    });
+    runner.changed([...new Set([...ids, ...(await usersOf([...stored.keys()], store))])]);
+    return changes;
+  };
+
+  /** The configuration with `***` replaced by the secrets that are stored under the same names. */
+  async function withKeptSecrets(body: Json, rows: ReadonlyMap<string, ConnectorRow>): Promise<Json> {
+    const { connectors } = (body ?? {}) as { connectors?: Json };
+    if (!Array.isArray(connectors)) return body;
+    const kept = connectors.map((connector) => {
+      const { name, type } = (connector ?? {}) as JsonObject;
+      const row = typeof name === "string" ? rows.get(name) : undefined;
+      return row === undefined || row.type !== type ? connector : keepSecrets(row, connector, registry, sealer);
+    });
+    return { ...(body as JsonObject), connectors: await Promise.all(kept) };
+  }
+
+  async function compare(config: JsonObject, rows: ReadonlyMap<string, ConnectorRow>) {
+    const errors: FieldError[] = [];
+    const connectors: Wanted<ConnectorRow>[] = [];
+    for (const [index, given] of listOf(config.connectors).entries()) {
+      const value: JsonObject = { config: {}, ...given };
+      const name = value.name as string;
+      const row = rows.get(name);
+      const path = `connectors[${index}]`;
+      if (row !== undefined && row.type !== value.type) {
+        errors.push({
+          path: `${path}.type`,
+          message: `cannot be changed from ${row.type}; give the new connector another name`,
+        });
+        continue;
+      }
+      const input = { name, type: value.type as string, config: value.config as JsonObject };
+      errors.push(...strayRedactions(input, registry).map((each) => ({ ...each, path: joinPath(path, each.path) })));
+      connectors.push({ index, value, row, change: await connectorChange(input, row) });
+    }
+    refuse(errors);
+
+    const integrations: Wanted<IntegrationRow>[] = [];
+    for (const [index, value] of listOf(config.integrations).entries()) {
+      const row = (await store.integrations.byName(value.name as string)) ?? undefined;
+      const { spec, enabled } = storedIntegration(value);
+      const current = row && toItem("integration", { ...row.spec, name: row.name, enabled: row.enabled });
+      const wanted = toItem("integration", { ...spec, name: value.name!, enabled });
+      const [change] = planChanges(current === undefined ? [] : [current], [wanted]);
+      integrations.push({ index, value, row, change: change! });
+    }
+    return { connectors, integrations };
+  }
+
+  /** Invariant 7: that a secret changes is told, its values are not. */
+  async function connectorChange(
+    { name, type, config }: ConnectorInput,
+    row: ConnectorRow | undefined,
+  ): Promise<Change> {
+    const { open, secrets } = splitSecrets(registry.type(type)!.config, config);
+    const current = row === undefined ? [] : [toItem("connector", { name, type: row.type, config: row.config })];
+    const change = planChanges(current, [toItem("connector", { name, type, config: open })])[0]!;
+    if (row === undefined || row.sealed === null) return change;
+    const before = await sealer.unseal(row.id, row.sealed);
+    const differ = (path: string) => Object.hasOwn(before, path) && !isDeepStrictEqual(before[path], secrets[path]);
+    const changed = Object.keys(secrets).filter(differ);
+    if (changed.length === 0) return change;
+    const fields = changed.map((path) => ({ path: `config.${path}`, before: redacted, after: redacted }));
+    return { ...change, action: "update", fields: [...change.fields, ...fields] };
+  }
+
+  /** Connects to what changed and opens what changed integrations use; all that fails is told at once. */
+  async function probe(
+    connectors: readonly Wanted<ConnectorRow>[],
+    integrations: readonly Wanted<IntegrationRow>[],
+    stored: ReadonlyMap<string, StoredConnector>,
+    rows: ReadonlyMap<string, ConnectorRow>,
+  ): Promise<void> {
+    const errors: FieldError[] = [];
+    const opened = new Map<string, Connector>();
+    const enabled = integrations.filter(({ value }) => value.enabled !== false);
+    const resolved = enabled.map(({ index, value }) => ({ index, value, spec: resolveIntegration(value) }));
+    const used = resolved.flatMap(({ spec }) =>
+      [...spec.sources, ...spec.destinations].map(({ connector }) => connector),
+    );
+    try {
+      await inParallel([...new Set([...stored.keys(), ...used])], async (name) => {
+        const index = connectors.find(({ change }) => change.name === name)?.index;
+        try {
+          const connector = await registry.open((stored.get(name) ?? rows.get(name))!);
+          opened.set(name, connector);
+          await within(probeTimeoutMs, (signal) => connector.check(signal));
+        } catch (error) {
+          const { message, path } = failureOf(error);
+          await opened.get(name)?.close();
+          opened.delete(name);
+          const place = index === undefined ? `connector ${name}` : `connectors[${index}]`;
+          errors.push({ path: path === undefined ? place : joinPath(place, path), message });
+        }
+      });
+      await inParallel(resolved, async ({ index, value, spec }) => {
+        const several = { sources: value.sources !== undefined, destinations: value.destinations !== undefined };
+        const failed = await probeIntegration(spec, several, opened);
+        errors.push(...failed.map(({ path, message }) => ({ path: `integrations[${index}].${path}`, message })));
+      });
+    } finally {
+      await Promise.all([...opened.values()].map((connector) => connector.close()));
+    }
+    if (errors.length > 0) throw new SluiceError("BUSINESS_RULE", `nothing was applied: ${sentenceOf(errors)}`, errors);
+  }
+}
+
+const listOf = (list: Json | undefined): JsonObject[] => (list ?? []) as JsonObject[];
+
+function toItem(kind: Item["kind"], { name, ...value }: JsonObject): Item {
+  return { kind, name: name as string, value };
+}
+
+/** Eight at a time: enough to be quick, not so many that a server refuses connections. */
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+}

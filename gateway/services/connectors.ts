@@ -1,0 +1,140 @@
+import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
+import { checkConnector, joinSecrets, redacted, splitSecrets } from "../../runtime/config/index.ts";
+import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
+import type { ConnectorRegistry, Sealer } from "../../runtime/ports/connectors.ts";
+import type { ConnectorRow, Page, PageOptions } from "../../runtime/ports/store.ts";
+import { found, listOrNamed, newId, refuse, type ServiceContext, usersOf } from "./context.ts";
+import { failureOf, probeTimeoutMs, sampleRecord, within } from "./probe.ts";
+import { streamResource } from "./resources.ts";
+
+/** A connector as given, found valid. */
+export interface ConnectorInput {
+  readonly name: string;
+  readonly type: string;
+  readonly config: JsonObject;
+}
+
+/** What of a connector goes into the store. */
+export type StoredConnector = Pick<ConnectorRow, "id" | "name" | "type" | "config" | "sealed">;
+
+export function connectorService({ store, registry, runner, validator, sealer }: ServiceContext) {
+  const one = async (id: string): Promise<ConnectorRow> => found(await store.connectors.get(id), "connector", id);
+
+  return {
+    types: () => registry.types(),
+
+    type(name: string) {
+      const type = registry.type(name);
+      if (type === undefined) throw new SluiceError("NOT_FOUND", `there is no connector type ${name}`);
+      return type;
+    },
+
+    get: one,
+    list: (options: PageOptions & { name: string | null }): Promise<Page<ConnectorRow>> =>
+      listOrNamed(store.connectors, options),
+
+    async create(body: Json): Promise<ConnectorRow> {
+      refuse(checkConnector(body, { validator, types: registry.types() }));
+      const input = withConfig(body);
+      refuse(strayRedactions(input, registry));
+      return store.connectors.create({ ...(await seal(newId(), input, registry, sealer)), owner: null });
+    },
+
+    /** `***` in the place of a secret keeps the one that is stored. */
+    async replace(id: string, body: Json, version?: number): Promise<ConnectorRow> {
+      const row = await one(id);
+      const input = await keepSecrets(row, body, registry, sealer);
+      refuse(checkConnector(input as Json, { validator, types: registry.types() }));
+      const { name, type, config } = withConfig(input as Json);
+      if (type !== row.type)
+        refuse([{ path: "type", message: `cannot be changed from ${row.type}; make a new connector` }]);
+      refuse(strayRedactions({ name, type, config }, registry));
+      const stored = await seal(id, { name, type, config }, registry, sealer);
+      const changed = found(await store.connectors.update(id, stored, version ?? row.version), "connector", id);
+      runner.changed(await usersOf([changed.name], store));
+      return changed;
+    },
+
+    async remove(id: string): Promise<void> {
+      if (!(await store.connectors.remove(id))) found(null, "connector", id);
+    },
+
+    /** Whether the far side answers, how fast, and a record of it. A failure is an answer, not an error. */
+    async test(id: string): Promise<JsonObject> {
+      const row = await one(id);
+      const started = performance.now();
+      const latency = () => Math.round(performance.now() - started);
+      try {
+        const connector = await registry.open(row);
+        try {
+          await within(probeTimeoutMs, (signal) => connector.check(signal));
+          const latency_ms = latency();
+          const sample = await within(probeTimeoutMs, (signal) => sampleRecord(connector, signal)).catch(() => null);
+          return { status: "ok", latency_ms, sample_record: sample };
+        } finally {
+          await connector.close();
+        }
+      } catch (error) {
+        const { code, message, path } = failureOf(error);
+        const shown = { code, message, ...(path !== undefined && { path }) };
+        return { status: "failed", latency_ms: latency(), sample_record: null, error: shown };
+      }
+    },
+
+    async discover(id: string): Promise<JsonObject> {
+      const row = await one(id);
+      const connector = await registry.open(row);
+      try {
+        const streams = await within(probeTimeoutMs, (signal) => connector.discover(signal));
+        return { streams: streams.map(streamResource) };
+      } catch (error) {
+        const { code, message, path } = failureOf(error);
+        // That the far side refuses sluice is not the caller's lack of rights.
+        const answer = code === "UNAVAILABLE" || code === "TIMEOUT" ? code : "BUSINESS_RULE";
+        throw new SluiceError(answer, message, path === undefined ? [] : [{ path, message }], error);
+      } finally {
+        await connector.close();
+      }
+    },
+  };
+}
+
+const withConfig = (body: Json): ConnectorInput =>
+  ({ config: {}, ...(body as JsonObject) }) as unknown as ConnectorInput;
+
+/** Splits a config in what may be seen and what is sealed with the connector's id. */
+export async function seal(
+  id: string,
+  { name, type, config }: ConnectorInput,
+  registry: ConnectorRegistry,
+  sealer: Sealer,
+): Promise<StoredConnector> {
+  const { open, secrets } = splitSecrets(registry.type(type)!.config, config);
+  const sealed = Object.keys(secrets).length === 0 ? null : await sealer.seal(id, secrets);
+  return { id, name, type, config: open, sealed };
+}
+
+/** The body with `***` replaced by the secrets that stand in those places; any other shape is left for the check. */
+export async function keepSecrets(
+  row: ConnectorRow,
+  body: Json,
+  registry: ConnectorRegistry,
+  sealer: Sealer,
+): Promise<Json> {
+  const type = registry.type(row.type);
+  const { config } = (body ?? {}) as { config?: JsonObject };
+  if (row.sealed === null || type === undefined || typeof config !== "object" || config === null) return body;
+  const secrets = await sealer.unseal(row.id, row.sealed);
+  return { ...(body as JsonObject), config: joinSecrets(type.config, config, secrets) };
+}
+
+/** `***` where no secret is stored that it could stand for. */
+export function strayRedactions({ type, config }: ConnectorInput, registry: ConnectorRegistry): FieldError[] {
+  const { secrets } = splitSecrets(registry.type(type)!.config, config);
+  return Object.entries(secrets)
+    .filter(([, secret]) => secret === redacted)
+    .map(([path]) => ({
+      path: `config.${path}`,
+      message: `${redacted} keeps a stored secret, and there is none here`,
+    }));
+}

@@ -1,0 +1,72 @@
+import { randomUUIDv7 } from "node:crypto";
+import type { ConnectorType, JsonObject } from "../../connectors/sdk/index.ts";
+import { resolveIntegration } from "../../runtime/config/index.ts";
+import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
+import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
+import type { ConnectorRow, Page, PageOptions, Store } from "../../runtime/ports/store.ts";
+import type { Runner } from "./ports.ts";
+
+/** What the services work with. */
+export interface ServiceContext {
+  readonly store: Store;
+  readonly registry: ConnectorRegistry;
+  readonly runner: Runner;
+  readonly validator: Validator;
+  readonly sealer: Sealer;
+  /** What is wrong with a cron expression, or undefined. */
+  readonly checkCron: (cron: string) => string | undefined;
+}
+
+export const newId = (): string => randomUUIDv7();
+
+/** Throws VALIDATION_ERROR with all errors, its message the first of them. */
+export function refuse(errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw new SluiceError("VALIDATION_ERROR", sentenceOf(errors), errors);
+}
+
+/** The first error and how many there are besides. */
+export function sentenceOf(errors: readonly FieldError[]): string {
+  const [first] = errors;
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
+  return `${first!.path === "" ? "the body" : first!.path} ${first!.message}${more}`;
+}
+
+export function found<T>(row: T | null | undefined, kind: string, id: string): T {
+  if (row === null || row === undefined) throw new SluiceError("NOT_FOUND", `there is no ${kind} with the id ${id}`);
+  return row;
+}
+
+/** Rows of a list, or the one that has a name: the command line finds ids by names so. */
+export async function listOrNamed<T>(
+  source: { list(options: PageOptions): Promise<Page<T>>; byName(name: string): Promise<T | null> },
+  options: PageOptions & { readonly name: string | null },
+): Promise<Page<T>> {
+  if (options.name === null) return source.list(options);
+  const row = await source.byName(options.name);
+  return { items: row === null ? [] : [row], nextCursor: null };
+}
+
+export async function allConnectors(store: Store): Promise<ConnectorRow[]> {
+  const rows: ConnectorRow[] = [];
+  for (let cursor: string | null = null; ; ) {
+    const page: Page<ConnectorRow> = await store.connectors.list({ limit: 200, cursor });
+    rows.push(...page.items);
+    if (page.nextCursor === null) return rows;
+    cursor = page.nextCursor;
+  }
+}
+
+/** Types of the connectors, by the connectors' names. */
+export function typesOf(rows: readonly ConnectorRow[], registry: ConnectorRegistry): Map<string, ConnectorType | null> {
+  return new Map(rows.map(({ name, type }) => [name, registry.type(type) ?? null]));
+}
+
+/** Ids of the integrations that use one of the connectors. */
+export async function usersOf(connectors: readonly string[], store: Store): Promise<string[]> {
+  if (connectors.length === 0) return [];
+  const uses = (spec: JsonObject) => {
+    const { sources, destinations } = resolveIntegration(spec);
+    return [...sources, ...destinations].some(({ connector }) => connectors.includes(connector));
+  };
+  return (await store.integrations.all()).filter(({ spec }) => uses(spec)).map(({ id }) => id);
+}

@@ -1,0 +1,21 @@
+import { applyService } from "./apply.ts";
+import { connectorService } from "./connectors.ts";
+import type { ServiceContext } from "./context.ts";
+import { historyService } from "./history.ts";
+import { integrationService } from "./integrations.ts";
+
+export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
+export type { ServiceContext } from "./context.ts";
+export type { Health, MetricsText, Readiness, Runner } from "./ports.ts";
+
+/** What the product can be asked for, whatever the protocol. All throw SluiceError, and ConflictError of the store. */
+export function createServices(context: ServiceContext) {
+  return {
+    connectors: connectorService(context),
+    integrations: integrationService(context),
+    history: historyService(context),
+    apply: applyService(context),
+  };
+}
+
+export type Services = ReturnType<typeof createServices>;

@@ -1,0 +1,120 @@
+import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
+import { checkIntegration, keepsCursor } from "../../runtime/config/index.ts";
+import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
+import type { IntegrationRow, Page, PageOptions, RunRow, Store } from "../../runtime/ports/store.ts";
+import { isObject } from "../../runtime/record/index.ts";
+import {
+  allConnectors,
+  found,
+  listOrNamed,
+  newId,
+  refuse,
+  type ServiceContext,
+  sentenceOf,
+  typesOf,
+} from "./context.ts";
+
+export function integrationService({ store, registry, runner, validator, checkCron }: ServiceContext) {
+  const one = async (id: string): Promise<IntegrationRow> => found(await store.integrations.get(id), "integration", id);
+
+  async function check(spec: Json): Promise<FieldError[]> {
+    const connectors = typesOf(await allConnectors(store), registry);
+    return [...checkIntegration(spec, { validator, connectors, allConnectorsKnown: true, checkCron }).errors];
+  }
+
+  /** The body as the store keeps it, or VALIDATION_ERROR with all that is wrong with it. */
+  async function accept(body: Json) {
+    const { spec, errors } = await namedConnectors(body, store);
+    refuse([...errors, ...(await check(spec))]);
+    return storedIntegration(spec as JsonObject);
+  }
+
+  async function setEnabled(id: string, enabled: boolean): Promise<IntegrationRow> {
+    const row = await one(id);
+    if (row.enabled === enabled) return row;
+    const errors = enabled ? await check({ name: row.name, ...row.spec }) : [];
+    if (errors.length > 0) {
+      throw new SluiceError("CONFLICT", `${row.name} cannot be enabled: ${sentenceOf(errors)}`, errors);
+    }
+    const changed = await store.integrations.update(id, { name: row.name, spec: row.spec, enabled }, row.version);
+    runner.changed([id]);
+    return found(changed, "integration", id);
+  }
+
+  return {
+    get: one,
+    list: (options: PageOptions & { name: string | null }): Promise<Page<IntegrationRow>> =>
+      listOrNamed(store.integrations, options),
+
+    async create(body: Json): Promise<IntegrationRow> {
+      const row = await store.integrations.create({ id: newId(), ...(await accept(body)), owner: null });
+      runner.changed([row.id]);
+      return row;
+    },
+
+    async replace(id: string, body: Json, version?: number): Promise<IntegrationRow> {
+      const row = await one(id);
+      const change = await accept(body);
+      const changed = await store.transaction((tx) => updateIntegration(tx, row, change, version ?? row.version));
+      runner.changed([id]);
+      return changed;
+    },
+
+    async remove(id: string): Promise<void> {
+      if (!(await store.integrations.remove(id))) found(null, "integration", id);
+      runner.changed([id]);
+    },
+
+    enable: (id: string) => setEnabled(id, true),
+    disable: (id: string) => setEnabled(id, false),
+
+    async run(id: string): Promise<RunRow> {
+      const row = await one(id);
+      if (!row.enabled) throw new SluiceError("CONFLICT", `${row.name} is disabled; enable it before running it`);
+      return runner.start(id, "manual");
+    },
+
+    health: (id: string) => runner.health(id),
+    nextFire: (id: string) => runner.nextFire(id),
+  };
+}
+
+/** Name, spec and enabled, as the store has them in columns of their own. */
+export type StoredIntegration = Pick<IntegrationRow, "name" | "spec" | "enabled">;
+
+export function storedIntegration({ name, enabled = true, ...spec }: JsonObject): StoredIntegration {
+  return { name: name as string, spec, enabled: enabled as boolean };
+}
+
+/** Updates an integration; where its source is another one from now on, the cursor does not stand for it any more. */
+export async function updateIntegration(
+  store: Store,
+  row: IntegrationRow,
+  change: StoredIntegration,
+  version: number,
+): Promise<IntegrationRow> {
+  const changed = found(await store.integrations.update(row.id, change, version), "integration", row.id);
+  if (!keepsCursor(row.spec, change.spec)) await store.checkpoints.saveCursor(row.id, null);
+  return changed;
+}
+
+/** `source_connector_id` and `destination_connector_id` stand for the names of those connectors. */
+async function namedConnectors(body: Json, store: Store): Promise<{ spec: Json; errors: FieldError[] }> {
+  if (!isObject(body)) return { spec: body, errors: [] };
+  const spec: JsonObject = { ...body };
+  const errors: FieldError[] = [];
+  for (const side of ["source", "destination"] as const) {
+    const field = `${side}_connector_id`;
+    const id = spec[field];
+    delete spec[field];
+    if (id === undefined) continue;
+    const row = typeof id === "string" ? await store.connectors.get(id) : null;
+    const end = spec[side] ?? {};
+    if (row === null) errors.push({ path: field, message: "is the id of no connector" });
+    else if (!isObject(end)) continue;
+    else if (end.connector !== undefined && end.connector !== row.name) {
+      errors.push({ path: field, message: `is the id of ${row.name}, but ${side}.connector names another` });
+    } else spec[side] = { ...end, connector: row.name };
+  }
+  return { spec, errors };
+}

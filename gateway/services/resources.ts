@@ -1,0 +1,129 @@
+import type { ConnectorType, Json, JsonObject, StreamInfo } from "../../connectors/sdk/index.ts";
+import type {
+  ConnectorRow,
+  DeadLetterDetail,
+  DeadLetterRow,
+  IntegrationRow,
+  Page,
+  RunRow,
+} from "../../runtime/ports/store.ts";
+import type { Health } from "./ports.ts";
+
+/*
+ * Rows as the API shows them (contract section 14). Undefined members are left out by JSON.stringify.
+ */
+
+export interface ListResource {
+  readonly items: readonly JsonObject[];
+  readonly next_cursor: string | null;
+}
+
+export function listResource<T>(page: Page<T>, resource: (row: T) => JsonObject): ListResource {
+  return { items: page.items.map(resource), next_cursor: page.nextCursor };
+}
+
+export function connectorTypeResource(type: ConnectorType): JsonObject {
+  return {
+    type: type.type,
+    version: type.version,
+    title: type.title,
+    description: type.description,
+    config: type.config as Json,
+    capabilities: type.capabilities as unknown as Json,
+  };
+}
+
+/** Secrets never left the sealed part: `config` holds `***` in their places. */
+export function connectorResource(row: ConnectorRow): JsonObject {
+  return {
+    id: row.id,
+    name: row.name,
+    type: row.type,
+    config: row.config,
+    owner: row.owner,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+    version: row.version,
+  };
+}
+
+export function integrationResource(row: IntegrationRow, health: Health, nextFire: Date | null): JsonObject {
+  return {
+    id: row.id,
+    name: row.name,
+    ...row.spec,
+    enabled: row.enabled,
+    version: row.version,
+    status: row.enabled ? "enabled" : "disabled",
+    health: health.status,
+    health_reason: health.reason,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+    next_fire_at: nextFire?.toISOString() ?? null,
+  };
+}
+
+export function runResource(row: RunRow): JsonObject {
+  return {
+    id: row.id,
+    integration_id: row.integrationId,
+    integration_version: row.integrationVersion,
+    trigger: row.trigger,
+    status: row.status,
+    started_at: row.startedAt.toISOString(),
+    finished_at: row.finishedAt?.toISOString() ?? null,
+    records_in: row.counts.in,
+    records_out: row.counts.out,
+    records_filtered: row.counts.filtered,
+    records_failed: row.counts.failed,
+    by_destination: row.counts.byDestination as unknown as JsonObject,
+    error: row.error as unknown as Json,
+    waiting: row.waiting,
+  };
+}
+
+export function deadLetterResource(row: DeadLetterRow): JsonObject {
+  return {
+    id: row.id,
+    run_id: row.runId,
+    integration_id: row.integrationId,
+    integration_version: row.integrationVersion,
+    record_id: row.recordId,
+    step: row.step,
+    destination: row.destination,
+    rule: row.rule,
+    code: row.code,
+    message: row.message,
+    position: row.position as unknown as JsonObject,
+    attempt_count: row.attemptCount,
+    attempts: row.attempts as unknown as Json,
+    first_failed_at: row.firstFailedAt.toISOString(),
+    last_attempted_at: row.lastAttemptedAt.toISOString(),
+    fingerprint: row.fingerprint,
+    trace_id: row.traceId,
+    resolved: row.resolved,
+    resolution: row.resolution,
+  };
+}
+
+export function deadLetterDetailResource(row: DeadLetterDetail): JsonObject {
+  return { ...deadLetterResource(row), payload: row.payload, raw: rawText(row.raw), state: row.state };
+}
+
+/** Bytes as text where they are UTF-8, else as a data URL, so that none is lost. */
+function rawText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return `data:application/octet-stream;base64,${Buffer.from(bytes).toString("base64")}`;
+  }
+}
+
+export function streamResource(stream: StreamInfo): JsonObject {
+  return {
+    name: stream.name,
+    schema: stream.schema as Json,
+    key: (stream.key as Json | undefined) ?? null,
+    cursor_fields: (stream.cursorFields as Json | undefined) ?? null,
+  };
+}

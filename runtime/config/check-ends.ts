@@ -1,0 +1,85 @@
+import type { ConnectorType, Json } from "../../connectors/sdk/index.ts";
+import { type FieldError, unknownName } from "../errors/index.ts";
+import type { CheckContext, Findings } from "./check.ts";
+import { items, object, strings } from "./json-shape.ts";
+
+interface End {
+  readonly path: string;
+  readonly value: Json;
+}
+
+/** Sources and destinations: one form of each, connectors that exist and can do what is asked of them. */
+export function checkEnds(spec: Json, context: CheckContext): Findings {
+  const errors: FieldError[] = [];
+  const warnings: FieldError[] = [];
+  const { source, sources, destination, destinations, trigger } = object(spec);
+  const pushed = object(trigger).type === "webhook";
+  if (source !== undefined && sources !== undefined) {
+    errors.push({ path: "sources", message: "stands beside source; give one of the two" });
+  }
+  if (source === undefined && sources === undefined && !pushed) {
+    errors.push({ path: "source", message: "is required (or sources)" });
+  }
+  if (pushed && (source ?? sources) !== undefined) {
+    const path = source === undefined ? "sources" : "source";
+    errors.push({ path, message: "does not go with trigger webhook, whose records are sent to it" });
+  }
+  if (destination !== undefined && destinations !== undefined) {
+    errors.push({ path: "destinations", message: "stands beside destination; give one of the two" });
+  }
+  if (destination === undefined && destinations === undefined) {
+    errors.push({ path: "destination", message: "is required (or destinations)" });
+  }
+
+  for (const { path, value } of ends("source", source, sources)) {
+    const { connector, mode = "full", cursor_field } = object(value);
+    const type = findConnector(path, connector, context, errors, warnings);
+    if (type) checkMode(path, "source", mode, type, errors);
+    if (mode === "incremental" && cursor_field === undefined) {
+      errors.push({ path: `${path}.cursor_field`, message: "is required by mode incremental" });
+    }
+  }
+  for (const { path, value } of ends("destination", destination, destinations)) {
+    const { connector, mode = "append", key } = object(value);
+    const type = findConnector(path, connector, context, errors, warnings);
+    if (type) checkMode(path, "destination", mode, type, errors);
+    if (mode === "upsert" && strings(key).length === 0) {
+      errors.push({ path: `${path}.key`, message: "is required by mode upsert: the fields that identify a record" });
+    }
+  }
+  return { errors, warnings };
+}
+
+function ends(name: string, one: Json | undefined, several: Json | undefined): End[] {
+  return [
+    ...(one === undefined ? [] : [{ path: name, value: one }]),
+    ...items(several).map((value, index) => ({ path: `${name}s[${index}]`, value })),
+  ];
+}
+
+function findConnector(
+  end: string,
+  name: Json | undefined,
+  { connectors, allConnectorsKnown }: CheckContext,
+  errors: FieldError[],
+  warnings: FieldError[],
+): ConnectorType | undefined {
+  if (typeof name !== "string") return undefined;
+  const type = connectors.get(name);
+  if (type === undefined) {
+    const path = `${end}.connector`;
+    if (allConnectorsKnown) errors.push({ path, message: unknownName("connector", name, [...connectors.keys()]) });
+    else warnings.push({ path, message: `connector ${name} is not in these files; the server must have it already` });
+  }
+  return type ?? undefined;
+}
+
+function checkMode(end: string, side: "source" | "destination", mode: Json, type: ConnectorType, errors: FieldError[]) {
+  const modes: readonly string[] | undefined = type.capabilities[side]?.modes;
+  if (modes === undefined) {
+    errors.push({ path: `${end}.connector`, message: `connectors of type ${type.type} cannot be a ${side}` });
+  } else if (typeof mode === "string" && !modes.includes(mode)) {
+    const message = `connectors of type ${type.type} have no mode ${mode} as a ${side}, only ${modes.join(", ")}`;
+    errors.push({ path: `${end}.mode`, message });
+  }
+}

@@ -1,0 +1,74 @@
+import type { Json } from "../../connectors/sdk/index.ts";
+import { type FieldError, formatPath, joinPath, messageOf, SluiceError } from "../errors/index.ts";
+import { compileMapping, compilePredicate, parseFieldPath } from "../mapping/index.ts";
+import { isObject } from "../record/index.ts";
+import { items, object } from "./json-shape.ts";
+import { hasReference } from "./references.ts";
+
+/** Mappings and predicates compile. */
+export function checkLanguage(spec: Json): FieldError[] {
+  const { mapping_spec, pipeline_spec } = object(spec);
+  const errors = Array.isArray(mapping_spec) ? attempt("mapping_spec", () => compileMapping(mapping_spec)) : [];
+  items(object(pipeline_spec).steps).forEach((step, index) => {
+    const { type, mapping, where } = object(step);
+    const path = `pipeline_spec.steps[${index}]`;
+    if (type === "map" && Array.isArray(mapping)) {
+      errors.push(...attempt(`${path}.mapping`, () => compileMapping(mapping)));
+    }
+    if (type === "filter" && (typeof where === "string" || isObject(where))) {
+      errors.push(...attempt(`${path}.where`, () => compilePredicate(where)));
+    }
+  });
+  return errors;
+}
+
+/** Fields named by a path, wherever the spec takes one. */
+export function checkFieldPaths(spec: Json): FieldError[] {
+  const { source, sources, destination, destinations, delivery } = object(spec);
+  const { key, idempotency } = object(delivery);
+  const errors: FieldError[] = [];
+  const check = (path: string, value: Json | undefined) => {
+    if (typeof value === "string" && value !== "") errors.push(...attempt(path, () => parseFieldPath(value)));
+  };
+  const checkAll = (path: string, value: Json | undefined) => {
+    for (const [index, item] of items(value).entries()) check(`${path}[${index}]`, item);
+  };
+  check("source.cursor_field", object(source).cursor_field);
+  checkAll("destination.key", object(destination).key);
+  for (const [index, each] of items(sources).entries()) {
+    check(`sources[${index}].cursor_field`, object(each).cursor_field);
+  }
+  for (const [index, each] of items(destinations).entries()) {
+    checkAll(`destinations[${index}].key`, object(each).key);
+  }
+  checkAll("delivery.key", key);
+  check("delivery.idempotency.key", object(idempotency).key);
+  if (object(delivery).ordering === "key" && items(key).length === 0) {
+    errors.push({ path: "delivery.key", message: "is required by ordering key: the fields whose order is kept" });
+  }
+  return errors;
+}
+
+/** What the compiler has against a part of the configuration, with paths from the whole. */
+function attempt(path: string, compile: () => unknown): FieldError[] {
+  try {
+    compile();
+    return [];
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error.errors.length === 0) return [{ path, message: messageOf(error) }];
+    return error.errors.map((each) => ({ path: joinPath(path, each.path), message: each.message }));
+  }
+}
+
+/** References stand for something in a connector's config only; warned of where they are plain text. */
+export function findStrayReferences(spec: Json, path = ""): FieldError[] {
+  if (typeof spec === "string") {
+    const message = "is plain text here: references are resolved only in a connector's config";
+    return hasReference(spec) ? [{ path, message }] : [];
+  }
+  if (Array.isArray(spec))
+    return spec.flatMap((item, index) => findStrayReferences(item, joinPath(path, `[${index}]`)));
+  return Object.entries(object(spec)).flatMap(([name, item]) =>
+    findStrayReferences(item!, joinPath(path, formatPath([name]))),
+  );
+}

@@ -1,0 +1,80 @@
+import type { ConnectorType, Json } from "../../connectors/sdk/index.ts";
+import { type FieldError, joinPath } from "../errors/index.ts";
+import type { Validator } from "../ports/connectors.ts";
+import { checkEnds } from "./check-ends.ts";
+import { checkFieldPaths, checkLanguage } from "./check-language.ts";
+import { checkSteps } from "./check-steps.ts";
+import { integrationSchema } from "./integration-schema.ts";
+import { object } from "./json-shape.ts";
+import { checkAvailable } from "./unavailable.ts";
+
+/** What a check knows of the world around an integration. */
+export interface CheckContext {
+  readonly validator: Validator;
+  /** By name; null where the connector exists and its type is not known. */
+  readonly connectors: ReadonlyMap<string, ConnectorType | null>;
+  /** Whether a connector that is not named above does not exist; otherwise it is only a warning. */
+  readonly allConnectorsKnown: boolean;
+  /** What is wrong with a cron expression, or undefined. */
+  readonly checkCron: (cron: string) => string | undefined;
+}
+
+/** Paths are relative to what was checked. */
+export interface Findings {
+  readonly errors: readonly FieldError[];
+  /** What works but is most likely not meant. */
+  readonly warnings: readonly FieldError[];
+}
+
+/** Everything that can be known of an integration without running it, all at once. Never throws. */
+export function checkIntegration(spec: Json, context: CheckContext): Findings {
+  // The compilers of mappings and predicates say more of their own parts than the schema does.
+  const shape = context.validator
+    .compile(integrationSchema)(spec)
+    .filter(({ path }) => !isCompiled(path));
+  const ends = checkEnds(spec, context);
+  const found = [
+    ...ends.errors,
+    ...checkSteps(spec),
+    ...checkLanguage(spec),
+    ...checkFieldPaths(spec),
+    ...checkTrigger(spec, context),
+    ...checkAvailable(spec),
+  ];
+  // Where the shape is wrong already, a second sentence about the same field helps nobody.
+  const shaped = new Set(shape.map(({ path }) => path));
+  return {
+    errors: [...shape, ...found.filter(({ path }) => !shaped.has(path))],
+    warnings: ends.warnings,
+  };
+}
+
+const isCompiled = (path: string): boolean =>
+  /^mapping_spec\[|^pipeline_spec\.steps\[\d+\]\.(mapping\[|where\.)/.test(path);
+
+function checkTrigger(spec: Json, { checkCron }: CheckContext): FieldError[] {
+  const { type, cron, timezone } = object(object(spec).trigger);
+  const errors: FieldError[] = [];
+  if (type !== "schedule") return errors;
+  const fault = typeof cron === "string" && cron !== "" ? checkCron(cron) : undefined;
+  if (fault !== undefined) errors.push({ path: "trigger.cron", message: fault });
+  if (typeof timezone === "string" && !isTimezone(timezone)) {
+    const message = `${JSON.stringify(timezone)} is no time zone; use an IANA name such as Europe/Berlin`;
+    errors.push({ path: "trigger.timezone", message });
+  }
+  return errors;
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return !/^[+-]/.test(name);
+  } catch {
+    return false;
+  }
+}
+
+/** The findings about a part, with paths from the whole. */
+export function below(parent: string, findings: readonly FieldError[]): FieldError[] {
+  return findings.map(({ path, message }) => ({ path: joinPath(parent, path), message }));
+}

@@ -1,0 +1,30 @@
+import type { Json } from "../../connectors/sdk/index.ts";
+import type { FieldError } from "../errors/index.ts";
+import { items, object } from "./json-shape.ts";
+
+/** What the language has and this version does not run. Shorten this list as it comes. */
+const unavailable = {
+  steps: ["validate", "enrich", "split", "aggregate", "transform", "route"],
+  triggers: ["webhook", "event"],
+  contracts: ["freeze", "discard_value", "discard_record"],
+  severalSources: true,
+};
+
+/** Says of everything in an integration that this version would not honour that it is not available. */
+export function checkAvailable(spec: Json): FieldError[] {
+  const errors: FieldError[] = [];
+  const refuse = (path: string, what: string) =>
+    errors.push({ path, message: `${what} is not available in this version` });
+  const { trigger, schema, sources, pipeline_spec } = object(spec);
+  const triggerType = object(trigger).type;
+  if (unavailable.triggers.includes(triggerType as string)) refuse("trigger.type", `the trigger ${triggerType}`);
+  const { contract } = object(schema);
+  if (unavailable.contracts.includes(contract as string)) refuse("schema.contract", `the schema contract ${contract}`);
+  if (unavailable.severalSources && items(sources).length > 1) refuse("sources", "more than one source");
+  items(object(pipeline_spec).steps).forEach((step, index) => {
+    const { type } = object(step);
+    if (unavailable.steps.includes(type as string))
+      refuse(`pipeline_spec.steps[${index}].type`, `the step type ${type}`);
+  });
+  return errors;
+}
