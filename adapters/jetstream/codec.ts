@@ -1,0 +1,104 @@
+import type { ReadFailure } from "../../connectors/sdk/index.ts";
+import type { BatchHeader, LogBatch } from "../../runtime/ports/log.ts";
+
+/**
+ * The wire format of a batch (docs/decisions/0002-wire-format.md).
+ *
+ * NATS header `Sluice-Batch`: one character of version, then JSON: the batch's header without what it holds for each
+ * record, `sidecar` (bytes at the payload's end) and `claim` (where the payload went to the claim store).
+ * Payload: the body as it is, then the sidecar, if any: JSON with what there is for each record.
+ */
+export const batchHeaderName = "Sluice-Batch";
+
+/** A server keeps at most 64 KiB of headers; ids and expectations need some of it. */
+const maxHeaderLength = 48 * 1024;
+
+export interface WireBatch {
+  /** Value of the NATS header `Sluice-Batch`. */
+  readonly header: string;
+  readonly payload: Uint8Array;
+}
+
+interface WireHeader extends Omit<BatchHeader, "position" | "origins"> {
+  readonly position: { readonly base: string; readonly offset: number };
+  readonly sidecar?: number;
+  readonly claim?: string;
+}
+
+interface Sidecar {
+  readonly ordinals?: readonly number[] | undefined;
+  readonly origins?: readonly number[] | undefined;
+  /** `raw` in base64. */
+  readonly failures?: readonly (Omit<ReadFailure, "raw"> & { readonly raw: string })[] | undefined;
+}
+
+/** Copies the body only where a sidecar follows it. RangeError when the cursor is too large for a header. */
+export function encodeBatch(batch: LogBatch): WireBatch {
+  const { origins, position, ...header } = batch.header;
+  const { ordinals, ...place } = position;
+  let payload = batch.body;
+  let sidecar: number | undefined;
+  if (ordinals !== undefined || origins !== undefined || batch.failures !== undefined) {
+    const failures = batch.failures?.map((f) => ({ ...f, raw: Buffer.from(f.raw).toString("base64") }));
+    const side = Buffer.from(JSON.stringify({ ordinals, origins, failures } satisfies Sidecar));
+    payload = Buffer.concat([payload, side]);
+    sidecar = side.length;
+  }
+  const text = `1${JSON.stringify({ ...header, position: place, sidecar })}`;
+  if (Buffer.byteLength(text) > maxHeaderLength) {
+    throw new RangeError(`the header of a batch may have ${maxHeaderLength} bytes; its cursor is too large`);
+  }
+  return { header: text, payload };
+}
+
+/** The header that refers to a payload kept in the claim store. */
+export function withClaim(header: string, claim: string): string {
+  return `1${JSON.stringify({ ...parseHeader(header), claim })}`;
+}
+
+/** The claim a header refers to, or undefined where the payload is the message's own. */
+export function claimOf(header: string): string | undefined {
+  return parseHeader(header).claim;
+}
+
+/** The batch's header; without ordinals and origins, which only the payload has. */
+export function decodeHeader(header: string): BatchHeader {
+  const { sidecar: _sidecar, claim: _claim, ...rest } = parseHeader(header);
+  return rest;
+}
+
+/** `payload` is the message's, or the one its claim refers to. The body is a view of it. */
+export function decodeBatch(header: string, payload: Uint8Array): LogBatch {
+  const { sidecar, claim: _claim, ...rest } = parseHeader(header);
+  if (sidecar === undefined) return { header: rest, body: payload };
+  const length = payload.length - sidecar;
+  const side: Sidecar = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset + length, sidecar).toString());
+  const { ordinals, origins, failures } = side;
+  return {
+    header: {
+      ...rest,
+      ...(ordinals && { position: { ...rest.position, ordinals } }),
+      ...(origins && { origins }),
+    },
+    body: payload.subarray(0, length),
+    ...(failures && {
+      failures: failures.map((f) => ({ ...f, raw: new Uint8Array(Buffer.from(f.raw, "base64")) })),
+    }),
+  };
+}
+
+function parseHeader(text: string): WireHeader {
+  // Later versions get a case here; what was written stays readable for as long as logs are kept.
+  if (text[0] !== "1") throw new Error(`a batch of format "${text.slice(0, 1)}", which this version does not read`);
+  return JSON.parse(text.slice(1), mayLoseDigits.test(text) ? keepDigits : undefined);
+}
+
+const mayLoseDigits = /[\d.]{16}|\d[eE]/;
+
+/** A cursor may hold a number that a double cannot: it stays a `JSON.rawJSON` (see Json). */
+function keepDigits(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== "number" || context?.source === undefined || JSON.stringify(value) === context.source) {
+    return value;
+  }
+  return JSON.rawJSON(context.source);
+}

@@ -1,0 +1,165 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { createInbox, type Msg, nanos } from "@nats-io/transport-node";
+import type { LogConsumer, LogMessage } from "../../runtime/ports/log.ts";
+import type { ClaimStore } from "../../runtime/ports/store.ts";
+import { batchHeaderName, claimOf, decodeBatch } from "./codec.ts";
+import { ConsumerMissingError, isConsumerNotFound } from "./errors.ts";
+import { backoffMs, type NatsLink } from "./link.ts";
+
+export interface ConsumerOptions {
+  readonly link: NatsLink;
+  readonly claims: ClaimStore;
+  readonly stream: string;
+  readonly name: string;
+  readonly onClose: () => void;
+}
+
+/** How long the server keeps a pull open, and how often it says so. */
+const expiresMs = 5_000;
+const heartbeatMs = 1_000;
+
+const ackBody = new TextEncoder().encode("+ACK");
+const workingBody = new TextEncoder().encode("+WPI");
+const nakBody = new TextEncoder().encode("-NAK");
+
+/**
+ * A durable pull consumer, one pull after another or several at once. The client's own `fetch` is not used: it leaves
+ * what came after an abort to wait for `ack_wait`, where we give it back, and it does not end when the connection does.
+ */
+export class JetStreamConsumer implements LogConsumer {
+  readonly #options: ConsumerOptions;
+  readonly #link: NatsLink;
+  readonly #closing = new AbortController();
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+    this.#link = options.link;
+  }
+
+  /**
+   * Waits while the server is away; ends early when the connection is lost in between (what was not yielded comes
+   * again). Throws ConsumerMissingError or LogMissingError when the server no longer has the consumer or the stream,
+   * and what the claim store throws. Ends without an error when `signal` aborts.
+   */
+  async *pull(limit: number, signal: AbortSignal): AsyncIterable<LogMessage> {
+    const ending = AbortSignal.any([signal, this.#closing.signal]);
+    const { connection } = this.#link;
+    const { stream, name } = this.#options;
+    try {
+      await this.#link.whenConnected(ending);
+    } catch {
+      return;
+    }
+    const arrived: Msg[] = [];
+    let received = 0;
+    let heardAt = performance.now();
+    let status: Msg | undefined;
+    let over = false;
+    let wake = () => {};
+    const end = () => {
+      over = true;
+      wake();
+    };
+    const inbox = createInbox();
+    const subscription = connection.subscribe(inbox, {
+      callback: (_error, message) => {
+        heardAt = performance.now();
+        // The server's own messages come to the inbox, those of the log under their subject.
+        if (message.subject !== inbox) {
+          arrived.push(message);
+          received++;
+          over ||= received >= limit;
+          wake();
+        } else if (message.headers?.code !== 100) {
+          status = message;
+          end();
+        }
+      },
+    });
+    const silence = setInterval(() => {
+      if (performance.now() - heardAt > 3 * heartbeatMs) end();
+    }, heartbeatMs);
+    const offChange = this.#link.onChange(end);
+    ending.addEventListener("abort", end);
+    try {
+      connection.publish(
+        `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`,
+        JSON.stringify({ batch: limit, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) }),
+        { reply: inbox },
+      );
+      while (!ending.aborted) {
+        const message = arrived.shift();
+        if (message !== undefined) yield await this.#open(message);
+        else if (over) break;
+        else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+      if (status !== undefined && !ending.aborted) await this.#explain(status, ending);
+    } finally {
+      subscription.unsubscribe();
+      clearInterval(silence);
+      offChange();
+      ending.removeEventListener("abort", end);
+      // What nobody took goes back at once, to whoever pulls next.
+      for (const message of arrived) this.#tell(message, nakBody);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error("the consumer is closed"));
+    this.#options.onClose();
+  }
+
+  /** A pull ends with 408 when its time is over; anything else may mean that consumer or stream is gone. */
+  async #explain(status: Msg, signal: AbortSignal): Promise<void> {
+    if (status.headers?.code === 408) return;
+    const { stream, name } = this.#options;
+    try {
+      await this.#link.call(() => this.#link.jsm.consumers.info(stream, name));
+    } catch (error) {
+      if (isConsumerNotFound(error)) {
+        throw new ConsumerMissingError(`nats-server has lost the consumer ${name} of the log ${stream}`);
+      }
+      await this.#link.requireStream(stream);
+    }
+    // A new leader, a server on its way down: the next pull will tell. Not at once.
+    await delay(backoffMs(3), undefined, { signal }).catch(() => {});
+  }
+
+  async #open(message: Msg): Promise<LogMessage> {
+    const header = message.headers?.get(batchHeaderName) ?? "";
+    const claim = claimOf(header);
+    const payload = claim === undefined ? message.data : await this.#options.claims.get(claim);
+    // `$JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.consumerSequence.time.pending[.random]`
+    const tokens = (message.reply ?? "").split(".");
+    const at = tokens.length === 9 ? 4 : 6;
+    const sequence = Number(tokens[at + 1]);
+    if (payload === null) {
+      throw new Error(`message ${sequence} of ${this.#options.stream} refers to a batch that is not stored (${claim})`);
+    }
+    const batch = decodeBatch(header, payload);
+    return {
+      ...batch,
+      sequence,
+      deliveries: Number(tokens[at]),
+      bytes: payload.length,
+      ack: () => this.#ack(message),
+      working: () => this.#tell(message, workingBody),
+    };
+  }
+
+  /** Until the server confirms it; also over a reconnect, since a server takes an ack for whichever delivery. */
+  async #ack(message: Msg): Promise<void> {
+    const { connection } = this.#link;
+    const request = () => connection.request(message.reply ?? "", ackBody, { timeout: 5_000 });
+    await this.#link.retry(request, { signal: this.#closing.signal, stream: this.#options.stream });
+  }
+
+  #tell(message: Msg, body: Uint8Array): void {
+    if (this.#link.connected && !this.#link.connection.isClosed())
+      this.#link.connection.publish(message.reply ?? "", body);
+  }
+}

@@ -1,0 +1,3 @@
+export { ConsumerMissingError, LogMissingError } from "./errors.ts";
+export { connectNats, type NatsLink, type NatsOptions } from "./link.ts";
+export { connectLogs, type JetStreamLogs, type LogsOptions } from "./logs.ts";

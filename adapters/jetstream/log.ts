@@ -1,0 +1,155 @@
+import { AckPolicy, DeliverPolicy, type StoredMsg } from "@nats-io/jetstream";
+import { nanos } from "@nats-io/transport-node";
+import type { AppendOptions, BatchHeader, Log, LogBatch, LogConsumer, LogStats } from "../../runtime/ports/log.ts";
+import type { ClaimStore } from "../../runtime/ports/store.ts";
+import { batchHeaderName, claimOf, decodeBatch, decodeHeader } from "./codec.ts";
+import { JetStreamConsumer } from "./consumer.ts";
+import type { NatsLink } from "./link.ts";
+import { claimOfMessage, type Subjects } from "./stream.ts";
+import { Writer } from "./writer.ts";
+
+export interface LogOptions {
+  readonly link: NatsLink;
+  readonly subjects: Subjects;
+  readonly claims: ClaimStore;
+  readonly replicas: number;
+  /** A message is delivered again when it was neither acknowledged nor worked on for so long. */
+  readonly ackWaitMs: number;
+  /** Messages a consumer may have unacknowledged; the server delivers no more. */
+  readonly maxAckPending: number;
+  readonly onClose: () => void;
+}
+
+/** A stream of nats-server as a log. */
+export class JetStreamLog implements Log {
+  readonly #options: LogOptions;
+  readonly #link: NatsLink;
+  readonly #subjects: Subjects;
+  readonly #writer: Writer;
+  readonly #consumers = new Set<JetStreamConsumer>();
+  readonly #closing = new AbortController();
+
+  constructor(options: LogOptions) {
+    this.#options = options;
+    this.#link = options.link;
+    this.#subjects = options.subjects;
+    this.#writer = new Writer({ ...options, fenceAll: options.replicas === 1 });
+  }
+
+  own(): Promise<number> {
+    return this.#writer.own();
+  }
+
+  append(subject: string, batch: LogBatch, options: AppendOptions, signal?: AbortSignal) {
+    return this.#writer.append(subject, batch, options.id, signal);
+  }
+
+  /** Without ordinals and origins, which are beside the body. */
+  async last(subject: string): Promise<BatchHeader | null> {
+    const message = await this.#lastMessage(subject);
+    return message && decodeHeader(message.header.get(batchHeaderName));
+  }
+
+  async get(sequence: number): Promise<LogBatch | null> {
+    const message = await this.#retry(() => this.#link.jsm.direct.getMessage(this.#subjects.stream, { seq: sequence }));
+    const header = message?.header.get(batchHeaderName);
+    if (!message || !header) return null;
+    const claim = claimOf(header);
+    const payload = claim === undefined ? message.data : await this.#options.claims.get(claim);
+    return payload && decodeBatch(header, payload);
+  }
+
+  /**
+   * Made from the log's first message on if the server does not have it: nothing is lost, but after a loss of the
+   * server's folder what was acknowledged comes again.
+   */
+  async consumer(name: string, subject: string): Promise<LogConsumer> {
+    if (!/^[\w-]+$/.test(name)) throw new Error(`"${name}" is no name of a consumer`);
+    const { stream } = this.#subjects;
+    const config = {
+      durable_name: name,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(this.#options.ackWaitMs),
+      max_ack_pending: this.#options.maxAckPending,
+      max_deliver: -1,
+      filter_subject: this.#subjects.any(subject),
+    };
+    await this.#retry(() => this.#link.jsm.consumers.add(stream, config));
+    const consumer = new JetStreamConsumer({
+      link: this.#link,
+      claims: this.#options.claims,
+      stream,
+      name,
+      onClose: () => this.#consumers.delete(consumer),
+    });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  async stats(): Promise<LogStats> {
+    const { jsm } = this.#link;
+    const { stream } = this.#subjects;
+    const { state } = await this.#link.call(() => jsm.streams.info(stream));
+    const consumers: Record<string, LogStats["consumers"][string]> = {};
+    await this.#link.call(async () => {
+      for await (const one of jsm.consumers.list(stream)) {
+        consumers[one.name] = {
+          pending: one.num_pending,
+          unacknowledged: one.num_ack_pending,
+          ackFloor: one.ack_floor.stream_seq,
+        };
+      }
+    });
+    return { bytes: state.bytes, messages: state.messages, consumers };
+  }
+
+  async purge(subject: string, sequence: number): Promise<void> {
+    const { jsm } = this.#link;
+    const { stream } = this.#subjects;
+    // Invariant 1: the last message is the checkpoint, and stays.
+    const last = await this.#lastMessage(subject);
+    if (last === null) return;
+    const before = Math.min(sequence + 1, last.seq);
+    const claims = await this.#claimsBefore(this.#subjects.claim(subject), before);
+    await this.#link.call(() => jsm.streams.purge(stream, { filter: this.#subjects.any(subject), seq: before }));
+    if (claims.length > 0) await this.#options.claims.remove(claims);
+  }
+
+  /** Deletes the stream and the large batches it refers to. For logs that nobody uses any more. */
+  async remove(): Promise<void> {
+    const { stream, allClaims } = this.#subjects;
+    const claims = await this.#claimsBefore(allClaims, Number.POSITIVE_INFINITY);
+    await this.#link.call(() => this.#link.jsm.streams.delete(stream));
+    if (claims.length > 0) await this.#options.claims.remove(claims);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error("the log is closed"));
+    this.#writer.close();
+    await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
+    this.#options.onClose();
+  }
+
+  async #claimsBefore(filter: string, before: number): Promise<string[]> {
+    const claims: string[] = [];
+    for (let seq = 1; ; ) {
+      const query = { seq, next_by_subj: filter };
+      const message = await this.#link.call(() => this.#link.jsm.direct.getMessage(this.#subjects.stream, query));
+      if (message === null || message.seq >= before) return claims;
+      const claim = claimOfMessage(message);
+      if (claim !== undefined) claims.push(claim);
+      seq = message.seq + 1;
+    }
+  }
+
+  #lastMessage(name: string): Promise<StoredMsg | null> {
+    // From the stream's leader, not by direct get: the newest one counts, also with replicas.
+    const query = { last_by_subj: this.#subjects.any(name) };
+    return this.#retry(() => this.#link.jsm.streams.getMessage(this.#subjects.stream, query));
+  }
+
+  #retry<T>(request: () => Promise<T>): Promise<T> {
+    return this.#link.retry(request, { signal: this.#closing.signal, stream: this.#subjects.stream });
+  }
+}

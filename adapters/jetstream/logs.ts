@@ -1,0 +1,97 @@
+import type { LogKind, LogService } from "../../runtime/ports/log.ts";
+import type { ClaimStore } from "../../runtime/ports/store.ts";
+import { isStreamNotFound } from "./errors.ts";
+import { connectNats, type NatsLink, type NatsOptions } from "./link.ts";
+import { JetStreamLog } from "./log.ts";
+import { streamConfig, subjectsOf } from "./stream.ts";
+
+export interface LogsOptions extends NatsOptions {
+  /** Where batches go that are larger than a message may be. */
+  readonly claims: ClaimStore;
+  /** Copies of each log in a cluster; 1 relies on `sync_interval: always`. */
+  readonly replicas?: number;
+  /** Size of a stream at which it takes no more, in bytes; the last wall, unlimited unless set. */
+  readonly maxBytes?: number;
+  readonly ackWaitMs?: number;
+  readonly maxAckPending?: number;
+}
+
+export interface JetStreamLogs extends LogService {
+  /** The connection, for what else lives on it (joinCluster). */
+  readonly link: NatsLink;
+  open(integrationId: string, kind: LogKind): Promise<JetStreamLog>;
+  /** Whether the server has the log: one that was made and is missing must not be made again without a word. */
+  exists(integrationId: string, kind: LogKind): Promise<boolean>;
+  /** Closes the logs that are open and the connection. */
+  close(): Promise<void>;
+}
+
+/** The durable logs on one connection to nats-server. Throws when the server cannot be reached at first. */
+export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> {
+  const { claims, replicas = 1, maxBytes = -1, ackWaitMs = 3_000, maxAckPending = 1_000 } = options;
+  const link = await connectNats(options);
+  const opened = new Set<JetStreamLog>();
+  const closing = new AbortController();
+  const kinds = ["ingest", "deliver"] as const;
+
+  const at = (integrationId: string, kind: LogKind) => {
+    const log = new JetStreamLog({
+      link,
+      subjects: subjectsOf(integrationId, kind),
+      claims,
+      replicas,
+      ackWaitMs,
+      maxAckPending,
+      onClose: () => opened.delete(log),
+    });
+    opened.add(log);
+    return log;
+  };
+
+  const exists = (integrationId: string, kind: LogKind) =>
+    link.retry(
+      async () => {
+        try {
+          await link.jsm.streams.info(subjectsOf(integrationId, kind).stream);
+          return true;
+        } catch (error) {
+          if (isStreamNotFound(error)) return false;
+          throw error;
+        }
+      },
+      { signal: closing.signal },
+    );
+
+  return {
+    link,
+    exists,
+    async open(integrationId, kind) {
+      if (!(await exists(integrationId, kind))) {
+        const config = streamConfig(subjectsOf(integrationId, kind), { replicas, maxBytes });
+        await link.retry(() => link.jsm.streams.add(config), { signal: closing.signal });
+      }
+      return at(integrationId, kind);
+    },
+    async remove(integrationId) {
+      for (const kind of kinds) {
+        if (!(await exists(integrationId, kind))) continue;
+        const log = at(integrationId, kind);
+        await log.remove();
+        await log.close();
+      }
+    },
+    status: {
+      get connected() {
+        return link.connected;
+      },
+      get reason() {
+        return link.reason;
+      },
+    },
+    async close() {
+      closing.abort(new Error("the logs are closed"));
+      await Promise.all([...opened].map((log) => log.close()));
+      await link.close();
+    },
+  };
+}

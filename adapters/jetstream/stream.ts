@@ -1,0 +1,64 @@
+import { DiscardPolicy, RetentionPolicy, StorageType, type StoredMsg, type StreamConfig } from "@nats-io/jetstream";
+import { nanos } from "@nats-io/transport-node";
+import type { LogKind } from "../../runtime/ports/log.ts";
+import { batchHeaderName, claimOf } from "./codec.ts";
+
+/** Where things are in an integration's stream of one kind. `name` is a subject as the port knows it (`r.0`). */
+export interface Subjects {
+  readonly integrationId: string;
+  /** `SLUICE_IN_…` or `SLUICE_OUT_…`, with the id without dashes. */
+  readonly stream: string;
+  /** One message for each take-over; the last one's sequence is the epoch. */
+  readonly own: string;
+  batch(name: string): string;
+  /** References to batches that are too large for a message: apart, so that purging finds them without reading all. */
+  claim(name: string): string;
+  /** Batches and references of `name`. */
+  any(name: string): string;
+  readonly allClaims: string;
+  readonly all: string;
+}
+
+export function subjectsOf(integrationId: string, kind: LogKind): Subjects {
+  if (!/^[\w-]+$/.test(integrationId)) throw new Error(`"${integrationId}" is no id of an integration`);
+  const prefix = `sluice.${kind === "ingest" ? "in" : "out"}.${integrationId}`;
+  const at = (token: string, name: string) => {
+    if (!/^[\w-]+(\.[\w-]+)*$/.test(name)) throw new Error(`"${name}" is no subject of a log`);
+    return `${prefix}.${token}.${name}`;
+  };
+  return {
+    integrationId,
+    stream: `SLUICE_${kind === "ingest" ? "IN" : "OUT"}_${integrationId.replaceAll("-", "")}`,
+    own: `${prefix}.own`,
+    batch: (name) => at("batch", name),
+    claim: (name) => at("claim", name),
+    any: (name) => at("*", name),
+    allClaims: `${prefix}.claim.>`,
+    all: `${prefix}.>`,
+  };
+}
+
+/** Kept until the product purges it: an age limit would delete the last cursor. */
+export function streamConfig(
+  subjects: Subjects,
+  options: { readonly replicas: number; readonly maxBytes: number },
+): Partial<StreamConfig> & { readonly name: string } {
+  return {
+    name: subjects.stream,
+    subjects: [subjects.all],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_bytes: options.maxBytes,
+    max_age: 0,
+    allow_direct: true,
+    duplicate_window: nanos(120_000),
+    num_replicas: options.replicas,
+  };
+}
+
+/** The claim that a stored message refers to, or undefined. */
+export function claimOfMessage(message: StoredMsg): string | undefined {
+  const header = message.header.get(batchHeaderName);
+  return header === "" ? undefined : claimOf(header);
+}
