@@ -167,8 +167,8 @@ export class Cell<M> implements Owner<M>, Runnable {
     this.#context = new CellContext(this);
     this.#actor = this.#props.create();
     const started = this.#actor.started?.(this.#context);
-    if (started === undefined) this.#ready();
-    else return started.then(() => this.#ready());
+    if (started instanceof Promise) return started.then(() => this.#ready());
+    this.#ready();
   }
 
   #ready(): void {
@@ -304,7 +304,8 @@ export class Cell<M> implements Owner<M>, Runnable {
     this.#state = "stopped";
     this.#cancelTimer();
     this.#outcome = { ref: this, reason };
-    for (let message = this.#mailbox.user.shift(); message !== undefined; message = this.#mailbox.user.shift()) {
+    while (this.#mailbox.user.length > 0) {
+      const message = this.#mailbox.user.shift();
       if (message !== drainMark) this.environment.hooks.onUndeliverable?.(this.path, message);
     }
     this.parent?.removeChild(this.#name);
