@@ -1,0 +1,57 @@
+import type { Json } from "../../connectors/sdk/index.ts";
+import { describeType, isObject } from "../record/json.ts";
+import type { Comparable, Logical, Query } from "./jsonpath/ast.ts";
+import { compileIRegexp } from "./jsonpath/iregexp.ts";
+import { parseLogical } from "./jsonpath/parse.ts";
+
+/** Throws an Error that says what is wrong with it. */
+export function parsePredicate(source: unknown): Logical {
+  if (typeof source === "string") return parseLogical(source);
+  if (isObject(source as Json) && Object.hasOwn(source as object, "js")) {
+    throw new Error("js needs the script sandbox, which this version does not have yet");
+  }
+  const found = source === undefined ? "nothing" : describeType(source as Json);
+  throw new Error(`a predicate is a text such as "$.status == 'active'" or {"js": …}, found ${found}`);
+}
+
+/** What is allowed but hardly meant. */
+export function lintPredicate(logical: Logical): string[] {
+  switch (logical.kind) {
+    case "or":
+    case "and":
+      return logical.terms.flatMap(lintPredicate);
+    case "not":
+      return lintPredicate(logical.term);
+    case "exists": {
+      const { text, singular } = logical.query;
+      const bare = singular
+        ? [`${text} asks whether it exists, not whether it is true; for that write ${text} == true`]
+        : [];
+      return [...bare, ...lintQuery(logical.query)];
+    }
+    case "pattern":
+      return [...lintPattern(logical.pattern), ...lintComparable(logical.value)];
+    case "compare":
+      return [...lintComparable(logical.left), ...lintComparable(logical.right)];
+  }
+}
+
+function lintPattern(pattern: Comparable): string[] {
+  if (pattern.kind !== "literal") return lintComparable(pattern);
+  const valid = typeof pattern.value === "string" && compileIRegexp(pattern.value, true) !== undefined;
+  return valid ? [] : [`${JSON.stringify(pattern.value)} is no I-Regexp (RFC 9485) and matches nothing`];
+}
+
+function lintComparable(comparable: Comparable): string[] {
+  if (comparable.kind === "literal") return [];
+  return comparable.kind === "length" ? lintComparable(comparable.of) : lintQuery(comparable.query);
+}
+
+/** Within a filter a bare `@.a` is common and meant; its patterns count. */
+function lintQuery(query: Query): string[] {
+  return query.segments.flatMap(({ selectors }) =>
+    selectors.flatMap((selector) =>
+      selector.kind === "filter" ? lintPredicate(selector.where).filter((message) => message.includes("I-Regexp")) : [],
+    ),
+  );
+}

@@ -1,0 +1,45 @@
+import type { Json } from "../../connectors/sdk/index.ts";
+import type { CastName } from "./cast.ts";
+import type { FieldPath } from "./field-path.ts";
+import type { Logical, Query } from "./jsonpath/ast.ts";
+import type { Template } from "./template.ts";
+
+/** A rule as parsed: every text in it has been read, and its index is its place in the list. */
+export type Rule = WriteRule | DropRule;
+
+export interface WriteRule {
+  readonly kind: "write";
+  readonly index: number;
+  readonly when: Logical | undefined;
+  readonly source: Source;
+  /** The source as a message names it. */
+  readonly from: string;
+  readonly default: Given | undefined;
+  readonly each: readonly Rule[] | undefined;
+  readonly cast: CastName | undefined;
+  readonly onError: OnError;
+  /** `*`: the members of the value, one by one, into the record. */
+  readonly destination: FieldPath | "*";
+  /** The destination as it was written. */
+  readonly to: string;
+}
+
+export interface DropRule {
+  readonly kind: "drop";
+  readonly index: number;
+  readonly when: Logical | undefined;
+  readonly path: FieldPath;
+}
+
+export type Source =
+  | { readonly kind: "query"; readonly query: Query }
+  | { readonly kind: "template"; readonly template: Template }
+  | { readonly kind: "value"; readonly value: Json };
+
+/** A value that was given, be it null. */
+export interface Given {
+  readonly value: Json;
+}
+
+export const onErrors = ["fail", "default", "skip"] as const;
+export type OnError = (typeof onErrors)[number];
