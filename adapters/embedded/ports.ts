@@ -1,0 +1,28 @@
+import { createServer } from "node:net";
+
+/** A free port on 127.0.0.1, chosen by the system. */
+export function freePort(): Promise<number> {
+  return listenOnce(0);
+}
+
+/** @throws with the setting to change when something listens on `port` of 127.0.0.1. */
+export async function ensurePortFree(port: number, server: string, setting: string): Promise<void> {
+  try {
+    await listenOnce(port);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const reason = code === "EADDRINUSE" ? "is taken by another program" : `cannot be used (${code})`;
+    throw new Error(`port ${port} for the embedded ${server} ${reason}. Set ${setting} to a free port.`);
+  }
+}
+
+function listenOnce(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : port));
+    });
+  });
+}

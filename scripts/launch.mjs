@@ -1,0 +1,49 @@
+// Runs one of the project's TypeScript programs on a Node that can.
+import { spawn } from "node:child_process";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { bootstrapOrExit, root } from "./bootstrap.mjs";
+
+/** A repeat within this time is the same key press, delivered by the terminal, by npm and by a shell. */
+const SAME_SIGNAL_MS = 250;
+
+/**
+ * Runs `program` (a path in the clone) with `args` and takes on its exit code. On a Node that runs TypeScript it is
+ * this very process; otherwise a child on the project's own Node.
+ */
+export async function launch(program, args) {
+  const node = await bootstrapOrExit();
+  const file = path.join(root, program);
+  if (node === process.execPath) {
+    process.argv = [node, file, ...args];
+    await import(pathToFileURL(file).href);
+  } else {
+    runChild(node, [file, ...args]);
+  }
+}
+
+function runChild(node, args) {
+  // At a terminal the child shares our process group, reads the keyboard and gets Ctrl-C from the terminal itself.
+  // Otherwise it is out of reach of signals to our group, and gets each one once, from us.
+  const atTerminal = process.stdin.isTTY === true;
+  // The IPC channel carries no messages: when it closes, the child knows that we are gone (exitWithParent).
+  const child = spawn(node, args, { stdio: ["inherit", "inherit", "inherit", "ipc"], detached: !atTerminal });
+  const lastSeen = new Map();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      const now = performance.now();
+      const repeated = now - (lastSeen.get(signal) ?? Number.NEGATIVE_INFINITY) < SAME_SIGNAL_MS;
+      lastSeen.set(signal, now);
+      if (!repeated && !(atTerminal && signal !== "SIGTERM")) child.kill(signal);
+    });
+  }
+  child.on("error", (error) => {
+    process.stderr.write(`sluice: cannot start ${node}: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
