@@ -41,7 +41,7 @@ export function connectorService({ store, registry, runner, validator, sealer }:
     },
 
     /** `***` in the place of a secret keeps the one that is stored. */
-    async replace(id: string, body: Json, version?: number): Promise<ConnectorRow> {
+    async replace(id: string, body: Json): Promise<ConnectorRow> {
       const row = await one(id);
       const input = await keepSecrets(row, body, registry, sealer);
       refuse(checkConnector(input as Json, { validator, types: registry.types() }));
@@ -50,7 +50,7 @@ export function connectorService({ store, registry, runner, validator, sealer }:
         refuse([{ path: "type", message: `cannot be changed from ${row.type}; make a new connector` }]);
       refuse(strayRedactions({ name, type, config }, registry));
       const stored = await seal(id, { name, type, config }, registry, sealer);
-      const changed = found(await store.connectors.update(id, stored, version ?? row.version), "connector", id);
+      const changed = found(await store.connectors.update(id, stored, row.version), "connector", id);
       runner.changed(await usersOf([changed.name], store));
       return changed;
     },

@@ -52,10 +52,10 @@ export function integrationService({ store, registry, runner, validator, checkCr
       return row;
     },
 
-    async replace(id: string, body: Json, version?: number): Promise<IntegrationRow> {
+    async replace(id: string, body: Json): Promise<IntegrationRow> {
       const row = await one(id);
       const change = await accept(body);
-      const changed = await store.transaction((tx) => updateIntegration(tx, row, change, version ?? row.version));
+      const changed = await store.transaction((tx) => updateIntegration(tx, row, change, row.version));
       runner.changed([id]);
       return changed;
     },

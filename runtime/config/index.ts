@@ -16,4 +16,5 @@ export type {
   ResolvedTrigger,
   SchemaContract,
 } from "./resolved.ts";
+export type { Part } from "./schema-parts.ts";
 export { joinSecrets, redacted, splitSecrets } from "./secrets.ts";

@@ -1,0 +1,1 @@
+export { type Authenticator, createAuthenticator, ensureToken } from "./token.ts";

@@ -1,0 +1,1 @@
+export { createRest, type RestOptions } from "./server.ts";

@@ -1,0 +1,80 @@
+import type { Part } from "../../runtime/config/index.ts";
+import { problemType } from "./problem.ts";
+import { problem } from "./resource-schemas.ts";
+import type { Route } from "./route.ts";
+
+const descriptions: Readonly<Record<number, string>> = {
+  400: "The request is not as it should be; `errors` has every fault with its path.",
+  401: "There is no token, or it is none of ours.",
+  404: "There is nothing of that id.",
+  409: "It does not go with the present state.",
+  413: "The body is too large.",
+  415: "The body is of a type that is not taken.",
+  422: "It was understood, and the far side refuses it.",
+  500: "Something went wrong inside the server.",
+  503: "A server that is needed is away.",
+  504: "The far side did not answer in time.",
+};
+
+/** The API's description in OpenAPI 3.1, of the same routes and schemas that serve and check it. */
+export function openApi(routes: readonly Route[], version: string): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const route of routes) {
+    paths[route.path] ??= {};
+    paths[route.path]![route.method.toLowerCase()] = operation(route);
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "sluice",
+      version,
+      description: "Connects products, databases, files and queues, and delivers every record at least once.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ token: [] }],
+    paths,
+    components: {
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "The file `token` of the data folder." },
+      },
+      schemas: { Problem: problem },
+      responses: Object.fromEntries(
+        Object.keys(descriptions).map((status) => [status, problemResponse(Number(status))]),
+      ),
+    },
+  };
+}
+
+function operation({ operationId, tag, summary, path, query = {}, body, answer, problems = [] }: Route): object {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
+  const statuses = [400, 401, 500, 503, ...(inPath.length > 0 ? [404] : []), ...(body ? [413, 415] : []), ...problems];
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    parameters: [
+      ...inPath.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
+      ...Object.entries(query).map(([name, schema]) => ({
+        name,
+        in: "query",
+        description: schema.description,
+        schema,
+      })),
+    ],
+    ...(body && { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
+    responses: {
+      [answer.status]: { description: answer.description, ...(answer.schema && { content: json(answer.schema) }) },
+      ...Object.fromEntries(
+        statuses.toSorted((a, b) => a - b).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
+      ),
+    },
+  };
+}
+
+const json = (schema: Part) => ({ "application/json": { schema } });
+
+function problemResponse(status: number): object {
+  const content = { [problemType]: { schema: { $ref: "#/components/schemas/Problem" } } };
+  return { description: descriptions[status]!, content };
+}

@@ -1,0 +1,179 @@
+import { connectorSchema, integrationSchema, type Part } from "../../runtime/config/index.ts";
+
+/*
+ * Shapes of what the API answers (contract section 14), for its documentation.
+ */
+
+const object = (properties: Record<string, Part>): Part => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties),
+});
+const orNull = (part: Part): Part => ({ ...part, type: [part.type as string, "null"] });
+const string: Part = { type: "string" };
+const integer: Part = { type: "integer" };
+const id: Part = { type: "string", format: "uuid", description: "UUIDv7." };
+const time: Part = { type: "string", format: "date-time" };
+const anything: Part = {};
+const anyObject: Part = { type: "object" };
+
+/** A page of a list. */
+export const listOf = (item: Part): Part =>
+  object({
+    items: { type: "array", items: item },
+    next_cursor: { ...orNull(string), description: "Null on the last page." },
+  });
+
+export const connectorType = object({
+  type: string,
+  version: string,
+  title: string,
+  description: string,
+  config: { type: ["object", "boolean"], description: "JSON Schema of a connector's config." },
+  capabilities: anyObject,
+});
+
+export const connector = object({
+  id,
+  ...(connectorSchema.properties as Record<string, Part>),
+  owner: orNull(string),
+  created_at: time,
+  updated_at: time,
+  version: integer,
+});
+
+/** What of an integration may be left out in a body is left out in the answer, too. */
+export const integration: Part = {
+  type: "object",
+  properties: {
+    id,
+    ...(integrationSchema.properties as Record<string, Part>),
+    version: integer,
+    status: { enum: ["enabled", "disabled"] },
+    health: { enum: ["ok", "degraded", "stopped", "waiting"] },
+    health_reason: orNull(string),
+    created_at: time,
+    updated_at: time,
+    next_fire_at: orNull(time),
+  },
+  required: [
+    "id",
+    "name",
+    "enabled",
+    "version",
+    "status",
+    "health",
+    "health_reason",
+    "created_at",
+    "updated_at",
+    "next_fire_at",
+  ],
+};
+
+export const integrationBody: Part = {
+  ...integrationSchema,
+  properties: {
+    ...(integrationSchema.properties as Record<string, Part>),
+    source_connector_id: { ...id, description: "Id of the source's connector, in place of source.connector." },
+    destination_connector_id: { ...id, description: "Id of the destination's connector, in place of its name." },
+  },
+};
+
+export const runStatus: Part = { enum: ["running", "success", "partial", "failed", "cancelled"] };
+
+const error: Part = {
+  ...object({ code: string, message: string }),
+  description: "With `path` of the setting at fault, where there is one.",
+};
+
+export const run = object({
+  id,
+  integration_id: id,
+  integration_version: integer,
+  trigger: { enum: ["manual", "schedule", "webhook", "event"] },
+  status: runStatus,
+  started_at: time,
+  finished_at: orNull(time),
+  records_in: integer,
+  records_out: integer,
+  records_filtered: integer,
+  records_failed: integer,
+  by_destination: { type: "object", additionalProperties: object({ out: integer, failed: integer }) },
+  error: orNull(error),
+  waiting: { ...orNull(string), description: "Why the run does not move at the moment." },
+});
+
+const deadLetterFields: Record<string, Part> = {
+  id,
+  run_id: id,
+  integration_id: id,
+  integration_version: integer,
+  record_id: string,
+  step: orNull(string),
+  destination: orNull(string),
+  rule: orNull(integer),
+  code: string,
+  message: string,
+  position: { ...object({ base: string, ordinal: integer }), description: "Where the record stood in its source." },
+  attempt_count: integer,
+  attempts: { type: "array", items: object({ at: time, code: string, message: string }) },
+  first_failed_at: time,
+  last_attempted_at: time,
+  fingerprint: string,
+  trace_id: orNull(string),
+  resolved: { type: "boolean" },
+  resolution: orNull(string),
+};
+
+export const deadLetter = object(deadLetterFields);
+
+export const deadLetterDetail = object({
+  ...deadLetterFields,
+  payload: { ...anything, description: "The record as it entered the pipeline; null where it is no JSON." },
+  raw: { ...string, description: "The same as text; bytes that are no UTF-8 as a data URL in base64." },
+  state: { ...anything, description: "The record before the failing step; null where it never got there." },
+});
+
+export const test = {
+  ...object({ status: { enum: ["ok", "failed"] }, latency_ms: integer, sample_record: anything }),
+  properties: { status: { enum: ["ok", "failed"] }, latency_ms: integer, sample_record: anything, error },
+};
+
+export const streams = object({
+  streams: {
+    type: "array",
+    items: object({
+      name: string,
+      schema: { type: ["object", "boolean"] },
+      key: { type: ["array", "null"], items: string },
+      cursor_fields: { type: ["array", "null"], items: string },
+    }),
+  },
+});
+
+export const plan = object({
+  dry_run: { type: "boolean" },
+  changes: {
+    type: "array",
+    items: object({
+      kind: { enum: ["connector", "integration"] },
+      name: string,
+      action: { enum: ["create", "update", "unchanged"] },
+      fields: {
+        type: "array",
+        items: { ...object({ path: string }), description: "With `before` and `after`, where they exist." },
+      },
+      notes: { type: "array", items: object({ message: string, destructive: { type: "boolean" } }) },
+    }),
+  },
+});
+
+export const problem = object({
+  type: string,
+  title: string,
+  status: integer,
+  code: string,
+  detail: string,
+  errors: { type: "array", items: object({ path: string, message: string }) },
+  request_id: string,
+});

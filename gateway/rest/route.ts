@@ -1,0 +1,29 @@
+import type { Json } from "../../connectors/sdk/index.ts";
+import type { Part } from "../../runtime/config/index.ts";
+import type { Services } from "../services/index.ts";
+
+/** One operation of the API: what serves it, checks it and documents it. */
+export interface Route {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** With parameters in braces: `/v1/runs/{id}`. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly tag: string;
+  readonly summary: string;
+  /** Schemas of the query's parameters, each a scalar; no others are taken. */
+  readonly query?: Readonly<Record<string, Part>>;
+  /** Schema of the body; left out: none is taken. The service checks it. */
+  readonly body?: Part;
+  readonly answer: { readonly status: number; readonly description: string; readonly schema?: Part };
+  /** Statuses of the problems it may answer with, besides 400, 401, 404 (with an id), 500 and 503. */
+  readonly problems?: readonly number[];
+  /** Resolves with the body of the answer; undefined for none. */
+  handle(request: RouteRequest, services: Services): Promise<object | undefined>;
+}
+
+export interface RouteRequest {
+  readonly params: Readonly<Record<string, string>>;
+  /** Checked and converted; defaults filled in. */
+  readonly query: Readonly<Record<string, Json>>;
+  readonly body: Json;
+}

@@ -1,0 +1,295 @@
+import type { Json } from "../../connectors/sdk/index.ts";
+import { configSchema, connectorSchema, type Part } from "../../runtime/config/index.ts";
+import type { IntegrationRow, RunStatus } from "../../runtime/ports/store.ts";
+import type { Services } from "../services/index.ts";
+import {
+  connectorResource,
+  connectorTypeResource,
+  deadLetterDetailResource,
+  deadLetterResource,
+  integrationResource,
+  listResource,
+  runResource,
+} from "../services/resources.ts";
+import * as schemas from "./resource-schemas.ts";
+import type { Route, RouteRequest } from "./route.ts";
+
+const paging: Record<string, Part> = {
+  limit: { type: "integer", minimum: 1, maximum: 200, default: 50, description: "Most items of a page." },
+  cursor: { type: "string", minLength: 1, description: "`next_cursor` of the page before." },
+};
+const byName: Record<string, Part> = {
+  name: { type: "string", minLength: 1, description: "Only the one of this name." },
+};
+
+const page = ({ query }: RouteRequest) => ({
+  limit: query.limit as number,
+  cursor: (query.cursor ?? null) as string | null,
+});
+const text = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as string | null;
+const flag = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as boolean | null;
+const id = ({ params }: RouteRequest) => params.id!;
+
+const ok = (description: string, schema: Part) => ({ status: 200, description, schema });
+const created = (description: string, schema: Part) => ({ status: 201, description, schema });
+const removed = { status: 204, description: "It is removed." };
+
+function shown({ integrations }: Services) {
+  return (row: IntegrationRow) => integrationResource(row, integrations.health(row.id), integrations.nextFire(row.id));
+}
+
+const connectorTypes: Route[] = [
+  {
+    method: "GET",
+    path: "/v1/connector-types",
+    operationId: "listConnectorTypes",
+    tag: "connector types",
+    summary: "What connectors can be made of.",
+    answer: ok("All types.", schemas.listOf(schemas.connectorType)),
+    handle: async (_, { connectors }) => ({ items: connectors.types().map(connectorTypeResource), next_cursor: null }),
+  },
+  {
+    method: "GET",
+    path: "/v1/connector-types/{type}",
+    operationId: "getConnectorType",
+    tag: "connector types",
+    summary: "One type, with the JSON Schema of its config.",
+    answer: ok("The type.", schemas.connectorType),
+    handle: async ({ params }, { connectors }) => connectorTypeResource(connectors.type(params.type!)),
+  },
+];
+
+const connectors: Route[] = [
+  {
+    method: "GET",
+    path: "/v1/connectors",
+    operationId: "listConnectors",
+    tag: "connectors",
+    summary: "Connectors, newest first.",
+    query: { ...paging, ...byName },
+    answer: ok("A page.", schemas.listOf(schemas.connector)),
+    handle: async (request, { connectors }) =>
+      listResource(await connectors.list({ ...page(request), name: text(request, "name") }), connectorResource),
+  },
+  {
+    method: "POST",
+    path: "/v1/connectors",
+    operationId: "createConnector",
+    tag: "connectors",
+    summary: "Makes a connector; its config is checked against its type's schema.",
+    body: connectorSchema,
+    answer: created("The connector, its secrets as ***.", schemas.connector),
+    problems: [409],
+    handle: async ({ body }, { connectors }) => connectorResource(await connectors.create(body)),
+  },
+  {
+    method: "GET",
+    path: "/v1/connectors/{id}",
+    operationId: "getConnector",
+    tag: "connectors",
+    summary: "One connector.",
+    answer: ok("The connector, its secrets as ***.", schemas.connector),
+    handle: async (request, { connectors }) => connectorResource(await connectors.get(id(request))),
+  },
+  {
+    method: "PUT",
+    path: "/v1/connectors/{id}",
+    operationId: "replaceConnector",
+    tag: "connectors",
+    summary: "Replaces a connector; *** in the place of a secret keeps it.",
+    body: connectorSchema,
+    answer: ok("The connector, its secrets as ***.", schemas.connector),
+    problems: [409],
+    handle: async (request, { connectors }) => connectorResource(await connectors.replace(id(request), request.body)),
+  },
+  {
+    method: "DELETE",
+    path: "/v1/connectors/{id}",
+    operationId: "removeConnector",
+    tag: "connectors",
+    summary: "Removes a connector that no integration uses.",
+    answer: removed,
+    problems: [409],
+    handle: async (request, { connectors }) => void (await connectors.remove(id(request))),
+  },
+  {
+    method: "POST",
+    path: "/v1/connectors/{id}/test",
+    operationId: "testConnector",
+    tag: "connectors",
+    summary: "Connects, and takes a sample.",
+    answer: ok("How it went; a failure is an answer, too.", schemas.test),
+    handle: async (request, { connectors }) => connectors.test(id(request)),
+  },
+  {
+    method: "POST",
+    path: "/v1/connectors/{id}/discover",
+    operationId: "discoverStreams",
+    tag: "connectors",
+    summary: "Streams that the connector has, with their JSON Schemas.",
+    answer: ok("The streams.", schemas.streams),
+    problems: [422, 504],
+    handle: async (request, { connectors }) => connectors.discover(id(request)),
+  },
+];
+
+const integrations: Route[] = [
+  {
+    method: "GET",
+    path: "/v1/integrations",
+    operationId: "listIntegrations",
+    tag: "integrations",
+    summary: "Integrations, newest first.",
+    query: { ...paging, ...byName },
+    answer: ok("A page.", schemas.listOf(schemas.integration)),
+    handle: async (request, services) =>
+      listResource(
+        await services.integrations.list({ ...page(request), name: text(request, "name") }),
+        shown(services),
+      ),
+  },
+  {
+    method: "POST",
+    path: "/v1/integrations",
+    operationId: "createIntegration",
+    tag: "integrations",
+    summary: "Makes an integration, checked as a whole.",
+    body: schemas.integrationBody,
+    answer: created("The integration.", schemas.integration),
+    problems: [409],
+    handle: async ({ body }, services) => shown(services)(await services.integrations.create(body)),
+  },
+  {
+    method: "GET",
+    path: "/v1/integrations/{id}",
+    operationId: "getIntegration",
+    tag: "integrations",
+    summary: "One integration.",
+    answer: ok("The integration.", schemas.integration),
+    handle: async (request, services) => shown(services)(await services.integrations.get(id(request))),
+  },
+  {
+    method: "PUT",
+    path: "/v1/integrations/{id}",
+    operationId: "replaceIntegration",
+    tag: "integrations",
+    summary: "Replaces an integration; its former version is kept.",
+    body: schemas.integrationBody,
+    answer: ok("The integration.", schemas.integration),
+    problems: [409],
+    handle: async (request, services) =>
+      shown(services)(await services.integrations.replace(id(request), request.body)),
+  },
+  {
+    method: "DELETE",
+    path: "/v1/integrations/{id}",
+    operationId: "removeIntegration",
+    tag: "integrations",
+    summary: "Removes an integration.",
+    answer: removed,
+    problems: [409],
+    handle: async (request, { integrations }) => void (await integrations.remove(id(request))),
+  },
+  {
+    method: "PUT",
+    path: "/v1/integrations/{id}/enable",
+    operationId: "enableIntegration",
+    tag: "integrations",
+    summary: "Lets schedules fire and runs start, once the integration is checked again.",
+    answer: ok("The integration.", schemas.integration),
+    problems: [409],
+    handle: async (request, services) => shown(services)(await services.integrations.enable(id(request))),
+  },
+  {
+    method: "PUT",
+    path: "/v1/integrations/{id}/disable",
+    operationId: "disableIntegration",
+    tag: "integrations",
+    summary: "Lets no schedule fire and no run start.",
+    answer: ok("The integration.", schemas.integration),
+    problems: [409],
+    handle: async (request, services) => shown(services)(await services.integrations.disable(id(request))),
+  },
+  {
+    method: "POST",
+    path: "/v1/integrations/{id}/run",
+    operationId: "startRun",
+    tag: "runs",
+    summary: "Starts a run.",
+    answer: { status: 202, description: "The run, under way.", schema: schemas.run },
+    problems: [409],
+    handle: async (request, { integrations }) => runResource(await integrations.run(id(request))),
+  },
+];
+
+const history: Route[] = [
+  {
+    method: "GET",
+    path: "/v1/integrations/{id}/runs",
+    operationId: "listRuns",
+    tag: "runs",
+    summary: "Runs of an integration, newest first.",
+    query: { ...paging, status: { ...schemas.runStatus, description: "Only runs of this status." } },
+    answer: ok("A page.", schemas.listOf(schemas.run)),
+    handle: async (request, { history }) => {
+      const options = { ...page(request), status: text(request, "status") as RunStatus | null };
+      return listResource(await history.runs(id(request), options), runResource);
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/runs/{id}",
+    operationId: "getRun",
+    tag: "runs",
+    summary: "One run.",
+    answer: ok("The run.", schemas.run),
+    handle: async (request, { history }) => runResource(await history.run(id(request))),
+  },
+  {
+    method: "GET",
+    path: "/v1/integrations/{id}/dead-letter",
+    operationId: "listDeadLetters",
+    tag: "dead letters",
+    summary: "Records that could not be delivered, newest first, without their payloads.",
+    query: { ...paging, resolved: { type: "boolean", description: "Only those that are, or are not, resolved." } },
+    answer: ok("A page.", schemas.listOf(schemas.deadLetter)),
+    handle: async (request, { history }) => {
+      const options = { ...page(request), resolved: flag(request, "resolved") };
+      return listResource(await history.deadLetters(id(request), options), deadLetterResource);
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/dead-letter/{id}",
+    operationId: "getDeadLetter",
+    tag: "dead letters",
+    summary: "One dead letter, whole.",
+    answer: ok("The dead letter.", schemas.deadLetterDetail),
+    handle: async (request, { history }) => deadLetterDetailResource(await history.deadLetter(id(request))),
+  },
+];
+
+const apply: Route[] = [
+  {
+    method: "POST",
+    path: "/v1/apply",
+    operationId: "applyConfiguration",
+    tag: "configuration",
+    summary: "Applies a configuration: all of it or nothing. What it does not name is left as it is.",
+    query: {
+      dry_run: { type: "boolean", default: false, description: "Only say what would change." },
+      skip_checks: { type: "boolean", default: false, description: "Do not connect to what changed." },
+    },
+    body: configSchema,
+    answer: ok("What changed, or would.", schemas.plan),
+    problems: [409, 422],
+    handle: async (request, { apply }) => {
+      const options = { dryRun: request.query.dry_run === true, skipChecks: request.query.skip_checks === true };
+      const changes = await apply(request.body, options);
+      return { dry_run: options.dryRun, changes: changes as unknown as Json };
+    },
+  },
+];
+
+/** The API under /v1. */
+export const routes: readonly Route[] = [...connectorTypes, ...connectors, ...integrations, ...history, ...apply];

@@ -1,0 +1,181 @@
+import { randomUUIDv7 } from "node:crypto";
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Json } from "../../connectors/sdk/index.ts";
+import type { Part } from "../../runtime/config/index.ts";
+import { messageOf, SluiceError } from "../../runtime/errors/index.ts";
+import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
+import { parseJson } from "../../runtime/record/index.ts";
+import type { Authenticator } from "../auth/index.ts";
+import type { MetricsText, Readiness, Services } from "../services/index.ts";
+import { openApi } from "./openapi.ts";
+import { problemType, toProblem } from "./problem.ts";
+import type { Route } from "./route.ts";
+import { routes } from "./routes.ts";
+
+export interface RestOptions {
+  readonly services: Services;
+  readonly auth: Authenticator;
+  readonly readiness: Readiness;
+  readonly metrics: MetricsText;
+  readonly validator: Validator;
+  /** A pino logger. */
+  readonly logger: FastifyBaseLogger;
+  /** The product's version, shown in the OpenAPI. */
+  readonly version: string;
+  /** Largest body taken, in bytes; default 8 MiB. */
+  readonly bodyLimit?: number;
+}
+
+/** Answered without a token: what tells an orchestrator whether to wait or to restart, and nothing else. */
+const open: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
+
+/** The HTTP server with the API under /v1, not listening yet. `close()` lets requests that are under way finish. */
+export function createRest(options: RestOptions): FastifyInstance {
+  const { services, auth, validator } = options;
+  const app = fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    bodyLimit: options.bodyLimit ?? 8 * 1024 * 1024,
+    requestIdHeader: false,
+    genReqId: ({ headers }) => requestId(headers["x-request-id"]),
+    forceCloseConnections: "idle",
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
+    clientErrorHandler,
+  }) as unknown as FastifyInstance;
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_: FastifyRequest, body: Buffer) =>
+    body.length === 0 ? undefined : parseBody(body),
+  );
+  // Numbers with more digits than a double holds are written as they came.
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setReplySerializer((body) => JSON.stringify(body));
+  app.setErrorHandler(sendProblem);
+  app.setNotFoundHandler(async ({ method, url }) => {
+    throw new SluiceError("NOT_FOUND", `there is no ${method} ${url.split("?", 1)[0]}`);
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-request-id", request.id).header("cache-control", "no-store");
+    if (!open.has(request.routeOptions.url)) await authenticate(request, auth);
+  });
+
+  for (const route of routes) addRoute(app, route, services, validator);
+  const description = openApi(routes, options.version);
+  app.get("/openapi.json", async () => description);
+  app.get("/healthz", async () => ({ status: "ok" }));
+  app.get("/readyz", async (_, reply) => {
+    const parts = await options.readiness.check();
+    const ready = Object.values(parts).every((reason) => reason === null);
+    const shown = Object.entries(parts).map(([part, reason]) => [part, { ready: reason === null, reason }]);
+    return reply
+      .status(ready ? 200 : 503)
+      .send({ status: ready ? "ready" : "not_ready", parts: Object.fromEntries(shown) });
+  });
+  app.get("/metrics", async (_, reply) => {
+    reply.type(options.metrics.contentType).serializer(String);
+    return options.metrics.render();
+  });
+  return app;
+}
+
+function addRoute(app: FastifyInstance, route: Route, services: Services, validator: Validator): void {
+  const { method, path, answer } = route;
+  const checkQuery = validator.compile({ type: "object", properties: route.query ?? {}, additionalProperties: false });
+  app.route({
+    method,
+    url: path.replaceAll(/\{(\w+)\}/g, ":$1"),
+    handler: async (request, reply) => {
+      const query = readQuery(request.query as Record<string, string | string[]>, route.query ?? {}, checkQuery);
+      const params = request.params as Record<string, string>;
+      const result = await route.handle({ params, query, body: readBody(request.body, route) }, services);
+      reply.status(answer.status);
+      if (answer.status === 201) reply.header("location", `${path}/${(result as { id: string }).id}`);
+      if (answer.status === 202) reply.header("location", `/v1/runs/${(result as { id: string }).id}`);
+      return reply.send(result);
+    },
+  });
+}
+
+function readBody(body: unknown, route: Route): Json {
+  if (route.body !== undefined && body === undefined)
+    throw new SluiceError("VALIDATION_ERROR", "a JSON body is required");
+  if (route.body !== undefined || body === undefined) return (body ?? null) as Json;
+  const empty = typeof body === "object" && body !== null && Object.keys(body).length === 0;
+  if (!empty) throw new SluiceError("VALIDATION_ERROR", `${route.method} ${route.path} takes no body`);
+  return null;
+}
+
+/** Texts as what the parameters' schemas want, checked, with defaults. */
+function readQuery(texts: Record<string, string | string[]>, schemas: Record<string, Part>, check: Validate) {
+  const query: Record<string, Json> = {};
+  for (const [name, text] of Object.entries(texts)) {
+    const type = Object.hasOwn(schemas, name) ? schemas[name]!.type : undefined;
+    if (type === "integer" && typeof text === "string" && /^-?\d{1,15}$/.test(text)) query[name] = Number(text);
+    else if (type === "boolean" && (text === "true" || text === "false")) query[name] = text === "true";
+    else query[name] = text;
+  }
+  const errors = check(query);
+  if (errors.length > 0) {
+    const [{ path, message }] = errors as [(typeof errors)[number]];
+    throw new SluiceError("VALIDATION_ERROR", `${path} ${message}`, errors);
+  }
+  const defaults = Object.entries(schemas).flatMap(([name, schema]) =>
+    schema.default === undefined ? [] : [[name, schema.default]],
+  );
+  return { ...(Object.fromEntries(defaults) as Record<string, Json>), ...query };
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function parseBody(body: Buffer): Json {
+  try {
+    return parseJson(utf8.decode(body));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? messageOf(error) : "it is not UTF-8";
+    throw new SluiceError("VALIDATION_ERROR", `the body is no JSON: ${why}`);
+  }
+}
+
+async function authenticate({ headers }: FastifyRequest, auth: Authenticator): Promise<void> {
+  const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(headers.authorization ?? "") ?? [];
+  if (token !== undefined && (await auth.verify(token))) return;
+  const detail =
+    token === undefined ? "a token is required: Authorization: Bearer TOKEN" : "the token is not known here";
+  throw new SluiceError("UNAUTHORIZED", detail);
+}
+
+function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = toProblem(error, request.id);
+  if (problem.status >= 500) request.log.error({ err: error, request_id: request.id }, "request failed");
+  if (problem.status === 401) reply.header("www-authenticate", 'Bearer realm="sluice"');
+  reply
+    .header("x-request-id", request.id)
+    .status(problem.status)
+    .type(problemType)
+    .serializer(JSON.stringify)
+    .send(problem);
+}
+
+/** The caller's own id where it is one that can be logged and searched for, else a new one. */
+function requestId(given: string | string[] | undefined): string {
+  return typeof given === "string" && /^[\w.:/+=@-]{1,128}$/.test(given) ? given : randomUUIDv7();
+}
+
+/** What is no HTTP at all is answered by hand, since there is no request yet. */
+function clientErrorHandler(
+  this: unknown,
+  error: Error & { code?: string },
+  socket: { writable: boolean; end(text: string): void; destroy(): void },
+) {
+  if (error.code === "ECONNRESET" || !socket.writable) return socket.destroy();
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+  const refused = Object.assign(new Error("the request is no HTTP that this server reads"), { statusCode: status });
+  const problem = toProblem(refused, randomUUIDv7());
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${status} ${problem.title}`,
+    `Content-Type: ${problemType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end([...head, "Connection: close", "", body].join("\r\n"));
+}
