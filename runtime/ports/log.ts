@@ -7,6 +7,8 @@ export interface BatchHeader {
   readonly runId: string;
   readonly integrationVersion: number;
   readonly stream: string;
+  /** What the cursor belongs to (connector, stream, mode, cursor field): another one does not go on from it. */
+  readonly source: string;
   /** Records in the body; 0 for `end`. */
   readonly count: number;
   /** Position after the last record (invariant 1: appended in the same message as the records). */

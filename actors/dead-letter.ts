@@ -1,0 +1,63 @@
+import { hash, randomUUIDv7 } from "node:crypto";
+import { recordId } from "../runtime/pipeline/index.ts";
+import type { BatchHeader, LogBatch } from "../runtime/ports/log.ts";
+import type { Attempt, NewDeadLetter } from "../runtime/ports/store.ts";
+
+/** Where and why a record failed. */
+export interface Cause {
+  readonly step: string | null;
+  readonly destination: string | null;
+  readonly rule: number | null;
+  readonly code: NewDeadLetter["code"];
+  readonly message: string;
+  /** JSON text of the record before the failing step, or null. */
+  readonly state: string | null;
+  readonly attempts: readonly Attempt[];
+}
+
+export interface Quarantine {
+  readonly integrationId: string;
+  readonly header: BatchHeader;
+  /** Index of the source record in the ingest batch. */
+  readonly origin: number;
+  readonly raw: Uint8Array;
+  readonly cause: Cause;
+}
+
+/** The dead letter of one record. */
+export function deadLetter({ integrationId, header, origin, raw, cause }: Quarantine): NewDeadLetter {
+  const ordinal = ordinalOf(header, origin);
+  const { base } = header.position;
+  return {
+    id: randomUUIDv7(),
+    runId: header.runId,
+    integrationId,
+    integrationVersion: header.integrationVersion,
+    recordId: recordId(integrationId, base, ordinal),
+    ...cause,
+    raw,
+    position: { base, ordinal },
+    fingerprint: fingerprint(cause),
+    traceId: header.traceparent?.split("-")[1] ?? null,
+  };
+}
+
+export function ordinalOf({ position }: BatchHeader, origin: number): number {
+  return position.ordinals?.[origin] ?? position.offset + origin;
+}
+
+/** The text of one record of a batch. */
+export function rawRecord(batch: LogBatch, index: number): Uint8Array {
+  const failure = batch.failures?.find((candidate) => candidate.index === index);
+  if (failure) return failure.raw;
+  let start = 0;
+  for (let i = 0; i < index; i++) start = batch.body.indexOf(10, start) + 1;
+  const end = batch.body.indexOf(10, start);
+  return batch.body.slice(start, end < 0 ? batch.body.length : end);
+}
+
+/** What a thousand failures of one kind share: the message with its values (numbers, quoted parts) taken out. */
+function fingerprint({ code, step, destination, rule, message }: Cause): string {
+  const shape = message.replace(/"[^"]*"|'[^']*'/g, '""').replace(/[0-9]+/g, "0");
+  return hash("sha256", JSON.stringify([code, step, destination, rule, shape]), "hex").slice(0, 16);
+}

@@ -1,0 +1,96 @@
+import type { Destination, DestinationMode, Json, OutRecord } from "../connectors/sdk/index.ts";
+import type { ResolvedDelivery, ResolvedDestination } from "../runtime/config/index.ts";
+import { type Delivered, Deliverer, failureOf } from "../runtime/delivery/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
+import type { BatchHeader } from "../runtime/ports/log.ts";
+import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
+import type { Connectors } from "./connectors.ts";
+
+export interface DestinationWriterOptions {
+  readonly integration: string;
+  readonly destination: ResolvedDestination;
+  readonly delivery: ResolvedDelivery;
+  readonly connectors: Connectors;
+  readonly runId: string;
+  readonly state: Json | null;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
+  readonly signal: AbortSignal;
+  readonly waiting: (reason: string | null) => void;
+}
+
+/** A destination opened for one run, with the retries, the waits and the measures around its writes. */
+export class DestinationWriter {
+  readonly #options: DestinationWriterOptions;
+  readonly #destination: Destination;
+  readonly #deliverer: Deliverer;
+  readonly #connectorType: string;
+
+  private constructor(options: DestinationWriterOptions, destination: Destination, connectorType: string) {
+    this.#options = options;
+    this.#destination = destination;
+    this.#connectorType = connectorType;
+    const { delivery, clock, signal, waiting } = options;
+    this.#deliverer = new Deliverer({
+      destination,
+      batch: delivery.batch,
+      retry: delivery.retry,
+      clock,
+      signal,
+      waiting,
+    });
+  }
+
+  /** Waits while the destination cannot be reached; throws where its settings are wrong. */
+  static async open(options: DestinationWriterOptions): Promise<DestinationWriter> {
+    const { destination, connectors, runId, state, signal } = options;
+    const { stream, key } = destination;
+    const mode: DestinationMode = destination.mode;
+    const opened = await connectors.destination(destination.connector, { stream, mode, key, runId, state, signal });
+    return new DestinationWriter(options, opened.destination, opened.type);
+  }
+
+  async write(records: readonly OutRecord[], message: { readonly header: BatchHeader; readonly bytes: number }): Promise<Delivered> {
+    const { integration, destination, metrics, tracing, clock } = this.#options;
+    const { header } = message;
+    const span = tracing.start("deliver", { "sluice.destination": destination.id, "sluice.records": records.length }, header.traceparent);
+    try {
+      const delivered = await this.#deliverer.submit({ records, bytes: message.bytes });
+      const out = records.length - delivered.undelivered.length;
+      metrics.recordsOut(integration, destination.id, this.#connectorType, out);
+      metrics.request(integration, destination.id, this.#connectorType, delivered.undelivered.length > 0 ? "failed" : "ok");
+      metrics.recordLatency(integration, destination.id, out, (clock.now() - header.ingestedAt) / 1000);
+      span.end();
+      return delivered;
+    } catch (error) {
+      span.end(error);
+      throw error;
+    }
+  }
+
+  flush(): void {
+    this.#deliverer.flush();
+  }
+
+  /** The run's last record is settled. Tried again until it succeeds: what was confirmed must become visible. */
+  async complete(): Promise<void> {
+    const { clock, signal, waiting } = this.#options;
+    for (let pauseMs = 500; ; pauseMs = Math.min(30_000, pauseMs * 2)) {
+      try {
+        await this.#destination.complete();
+        waiting(null);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        waiting(failureOf(error).message);
+        await clock.sleep(pauseMs, signal);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#deliverer.close(new Error(`destination ${this.#options.destination.id} was closed`));
+    await this.#destination.close();
+  }
+}

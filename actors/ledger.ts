@@ -1,0 +1,187 @@
+import type { Json } from "../connectors/sdk/index.ts";
+import type { LogMessage } from "../runtime/ports/log.ts";
+import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
+
+/** What a consumer has done of the current run. Kept in its checkpoint. */
+export interface Progress {
+  readonly runId: string;
+  readonly batches: number;
+  readonly records: number;
+  /** The run's end is settled here: nothing of it is to come. */
+  readonly done: boolean;
+}
+
+/** What settling one log message changes. */
+export interface Outcome {
+  /** Adds to the run's counts. */
+  readonly count: (counts: RunCounts) => void;
+  readonly deadLetters: readonly NewDeadLetter[];
+  /** The destination's state after these records. */
+  readonly state?: Json | undefined;
+}
+
+interface ConsumerState {
+  /** Settled, and not known to be acknowledged: what the server may deliver again. True once it is committed. */
+  readonly settled: Map<number, boolean>;
+  state: Json | null;
+  progress: Progress;
+  changed: boolean;
+}
+
+interface Snapshot {
+  readonly settlement: Settlement;
+  readonly messages: readonly { readonly consumer: string; readonly message: LogMessage }[];
+  readonly generation: number;
+}
+
+/**
+ * A run's account, kept in memory and committed by the Settler: counts, checkpoints and dead letters of all its
+ * consumers in one transaction. A message is acknowledged only after the commit that holds it (invariants 2 and 3), and
+ * a message that was committed but not acknowledged is known again by its sequence, so that nothing counts twice.
+ */
+export class RunLedger {
+  readonly integrationId: string;
+  readonly runId: string;
+  readonly epoch: number;
+  readonly counts: RunCounts;
+  waiting: string | null = null;
+  readonly #consumers = new Map<string, ConsumerState>();
+  #deadLetters: NewDeadLetter[] = [];
+  #deadLetterBytes = 0;
+  #messages: { consumer: string; message: LogMessage }[] = [];
+  #generation = 0;
+  #committed = 0;
+  #waiters: { generation: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #dirty: () => void = () => {};
+
+  constructor(run: Pick<RunRow, "id" | "integrationId" | "counts">, epoch: number, checkpoints: readonly Checkpoint[]) {
+    this.integrationId = run.integrationId;
+    this.runId = run.id;
+    this.epoch = epoch;
+    this.counts = structuredClone(run.counts);
+    for (const { consumer, settled, state, progress } of checkpoints) {
+      const known = progress as unknown as Progress | null;
+      const same = known?.runId === run.id;
+      this.#consumers.set(consumer, {
+        settled: new Map(settled.map((sequence) => [sequence, true])),
+        state: same ? state : null,
+        progress: same ? known : { runId: run.id, batches: 0, records: 0, done: false },
+        changed: false,
+      });
+    }
+  }
+
+  /** Called by the Settler, to be told of changes. */
+  onDirty(dirty: () => void): void {
+    this.#dirty = dirty;
+  }
+
+  consumer(name: string): Readonly<ConsumerState> {
+    return this.#consumer(name);
+  }
+
+  #consumer(name: string): ConsumerState {
+    let consumer = this.#consumers.get(name);
+    if (!consumer) {
+      const progress = { runId: this.runId, batches: 0, records: 0, done: false };
+      consumer = { settled: new Map(), state: null, progress, changed: false };
+      this.#consumers.set(name, consumer);
+    }
+    return consumer;
+  }
+
+  /** Messages settled but not yet acknowledged, and the bytes of dead letters not yet stored: bounds what may pile up. */
+  get unsettled(): { readonly messages: number; readonly deadLetterBytes: number } {
+    return { messages: this.#messages.length, deadLetterBytes: this.#deadLetterBytes };
+  }
+
+  /** Enters what became of a message. It is acknowledged once that is committed. */
+  settle(name: string, message: LogMessage, outcome: Outcome): void {
+    const consumer = this.#consumer(name);
+    const { progress } = consumer;
+    const end = message.header.kind === "end";
+    outcome.count(this.counts);
+    for (const letter of outcome.deadLetters) {
+      this.#deadLetters.push(letter);
+      this.#deadLetterBytes += letter.raw.length + (letter.state?.length ?? 0);
+    }
+    if (outcome.state !== undefined) consumer.state = outcome.state;
+    consumer.settled.set(message.sequence, false);
+    consumer.progress = {
+      runId: this.runId,
+      batches: progress.batches + (end ? 0 : 1),
+      records: progress.records + message.header.count,
+      done: end,
+    };
+    consumer.changed = true;
+    this.#messages.push({ consumer: name, message });
+    this.#touch();
+  }
+
+  /** Tells the log that what waits for its commit is worked on, so that it is not delivered again. */
+  working(name: string): void {
+    for (const { consumer, message } of this.#messages) if (consumer === name) message.working();
+  }
+
+  setWaiting(reason: string | null): void {
+    if (this.waiting === reason) return;
+    this.waiting = reason;
+    this.#touch();
+  }
+
+  #touch(): void {
+    this.#generation++;
+    this.#dirty();
+  }
+
+  /** Resolves when all that was settled before this call is committed; rejects when the ledger is closed before. */
+  flushed(): Promise<void> {
+    if (this.#committed >= this.#generation) return Promise.resolve();
+    const generation = this.#generation;
+    return new Promise((resolve, reject) => this.#waiters.push({ generation, resolve, reject }));
+  }
+
+  snapshot(): Snapshot {
+    const checkpoints: Checkpoint[] = [];
+    for (const [consumer, { settled, state, progress, changed }] of this.#consumers) {
+      if (changed) checkpoints.push({ consumer, settled: [...settled.keys()], state, progress: { ...progress } });
+    }
+    return {
+      settlement: {
+        integrationId: this.integrationId,
+        epoch: this.epoch,
+        run: { id: this.runId, counts: structuredClone(this.counts), waiting: this.waiting },
+        checkpoints,
+        deadLetters: [...this.#deadLetters],
+      },
+      messages: [...this.#messages],
+      generation: this.#generation,
+    };
+  }
+
+  /** The snapshot is durable: its messages are acknowledged now. */
+  committed(snapshot: Snapshot): void {
+    this.#committed = snapshot.generation;
+    for (const letter of this.#deadLetters.splice(0, snapshot.settlement.deadLetters.length)) {
+      this.#deadLetterBytes -= letter.raw.length + (letter.state?.length ?? 0);
+    }
+    this.#messages.splice(0, snapshot.messages.length);
+    for (const { consumer, message } of snapshot.messages) {
+      const { settled } = this.#consumer(consumer);
+      settled.set(message.sequence, true);
+      // An ack that cannot be confirmed leaves the sequence among the settled: delivered again, it is known.
+      message.ack().then(
+        () => settled.delete(message.sequence),
+        () => {},
+      );
+    }
+    const due = this.#waiters.filter(({ generation }) => generation <= snapshot.generation);
+    this.#waiters = this.#waiters.filter(({ generation }) => generation > snapshot.generation);
+    for (const { resolve } of due) resolve();
+  }
+
+  /** Nothing more of this ledger is committed: a later owner has it, or the node stops. */
+  close(error: unknown): void {
+    for (const { reject } of this.#waiters.splice(0)) reject(error);
+  }
+}

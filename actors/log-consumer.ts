@@ -1,0 +1,159 @@
+import type { Actor, Context } from "../runtime/actor/index.ts";
+import type { Log, LogConsumer, LogMessage } from "../runtime/ports/log.ts";
+import type { Outcome, RunLedger } from "./ledger.ts";
+
+/** What is done with the messages of one subject. */
+export interface Processor {
+  /** Resolves when each record of the batch is safe further on, or given up. */
+  process(message: LogMessage, signal: AbortSignal): Promise<Outcome>;
+  /** Nothing more is coming for now: write what has gathered. */
+  flush(): void;
+  /** The run's end has been reached, and all before it is settled and acknowledged. */
+  end(message: LogMessage, signal: AbortSignal): Promise<Outcome>;
+  close(): Promise<void>;
+}
+
+export interface LogConsumerOptions {
+  /** `steps`, or a destination's id; the consumer's name in the log too. */
+  readonly name: string;
+  readonly log: Log;
+  readonly subject: string;
+  readonly ledger: RunLedger;
+  readonly open: (signal: AbortSignal) => Promise<Processor>;
+  /** A message has left the log's backlog. */
+  readonly settled: (message: LogMessage) => void;
+  /** The run's end is settled and committed. */
+  readonly done: () => void;
+}
+
+/** Messages and bytes in hand at most: the credit of this consumer. */
+const window = { messages: 16, bytes: 4 * 1024 * 1024 };
+/** Settled messages that wait for their commit, and dead letters in memory. */
+const unsettledMax = { messages: 512, deadLetterBytes: 32 * 1024 * 1024 };
+const heartbeatMs = 1000;
+const pollMs = 20;
+
+/**
+ * Feeds one subject of a log to a processor, by credit (invariant 4): it pulls no more than it may hold, and what it
+ * holds it settles through the run's ledger. A crash costs what is in hand, which the log delivers again.
+ */
+export class LogConsumerActor implements Actor<never> {
+  readonly #options: LogConsumerOptions;
+  readonly #inHand = new Map<number, LogMessage>();
+  #bytesInHand = 0;
+  #largest = 64 * 1024;
+  readonly #changed: (() => void)[] = [];
+  #processor: Processor | undefined;
+  #consumer: LogConsumer | undefined;
+
+  constructor(options: LogConsumerOptions) {
+    this.#options = options;
+  }
+
+  started(ctx: Context<never>): void {
+    ctx.run(async (signal) => {
+      const { open, log, name, subject, ledger } = this.#options;
+      if (ledger.consumer(name).progress.done) {
+        this.#options.done();
+        return;
+      }
+      this.#processor = await open(signal);
+      this.#consumer = await log.consumer(name, subject);
+      ctx.run((signal) => this.#heartbeat(ctx, signal));
+      await this.#consume(ctx, this.#consumer, this.#processor, signal);
+    });
+  }
+
+  receive(): void {}
+
+  async stopped(): Promise<void> {
+    await this.#consumer?.close();
+    await this.#processor?.close();
+  }
+
+  async #consume(ctx: Context<never>, consumer: LogConsumer, processor: Processor, signal: AbortSignal): Promise<void> {
+    const { ledger, name } = this.#options;
+    while (!signal.aborted) {
+      const limit = this.#demand();
+      if (limit === 0) {
+        await this.#change(ctx, signal);
+        continue;
+      }
+      for await (const message of consumer.pull(limit, signal)) this.#accept(message, ctx, processor);
+    }
+  }
+
+  #accept(message: LogMessage, ctx: Context<never>, processor: Processor): void {
+    const { ledger, name } = this.#options;
+    const committed = ledger.consumer(name).settled.get(message.sequence);
+    // Settled before: if it is committed, only its ack was lost.
+    if (committed === true) void message.ack().catch(() => {});
+    else if (committed === false || this.#inHand.has(message.sequence)) message.working();
+    else {
+      this.#inHand.set(message.sequence, message);
+      this.#bytesInHand += message.bytes;
+      this.#largest = Math.max(message.bytes, this.#largest);
+      ctx.run(async (signal) => {
+        if (message.header.kind === "end") await this.#end(message, processor, ctx, signal);
+        else ledger.settle(name, message, await processor.process(message, signal));
+        this.#release(message);
+      });
+    }
+  }
+
+  /** How many messages may be pulled now. */
+  #demand(): number {
+    const { messages, deadLetterBytes } = this.#options.ledger.unsettled;
+    if (messages >= unsettledMax.messages || deadLetterBytes >= unsettledMax.deadLetterBytes) return 0;
+    const byBytes = Math.floor((window.bytes - this.#bytesInHand) / this.#largest);
+    const byMessages = window.messages - this.#inHand.size;
+    return this.#inHand.size === 0 ? Math.max(1, Math.min(byMessages, byBytes)) : Math.max(0, Math.min(byMessages, byBytes));
+  }
+
+  #release(message: LogMessage): void {
+    this.#inHand.delete(message.sequence);
+    this.#bytesInHand -= message.bytes;
+    this.#options.settled(message);
+    for (const wake of this.#changed.splice(0)) wake();
+  }
+
+  /** Resolves at the next change of what is in hand, or after a moment; rejects when the signal aborts. */
+  async #change(ctx: Context<never>, signal: AbortSignal): Promise<void> {
+    const changed = new Promise<void>((resolve) => {
+      this.#changed.push(resolve);
+    });
+    const timer = new AbortController();
+    await Promise.race([changed, ctx.clock.sleep(pollMs, AbortSignal.any([signal, timer.signal]))]).finally(() =>
+      timer.abort(),
+    );
+  }
+
+  /**
+   * The end waits until all before it is settled, committed and acknowledged. The server is asked, not this memory: a
+   * message that was lost on its way here is delivered again, and must not find the run closed.
+   */
+  async #end(message: LogMessage, processor: Processor, ctx: Context<never>, signal: AbortSignal): Promise<void> {
+    const { ledger, log, name, done } = this.#options;
+    processor.flush();
+    while (this.#inHand.size > 1) await this.#change(ctx, signal);
+    if (message.header.runId !== ledger.runId) {
+      // The end of a run that was given up: what it left is delivered in this one.
+      await message.ack();
+      return;
+    }
+    await ledger.flushed();
+    while (((await log.stats()).consumers[name]?.unacknowledged ?? 0) > 1) await this.#change(ctx, signal);
+    ledger.settle(name, message, await processor.end(message, signal));
+    await ledger.flushed();
+    done();
+  }
+
+  /** The server is told that what is in hand is worked on, so that it does not deliver it again. */
+  async #heartbeat(ctx: Context<never>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await ctx.clock.sleep(heartbeatMs, signal).catch(() => {});
+      for (const message of this.#inHand.values()) message.working();
+      this.#options.ledger.working(this.#options.name);
+    }
+  }
+}

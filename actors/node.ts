@@ -1,0 +1,168 @@
+import type { Json } from "../connectors/sdk/index.ts";
+import { type Actor, type Context, oneForOne, type Props, type Ref } from "../runtime/actor/index.ts";
+import { assign } from "../runtime/cluster/assign.ts";
+import { resolveIntegration } from "../runtime/config/index.ts";
+import { messageOf } from "../runtime/errors/index.ts";
+import type { Cluster } from "../runtime/ports/cluster.ts";
+import type { Cron } from "../runtime/ports/cron.ts";
+import type { LogService } from "../runtime/ports/log.ts";
+import type { IntegrationRow } from "../runtime/ports/store.ts";
+import { type IntegrationMessage, integrationProps } from "./integration.ts";
+import type { Services } from "./run.ts";
+import { type Schedule, SchedulerActor, type SchedulerMessage } from "./scheduler.ts";
+
+export interface Health {
+  readonly status: "ok" | "degraded" | "stopped" | "waiting";
+  readonly reason: string | null;
+}
+
+/** What this node knows of its integrations, to be read at any time. */
+export interface NodeView {
+  readonly health: Map<string, Health>;
+  owned: ReadonlySet<string>;
+}
+
+export interface NodeOptions extends Services {
+  readonly cluster: Cluster;
+  readonly logs: LogService;
+  readonly cron: Cron;
+  readonly view: NodeView;
+}
+
+export type NodeMessage =
+  /** Members or integrations may have changed. */
+  | { readonly type: "reconcile" }
+  | { readonly type: "wake"; readonly integrationId: string }
+  | { readonly type: "cancel"; readonly integrationId: string; readonly runId: string }
+  | { readonly type: "gone"; readonly integrationId: string; readonly error: unknown };
+
+/** Subjects between nodes. */
+export const control = { changed: "changed", wake: "wake", cancel: "cancel" } as const;
+
+/** A message between nodes may be lost: the store is looked at this often all the same. */
+const reconcileMs = 5_000;
+const respawnMs = 1_000;
+
+/** The top of a node's tree: owns its share of the integrations and the scheduler. */
+export class NodeActor implements Actor<NodeMessage> {
+  readonly #options: NodeOptions;
+  readonly #integrations = new Map<string, Ref<IntegrationMessage>>();
+  readonly #known = new Set<string>();
+  #scheduler: Ref<SchedulerMessage> | undefined;
+  #unsubscribe: (() => void)[] = [];
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+  }
+
+  started(ctx: Context<NodeMessage>): void {
+    const { cluster, store, cron, metrics } = this.#options;
+    const reconcile = () => ctx.self.tell({ type: "reconcile" });
+    this.#unsubscribe = [
+      cluster.onChange(reconcile),
+      cluster.subscribe(control.changed, reconcile),
+      cluster.subscribe(control.wake, (message) => ctx.self.tell({ type: "wake", integrationId: message as string })),
+      cluster.subscribe(control.cancel, (message) => ctx.self.tell({ type: "cancel", ...(message as unknown as CancelMessage) })),
+    ];
+    const fired = (integrationId: string) => cluster.publish(control.wake, integrationId);
+    this.#scheduler = ctx.spawn({ create: () => new SchedulerActor({ store: store.schedules, cron, metrics, fired }) }, "scheduler");
+    ctx.run(async (signal) => {
+      while (!signal.aborted) {
+        reconcile();
+        await ctx.clock.sleep(reconcileMs, signal).catch(() => {});
+      }
+    });
+  }
+
+  async receive(message: NodeMessage, ctx: Context<NodeMessage>): Promise<void> {
+    switch (message.type) {
+      case "reconcile":
+        return this.#reconcile(ctx);
+      case "wake":
+        if (!this.#known.has(message.integrationId)) await this.#reconcile(ctx);
+        this.#integrations.get(message.integrationId)?.tell({ type: "wake" });
+        return;
+      case "cancel":
+        this.#integrations.get(message.integrationId)?.tell({ type: "cancel", runId: message.runId });
+        return;
+      case "gone":
+        this.#integrations.delete(message.integrationId);
+        this.#options.view.health.set(message.integrationId, { status: "stopped", reason: messageOf(message.error) });
+        ctx.run(async (signal) => {
+          await ctx.clock.sleep(respawnMs, signal);
+          ctx.self.tell({ type: "reconcile" });
+        });
+    }
+  }
+
+  stopped(): void {
+    for (const end of this.#unsubscribe) end();
+  }
+
+  async #reconcile(ctx: Context<NodeMessage>): Promise<void> {
+    const { store, cluster, view, logs } = this.#options;
+    let rows: readonly IntegrationRow[];
+    try {
+      rows = await store.integrations.all();
+    } catch {
+      return; // The store is away: what runs goes on, and the next look comes soon.
+    }
+    const ids = rows.map(({ id }) => id);
+    const owners = assign(ids, cluster.members());
+    const owned = new Set(ids.filter((id) => owners.get(id) === cluster.nodeId));
+    view.owned = owned;
+    for (const [id, ref] of this.#integrations) {
+      if (owned.has(id)) continue;
+      this.#integrations.delete(id);
+      view.health.delete(id);
+      await ctx.stop(ref);
+    }
+    for (const id of this.#known) {
+      if (ids.includes(id)) continue;
+      this.#known.delete(id);
+      // Deleted: its logs go with it, from whichever node sees it first.
+      await logs.remove(id).catch(() => {});
+    }
+    for (const id of ids) this.#known.add(id);
+    for (const id of owned) if (!this.#integrations.has(id)) this.#spawn(ctx, id);
+    for (const ref of this.#integrations.values()) ref.tell({ type: "wake" });
+    this.#scheduler?.tell({ type: "plan", schedules: rows.filter(({ id }) => owned.has(id)).flatMap(scheduleOf) });
+  }
+
+  #spawn(ctx: Context<NodeMessage>, integrationId: string): void {
+    const { store, connectors, settler, metrics, tracing, logs, view } = this.#options;
+    const health = (health: Health) => view.health.set(integrationId, health);
+    const props = integrationProps({ store, connectors, settler, metrics, tracing, logs, integrationId, health });
+    const ref = ctx.spawn(props, `integration-${integrationId}`);
+    this.#integrations.set(integrationId, ref);
+    ctx.watch(ref, ({ reason }) => {
+      if (reason.kind === "failure") ctx.self.tell({ type: "gone", integrationId, error: reason.error });
+    });
+  }
+}
+
+interface CancelMessage {
+  readonly integrationId: string;
+  readonly runId: string;
+}
+
+export function cancelMessage(message: CancelMessage): Json {
+  return { ...message };
+}
+
+function scheduleOf(row: IntegrationRow): Schedule[] {
+  if (!row.enabled) return [];
+  const { trigger } = resolveIntegration(row.spec);
+  if (trigger.type !== "schedule") return [];
+  const { cron, timezone, misfire, overlap } = trigger;
+  const { id, name, version, updatedAt } = row;
+  return [{ integrationId: id, integrationVersion: version, name, cron, timezone, misfire, overlap, since: updatedAt }];
+}
+
+/** A crash of an integration restarts it alone; past its budget it stays down for a while, the others untouched. */
+export function nodeProps(options: NodeOptions): Props<NodeMessage> {
+  return {
+    create: () => new NodeActor(options),
+    supervision: oneForOne({ exhausted: "stop", backoff: { initialMs: 200, maxMs: 10_000, multiplier: 2, jitter: 0.2 } }),
+  };
+}

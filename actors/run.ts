@@ -1,0 +1,274 @@
+import { ConnectorError, type Json } from "../connectors/sdk/index.ts";
+import { type Actor, type Context, oneForOne, type Props, type Ref, type SupervisorStrategy } from "../runtime/actor/index.ts";
+import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config/index.ts";
+import { failureOf, runError } from "../runtime/delivery/index.ts";
+import { SluiceError } from "../runtime/errors/index.ts";
+import { compilePipeline, StopError } from "../runtime/pipeline/index.ts";
+import { type Log, type LogMessage, StaleOwnerError } from "../runtime/ports/log.ts";
+import type { Checkpoint, RunError, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
+import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
+import { Backlog } from "./backlog.ts";
+import type { Connectors } from "./connectors.ts";
+import { DestinationWriter } from "./destination-writer.ts";
+import { type Outcome, RunLedger } from "./ledger.ts";
+import { LogConsumerActor, type Processor } from "./log-consumer.ts";
+import { directOutlet, logOutlet } from "./outlets.ts";
+import { persist } from "./persist.ts";
+import type { Settler } from "./settler.ts";
+import { processSink } from "./sink.ts";
+import { SourceActor, sourceSubject } from "./source.ts";
+import { processSteps } from "./steps.ts";
+
+/** What a node lends to its actors. */
+export interface Services {
+  readonly store: Store;
+  readonly connectors: Connectors;
+  readonly settler: Settler;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
+}
+
+export interface RunOptions extends Services {
+  readonly run: RunRow;
+  /** The integration's name. */
+  readonly name: string;
+  readonly integration: ResolvedIntegration;
+  readonly ingest: Log;
+  readonly deliver: Log;
+  readonly epoch: number;
+  readonly checkpoints: readonly Checkpoint[];
+  readonly finished: () => void;
+  /** The integration has a later owner: nothing more may be done here. */
+  readonly stale: (error: unknown) => void;
+}
+
+export type RunMessage =
+  | { readonly type: "ready" | "done"; readonly consumer: string }
+  | { readonly type: "cancel" };
+
+const openAttempts = 3;
+const nothing: Outcome = { count: () => {}, deadLetters: [] };
+
+/**
+ * One run of an integration: its source, its steps and, where there are several destinations, a sink for each. It ends
+ * when every record in it is settled, and its row says how.
+ */
+export class RunActor implements Actor<RunMessage> {
+  /** Crashes are restarted; what a restart cannot mend ends the run. */
+  static readonly supervision: SupervisorStrategy = oneForOne({
+    decide: (error) => (isFinal(error) ? "stop" : "restart"),
+    exhausted: "stop",
+  });
+
+  readonly #options: RunOptions;
+  readonly #ledger: RunLedger;
+  readonly #backlogs = new Map<string, Backlog>();
+  readonly #waiting = new Map<string, string>();
+  readonly #opening: Set<string>;
+  readonly #pending: Set<string>;
+  #ending = false;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#ledger = new RunLedger(options.run, options.epoch, options.checkpoints);
+    const sinks = options.integration.destinations.length > 1 ? options.integration.destinations.map(({ id }) => id) : [];
+    this.#opening = new Set(["steps", ...sinks]);
+    this.#pending = new Set(this.#opening);
+  }
+
+  started(ctx: Context<RunMessage>): void {
+    const { settler, stale, integration, ingest, deliver } = this.#options;
+    settler.add(this.#ledger, stale);
+    this.#spawn(ctx, "steps", { log: ingest, subject: sourceSubject, open: (signal) => this.#openSteps(ctx, signal) });
+    if (integration.destinations.length > 1) {
+      for (const destination of integration.destinations) {
+        this.#spawn(ctx, destination.id, {
+          log: deliver,
+          subject: destination.id,
+          open: (signal) => this.#openSink(ctx, destination, signal),
+        });
+      }
+    }
+  }
+
+  async receive(message: RunMessage, ctx: Context<RunMessage>): Promise<void> {
+    if (this.#ending) return;
+    switch (message.type) {
+      case "ready":
+        // Nothing is read before every destination is known to take it.
+        if (this.#opening.delete(message.consumer) && this.#opening.size === 0) this.#startSource(ctx);
+        break;
+      case "done":
+        if (this.#pending.delete(message.consumer) && this.#pending.size === 0) this.#finish(ctx, undefined);
+        break;
+      case "cancel":
+        this.#finish(ctx, undefined, "cancelled");
+    }
+  }
+
+  stopped(): void {
+    this.#options.settler.remove(this.#ledger);
+  }
+
+  #spawn(
+    ctx: Context<RunMessage>,
+    consumer: string,
+    { log, subject, open }: { log: Log; subject: string; open: (signal: AbortSignal) => Promise<Processor> },
+  ): void {
+    const backlog = new Backlog(ctx.clock);
+    this.#backlogs.set(consumer, backlog);
+    const create = () =>
+      new LogConsumerActor({
+        name: consumer,
+        log,
+        subject,
+        ledger: this.#ledger,
+        open: async (signal) => {
+          const processor = await open(signal);
+          ctx.self.tell({ type: "ready", consumer });
+          return processor;
+        },
+        settled: ({ bytes }: LogMessage) => backlog.give(bytes),
+        done: () => ctx.self.tell({ type: "done", consumer }),
+      });
+    this.#watch(ctx, ctx.spawn({ create }, consumer));
+    if (this.#ledger.consumer(consumer).progress.done) ctx.self.tell({ type: "ready", consumer });
+  }
+
+  #watch(ctx: Context<RunMessage>, child: Ref<never>): void {
+    ctx.watch(child, ({ reason }) => {
+      if (reason.kind === "failure") this.#finish(ctx, reason.error);
+    });
+  }
+
+  #startSource(ctx: Context<RunMessage>): void {
+    const { run, integration, ingest, connectors, tracing, store } = this.#options;
+    const source = integration.sources[0];
+    const backlog = this.#backlogs.get("steps");
+    if (!source || !backlog) return;
+    const create = () =>
+      new SourceActor({
+        run,
+        source,
+        log: ingest,
+        backlog,
+        connectors,
+        retry: integration.delivery.retry,
+        tracing,
+        savedCursor: () => persist(ctx.clock, ctx.signal, () => store.checkpoints.loadCursor(run.integrationId)),
+        waiting: (reason) => this.#setWaiting("source", reason),
+      });
+    this.#watch(ctx, ctx.spawn({ create }, "source"));
+  }
+
+  async #openSteps(ctx: Context<RunMessage>, signal: AbortSignal): Promise<Processor> {
+    const { run, name, integration, ingest, deliver, metrics, store } = this.#options;
+    const { destinations } = integration;
+    const pipeline = compilePipeline(integration);
+    const only = destinations.length === 1 ? destinations[0] : undefined;
+    const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
+    const room = (destination: string, bytes: number) => (this.#backlogs.get(destination) as Backlog).take(bytes, signal);
+    const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, room, signal);
+    return {
+      process: (message) => processSteps(message, { integrationId: run.integrationId, integration: name, pipeline, outlet, metrics }),
+      flush: () => writer?.flush(),
+      end: async (message) => {
+        await writer?.complete();
+        if (!writer) {
+          for (const { id } of destinations) {
+            await deliver.append(id, { header: message.header, body: new Uint8Array() }, { id: `${run.id}:end:${id}` }, signal);
+          }
+        }
+        await persist(ctx.clock, signal, () => store.checkpoints.saveCursor(run.integrationId, message.header.cursor));
+        return nothing;
+      },
+      close: async () => writer?.close(),
+    };
+  }
+
+  async #openSink(ctx: Context<RunMessage>, destination: ResolvedDestination, signal: AbortSignal): Promise<Processor> {
+    const { run, name, ingest, metrics } = this.#options;
+    const writer = await this.#openWriter(ctx, destination.id, destination, signal);
+    const options = { integrationId: run.integrationId, integration: name, destination: destination.id, writer, ingest, metrics };
+    return {
+      process: (message) => processSink(message, options),
+      flush: () => writer.flush(),
+      end: async () => {
+        await writer.complete();
+        return nothing;
+      },
+      close: () => writer.close(),
+    };
+  }
+
+  /** A destination that is away is waited for, save before the run has begun: then the run says so and fails. */
+  async #openWriter(ctx: Context<RunMessage>, consumer: string, destination: ResolvedDestination, signal: AbortSignal): Promise<DestinationWriter> {
+    const { name, integration, connectors, run, metrics, tracing } = this.#options;
+    const { state, progress } = this.#ledger.consumer(consumer);
+    const waiting = (reason: string | null) => this.#setWaiting(destination.id, reason);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const writer = await DestinationWriter.open({
+          integration: name,
+          destination,
+          delivery: integration.delivery,
+          connectors,
+          runId: run.id,
+          state: state as Json | null,
+          clock: ctx.clock,
+          metrics,
+          tracing,
+          signal,
+          waiting,
+        });
+        waiting(null);
+        return writer;
+      } catch (error) {
+        signal.throwIfAborted();
+        const { fault, code, message } = failureOf(error);
+        const away = fault === "transient" || code === "UNAVAILABLE" || code === "TIMEOUT";
+        const begun = progress.batches > 0;
+        if (!away || (!begun && attempt >= openAttempts)) throw error;
+        waiting(message);
+        await ctx.clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), signal);
+      }
+    }
+  }
+
+  #setWaiting(part: string, reason: string | null): void {
+    if (reason === null) this.#waiting.delete(part);
+    else this.#waiting.set(part, `${part}: ${reason}`);
+    this.#ledger.setWaiting(this.#waiting.size === 0 ? null : Array.from(this.#waiting.values()).join("; "));
+  }
+
+  #finish(ctx: Context<RunMessage>, error: unknown, as?: RunStatus): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    const { run, store, ingest, stale, finished } = this.#options;
+    if (error instanceof StaleOwnerError) {
+      stale(error);
+      return;
+    }
+    ctx.run(async (signal) => {
+      const last = await ingest.last(sourceSubject);
+      const failure = error !== undefined ? runError(failureOf(error)) : last?.runId === run.id ? last.error : undefined;
+      await Promise.all(ctx.children.map((child) => ctx.stop(child)));
+      await this.#ledger.flushed();
+      const { counts } = this.#ledger;
+      // A record that failed at two destinations is one failed record.
+      if (counts.failed > 0) counts.failed = await persist(ctx.clock, signal, () => store.runs.failedRecords(run.id));
+      const status = as ?? (failure ? "failed" : counts.failed > 0 ? "partial" : "success");
+      await persist(ctx.clock, signal, () => store.runs.finish(run.id, { status, error: failure ?? null, counts }));
+      finished();
+    });
+  }
+}
+
+export function runProps(options: RunOptions): Props<RunMessage> {
+  return { create: () => new RunActor(options), supervision: RunActor.supervision };
+}
+
+/** What a restart would meet again. */
+function isFinal(error: unknown): boolean {
+  return error instanceof ConnectorError || error instanceof SluiceError || error instanceof StopError || error instanceof StaleOwnerError;
+}

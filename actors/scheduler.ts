@@ -1,0 +1,126 @@
+import type { Actor, Context } from "../runtime/actor/index.ts";
+import { randomUUIDv7 } from "node:crypto";
+import type { Cron } from "../runtime/ports/cron.ts";
+import type { ScheduleStore } from "../runtime/ports/store.ts";
+import type { Metrics } from "../runtime/ports/telemetry.ts";
+import { persist } from "./persist.ts";
+
+/** When an integration runs by itself. */
+export interface Schedule {
+  readonly integrationId: string;
+  readonly integrationVersion: number;
+  readonly name: string;
+  readonly cron: string;
+  readonly timezone: string;
+  readonly misfire: "once" | "skip";
+  readonly overlap: "skip" | "queue" | "run";
+  /** Fires before it are not missed: the integration was made or changed then. */
+  readonly since: Date;
+}
+
+export type SchedulerMessage =
+  /** The schedules of all integrations that this node owns now. */
+  | { readonly type: "plan"; readonly schedules: readonly Schedule[] }
+  | { readonly type: "due" };
+
+export interface SchedulerOptions {
+  readonly store: ScheduleStore;
+  readonly cron: Cron;
+  readonly metrics: Metrics;
+  /** A run was opened. */
+  readonly fired: (integrationId: string) => void;
+}
+
+interface Planned {
+  readonly schedule: Schedule;
+  next: Date | null;
+}
+
+const minute = 60_000;
+/** How far back a missed fire is looked for, in growing steps: few instants are walked whatever the expression. */
+const lookBackMs = [minute, 60 * minute, 24 * 60 * minute, 31 * 24 * 60 * minute, 366 * 24 * 60 * minute];
+
+/**
+ * Fires the schedules of this node's integrations. A fire is the row (integration, instant): whichever node claims it
+ * first opens the run, so that none fires twice and none from an old version.
+ */
+export class SchedulerActor implements Actor<SchedulerMessage> {
+  readonly #options: SchedulerOptions;
+  readonly #planned = new Map<string, Planned>();
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  async receive(message: SchedulerMessage, ctx: Context<SchedulerMessage>): Promise<void> {
+    if (message.type === "plan") await this.#plan(message.schedules, ctx);
+    else await this.#fireDue(ctx);
+    this.#arm(ctx);
+  }
+
+  stopped(): void {
+    this.#cancelTimer?.();
+  }
+
+  async #plan(schedules: readonly Schedule[], ctx: Context<SchedulerMessage>): Promise<void> {
+    const known = new Set(schedules.map(({ integrationId }) => integrationId));
+    for (const id of this.#planned.keys()) if (!known.has(id)) this.#planned.delete(id);
+    const changed = schedules.filter((schedule) => !isSame(this.#planned.get(schedule.integrationId)?.schedule, schedule));
+    if (changed.length === 0) return;
+    const { store, cron, metrics } = this.#options;
+    const lastFires = await persist(ctx.clock, ctx.signal, () => store.lastFires());
+    const now = new Date(ctx.clock.now());
+    for (const schedule of changed) {
+      const { integrationId, since, misfire } = schedule;
+      const last = lastFires.get(integrationId);
+      const missed = latestMissed(cron, schedule, last && last > since ? last : since, now);
+      if (missed && misfire === "skip") metrics.scheduleMissed(schedule.name, 1);
+      const next = missed && misfire === "once" ? missed : cron.next(schedule.cron, schedule.timezone, now);
+      this.#planned.set(integrationId, { schedule, next });
+    }
+  }
+
+  async #fireDue(ctx: Context<SchedulerMessage>): Promise<void> {
+    const { store, cron, fired } = this.#options;
+    const now = new Date(ctx.clock.now());
+    for (const planned of this.#planned.values()) {
+      const { schedule, next } = planned;
+      if (!next || next > now) continue;
+      const { integrationId, integrationVersion, overlap } = schedule;
+      const claim = { integrationId, integrationVersion, instant: next, overlap, runId: randomUUIDv7() };
+      const fire = await persist(ctx.clock, ctx.signal, () => store.fire(claim));
+      if (fire?.run) fired(integrationId);
+      planned.next = cron.next(schedule.cron, schedule.timezone, next > now ? next : now);
+    }
+  }
+
+  #arm(ctx: Context<SchedulerMessage>): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    const times = Array.from(this.#planned.values(), ({ next }) => next?.getTime() ?? Number.POSITIVE_INFINITY);
+    const soonest = Math.min(...times);
+    if (soonest === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.max(0, soonest - ctx.clock.now());
+    this.#cancelTimer = ctx.clock.after(waitMs, () => ctx.self.tell({ type: "due" }));
+  }
+}
+
+/** The latest instant in (after, now] at which the schedule should have fired. */
+export function latestMissed(cron: Cron, { cron: expression, timezone }: Pick<Schedule, "cron" | "timezone">, after: Date, now: Date): Date | null {
+  const start = (backMs: number) => new Date(Math.max(after.getTime(), now.getTime() - backMs));
+  for (const backMs of lookBackMs) {
+    let latest: Date | null = null;
+    let next = cron.next(expression, timezone, start(backMs));
+    while (next && next <= now) {
+      latest = next;
+      next = cron.next(expression, timezone, next);
+    }
+    if (latest || now.getTime() - backMs <= after.getTime()) return latest;
+  }
+  return null;
+}
+
+function isSame(a: Schedule | undefined, b: Schedule): boolean {
+  return a !== undefined && a.integrationVersion === b.integrationVersion && a.since.getTime() === b.since.getTime();
+}

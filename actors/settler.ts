@@ -1,0 +1,103 @@
+import { messageOf } from "../runtime/errors/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
+import { StaleOwnerError } from "../runtime/ports/log.ts";
+import type { CheckpointStore } from "../runtime/ports/store.ts";
+import type { RunLedger } from "./ledger.ts";
+
+/** Between two commits of a node: what a crash may deliver twice where a destination cannot undo. */
+const intervalMs = 100;
+const retryMs = 500;
+
+/**
+ * Commits the ledgers of all runs on this node, a few times a second in one transaction, however many integrations there
+ * are. While the store is away nothing is acknowledged: the logs hold, and the runs say why.
+ */
+export class Settler {
+  readonly #store: Pick<CheckpointStore, "commit">;
+  readonly #clock: Clock;
+  readonly #ledgers = new Map<RunLedger, (error: unknown) => void>();
+  readonly #dirty = new Set<RunLedger>();
+  readonly #stop = new AbortController();
+  #wake: (() => void) | undefined;
+  #reason: string | null = null;
+  #loop: Promise<void> | undefined;
+
+  constructor(store: Pick<CheckpointStore, "commit">, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** Why commits fail at the moment, or null. */
+  get reason(): string | null {
+    return this.#reason;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Commits what there is and stops. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#wake?.();
+    await this.#loop;
+    if (this.#dirty.size > 0) await this.#commit().catch(() => {});
+    for (const ledger of this.#ledgers.keys()) ledger.close(new Error("the node stops"));
+  }
+
+  /** `stale` is called when a later owner has committed for the integration (invariant 5). */
+  add(ledger: RunLedger, stale: (error: unknown) => void): void {
+    this.#ledgers.set(ledger, stale);
+    ledger.onDirty(() => {
+      this.#dirty.add(ledger);
+      this.#wake?.();
+    });
+  }
+
+  remove(ledger: RunLedger): void {
+    this.#ledgers.delete(ledger);
+    this.#dirty.delete(ledger);
+    ledger.onDirty(() => {});
+    ledger.close(new Error("the run was stopped"));
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      if (this.#dirty.size === 0) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#wake = undefined;
+        continue;
+      }
+      try {
+        await this.#commit();
+        this.#reason = null;
+        await this.#clock.sleep(intervalMs, signal).catch(() => {});
+      } catch (error) {
+        this.#reason = `the store is away: ${messageOf(error)}`;
+        await this.#clock.sleep(retryMs, signal).catch(() => {});
+      }
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const ledgers = [...this.#dirty];
+    this.#dirty.clear();
+    const snapshots = ledgers.map((ledger) => ledger.snapshot());
+    try {
+      const { stale } = await this.#store.commit(snapshots.map(({ settlement }) => settlement));
+      for (const [i, ledger] of ledgers.entries()) {
+        if (stale.includes(ledger.integrationId)) {
+          const error = new StaleOwnerError(`integration ${ledger.integrationId} has a later owner`);
+          ledger.close(error);
+          this.#ledgers.get(ledger)?.(error);
+        } else ledger.committed(snapshots[i]!);
+      }
+    } catch (error) {
+      for (const ledger of ledgers) if (this.#ledgers.has(ledger)) this.#dirty.add(ledger);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import { parseJson } from "../runtime/record/index.ts";
+import { PipelineRecord } from "../runtime/pipeline/index.ts";
+import type { Log, LogMessage } from "../runtime/ports/log.ts";
+import type { Metrics } from "../runtime/ports/telemetry.ts";
+import type { NewDeadLetter } from "../runtime/ports/store.ts";
+import { deadLetter, rawRecord } from "./dead-letter.ts";
+import type { DestinationWriter } from "./destination-writer.ts";
+import type { Outcome } from "./ledger.ts";
+import { provenanceOf } from "./steps.ts";
+
+export interface SinkOptions {
+  readonly integrationId: string;
+  readonly integration: string;
+  /** The destination's id. */
+  readonly destination: string;
+  readonly writer: DestinationWriter;
+  /** Where the originals of dead letters are. */
+  readonly ingest: Pick<Log, "get">;
+  readonly metrics: Metrics;
+}
+
+/** Takes a batch of the deliver log to its destination, and says what became of it. */
+export async function processSink(message: LogMessage, options: SinkOptions): Promise<Outcome> {
+  const { integrationId, integration, destination, writer, ingest, metrics } = options;
+  const { header } = message;
+  const provenance = provenanceOf(integrationId, header);
+  const origins = header.origins ?? [];
+  const texts = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.length).toString("utf8").split("\n");
+  const records = texts.map((text, i) => new PipelineRecord(provenance, origins[i] ?? i, undefined, text, parseJson));
+  const { undelivered, state } = await writer.write(records, message);
+  const deadLetters: NewDeadLetter[] = [];
+  if (undelivered.length > 0) {
+    const original = header.ingestSequence === undefined ? null : await ingest.get(header.ingestSequence);
+    for (const { index, code, message: text, attempts } of undelivered) {
+      const { origin, text: state } = records[index] as PipelineRecord;
+      const raw = original ? rawRecord(original, origin) : Buffer.from(state);
+      const cause = { step: null, destination, rule: null, code, message: text, state, attempts };
+      deadLetters.push(deadLetter({ integrationId, header, origin, raw, cause }));
+    }
+    metrics.recordsFailed(integration, { destination }, undelivered.length);
+  }
+  const out = records.length - undelivered.length;
+  return {
+    deadLetters,
+    state,
+    count: (run) => {
+      const counts = (run.byDestination[destination] ??= { out: 0, failed: 0 });
+      run.out += out;
+      run.failed += undelivered.length;
+      counts.out += out;
+      counts.failed += undelivered.length;
+    },
+  };
+}

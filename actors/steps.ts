@@ -1,0 +1,155 @@
+import type { Json, OutRecord, ReadFailure } from "../connectors/sdk/index.ts";
+import type { Undelivered } from "../runtime/delivery/index.ts";
+import type { Flow, Pipeline, PipelineResult, StepFailure } from "../runtime/pipeline/index.ts";
+import { PipelineRecord, type Provenance, recordId } from "../runtime/pipeline/index.ts";
+import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
+import type { Metrics } from "../runtime/ports/telemetry.ts";
+import type { NewDeadLetter } from "../runtime/ports/store.ts";
+import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts";
+import { deadLetter, ordinalOf, rawRecord } from "./dead-letter.ts";
+import type { Outcome } from "./ledger.ts";
+
+/** Where records go after the steps: a destination right away, or a deliver log for each. */
+export interface Outlet {
+  /** Resolves when each record is safe further on, or given up. */
+  send(message: LogMessage, outputs: ReadonlyMap<string, readonly OutRecord[]>): Promise<Sent>;
+}
+
+export interface Sent {
+  /** By destination. Empty where a deliver log took the records over: they are counted when they leave it. */
+  readonly delivered: ReadonlyMap<string, { readonly out: number; readonly undelivered: readonly Undelivered[] }>;
+  readonly state?: Json | undefined;
+}
+
+export interface StepsOptions {
+  readonly integrationId: string;
+  readonly integration: string;
+  readonly pipeline: Pipeline;
+  readonly outlet: Outlet;
+  readonly metrics: Metrics;
+}
+
+/** A record that failed, with its index in the ingest batch. */
+interface Failed {
+  readonly origin: number;
+  readonly letter: NewDeadLetter;
+}
+
+/** Takes a batch of the ingest log through the steps to the outlet, and says what became of it. */
+export async function processSteps(message: LogMessage, options: StepsOptions): Promise<Outcome> {
+  const { integrationId, pipeline, outlet, metrics, integration } = options;
+  const { header } = message;
+  const provenance = provenanceOf(integrationId, header);
+  const decoded = decodeLines(message.body, header.count);
+  const result = pipeline(sourceFlow(decoded, message.failures));
+  const outputs = new Map<string, readonly OutRecord[]>();
+  for (const [destination, { origins, values }] of result.outputs) {
+    if (values.length === 0) continue;
+    outputs.set(destination, values.map((value, i) => new PipelineRecord(provenance, origins[i] as number, value, undefined, parseJson)));
+  }
+  const sent: Sent = outputs.size === 0 ? { delivered: new Map() } : await outlet.send(message, outputs);
+
+  const failed = [
+    ...sourceFailures(message, decoded, integrationId),
+    ...result.failures.map((failure) => stepFailed(message, failure, integrationId)),
+    ...undeliveredRecords(message, result, sent, integrationId),
+  ];
+  const counts = tally(header.count, result, failed);
+  metrics.recordsIn(integration, header.count);
+  if (counts.filtered > 0) metrics.recordsFiltered(integration, counts.filtered);
+  for (const { letter } of failed) {
+    const where = letter.destination === null ? { step: letter.step ?? "source" } : { destination: letter.destination };
+    metrics.recordsFailed(integration, where, 1);
+  }
+  return {
+    deadLetters: failed.map(({ letter }) => letter),
+    state: sent.state,
+    count: (run) => {
+      run.in += header.count;
+      run.filtered += counts.filtered;
+      run.failed += counts.failed;
+      for (const [id, { out, undelivered }] of sent.delivered) {
+        const destination = (run.byDestination[id] ??= { out: 0, failed: 0 });
+        run.out += out;
+        destination.out += out;
+        destination.failed += undelivered.length;
+      }
+    },
+  };
+}
+
+export function provenanceOf(integrationId: string, header: BatchHeader): Provenance {
+  return {
+    recordId: (origin) => recordId(integrationId, header.position.base, ordinalOf(header, origin)),
+  };
+}
+
+function sourceFlow({ values }: Decoded, failures: readonly ReadFailure[] | undefined): Flow {
+  const refused = failures && new Set(failures.map(({ index }) => index));
+  const origins: number[] = [];
+  const valid: Flow["values"][number][] = [];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (value === undefined || refused?.has(i)) continue;
+    origins.push(i);
+    valid.push(value);
+  }
+  return { origins, values: valid };
+}
+
+/** Each source record counts once: failed before delivered before filtered. */
+function tally(records: number, { outputs }: PipelineResult, failed: readonly Failed[]): { filtered: number; failed: number } {
+  const seen = new Uint8Array(records);
+  let left = records;
+  const mark = (origin: number) => {
+    if (seen[origin] === 1) return;
+    seen[origin] = 1;
+    left--;
+  };
+  for (const { origin } of failed) mark(origin);
+  const failures = records - left;
+  for (const { origins } of outputs.values()) {
+    if (left === 0) break;
+    for (const origin of origins) mark(origin);
+  }
+  return { filtered: left, failed: failures };
+}
+
+function sourceFailures(message: LogMessage, decoded: Decoded, integrationId: string): Failed[] {
+  const read = message.failures ?? [];
+  const known = new Set(read.map(({ index }) => index));
+  const unparsed = decoded.failures
+    .filter(({ index }) => !known.has(index))
+    .map(({ index, message }) => ({ index, code: "VALIDATION_ERROR" as const, message }));
+  return [...read, ...unparsed].map(({ index, code, message: text }) => {
+    const { base } = message.header.position;
+    const cause = {
+      step: null,
+      destination: null,
+      rule: null,
+      code,
+      message: `${base}:${ordinalOf(message.header, index)}: ${text}`,
+      state: null,
+      attempts: [],
+    };
+    return { origin: index, letter: deadLetter({ integrationId, header: message.header, origin: index, raw: rawRecord(message, index), cause }) };
+  });
+}
+
+function stepFailed(message: LogMessage, failure: StepFailure, integrationId: string): Failed {
+  const { origin, step, rule, code, message: text, state } = failure;
+  const cause = { step, destination: null, rule, code, message: text, state: JSON.stringify(state), attempts: [] };
+  return { origin, letter: deadLetter({ integrationId, header: message.header, origin, raw: rawRecord(message, origin), cause }) };
+}
+
+function* undeliveredRecords(message: LogMessage, result: PipelineResult, sent: Sent, integrationId: string): Generator<Failed> {
+  for (const [destination, { undelivered }] of sent.delivered) {
+    const flow = result.outputs.get(destination) as Flow;
+    for (const { index, code, message: text, attempts } of undelivered) {
+      const origin = flow.origins[index] as number;
+      const state = JSON.stringify(flow.values[index]);
+      const cause = { step: null, destination, rule: null, code, message: text, state, attempts };
+      yield { origin, letter: deadLetter({ integrationId, header: message.header, origin, raw: rawRecord(message, origin), cause }) };
+    }
+  }
+}

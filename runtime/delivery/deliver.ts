@@ -1,0 +1,112 @@
+import type { Destination, ErrorCode, Json, OutRecord } from "../../connectors/sdk/index.ts";
+import { codes } from "../errors/index.ts";
+import type { Clock } from "../ports/clock.ts";
+import { backoffMs, type RetryPolicy } from "./backoff.ts";
+import { type Failure, failureOf, settlement } from "./settlement.ts";
+
+export interface Attempt {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** A record that no further try would help. */
+export interface Undelivered {
+  /** Index in the batch that was handed in. */
+  readonly index: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly attempts: readonly Attempt[];
+}
+
+export interface DeliverOptions {
+  readonly destination: Pick<Destination, "write">;
+  readonly retry: RetryPolicy;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Why nothing moves, or null once it does again. */
+  readonly waiting: (reason: string | null) => void;
+}
+
+export interface Delivered {
+  readonly undelivered: readonly Undelivered[];
+  /** The destination's state after its last write. */
+  readonly state: Json | undefined;
+}
+
+/** While the destination is at fault it is asked again at this pace. */
+const waitPolicy: RetryPolicy = { maxAttempts: 0, initialMs: 500, maxMs: 30_000, multiplier: 2, jitter: 0.2 };
+
+/**
+ * Writes a batch until each record is confirmed or given up. Records settle one by one (invariant 6): a batch that is
+ * refused whole is halved until the records at fault stand alone. Rejects only when the signal aborts.
+ */
+export async function deliver(records: readonly OutRecord[], options: DeliverOptions): Promise<Delivered> {
+  const { destination, retry, clock, signal, waiting } = options;
+  const attempts = new Map<number, Attempt[]>();
+  const undelivered: Undelivered[] = [];
+  let state: Json | undefined;
+  let waits = 0;
+
+  /** Notes a failed try of one record; gives it up, or returns the number of its tries. */
+  const note = (index: number, failure: Failure): number => {
+    const { then, counts } = settlement[failure.fault];
+    if (!counts) return 0;
+    const tries = attempts.get(index) ?? [];
+    attempts.set(index, tries);
+    tries.push({ at: new Date(clock.now()).toISOString(), code: failure.code, message: failure.message });
+    if (then === "retry" && tries.length < retry.maxAttempts) return tries.length;
+    undelivered.push({ index, code: failure.code, message: failure.message, attempts: tries });
+    return -1;
+  };
+
+  const pending: number[][] = [records.map((_, index) => index)];
+  while (pending.length > 0) {
+    signal.throwIfAborted();
+    const group = pending.pop() as number[];
+    const again: number[] = [];
+    let pauseMs = 0;
+    /** Takes note of a failure of some records: those that are tried again go to `again`, after a pause. */
+    const fail = (indexes: readonly number[], failure: Failure) => {
+      let tries = -1;
+      for (const index of indexes) {
+        const n = note(index, failure);
+        if (n >= 0) again.push(index);
+        tries = Math.max(tries, n);
+      }
+      if (tries >= 0) pauseMs = Math.max(pauseMs, pause(failure, tries));
+    };
+    try {
+      const batch = group.length === records.length ? records : group.map((index) => records[index] as OutRecord);
+      const result = await destination.write({ records: batch, signal });
+      if (result.state !== undefined) state = result.state;
+      if (waits > 0) waiting(null);
+      waits = 0;
+      for (const { index, code, message, retryAfterMs } of result.failed ?? []) {
+        fail([group[index] as number], { code, fault: codes[code].fault, message, path: undefined, retryAfterMs });
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = failureOf(error);
+      if (failure.fault === "record" && group.length > 1) {
+        const half = group.length >> 1;
+        pending.push(group.slice(half), group.slice(0, half));
+        continue;
+      }
+      fail(group, failure);
+    }
+    if (again.length > 0) {
+      pending.push(again);
+      await clock.sleep(pauseMs, signal);
+    }
+  }
+  return { undelivered, state };
+
+  /** How long to wait before the next try; `tries` 0 means that the destination is waited for. */
+  function pause(failure: Failure, tries: number): number {
+    if (tries > 0) return failure.retryAfterMs ?? backoffMs(retry, tries, clock.random);
+    if (waits++ === 0) waiting(failure.message);
+    return failure.retryAfterMs ?? backoffMs(waitPolicy, Math.min(waits, 16), clock.random);
+  }
+}

@@ -1,0 +1,127 @@
+import type { Destination, OutRecord } from "../../connectors/sdk/index.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { RetryPolicy } from "./backoff.ts";
+import { type Delivered, deliver, type Undelivered } from "./deliver.ts";
+
+/** Records of one log message: they are written in one call, so that a destination's state never cuts through them. */
+export interface Parcel {
+  readonly records: readonly OutRecord[];
+  /** Size for the batch's aim; an estimate will do. */
+  readonly bytes: number;
+}
+
+export interface DelivererOptions {
+  readonly destination: Destination;
+  readonly batch: { readonly records: number; readonly bytes: number; readonly lingerMs: number };
+  readonly retry: RetryPolicy;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly waiting: (reason: string | null) => void;
+}
+
+interface Queued {
+  readonly parcel: Parcel;
+  readonly since: number;
+  readonly resolve: (result: Delivered) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Gathers parcels until a batch is worth a write (records, bytes or linger), and keeps as many writes under way as the
+ * destination allows. Holds no more than its callers hand in: their credit bounds it.
+ */
+export class Deliverer {
+  readonly #options: DelivererOptions;
+  #queue: Queued[] = [];
+  #records = 0;
+  #bytes = 0;
+  #writing = 0;
+  #cancelLinger: (() => void) | undefined;
+
+  constructor(options: DelivererOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when each record of the parcel is confirmed or given up (`undelivered` indexes are the parcel's). */
+  submit(parcel: Parcel): Promise<Delivered> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ parcel, since: this.#options.clock.now(), resolve, reject });
+      this.#records += parcel.records.length;
+      this.#bytes += parcel.bytes;
+      this.#pump(false);
+    });
+  }
+
+  /** Drops what has not begun to be written; those who wait for it are told `reason`. */
+  close(reason: unknown): void {
+    this.#cancelLinger?.();
+    for (const { reject } of this.#queue.splice(0)) reject(reason);
+  }
+
+  /** Writes what has gathered without waiting for more. */
+  flush(): void {
+    this.#pump(true);
+  }
+
+  #pump(flush: boolean): void {
+    const { batch, destination, clock } = this.#options;
+    while (this.#queue.length > 0 && this.#writing < destination.concurrency) {
+      const full = this.#records >= batch.records || this.#bytes >= batch.bytes;
+      const lingerMs = (this.#queue[0] as Queued).since + batch.lingerMs - clock.now();
+      if (!full && !flush && lingerMs > 0) {
+        this.#linger(lingerMs);
+        return;
+      }
+      void this.#write(this.#take());
+    }
+  }
+
+  #linger(ms: number): void {
+    this.#cancelLinger ??= this.#options.clock.after(ms, () => {
+      this.#cancelLinger = undefined;
+      this.#pump(false);
+    });
+  }
+
+  /** The next batch: whole parcels up to the aim, at least one. */
+  #take(): Queued[] {
+    const { batch } = this.#options;
+    let records = 0;
+    let bytes = 0;
+    let n = 0;
+    while (n < this.#queue.length) {
+      const { parcel } = this.#queue[n] as Queued;
+      if (n > 0 && (records + parcel.records.length > batch.records || bytes + parcel.bytes > batch.bytes)) break;
+      records += parcel.records.length;
+      bytes += parcel.bytes;
+      n++;
+    }
+    this.#records -= records;
+    this.#bytes -= bytes;
+    return this.#queue.splice(0, n);
+  }
+
+  async #write(taken: readonly Queued[]): Promise<void> {
+    this.#writing++;
+    try {
+      const only = taken.length === 1 ? (taken[0] as Queued) : undefined;
+      const records = only ? only.parcel.records : taken.flatMap(({ parcel }) => parcel.records);
+      const { undelivered, state } = await deliver(records, this.#options);
+      let from = 0;
+      for (const { parcel, resolve } of taken) {
+        const to = from + parcel.records.length;
+        const own: Undelivered[] =
+          undelivered.length === 0
+            ? []
+            : undelivered.filter(({ index }) => index >= from && index < to).map((u) => ({ ...u, index: u.index - from }));
+        resolve({ undelivered: own, state });
+        from = to;
+      }
+    } catch (error) {
+      for (const { reject } of taken) reject(error);
+    } finally {
+      this.#writing--;
+      this.#pump(false);
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export { PipelineRecord, type Provenance } from "./out-record.ts";
+export { compilePipeline, type Flow, type Pipeline, type PipelineResult, type StepFailure, StopError } from "./pipeline.ts";
+export { recordId } from "./record-id.ts";

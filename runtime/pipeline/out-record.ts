@@ -1,0 +1,36 @@
+import type { Json, OutRecord } from "../../connectors/sdk/index.ts";
+
+/** What the records of one batch share: the ids that their source gives them. */
+export interface Provenance {
+  recordId(origin: number): string;
+}
+
+/** A record that left the steps. Text, value and id are made when they are asked for, and kept. */
+export class PipelineRecord implements OutRecord {
+  readonly #provenance: Provenance;
+  /** Index of the source record in its batch. */
+  readonly origin: number;
+  #value: Json | undefined;
+  #text: string | undefined;
+  readonly #parse: (text: string) => Json;
+
+  constructor(provenance: Provenance, origin: number, value: Json | undefined, text: string | undefined, parse: (text: string) => Json) {
+    this.#provenance = provenance;
+    this.origin = origin;
+    this.#value = value;
+    this.#text = text;
+    this.#parse = parse;
+  }
+
+  get value(): Json {
+    return (this.#value ??= this.#parse(this.#text as string));
+  }
+
+  get text(): string {
+    return (this.#text ??= JSON.stringify(this.#value));
+  }
+
+  get id(): string {
+    return this.#provenance.recordId(this.origin);
+  }
+}
