@@ -8,6 +8,7 @@ import {
   type Context,
   oneForOne,
   type Props,
+  type Ref,
   type Terminated,
 } from "./index.ts";
 

@@ -21,7 +21,7 @@ const least: Amount = { records: 1, bytes: 1 };
  * at most) is held during each pull and exchanged for what the item cost; a larger one waits here, with nothing held,
  * until there is credit for it. So no more than the credit is in flight downstream, and one item here.
  *
- * An error or an unsubscribe gives back all credit at once. After the end, what is in flight is its holders' to release.
+ * The stream ends when all has been pulled and released. An error or an unsubscribe gives back all of its credit.
  */
 export function fromPull<T>(
   pull: Pull<T>,
@@ -34,11 +34,14 @@ export function fromPull<T>(
     const { signal } = controller;
     /** What this stream holds, by permit. */
     const permits = new Map<object, Amount>();
-    let ended = false;
+    let pulled = false;
 
     const giveBack = (permit: object) => {
       const amount = permits.get(permit);
-      if (amount !== undefined && permits.delete(permit)) credit.give(amount);
+      if (amount === undefined) return;
+      permits.delete(permit);
+      credit.give(amount);
+      if (pulled && permits.size === 0) subscriber.complete();
     };
 
     const take = async (amount: Amount, permit: object): Promise<void> => {
@@ -55,6 +58,7 @@ export function fromPull<T>(
         await take(reserve, permit);
         const item = signal.aborted ? null : await next();
         if (item === null || signal.aborted) {
+          pulled = true;
           giveBack(permit);
           return;
         }
@@ -69,15 +73,8 @@ export function fromPull<T>(
       }
     };
 
-    pump().then(
-      () => {
-        ended = true;
-        subscriber.complete();
-      },
-      (error: unknown) => subscriber.error(error),
-    );
+    pump().catch((error: unknown) => subscriber.error(error));
     return () => {
-      if (ended) return;
       controller.abort();
       for (const permit of permits.keys()) giveBack(permit);
     };
