@@ -115,6 +115,7 @@ export class Writer {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
+      const subject = this.#subjects.batch(name);
       const { header, payload } = encodeBatch(batch);
       const abort = () => this.#abandon(entry, signal?.reason);
       const entry: Entry = {
@@ -137,7 +138,7 @@ export class Writer {
       this.#queue.push(entry);
       const limit = this.#link.connection.info?.max_payload ?? 1024 * 1024;
       if (payload.length + header.length + overhead <= limit) {
-        entry.wire = { subject: this.#subjects.batch(name), header, payload };
+        entry.wire = { subject, header, payload };
         this.#pump();
       } else {
         void this.#claim(entry, header, payload);

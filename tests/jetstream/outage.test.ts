@@ -1,0 +1,163 @@
+import { randomUUID } from "node:crypto";
+import { nanos } from "@nats-io/transport-node";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type JetStreamLogs, LogMissingError } from "../../adapters/jetstream/index.ts";
+import type { Log } from "../../runtime/ports/log.ts";
+import { startProxy, type TestProxy } from "./proxy.ts";
+import { startServer, type TestServer } from "./server.ts";
+import { batchOf, connectTo, numberOf, take } from "./support.ts";
+
+let server: TestServer;
+const closing: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  server = await startServer();
+}, 900_000);
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+afterAll(() => server.remove());
+
+async function through(proxy?: TestProxy): Promise<JetStreamLogs> {
+  const logs = await connectTo(proxy?.url ?? server.url);
+  closing.push(() => logs.close());
+  return logs;
+}
+
+async function proxied(): Promise<TestProxy> {
+  const proxy = await startProxy(server.url);
+  closing.push(() => proxy.close());
+  return proxy;
+}
+
+/** Appends `count` batches, at most 16 at a time. */
+async function flood(log: Log, count: number, size: number, onAppended: (n: number) => void = () => {}): Promise<void> {
+  let next = 0;
+  const one = async () => {
+    while (next < count) {
+      const n = next++;
+      await log.append("r.0", batchOf(n, size), { id: String(n) });
+      onAppended(n);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, one));
+}
+
+async function numbersIn(log: Log, count: number): Promise<number[]> {
+  const numbers: number[] = [];
+  const stats = await log.stats();
+  await take(await log.consumer("check", "r.0"), count, async (message) => {
+    numbers.push(numberOf(message));
+    await message.ack();
+  });
+  expect(stats.messages).toBe(count + 1);
+  return numbers;
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+describe("a log whose server goes away", () => {
+  it("holds every batch exactly once and in order after three kill -9 with 16 appends in flight", async () => {
+    const log = await (await through()).open(randomUUID(), "ingest");
+    await log.own();
+    const count = 2_000;
+    let restarts: Promise<void> = Promise.resolve();
+    await flood(log, count, 20_000, (n) => {
+      if (n % 500 !== 250) return;
+      restarts = restarts.then(async () => {
+        await server.kill();
+        await server.start();
+      });
+    });
+    await restarts;
+    expect(await numbersIn(log, count)).toEqual(upTo(count));
+    expect((await log.last("r.0"))!.cursor).toEqual({ n: count - 1 });
+  }, 120_000);
+
+  it("stores nothing twice when answers are lost, even after the server forgot the ids", async () => {
+    const proxy = await proxied();
+    const logs = await through(proxy);
+    const id = randomUUID();
+    const log = await logs.open(id, "ingest");
+    await logs.link.jsm.streams.update(`SLUICE_IN_${id.replaceAll("-", "")}`, { duplicate_window: nanos(100) });
+    await log.own();
+    await log.append("r.0", batchOf(0), { id: "0" });
+    const lost = proxy.loseAnswers();
+    // The first is there already; of the others the server confirms none.
+    const appends = Promise.all(upTo(40).map((n) => log.append("r.0", batchOf(n), { id: String(n) })));
+    await lost;
+    proxy.refuse(true);
+    proxy.cut();
+    await expect.poll(() => logs.status.connected).toBe(false);
+    expect(logs.status.reason).toMatch(/^nats-server at 127.0.0.1:\d+ is away$/);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    proxy.refuse(false);
+    const results = await appends;
+    expect(results.map((one) => one.duplicate)).toEqual(upTo(40).map((n) => n === 0));
+    expect(results.slice(1).map((one) => one.sequence)).toEqual(upTo(39).map((n) => n + 3));
+    expect(logs.status).toEqual({ connected: true, reason: undefined });
+    expect(await numbersIn(log, 40)).toEqual(upTo(40));
+  }, 30_000);
+
+  it("keeps order and loses nothing over connections that break again and again", async () => {
+    const proxy = await proxied();
+    const log = await (await through(proxy)).open(randomUUID(), "ingest");
+    await log.own();
+    let cuts = 0;
+    await flood(log, 1_500, 5_000, (n) => {
+      if (n % 150 !== 75) return;
+      cuts++;
+      proxy.cut();
+    });
+    expect(cuts).toBe(10);
+    expect(await numbersIn(log, 1_500)).toEqual(upTo(1_500));
+  }, 60_000);
+
+  it("takes an append that is asked for while the server is away, once it is back", async () => {
+    const logs = await through();
+    const log = await logs.open(randomUUID(), "ingest");
+    await log.own();
+    await server.kill();
+    await expect.poll(() => logs.status.connected).toBe(false);
+    const appends = Promise.all(upTo(3).map((n) => log.append("r.0", batchOf(n), { id: String(n) })));
+    const abort = new AbortController();
+    const given = log.append("r.0", batchOf(3), { id: "3" }, abort.signal);
+    abort.abort(new Error("stop"));
+    await expect(given).rejects.toThrow("stop");
+    await server.start();
+    await appends;
+    expect(await numbersIn(log, 3)).toEqual(upTo(3));
+  }, 30_000);
+
+  it("says that its log is missing when the server no longer has it", async () => {
+    const logs = await through();
+    const id = randomUUID();
+    const log = await logs.open(id, "ingest");
+    await log.own();
+    await log.append("r.0", batchOf(0), { id: "0" });
+    await logs.link.jsm.streams.delete(`SLUICE_IN_${id.replaceAll("-", "")}`);
+    await expect(log.append("r.0", batchOf(1), { id: "1" })).rejects.toThrow(LogMissingError);
+    await expect(log.own()).rejects.toThrow(LogMissingError);
+    await expect(log.last("r.0")).rejects.toThrow(LogMissingError);
+    await logs.open(id, "ingest");
+    await expect(log.append("r.0", batchOf(1), { id: "1" })).rejects.toThrow(LogMissingError);
+  }, 30_000);
+
+  it("waits, says why, and keeps order while the log is full", async () => {
+    const logs = await through();
+    const id = randomUUID();
+    const log = await logs.open(id, "ingest");
+    const stream = `SLUICE_IN_${id.replaceAll("-", "")}`;
+    await logs.link.jsm.streams.update(stream, { max_bytes: 50_000 });
+    await log.own();
+    // The small ones would fit where the large one before them does not.
+    const sizes = [20_000, 40_000, 100, 100];
+    const appends = Promise.all(sizes.map((size, n) => log.append("r.0", batchOf(n, size), { id: String(n) })));
+    await expect.poll(() => logs.status.reason).toMatch(/^the log is full \(/);
+    expect(logs.status.connected).toBe(true);
+    await logs.link.jsm.streams.update(stream, { max_bytes: -1 });
+    await appends;
+    expect(logs.status.reason).toBeUndefined();
+    expect(await numbersIn(log, 4)).toEqual(upTo(4));
+  }, 30_000);
+});
