@@ -1,0 +1,2 @@
+export { type PrometheusMetrics, prometheusMetrics } from "./metrics.ts";
+export { type StartedTracing, startTracing } from "./tracing.ts";

@@ -1,0 +1,41 @@
+import type { Connectors } from "../actors/connectors.ts";
+import type { Connector } from "../connectors/sdk/index.ts";
+import { SluiceError } from "../runtime/errors/index.ts";
+import type { ConnectorRegistry } from "../runtime/ports/connectors.ts";
+import type { Store } from "../runtime/ports/store.ts";
+
+/** Connectors by name out of the store, for the actors: each source and destination has a connector of its own. */
+export function actorConnectors(store: Pick<Store, "connectors">, registry: ConnectorRegistry): Connectors {
+  const open = async (name: string): Promise<{ connector: Connector; type: string }> => {
+    const row = await store.connectors.byName(name);
+    if (!row) throw new SluiceError("NOT_FOUND", `there is no connector "${name}"`);
+    return { connector: await registry.open(row), type: row.type };
+  };
+  /** What is opened closes its connector with it, and a connector does not outlive a failure to open. */
+  const withConnector = async <T extends { close(): Promise<void> }>(connector: Connector, opened: Promise<T> | undefined, refused: string) => {
+    try {
+      if (!opened) throw new SluiceError("VALIDATION_ERROR", refused);
+      const value = await opened;
+      const close = value.close.bind(value);
+      value.close = async () => {
+        await close();
+        await connector.close();
+      };
+      return value;
+    } catch (error) {
+      await connector.close();
+      throw error;
+    }
+  };
+  return {
+    async source(name, options) {
+      const { connector, type } = await open(name);
+      return withConnector(connector, connector.openSource?.(options), `connector type ${type} has no source`);
+    },
+    async destination(name, options) {
+      const { connector, type } = await open(name);
+      const refused = `connector type ${type} has no destination`;
+      return { destination: await withConnector(connector, connector.openDestination?.(options), refused), type };
+    },
+  };
+}

@@ -1,0 +1,8 @@
+import { blackhole } from "../connectors/blackhole/index.ts";
+import { file } from "../connectors/file/index.ts";
+import { generator } from "../connectors/generator/index.ts";
+import { postgres } from "../connectors/postgres/index.ts";
+import type { ConnectorType } from "../connectors/sdk/index.ts";
+
+/** The connector types that come with the product. */
+export const connectorTypes: readonly ConnectorType[] = [blackhole, file, generator, postgres] as readonly ConnectorType[];

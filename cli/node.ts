@@ -1,0 +1,29 @@
+import { parseArgs } from "node:util";
+import { exitWithParent } from "../adapters/embedded/index.ts";
+import { messageOf } from "../runtime/errors/index.ts";
+import { readSettings } from "./settings.ts";
+import { startNode } from "./start-node.ts";
+
+/** `sluice up`: a node in the foreground, until Ctrl-C. */
+export async function up(argv: string[]): Promise<number> {
+  parseArgs({ args: argv, options: {} });
+  exitWithParent();
+  const began = performance.now();
+  const node = await startNode(readSettings(), (line) => process.stderr.write(`${line}\n`)).catch((error: unknown) => {
+    process.stderr.write(`sluice up: ${messageOf(error)}\n`);
+    return undefined;
+  });
+  if (!node) return 1;
+  process.stdout.write(`sluice is ready at ${node.url} after ${((performance.now() - began) / 1000).toFixed(1)} s (Ctrl-C stops it)\n`);
+  const signal = await stopSignal();
+  process.stdout.write(`${signal}: stopping\n`);
+  await node.stop();
+  return 0;
+}
+
+/** Resolves at the first signal to stop; from the second on, the stop is under way and they change nothing. */
+export function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, resolve);
+  });
+}

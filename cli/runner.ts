@@ -1,0 +1,42 @@
+import { randomUUIDv7 } from "node:crypto";
+import { control, type NodeView } from "../actors/node.ts";
+import type { Runner } from "../gateway/services/index.ts";
+import { resolveIntegration } from "../runtime/config/index.ts";
+import { SluiceError } from "../runtime/errors/index.ts";
+import type { Cluster } from "../runtime/ports/cluster.ts";
+import type { Cron } from "../runtime/ports/cron.ts";
+import type { Store } from "../runtime/ports/store.ts";
+
+export interface RunnerOptions {
+  readonly store: Store;
+  readonly cluster: Cluster;
+  readonly cron: Cron;
+  readonly view: NodeView;
+}
+
+/** What the gateway asks of the nodes: the store holds what is to be done, a message says that it is there. */
+export function createRunner({ store, cluster, cron, view }: RunnerOptions): Runner {
+  return {
+    async start(integrationId, trigger) {
+      const integration = await store.integrations.get(integrationId);
+      if (!integration) throw new SluiceError("NOT_FOUND", `there is no integration ${integrationId}`);
+      const run = await store.runs.create({
+        id: randomUUIDv7(),
+        integrationId,
+        integrationVersion: integration.version,
+        trigger,
+        onlyIfIdle: true,
+      });
+      if (!run) throw new SluiceError("CONFLICT", `a run of ${integration.name} is under way`);
+      cluster.publish(control.wake, integrationId);
+      return run;
+    },
+    changed: (integrationIds) => cluster.publish(control.changed, [...integrationIds]),
+    health: (integrationId) => view.health.get(integrationId) ?? { status: "ok", reason: null },
+    nextFire(row) {
+      if (!row.enabled) return null;
+      const { trigger } = resolveIntegration(row.spec);
+      return trigger.type === "schedule" ? cron.next(trigger.cron, trigger.timezone, new Date()) : null;
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { type Logger, pino } from "pino";
+import { type NodeView, nodeProps } from "../actors/node.ts";
+import { Settler } from "../actors/settler.ts";
+import { cron } from "../adapters/cron/index.ts";
+import { lockDataDir, type ServerHandle, startNats, startPostgres } from "../adapters/embedded/index.ts";
+import { connectLogs, joinCluster } from "../adapters/jetstream/index.ts";
+import { createValidator } from "../adapters/json-schema/index.ts";
+import { openStore } from "../adapters/postgres/index.ts";
+import { createSealer, loadMasterKey, localKey, referenceResolver } from "../adapters/secrets/index.ts";
+import { prometheusMetrics, startTracing } from "../adapters/telemetry/index.ts";
+import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
+import { createRest } from "../gateway/rest/index.ts";
+import { createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
+import { ActorSystem } from "../runtime/actor/index.ts";
+import { messageOf } from "../runtime/errors/index.ts";
+import { realClock } from "../runtime/ports/clock.ts";
+import { actorConnectors } from "./actor-connectors.ts";
+import { connectorTypes } from "./connector-types.ts";
+import { nodeId } from "./node-id.ts";
+import { createRunner } from "./runner.ts";
+import type { Settings } from "./settings.ts";
+
+export interface RunningNode {
+  /** `http://127.0.0.1:7400` */
+  readonly url: string;
+  readonly token: string;
+  readonly services: Services;
+  readonly databaseUrl: string;
+  /** Stops in order; past the deadline what is in hand is left to be redelivered. */
+  stop(deadlineMs?: number): Promise<void>;
+}
+
+const defaultDeadlineMs = 10_000;
+
+/**
+ * The composition root: embedded servers, store, logs, actors, gateway, in the order of their needs. What was started
+ * is stopped again, last first, when the node stops or when its start fails.
+ */
+export async function startNode(settings: Settings, progress: (line: string) => void = () => {}): Promise<RunningNode> {
+  const closers: (() => unknown)[] = [];
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    return await start(settings, progress, closers, stop);
+  } catch (error) {
+    await stop().catch(() => {});
+    throw error;
+  }
+}
+
+async function start(
+  settings: Settings,
+  progress: (line: string) => void,
+  closers: (() => unknown)[],
+  stop: () => Promise<void>,
+): Promise<RunningNode> {
+  const { dataDir, env } = settings;
+  const lock = await lockDataDir(dataDir);
+  closers.push(() => lock.release());
+  const logger = pino({ level: settings.logLevel, base: undefined }, pino.destination({ dest: path.join(dataDir, "sluice.log"), sync: false, mkdir: true }));
+  const version = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")).version as string;
+  const { tracing, shutdown } = await startTracing(env, version);
+  closers.push(shutdown);
+
+  const [natsUrl, databaseUrl] = await Promise.all([
+    settings.natsUrl ?? embedded(startNats({ dataDir, port: settings.natsPort, progress }), logger, closers),
+    settings.databaseUrl ?? embedded(startPostgres({ dataDir, port: settings.postgresPort, progress }), logger, closers),
+  ]);
+  const store = await openStore({ url: databaseUrl });
+  closers.push(() => store.close());
+  const id = await nodeId(dataDir);
+  const logs = await connectLogs({ url: natsUrl, name: `sluice ${id}`, claims: store.claims });
+  closers.push(() => logs.close());
+  const cluster = await joinCluster({ link: logs.link, nodeId: id });
+  closers.push(() => cluster.close());
+
+  const validator = createValidator();
+  const sealer = createSealer(localKey(await loadMasterKey({ env, dataDir })));
+  const registry = createConnectorRegistry({
+    types: connectorTypes,
+    context: { dataDir, fileRoots: settings.fileRoots },
+    validator,
+    sealer,
+    resolveReference: referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") }),
+  });
+  const metrics = prometheusMetrics();
+  const settler = new Settler(store.checkpoints, realClock);
+  const view: NodeView = { health: new Map(), owned: new Set() };
+  const runner = createRunner({ store, cluster, cron, view });
+  const services = createServices({ store, registry, runner, validator, sealer, checkCron: cron.check });
+  const token = await ensureToken(dataDir, store.tokens);
+
+  const system = new ActorSystem({
+    hooks: {
+      onRestart: (actor, error) => {
+        metrics.actorRestarted(actor.path);
+        logger.warn({ actor: actor.path, err: error }, "restarted after a failure");
+      },
+    },
+  });
+  settler.start();
+  closers.push(() => settler.stop());
+  const connectors = actorConnectors(store, registry);
+  system.spawn(nodeProps({ store, connectors, settler, metrics, tracing, cluster, logs, cron, view }), "node");
+  closers.push(() => system.shutdown(defaultDeadlineMs));
+
+  const readiness = {
+    check: async () => ({
+      nats: logs.status.connected ? (logs.status.reason ?? null) : (logs.status.reason ?? "not connected"),
+      postgres: await store.ping().then(
+        () => null,
+        (error) => messageOf(error),
+      ),
+      settlement: settler.reason,
+    }),
+  };
+  const rest = createRest({ services, auth: createAuthenticator(store.tokens), readiness, metrics, validator, logger, version });
+  closers.push(() => rest.close());
+  const url = await rest.listen({ host: "127.0.0.1", port: settings.httpPort });
+  return { url, token, services, databaseUrl, stop };
+}
+
+async function embedded(starting: Promise<ServerHandle>, logger: Logger, closers: (() => unknown)[]): Promise<string> {
+  const server = await starting;
+  closers.push(() => server.stop());
+  server.onStatus((status) => {
+    if (status.state === "restarting") logger.warn({ reason: status.reason }, "an embedded server died and is started again");
+  });
+  return server.url;
+}
