@@ -1,15 +1,16 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 
-/** The nodes that share the work, and small messages between them. */
+/** The nodes that are alive, and small messages between them. */
 export interface Cluster {
   readonly nodeId: string;
-  /** Ids of the live nodes, this one among them. */
+  /** Ids of the live nodes, this one included, sorted. Another array whenever they change. */
   members(): readonly string[];
-  /** Called after each change of the members. The function returned ends it. */
-  onChange(callback: (members: readonly string[]) => void): () => void;
-  /** To every node, this one included. May be lost: what matters is in the store, and looked at from time to time. */
+  /** Calls `listener` after each change of members; returns how to stop that. */
+  onChange(listener: (members: readonly string[]) => void): () => void;
+  /** Tells all nodes, this one included, at most once: who is away does not hear it. */
   publish(subject: string, message: Json): void;
-  subscribe(subject: string, callback: (message: Json) => void): () => void;
-  /** Leaves at once, so that others need not wait for a lease to end. */
+  /** Calls `listener` with each message on `subject`; returns how to stop that. */
+  subscribe(subject: string, listener: (message: Json) => void): () => void;
+  /** Leaves at once, so that the others need not wait to take over. */
   close(): Promise<void>;
 }

@@ -1,26 +1,20 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { JetStreamLogs } from "../../adapters/jetstream/index.ts";
 import { StaleOwnerError } from "../../runtime/ports/log.ts";
-import { startServer, type TestServer } from "./server.ts";
-import { batchOf, connectTo, MemoryClaims, numberOf, take } from "./support.ts";
+import { batchOf, connectTo, largeSize, MemoryClaims, numberOf, serverUrl, take } from "./support.ts";
 
-let server: TestServer;
 const open: JetStreamLogs[] = [];
 
 async function node(options: Parameters<typeof connectTo>[1] = {}): Promise<JetStreamLogs> {
-  const logs = await connectTo(server.url, options);
+  const logs = await connectTo(serverUrl(), options);
   open.push(logs);
   return logs;
 }
 
-beforeAll(async () => {
-  server = await startServer();
-}, 900_000);
 afterEach(async () => {
   for (const logs of open.splice(0)) await logs.close();
 });
-afterAll(() => server.remove());
 
 describe("a log", () => {
   it("is made when it is first opened, and removed with its integration", async () => {
@@ -185,7 +179,7 @@ describe("a log", () => {
     const claims = new MemoryClaims();
     const log = await (await node({ claims })).open(randomUUID(), "ingest");
     await log.own();
-    const sizes = [200, 3_000_000, 200, 2_000_000, 200];
+    const sizes = [200, largeSize + 1, 200, largeSize, 200];
     const batches = sizes.map((size, n) => batchOf(n, size));
     const appended = await Promise.all(batches.map((batch, n) => log.append("r.0", batch, { id: String(n) })));
     expect(claims.kept.size).toBe(2);
@@ -213,12 +207,12 @@ describe("a log", () => {
     const id = randomUUID();
     const log = await logs.open(id, "ingest");
     await log.own();
-    await log.append("r.0", batchOf(0, 2_000_000), { id: "0" });
-    const { sequence } = await log.append("r.0", batchOf(1, 2_000_000), { id: "1" });
+    await log.append("r.0", batchOf(0, largeSize), { id: "0" });
+    const { sequence } = await log.append("r.0", batchOf(1, largeSize), { id: "1" });
     await log.purge("r.0", sequence);
     expect(claims.kept.size).toBe(1);
     expect(await log.last("r.0")).toEqual(batchOf(1).header);
-    expect((await log.get(sequence))!.body.length).toBe(2_000_000);
+    expect((await log.get(sequence))!.body.length).toBe(largeSize);
     await logs.remove(id);
     expect(claims.kept.size).toBe(0);
   });

@@ -1,6 +1,15 @@
+import { inject } from "vitest";
 import { connectLogs, type JetStreamLogs, type LogsOptions } from "../../adapters/jetstream/index.ts";
 import type { LogBatch, LogConsumer, LogMessage } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
+
+/** The server that all tests share; one that kills its server starts its own (startServer). */
+export function serverUrl(): string {
+  return inject("natsUrl");
+}
+
+/** Bytes of a batch that the shared server takes in no message. */
+export const largeSize = 9 * 1024 * 1024;
 
 /** The claim store's contract over a Map: large batches are Postgres's business, not the log's. */
 export class MemoryClaims implements ClaimStore {
