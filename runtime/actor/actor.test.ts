@@ -453,7 +453,8 @@ describe("stop", () => {
         if (depth > 0) for (const name of ["l", "r"]) ctx.spawn(tree(life, depth - 1), name);
       },
       stopped: async (ctx) => {
-        await null;
+        // The deeper, the slower: whoever does not wait for its children is first.
+        for (let i = 0; i < 3 - depth; i++) await new Promise((resolve) => setImmediate(resolve));
         life.push(ctx.self.path);
       },
     });

@@ -149,6 +149,22 @@ describe("fromPull", () => {
     expect(signal?.aborted).toBe(true);
   });
 
+  it("gives back what it is granted in the very turn in which it is given up", async () => {
+    const credit = new Credit({ records: 2, bytes: 20 });
+    const other = { records: 1, bytes: 10 };
+    credit.tryTake(other);
+    const pulls = { count: 0 };
+    const large = { id: 0, records: 2, bytes: 20 };
+    const subscription = fromPull(pullOf([large], pulls), credit, cost).subscribe();
+    await turn();
+    expect([pulls.count, credit.held]).toEqual([1, other]);
+    credit.give(other);
+    expect(credit.held).toEqual(cost(large));
+    subscription.unsubscribe();
+    await turn();
+    expect(credit.held).toEqual(free);
+  });
+
   it.each(["pull", "cost", "downstream"])("gives back all credit when the %s fails", async (where) => {
     const credit = new Credit({ records: 10, bytes: 1000 });
     const fail = (here: string, n: number) => {
