@@ -18,10 +18,7 @@ export function claimStore(db: Database): ClaimStore {
 
     async get(id) {
       if (!isUuid(id)) return null;
-      // Binary, since a bytea as text is twice its size in memory, and these are large.
-      const [row] = await db.query<{ bytes: Uint8Array }>("select bytes from sluice.claims where id = $1", [id], {
-        binary: true,
-      });
+      const [row] = await db.query<{ bytes: Uint8Array }>("select bytes from sluice.claims where id = $1", [id]);
       return row?.bytes ?? null;
     },
 

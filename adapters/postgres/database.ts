@@ -8,7 +8,7 @@ export interface Database {
   /** drizzle's builders, over this connection. */
   readonly orm: PgRemoteDatabase;
   /** A statement written by hand. Throws what `translate` makes of a failure. */
-  query<Row>(text: string, values?: readonly unknown[], options?: { readonly binary: boolean }): Promise<Row[]>;
+  query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** All of `work` or nothing of it; within a transaction, a savepoint. */
   transaction<T>(work: (db: Database) => Promise<T>): Promise<T>;
 }
@@ -25,8 +25,7 @@ const { JSON: jsonOid, JSONB: jsonbOid, INT8: int8Oid } = pg.types.builtins;
 
 /** Numbers in JSON keep their digits; counters are numbers, not text. All else as `pg` does it. */
 const types: pg.CustomTypesConfig = {
-  getTypeParser: (oid, format) => {
-    if (format === "binary") return (bytes: Buffer) => bytes;
+  getTypeParser: (oid) => {
     if (oid === jsonOid || oid === jsonbOid) return parseJson;
     return oid === int8Oid ? Number : pg.types.getTypeParser(oid, "text");
   },
@@ -99,9 +98,8 @@ function statements(client: pg.Pool | pg.PoolClient): Pick<Database, "orm" | "qu
       const query = method === "all" ? { text, values, rowMode: "array" as const } : { text, values };
       return { rows: (await client.query(query).catch(rethrow)).rows };
     }),
-    async query<Row>(text: string, values: readonly unknown[] = [], options = { binary: false }): Promise<Row[]> {
-      const query: pg.QueryConfig & { binary: boolean } = { text, values: [...values], ...options };
-      return (await client.query(query).catch(rethrow)).rows;
+    async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+      return (await client.query({ text, values: [...values] }).catch(rethrow)).rows;
     },
   };
 }

@@ -93,8 +93,8 @@ function toRow(letter: NewDeadLetter, now: string): readonly unknown[] {
     JSON.stringify(letter.attempts),
     letter.attempts[0]?.at ?? now,
     letter.attempts.at(-1)?.at ?? now,
-    letter.fingerprint,
-    letter.traceId,
+    clean(letter.fingerprint),
+    clean(letter.traceId),
   ];
 }
 

@@ -1,0 +1,261 @@
+import { readdirSync } from "node:fs";
+import { generateDrizzleJson, generateMigration } from "drizzle-kit/api";
+import { is } from "drizzle-orm";
+import { getTableConfig, PgTable } from "drizzle-orm/pg-core";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openStore, type PostgresStore } from "../../adapters/postgres/index.ts";
+import * as schema from "../../adapters/postgres/schema.ts";
+import { addIntegration, addRun, deadLetter, newStore, settlement, testServer, uuidV7 } from "./fixtures.ts";
+import type { TestServer } from "./postgres-server.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await testServer();
+});
+afterAll(() => server.remove());
+
+const day = 86_400_000;
+const all = { limit: 100, cursor: null, status: null };
+
+async function sql<Row>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const partitionsOf = (url: string, table: string) =>
+  sql<{ name: string; rows: number }>(
+    url,
+    `select relname as name, (xpath('/row/n/text()', query_to_xml('select count(*) as n from sluice.' || relname, false, true, '')))[1]::text::int as rows
+       from pg_inherits join pg_class on oid = inhrelid where inhparent = 'sluice.${table}'::regclass order by 1`,
+  );
+
+const dateOf = (at: number) => new Date(at).toISOString().slice(0, 10).replaceAll("-", "");
+
+test("a database that does not exist is made, and nodes that start together migrate it once", async () => {
+  const url = await server.url("shared by nodes");
+  const stores = await Promise.all([1, 2, 3, 4].map(() => openStore({ url })));
+  await Promise.all(stores.map((store) => store.ping()));
+  const files = readdirSync(new URL("../../adapters/postgres/migrations", import.meta.url)).filter((f) =>
+    f.endsWith(".sql"),
+  );
+  expect(await sql(url, "select hash from sluice.migrations")).toHaveLength(files.length);
+  await Promise.all(stores.map((store) => store.close()));
+});
+
+test("without a database in the URL it is called sluice", async () => {
+  const store = await openStore({ url: (await server.url("x")).replace(/\/x$/, "") });
+  await store.close();
+  expect(await sql(await server.url("sluice"), "select 1 from sluice.migrations limit 1")).toHaveLength(1);
+});
+
+test("all objects stand in the schema sluice", async () => {
+  const url = await server.url();
+  await (await openStore({ url })).close();
+  const others = await sql(
+    url,
+    `select relname from pg_class join pg_namespace n on n.oid = relnamespace
+      where nspname not in ('sluice', 'pg_catalog', 'information_schema', 'pg_toast')`,
+  );
+  expect(others).toEqual([]);
+});
+
+test("a database that a newer sluice has migrated is refused, and left as it is", async () => {
+  const url = await server.url();
+  await (await openStore({ url })).close();
+  await sql(url, "insert into sluice.migrations (hash) values ('from the future')");
+  await expect(openStore({ url })).rejects.toMatchObject({
+    code: "CONFLICT",
+    message: expect.stringContaining("the database was migrated by a newer sluice"),
+  });
+});
+
+test("a user who may not create the database is told to do it by hand", async () => {
+  const url = await server.url();
+  await sql(url, "create role modest login");
+  const modest = url.replace("postgres@", "modest@").replace(/[^/]*$/, "missing");
+  await expect(openStore({ url: modest })).rejects.toThrow(
+    /there is no database "missing", and the user may not create it/,
+  );
+});
+
+test("a database in another encoding is refused", async () => {
+  const url = await server.url();
+  await sql(url, "create database latin encoding 'LATIN1' locale 'C' template template0");
+  await expect(openStore({ url: await server.url("latin") })).rejects.toThrow(/encoding is LATIN1/);
+});
+
+test("a server that is not there is UNAVAILABLE with its address", async () => {
+  const url = "postgres://postgres@127.0.0.1:1/sluice";
+  await expect(openStore({ url })).rejects.toMatchObject({
+    code: "UNAVAILABLE",
+    message: "the database is away: connect ECONNREFUSED 127.0.0.1:1",
+  });
+});
+
+test("the migrations make what the schema says", async () => {
+  const folder = new URL("../../adapters/postgres/migrations/meta/", import.meta.url);
+  const latest = readdirSync(folder)
+    .filter((name) => name.endsWith("_snapshot.json"))
+    .toSorted()
+    .at(-1)!;
+  const { default: snapshot } = await import(new URL(latest, folder).href, { with: { type: "json" } });
+  expect(await generateMigration(snapshot, generateDrizzleJson(schema, snapshot.id))).toEqual([]);
+
+  // What was made anew for its partitions has the same columns and indexes as drizzle would have made.
+  const url = await server.url();
+  await (await openStore({ url })).close();
+  for (const table of Object.values(schema).filter((it) => is(it, PgTable))) {
+    const { name, columns, indexes } = getTableConfig(table);
+    const made = await sql<{ column: string }>(
+      url,
+      `select attname || ' ' || format_type(atttypid, null) || case when attnotnull then ' not null' else '' end as column
+         from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped order by 1`,
+      [`sluice.${name}`],
+    );
+    const wanted = columns.map((c) => `${c.name} ${c.getSQLType()}${c.notNull || c.primary ? " not null" : ""}`);
+    expect(
+      made.map(({ column }) => column),
+      name,
+    ).toEqual(wanted.toSorted());
+    const found = await sql<{ name: string }>(
+      url,
+      "select indexname as name from pg_indexes where schemaname = 'sluice' and tablename = $1",
+      [name],
+    );
+    expect(
+      found.map((index) => index.name),
+      name,
+    ).toEqual(expect.arrayContaining(indexes.map((index) => index.config.name)));
+  }
+});
+
+test("runs and dead letters go to the partition of their day, and days past retention are dropped whole", async () => {
+  const url = await server.url();
+  const store = await openStore({ url, retentionDays: 90 });
+  const integration = await addIntegration(store);
+  const now = Date.now();
+  const run = await addRun(store, integration);
+  await store.checkpoints.commit([settlement(integration.id, { deadLetters: [deadLetter(run)] })]);
+  for (const table of ["pipeline_runs", "dead_letter_records"]) {
+    const partitions = await partitionsOf(url, table);
+    expect(partitions).toHaveLength(1 + 9);
+    expect(partitions.find(({ rows }) => rows === 1)!.name).toBe(`${table}_${dateOf(now)}`);
+  }
+  await store.maintain(new Date(now + 90 * day));
+  expect(await store.runs.get(run.id)).not.toBeNull();
+  await store.maintain(new Date(now + 91 * day));
+  expect(await store.runs.get(run.id)).toBeNull();
+  expect((await store.deadLetters.list(integration.id, { limit: 1, cursor: null, resolved: null })).items).toEqual([]);
+  expect((await partitionsOf(url, "pipeline_runs")).map(({ name }) => name)).not.toContain(
+    `pipeline_runs_${dateOf(now)}`,
+  );
+  await store.close();
+});
+
+test("rows of days that nobody made a partition for wait in the default one, and move when it is made", async () => {
+  const url = await server.url();
+  const store = await openStore({ url });
+  const { id: integrationId, version: integrationVersion } = await addIntegration(store);
+  const weeks = Date.now() + 30 * day;
+  const ids = [0, 1, 2].map((n) => uuidV7(weeks + n * day));
+  for (const id of ids)
+    await store.runs.create({ id, integrationId, integrationVersion, trigger: "manual", onlyIfIdle: false });
+  const inDefault = async () =>
+    (await partitionsOf(url, "pipeline_runs")).find(({ name }) => name.endsWith("default"))!.rows;
+  expect(await inDefault()).toBe(3);
+  await Promise.all([1, 2, 3].map(() => store.maintain(new Date(weeks + 2 * day))));
+  expect(await inDefault()).toBe(0);
+  const listed = await store.runs.list(integrationId, all);
+  expect(listed.items.map(({ id }) => id)).toEqual(ids.toReversed());
+  await store.maintain(new Date(weeks + 200 * day));
+  expect((await store.runs.list(integrationId, all)).items).toEqual([]);
+  await store.close();
+});
+
+test("partitions are made while runs are written, and no write fails", async () => {
+  const store = await newStore(server);
+  const integration = await addIntegration(store);
+  let maintained = false;
+  const writing = (async () => {
+    let written = 0;
+    for (; !maintained; written++) await addRun(store, integration);
+    return written;
+  })();
+  for (let n = 1; n <= 5; n++) await store.maintain(new Date(Date.now() + 10 * n * day));
+  maintained = true;
+  expect(await store.runs.running(integration.id)).toHaveLength(await writing);
+  await store.close();
+});
+
+test("old fires and claims are deleted, but never an integration's latest fire", async () => {
+  const url = await server.url();
+  const store = await openStore({ url });
+  const { id: integrationId, version: integrationVersion } = await addIntegration(store);
+  const claim = await store.claims.put(integrationId, Buffer.from("x"));
+  const instants = [1, 2, 3].map((n) => new Date(Math.floor(Date.now() / 1000) * 1000 - n * 1000));
+  for (const instant of instants)
+    await store.schedules.fire({ integrationId, integrationVersion, instant, overlap: "run", runId: uuidV7() });
+  await store.maintain(new Date(Date.now() + 100 * day));
+  expect(await store.schedules.lastFires()).toEqual(new Map([[integrationId, instants[0]]]));
+  expect(await sql(url, "select 1 from sluice.scheduled_fires")).toHaveLength(1);
+  expect(await store.claims.get(claim)).toBeNull();
+  await store.close();
+});
+
+test("connections that are cut are an error to whoever uses them, and the next call gets a new one", async () => {
+  const url = await server.url();
+  const store: PostgresStore = await openStore({ url });
+  await Promise.all(Array.from({ length: 5 }, () => store.ping()));
+  const cut = () =>
+    sql(
+      url,
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sluice' and datname = current_database()",
+    );
+  const interrupted = store.transaction(async (tx) => {
+    await tx.ping();
+    await cut();
+    await tx.ping();
+  });
+  await expect(interrupted).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await expect
+    .poll(() =>
+      store.ping().then(
+        () => "answers",
+        () => "fails",
+      ),
+    )
+    .toBe("answers");
+  await store.close();
+});
+
+test("while the server is away calls are UNAVAILABLE, and when it is back they work again", async () => {
+  const own = await testServer();
+  const store = await newStore(own);
+  const integration = await addIntegration(store);
+  await own.stop();
+  await expect(store.ping()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await expect(store.checkpoints.commit([settlement(integration.id)])).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await expect(store.integrations.all()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await own.start();
+  await store.ping();
+  expect(await store.checkpoints.commit([settlement(integration.id)])).toEqual({ stale: [] });
+  await store.close();
+  await own.remove();
+});
+
+test("a read that takes too long is stopped, and says so", async () => {
+  const url = await server.url();
+  const store = await openStore({ url, statementTimeoutMs: 100 });
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query("begin; lock table sluice.connectors");
+  await expect(store.connectors.list({ limit: 1, cursor: null })).rejects.toMatchObject({ code: "TIMEOUT" });
+  await client.end();
+  await store.close();
+});

@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { PostgresStore } from "../../adapters/postgres/index.ts";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import { ConflictError } from "../../runtime/ports/store.ts";
+import { parseJson } from "../../runtime/record/index.ts";
+import { addIntegration, newStore, settlement, testServer, uuidV7 } from "./fixtures.ts";
+import type { TestServer } from "./postgres-server.ts";
+
+let server: TestServer;
+let store: PostgresStore;
+beforeAll(async () => {
+  server = await testServer();
+  store = await newStore(server);
+});
+afterAll(async () => {
+  await store.close();
+  await server.remove();
+});
+
+const connector = (name: string, change = {}) => ({
+  id: uuidV7(),
+  name,
+  type: "postgres",
+  config: { host: "127.0.0.1" } as JsonObject,
+  sealed: null,
+  owner: null,
+  ...change,
+});
+
+test("a connector comes back as it was created, by id and by name", async () => {
+  const config = parseJson(
+    '{"b":1,"a":{"__proto__":{"x":1},"nul":"\\u0000","big":12345678901234567890.10}}',
+  ) as JsonObject;
+  const sealed = Buffer.from([0, 1, 255]);
+  const row = await store.connectors.create(connector("whole", { config, sealed, owner: "team" }));
+  expect(row).toMatchObject({ name: "whole", type: "postgres", owner: "team", version: 1 });
+  expect(row.createdAt).toBeInstanceOf(Date);
+  const read = (await store.connectors.get(row.id))!;
+  expect(read).toEqual(row);
+  expect(await store.connectors.byName("whole")).toEqual(row);
+  expect(JSON.stringify(read.config)).toBe(JSON.stringify(config));
+  expect(Buffer.from(read.sealed!)).toEqual(sealed);
+});
+
+test("a taken name is a conflict that says so, for connectors and integrations, on create and update", async () => {
+  await store.connectors.create(connector("taken"));
+  const other = await store.connectors.create(connector("other"));
+  const conflict = new ConflictError("a connector of this name exists already");
+  await expect(store.connectors.create(connector("taken"))).rejects.toThrow(conflict);
+  await expect(store.connectors.update(other.id, { ...other, name: "taken" })).rejects.toThrow(conflict);
+  await addIntegration(store, { name: "taken-too" });
+  await expect(addIntegration(store, { name: "taken-too" })).rejects.toBeInstanceOf(ConflictError);
+});
+
+test("an update counts the version up, and with a version that does not match is refused", async () => {
+  const row = await store.connectors.create(connector("versioned"));
+  const change = { name: "versioned", config: { host: "::1" }, sealed: null };
+  expect(await store.connectors.update(row.id, change, 1)).toMatchObject({ version: 2, config: { host: "::1" } });
+  await expect(store.connectors.update(row.id, change, 1)).rejects.toThrow("is at version 2");
+  expect(await store.connectors.update(row.id, change)).toMatchObject({ version: 3 });
+});
+
+test("of two updates of one version at the same time, one is refused", async () => {
+  const row = await addIntegration(store);
+  const results = await Promise.allSettled(
+    [1, 2, 3, 4].map((n) => store.integrations.update(row.id, { ...row, spec: { n } }, row.version)),
+  );
+  expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  expect((await store.integrations.get(row.id))!.version).toBe(2);
+});
+
+test("what does not exist is null or false, also where the id is none at all", async () => {
+  for (const id of [uuidV7(), "not-an-id", ""]) {
+    expect(await store.connectors.get(id)).toBeNull();
+    expect(await store.connectors.update(id, connector("x"))).toBeNull();
+    expect(await store.connectors.remove(id)).toBe(false);
+    expect(await store.integrations.get(id)).toBeNull();
+    expect(await store.integrations.version(id, 1)).toBeNull();
+    expect(await store.integrations.remove(id)).toBe(false);
+    expect(await store.runs.get(id)).toBeNull();
+    expect(await store.runs.list(id, { limit: 5, cursor: null, status: null })).toEqual({
+      items: [],
+      nextCursor: null,
+    });
+    expect(await store.deadLetters.get(id)).toBeNull();
+  }
+});
+
+test.each([
+  ["source", { source: { connector: "used" } }],
+  ["one of several sources", { sources: [{ connector: "a" }, { connector: "used" }] }],
+  ["destination", { destination: { connector: "used" } }],
+  ["one of several destinations", { destinations: [{ connector: "a" }, { connector: "used" }] }],
+  ["enrich step", { pipeline_spec: { steps: [{ type: "map" }, { type: "enrich", connector: "used" }] } }],
+])("a connector that an integration uses as %s is neither removed nor renamed", async (_use, spec: JsonObject) => {
+  const used = await store.connectors.create(connector("used"));
+  const user = await addIntegration(store, { spec });
+  await expect(store.connectors.remove(used.id)).rejects.toThrow(
+    new ConflictError(`connector used cannot be removed while it is used by ${user.name}`),
+  );
+  const renamed = store.connectors.update(used.id, { ...used, name: "free" });
+  await expect(renamed).rejects.toThrow("cannot be renamed");
+  await store.integrations.remove(user.id);
+  expect(await store.connectors.remove(used.id)).toBe(true);
+  expect(await store.connectors.get(used.id)).toBeNull();
+});
+
+test("former versions of an integration stay readable", async () => {
+  const first = await addIntegration(store, { spec: { v: 1 } });
+  await store.integrations.update(first.id, { name: "renamed", spec: { v: 2 }, enabled: false });
+  expect(await store.integrations.version(first.id, 1)).toEqual(first);
+  expect(await store.integrations.version(first.id, 2)).toEqual(await store.integrations.get(first.id));
+  expect(await store.integrations.version(first.id, 3)).toBeNull();
+});
+
+test("removing an integration takes its checkpoints, cursor and claims along, and leaves later commits stale", async () => {
+  const { id } = await addIntegration(store);
+  const checkpoint = { consumer: "steps", settled: [1], state: null, progress: null };
+  await store.checkpoints.commit([settlement(id, { checkpoints: [checkpoint] })]);
+  await store.checkpoints.saveCursor(id, { at: 1 });
+  const claim = await store.claims.put(id, Buffer.from("large"));
+  expect(await store.integrations.remove(id)).toBe(true);
+  expect(await store.integrations.version(id, 1)).toBeNull();
+  expect(await store.checkpoints.load(id)).toEqual([]);
+  expect(await store.checkpoints.loadCursor(id)).toBeNull();
+  expect(await store.claims.get(claim)).toBeNull();
+  expect(await store.checkpoints.commit([settlement(id, { checkpoints: [checkpoint] })])).toEqual({ stale: [id] });
+  await store.checkpoints.saveCursor(id, { at: 2 });
+  expect(await store.checkpoints.loadCursor(id)).toBeNull();
+});
+
+test("a list walks all rows once, newest first, though rows are added meanwhile", async () => {
+  const mine = await newStore(server);
+  const ids: string[] = [];
+  for (let n = 0; n < 7; n++) ids.unshift((await mine.connectors.create(connector(`c${n}`))).id);
+  const seen: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await mine.connectors.list({ limit: 3, cursor });
+    seen.push(...page.items.map(({ id }) => id));
+    cursor = page.nextCursor;
+    await mine.connectors.create(connector(`new-${seen.length}`));
+  } while (cursor !== null);
+  expect(seen).toEqual(ids);
+  await mine.close();
+});
+
+test("the last page says that it is the last, also where it is full or empty", async () => {
+  const mine = await newStore(server);
+  expect(await mine.integrations.list({ limit: 2, cursor: null })).toEqual({ items: [], nextCursor: null });
+  await addIntegration(mine);
+  await addIntegration(mine);
+  const page = await mine.integrations.list({ limit: 2, cursor: null });
+  expect(page.items).toHaveLength(2);
+  expect(page.nextCursor).toBeNull();
+  expect(await mine.integrations.all()).toEqual(page.items.toReversed());
+  await mine.close();
+});
+
+test.each(["x", "", "../..", "AAAA"])("a cursor that no list gave (%j) is refused by its path", async (cursor) => {
+  await expect(store.connectors.list({ limit: 1, cursor })).rejects.toMatchObject({
+    code: "VALIDATION_ERROR",
+    errors: [{ path: "cursor" }],
+  });
+});
+
+test("all of a transaction is done or nothing of it", async () => {
+  const failed = store.transaction(async (tx) => {
+    await tx.connectors.create(connector("half-done"));
+    expect(await tx.connectors.byName("half-done")).not.toBeNull();
+    await addIntegration(tx, { name: "half-done" });
+    throw new Error("changed my mind");
+  });
+  await expect(failed).rejects.toThrow("changed my mind");
+  expect(await store.connectors.byName("half-done")).toBeNull();
+  expect(await store.integrations.byName("half-done")).toBeNull();
+  const made = await store.transaction(async (tx) => {
+    await tx.connectors.create(connector("done"));
+    return addIntegration(tx, { name: "done" });
+  });
+  expect(await store.integrations.get(made.id)).toEqual(made);
+});
+
+test("a failure that is caught within a transaction does not pass for success", async () => {
+  const swallowed = store.transaction(async (tx) => {
+    await tx.connectors.create(connector("swallowed"));
+    await tx.connectors.create(connector("swallowed")).catch(() => {});
+  });
+  await expect(swallowed).rejects.toThrow("rolled back");
+  expect(await store.connectors.byName("swallowed")).toBeNull();
+});
+
+test("a claim of 20 MB comes back byte for byte, until it is removed", async () => {
+  const { id } = await addIntegration(store);
+  const bytes = Buffer.alloc(20 * 1024 * 1024, Buffer.from([0, 255, 92, 120, 10]));
+  const claim = await store.claims.put(id, bytes);
+  expect(bytes.equals((await store.claims.get(claim))!)).toBe(true);
+  await store.claims.remove([claim, uuidV7()]);
+  expect(await store.claims.get(claim)).toBeNull();
+});
+
+test("tokens are known by their hash", async () => {
+  const hash = Buffer.alloc(32, 1);
+  expect(await store.tokens.has(hash)).toBe(false);
+  expect(await store.tokens.add(hash, "first")).toBe(true);
+  expect(await store.tokens.add(hash, "again")).toBe(false);
+  expect(await store.tokens.has(hash)).toBe(true);
+});
+
+test("no error of the store holds a parameter of its query", async () => {
+  const row = connector("leaky", { id: "not-an-id", config: { password: "hunter2" } });
+  const error: unknown = await store.connectors.create(row).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(Error);
+  expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("hunter2");
+});
