@@ -1,0 +1,134 @@
+import { StorageType } from "@nats-io/jetstream";
+import { type KV, Kvm, type KvWatchEntry } from "@nats-io/kv";
+import type { QueuedIterator } from "@nats-io/transport-node";
+import type { Json } from "../../connectors/sdk/index.ts";
+import type { Cluster } from "../../runtime/ports/cluster.ts";
+import { reasonOfThrown } from "./errors.ts";
+import type { NatsLink } from "./link.ts";
+
+export interface ClusterOptions {
+  readonly link: NatsLink;
+  /** Letters, digits, `-`, `_`, `.`; unique among the nodes, and the same again after a restart. */
+  readonly nodeId: string;
+  readonly replicas?: number;
+}
+
+const bucket = "sluice-nodes";
+/** A node is gone when it was not heard of for so long. */
+const lifeMs = 3_000;
+const beatMs = 1_000;
+
+/**
+ * Lists the live nodes as keys of a KV bucket, each with a time to live that its node renews every second; the server
+ * tells the others when one runs out. While this node cannot see the server it keeps the members it knew.
+ */
+export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions): Promise<Cluster> {
+  if (!/^[\w-]+(\.[\w-]+)*$/.test(nodeId)) throw new Error(`"${nodeId}" is no id of a node`);
+  const closing = new AbortController();
+  const listeners = new Set<(members: readonly string[]) => void>();
+  let members: readonly string[] = [nodeId];
+  let alive: ReadonlySet<string> = new Set([nodeId]);
+  /** Until then nobody is taken for gone: keys ran out while the server was away, though their nodes were not. */
+  let holdUntil = 0;
+  let holding: NodeJS.Timeout | undefined;
+
+  const settle = () => {
+    const left = holdUntil - performance.now();
+    const now = new Set([...alive, ...(left > 0 ? members : []), nodeId]);
+    clearTimeout(holding);
+    if (left > 0 && now.size > alive.size) holding = setTimeout(settle, left);
+    if (now.size === members.length && members.every((member) => now.has(member))) return;
+    members = [...now].sort();
+    for (const listener of [...listeners]) listener(members);
+  };
+
+  const openBucket = () =>
+    new Kvm(link.js).create(bucket, { history: 1, storage: StorageType.File, replicas, markerTTL: lifeMs });
+  const beat = async () => {
+    try {
+      const at = JSON.stringify({ at: new Date().toISOString() });
+      await link.call(() =>
+        link.js.publish(`$KV.${bucket}.${nodeId}`, at, { ttl: `${lifeMs / 1000}s`, timeout: 2_000 }),
+      );
+      link.trouble(closing, undefined);
+    } catch (error) {
+      if (link.connected)
+        link.trouble(closing, `the node cannot renew its place in the cluster: ${reasonOfThrown(error)}`);
+    }
+  };
+
+  let watched: QueuedIterator<KvWatchEntry> | undefined;
+  /** Resolves when the bucket has been read once: nobody starts to work for the others that it has not yet seen. */
+  const watch = async (kv: KV) => {
+    watched?.stop();
+    const entries = await kv.watch({ key: ">" });
+    watched = entries;
+    await new Promise<void>((resolve) => void follow(entries, resolve));
+  };
+  const follow = async (entries: QueuedIterator<KvWatchEntry>, onComplete: () => void) => {
+    const seen = new Set<string>();
+    let complete = false;
+    for await (const entry of entries) {
+      if (entry.operation === "PUT") seen.add(entry.key);
+      else seen.delete(entry.key);
+      // The first entries are the bucket as it is, which counts once it is whole.
+      complete ||= entry.delta === 0;
+      if (!complete || entries !== watched) continue;
+      alive = new Set(seen);
+      settle();
+      onComplete();
+    }
+  };
+
+  const signal = closing.signal;
+  const enter = async () => {
+    const kv = await openBucket();
+    await beat();
+    await watch(kv);
+  };
+  await link.retry(enter, { signal });
+  let beating = Promise.resolve();
+  const pulse = setInterval(() => {
+    if (link.connected) beating = beat();
+  }, beatMs);
+  // A restarted server has forgotten who watches: watch anew, rather than wait until the client notices.
+  const offChange = link.onChange((connected) => {
+    if (!connected) return;
+    holdUntil = performance.now() + lifeMs;
+    void link.retry(enter, { signal }).catch(() => {});
+  });
+
+  const subjectOf = (subject: string) => `sluice.control.${subject}`;
+  return {
+    nodeId,
+    members: () => members,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    publish(subject, message) {
+      if (!link.connection.isClosed()) link.connection.publish(subjectOf(subject), JSON.stringify(message));
+    },
+    subscribe(subject, listener) {
+      const subscription = link.connection.subscribe(subjectOf(subject), {
+        callback: (error, message) => {
+          if (error === null) listener(message.json<Json>());
+        },
+      });
+      return () => subscription.unsubscribe();
+    },
+    async close() {
+      closing.abort(new Error("the node has left the cluster"));
+      clearInterval(pulse);
+      clearTimeout(holding);
+      offChange();
+      listeners.clear();
+      watched?.stop();
+      await beating;
+      link.trouble(closing, undefined);
+      if (!link.connected) return;
+      // Where this fails the key runs out by itself.
+      await link.call(async () => (await openBucket()).purge(nodeId, { ttl: `${lifeMs / 1000}s` })).catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { connectNats, joinCluster, type NatsLink } from "../../adapters/jetstream/index.ts";
+import type { Json } from "../../connectors/sdk/index.ts";
+import type { Cluster } from "../../runtime/ports/cluster.ts";
+import { startServer, type TestServer } from "./server.ts";
+
+let server: TestServer;
+const nodes: { link: NatsLink; cluster: Cluster }[] = [];
+
+beforeAll(async () => {
+  server = await startServer();
+}, 900_000);
+afterEach(async () => {
+  for (const { link, cluster } of nodes.splice(0)) {
+    await cluster.close();
+    await link.close();
+  }
+});
+afterAll(() => server.remove());
+
+async function join(nodeId: string): Promise<{ link: NatsLink; cluster: Cluster }> {
+  const link = await connectNats({ url: server.url, name: nodeId });
+  const node = { link, cluster: await joinCluster({ link, nodeId }) };
+  nodes.push(node);
+  return node;
+}
+
+/** Every list of members that the node was told of from now on. */
+function changesOf(cluster: Cluster): string[] {
+  const changes: string[] = [];
+  cluster.onChange((members) => changes.push(members.join(" ")));
+  return changes;
+}
+
+const patient = { timeout: 20_000, interval: 20 };
+
+describe("a cluster", () => {
+  it("is known to all its nodes, and to a node that comes later", async () => {
+    const { cluster: a } = await join("a");
+    expect(a.members()).toEqual(["a"]);
+    const { cluster: b } = await join("b");
+    expect(b.members()).toEqual(["a", "b"]);
+    const { cluster: c } = await join("c");
+    expect(c.members()).toEqual(["a", "b", "c"]);
+    for (const cluster of [a, b, c]) await expect.poll(() => cluster.members(), patient).toEqual(["a", "b", "c"]);
+  });
+
+  it("loses a node that leaves at once", async () => {
+    const { cluster: a } = await join("a");
+    const { cluster: b } = await join("b");
+    await expect.poll(() => a.members(), patient).toEqual(["a", "b"]);
+    const start = performance.now();
+    await b.close();
+    await expect.poll(() => a.members(), patient).toEqual(["a"]);
+    expect(performance.now() - start).toBeLessThan(1_000);
+  });
+
+  it("loses a node that dies when its time to live is over, and no other", async () => {
+    const { cluster: a } = await join("a");
+    const dead = await join("b");
+    const { cluster: c } = await join("c");
+    await expect.poll(() => a.members(), patient).toEqual(["a", "b", "c"]);
+    const changes = changesOf(a);
+    const start = performance.now();
+    // As a process that ends: its connection closes, nobody says goodbye.
+    await dead.link.connection.close();
+    await expect.poll(() => a.members(), patient).toEqual(["a", "c"]);
+    const took = performance.now() - start;
+    expect(took).toBeLessThan(8_000);
+    await expect.poll(() => c.members(), patient).toEqual(["a", "c"]);
+    expect(changes).toEqual(["a c"]);
+  });
+
+  it("keeps its members over a restart of the server, and then still notices who leaves", async () => {
+    const { cluster: a } = await join("a");
+    const b = await join("b");
+    await expect.poll(() => a.members(), patient).toEqual(["a", "b"]);
+    const changes = changesOf(a);
+    await server.kill();
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    expect(a.members()).toEqual(["a", "b"]);
+    await server.start();
+    await expect.poll(() => b.link.connected, patient).toBe(true);
+    const { cluster: c } = await join("c");
+    await expect.poll(() => a.members(), patient).toEqual(["a", "b", "c"]);
+    await b.cluster.close();
+    await expect.poll(() => a.members(), patient).toEqual(["a", "c"]);
+    expect(changes).toEqual(["a b c", "a c"]);
+    await c.close();
+  });
+
+  it("carries small messages to all nodes", async () => {
+    const { cluster: a, link } = await join("a");
+    const { cluster: b, link: other } = await join("b");
+    const heard: [string, Json][] = [];
+    const stop = a.subscribe("runs", (message) => heard.push(["a", message]));
+    b.subscribe("runs", (message) => heard.push(["b", message]));
+    await Promise.all([link.connection.flush(), other.connection.flush()]);
+    b.publish("runs", { run: "1" });
+    await expect
+      .poll(() => heard.sort())
+      .toEqual([
+        ["a", { run: "1" }],
+        ["b", { run: "1" }],
+      ]);
+    stop();
+    await link.connection.flush();
+    a.publish("runs", null);
+    await expect.poll(() => heard.length).toBe(3);
+    expect(heard[2]).toEqual(["b", null]);
+  });
+});
