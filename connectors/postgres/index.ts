@@ -1,0 +1,193 @@
+import {
+  type Connector,
+  ConnectorError,
+  type ConnectorType,
+  type Destination,
+  type DestinationOptions,
+  type Json,
+  type Source,
+  type SourceOptions,
+  type StreamInfo,
+} from "../sdk/index.ts";
+import {
+  type Column,
+  columnNamed,
+  describeQuery,
+  findTable,
+  listTables,
+  noSuchTable,
+  type Relation,
+} from "./catalog.ts";
+import { type Address, addressOf, type PostgresConfig, postgresConfig } from "./config.ts";
+import { PostgresDestination } from "./destination.ts";
+import { statementError } from "./errors.ts";
+import { IncrementalSource } from "./incremental-source.ts";
+import { isScalar, recordSchema } from "./json-type.ts";
+import { lookUp } from "./lookup.ts";
+import { columnOf } from "./names.ts";
+import { Session } from "./session.ts";
+import { FullSource, names } from "./source.ts";
+import { Table } from "./table.ts";
+
+export type { PostgresConfig } from "./config.ts";
+
+/** PostgreSQL from 13 on; see docs/connectors/postgres.md. */
+export const postgres: ConnectorType<PostgresConfig> = {
+  type: "postgres",
+  version: "1.0.0",
+  title: "PostgreSQL",
+  description: "Reads tables and queries, whole or by what is new, and writes tables by insert or upsert.",
+  config: postgresConfig,
+  capabilities: {
+    source: { modes: ["full", "incremental"] },
+    destination: { modes: ["append", "upsert"] },
+    lookup: true,
+  },
+  create: (config) => new Postgres(config, addressOf(config)),
+};
+
+class Postgres implements Connector {
+  readonly #config: PostgresConfig;
+  readonly #address: Address;
+  #lookups: Promise<unknown> = Promise.resolve();
+  #lookupSession: Session | undefined;
+
+  constructor(config: PostgresConfig, address: Address) {
+    this.#config = config;
+    this.#address = address;
+  }
+
+  async check(signal: AbortSignal): Promise<void> {
+    await this.#briefly(signal, async () => undefined);
+  }
+
+  async discover(signal: AbortSignal): Promise<StreamInfo[]> {
+    return this.#briefly(signal, async (session) => {
+      const streams: StreamInfo[] = [];
+      for (const [name, text] of Object.entries(this.#config.queries ?? {})) {
+        streams.push(streamInfo(name, await describeQuery(session, name, text)));
+      }
+      for (const { name } of await listTables(session)) {
+        const relation = Object.hasOwn(this.#config.queries ?? {}, name) ? undefined : await findTable(session, name);
+        if (relation) streams.push(streamInfo(name, relation));
+      }
+      return streams;
+    });
+  }
+
+  async openSource(options: SourceOptions): Promise<Source> {
+    const { stream, mode, cursorField, signal } = options;
+    const session = await Session.open(this.#address, true, signal);
+    return closedOnError(session, signal, "source.stream", async () => {
+      const relation = await this.#relation(session, stream);
+      const columns = relation.columns;
+      if (columns.length === 0) throw invalid(`${stream} has no columns.`, "source.stream");
+      // Says at once whether the role may read it.
+      await session.rows(`SELECT ${names(columns)} FROM ${relation.sql} t LIMIT 0`);
+      const key = keyOf(relation);
+      if (mode === "full") return new FullSource(session, relation, key, options);
+      const path = "source.cursor_field";
+      if (cursorField === undefined) throw invalid("Mode incremental needs a cursor_field.", path);
+      const field = columnNamed(relation, columnOf(cursorField, path), stream, path);
+      if (!isScalar(field))
+        throw invalid(`${field.name} is of type ${field.type}, which has no order to read by.`, path);
+      return new IncrementalSource(session, relation, field, key, options);
+    });
+  }
+
+  async openDestination({ stream, mode, key, signal }: DestinationOptions): Promise<Destination> {
+    if (mode === "replace") throw invalid("Postgres has no mode replace.", "destination.mode");
+    const columns = key.map((path) => columnOf(path, "destination.key"));
+    if (mode === "upsert" && columns.length === 0) throw invalid("Mode upsert needs a key.", "destination.key");
+    const table = { stream, mode, key: columns, create: this.#config.create_table ?? false };
+    const connect = (during: AbortSignal) => Session.open(this.#address, false, during);
+    const session = await connect(signal);
+    return closedOnError(
+      session,
+      signal,
+      "destination.stream",
+      async () => new PostgresDestination(session, await Table.open(session, table), table, connect),
+    );
+  }
+
+  /** Requests of several steps wait for each other: they share one connection. */
+  lookup(requests: readonly Json[], signal: AbortSignal): Promise<(Json | null)[]> {
+    const answered = this.#lookups.then(async () => {
+      if (!this.#lookupSession || this.#lookupSession.lost) {
+        this.#lookupSession = await Session.open(this.#address, true, signal);
+      }
+      const session = this.#lookupSession;
+      try {
+        return await session.during(signal, () => lookUp(session, this.#config, requests));
+      } catch (error) {
+        signal.throwIfAborted();
+        throw statementError(error, "source.stream");
+      }
+    });
+    this.#lookups = answered.catch(() => undefined);
+    return answered;
+  }
+
+  async close(): Promise<void> {
+    await this.#lookups;
+    await this.#lookupSession?.close();
+  }
+
+  async #relation(session: Session, stream: string): Promise<Relation> {
+    const queries = this.#config.queries ?? {};
+    if (Object.hasOwn(queries, stream)) return describeQuery(session, stream, queries[stream]!);
+    const found = await findTable(session, stream);
+    if (!found) throw await noSuchTable(session, stream, "source.stream", Object.keys(queries));
+    return found;
+  }
+
+  async #briefly<T>(signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await Session.open(this.#address, true, signal);
+    try {
+      return await session.during(signal, () => work(session));
+    } catch (error) {
+      signal.throwIfAborted();
+      throw statementError(error, "source.stream");
+    } finally {
+      await session.close();
+    }
+  }
+}
+
+async function closedOnError<T>(
+  session: Session,
+  signal: AbortSignal,
+  path: "source.stream" | "destination.stream",
+  open: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await session.during(signal, open);
+  } catch (error) {
+    session.destroy();
+    signal.throwIfAborted();
+    throw statementError(error, path);
+  }
+}
+
+/** The columns of a unique key along which the rows can be read: never null, and with an order. */
+function keyOf(relation: Relation): Column[] | undefined {
+  for (const key of relation.keys) {
+    const columns = key.map((name) => relation.columns.find((column) => column.name === name)!);
+    if (columns.every((column) => column.notNull && isScalar(column))) return columns;
+  }
+  return undefined;
+}
+
+function streamInfo(name: string, relation: Relation): StreamInfo {
+  const key = keyOf(relation)?.map((column) => fieldPath(column.name));
+  const cursorFields = relation.columns.filter(isScalar).map((column) => fieldPath(column.name));
+  return { name, schema: recordSchema(relation.columns), cursorFields, ...(key ? { key } : {}) };
+}
+
+function fieldPath(name: string): string {
+  return /^[^.[\]'"*\s]+$/.test(name) ? name : `[${JSON.stringify(name)}]`;
+}
+
+function invalid(message: string, path: string): ConnectorError {
+  return new ConnectorError("VALIDATION_ERROR", message, { fault: "destination", path });
+}

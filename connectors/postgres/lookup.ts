@@ -1,0 +1,99 @@
+import { ConnectorError, type Json, type JsonObject } from "../sdk/index.ts";
+import { columnNamed, findTable, noSuchTable, type Relation } from "./catalog.ts";
+import type { PostgresConfig } from "./config.ts";
+import { parameterOf, plainText, quoted } from "./element.ts";
+import { jsonColumns } from "./json-type.ts";
+import { identifier } from "./names.ts";
+import type { Session } from "./session.ts";
+
+/** `{ stream, by: { column: value } }` or `{ query, params: [ … ] }`; the first row found is the answer. */
+type Request =
+  | { readonly stream: string; readonly by: JsonObject }
+  | { readonly query: string; readonly params: readonly Json[] };
+
+/** One statement for all requests that ask a table by the same columns; queries run one by one. */
+export async function lookUp(
+  session: Session,
+  config: PostgresConfig,
+  requests: readonly Json[],
+): Promise<(Json | null)[]> {
+  const answers = new Array<Json | null>(requests.length).fill(null);
+  const groups = new Map<string, { stream: string; names: string[]; indexes: number[]; bys: JsonObject[] }>();
+  for (const [index, request] of requests.map(parseRequest).entries()) {
+    if ("query" in request) {
+      answers[index] = await runQuery(session, config, request.query, request.params);
+      continue;
+    }
+    const names = Object.keys(request.by).sort();
+    // Nothing equals null.
+    if (names.some((name) => request.by[name] === null)) continue;
+    const id = JSON.stringify([request.stream, names]);
+    const group = groups.get(id) ?? { stream: request.stream, names, indexes: [], bys: [] };
+    groups.set(id, group);
+    group.indexes.push(index);
+    group.bys.push(request.by);
+  }
+  for (const group of groups.values()) {
+    const relation = await findTable(session, group.stream);
+    if (!relation) throw await noSuchTable(session, group.stream, "source.stream");
+    const found = await rowsBy(session, relation, group.stream, group.names, group.bys);
+    for (const [at, row] of found) answers[group.indexes[at]!] = row;
+  }
+  return answers;
+}
+
+async function rowsBy(
+  session: Session,
+  relation: Relation,
+  stream: string,
+  names: readonly string[],
+  bys: readonly JsonObject[],
+): Promise<[number, Json][]> {
+  const parameters = names.map((name) => parameterOf(columnNamed(relation, name, stream, `request.by.${name}`)));
+  const arrays = parameters.map((parameter, at) => `$${at + 1}::${parameter.arrayType}`).join(", ");
+  const columns = names.map((_, at) => `c${at}`).join(", ");
+  const matches = names.map((name, at) => `t.${identifier(name)} = ${parameters[at]!.expression(`q.c${at}`)}`);
+  const rows = await session.rows(
+    `SELECT q.at, f.j FROM unnest(${arrays}) WITH ORDINALITY q(${columns}, at) CROSS JOIN LATERAL
+      (SELECT row_to_json(r) j FROM (SELECT ${jsonColumns(relation.columns)} FROM ${relation.sql} t
+        WHERE ${matches.join(" AND ")} LIMIT 1) r) f`,
+    names.map((name, at) => `{${bys.map((by) => quoted(parameters[at]!.text(by[name]!))).join(",")}}`),
+  );
+  return rows.map(([at, text]) => [Number(at) - 1, parseExact(text!)]);
+}
+
+async function runQuery(session: Session, config: PostgresConfig, name: string, params: readonly Json[]) {
+  const text = Object.hasOwn(config.queries ?? {}, name) ? config.queries![name] : undefined;
+  if (text === undefined) throw bad(`There is no query ${name} in the connector's config`, "request.query");
+  const query = text.trim().replace(/;+$/, "");
+  const values = params.map((value) => (value === null ? null : plainText(value)));
+  const [row] = await session.rows(`SELECT row_to_json(q) FROM (${query}\n) q LIMIT 1`, values);
+  return row ? parseExact(row[0]!) : null;
+}
+
+function parseRequest(request: Json): Request {
+  if (typeof request === "object" && request !== null && !Array.isArray(request)) {
+    const { stream, by, query, params = [], ...others } = request;
+    const unknown = Object.keys(others)[0];
+    if (unknown !== undefined) throw bad(`The request has an unknown field ${unknown}`, `request.${unknown}`);
+    if (typeof query === "string" && Array.isArray(params) && stream === undefined && by === undefined) {
+      return { query, params };
+    }
+    const isBy = typeof by === "object" && by !== null && !Array.isArray(by) && Object.keys(by).length > 0;
+    if (typeof stream === "string" && isBy && query === undefined) return { stream, by };
+  }
+  throw bad("The request is neither {stream, by: {column: value}} nor {query, params: []}", "request");
+}
+
+/** Numbers that a double cannot hold keep their digits. */
+function parseExact(text: string): Json {
+  return JSON.parse(text, (_key, value: unknown, { source }: { source?: string }) =>
+    typeof value === "number" && source !== undefined && source.replace(/\D/g, "").length > 15
+      ? JSON.rawJSON(source)
+      : value,
+  ) as Json;
+}
+
+function bad(message: string, path: string): ConnectorError {
+  return new ConnectorError("VALIDATION_ERROR", `${message}.`, { fault: "record", path });
+}

@@ -1,0 +1,139 @@
+import type { Cursor, ReadBatch, Source, SourceOptions } from "../sdk/index.ts";
+import type { Column, Relation } from "./catalog.ts";
+import type { CopiedRows } from "./copy-out.ts";
+import { statementError } from "./errors.ts";
+import { jsonColumns, valuesOf } from "./json-type.ts";
+import { identifier, literal } from "./names.ts";
+import type { Session } from "./session.ts";
+
+/** Rows of a keyset page: many enough that its cost is small, few enough that no snapshot is held for long. */
+export const pageRows = 10_000;
+
+/** What both modes share: statements as batches, errors, record positions. */
+export abstract class TableSource implements Source {
+  protected readonly session: Session;
+  protected readonly relation: Relation;
+  protected readonly options: SourceOptions;
+  /** Records before the next one, over all reads that led here: identifies a record within its stream. */
+  protected count: number;
+
+  constructor(session: Session, relation: Relation, options: SourceOptions, count: number) {
+    this.session = session;
+    this.relation = relation;
+    this.options = options;
+    this.count = count;
+  }
+
+  protected abstract batches(): AsyncIterable<ReadBatch>;
+
+  async *read(): AsyncIterable<ReadBatch> {
+    const { signal } = this.options;
+    const stop = () => this.session.destroy();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      signal.throwIfAborted();
+      for await (const batch of this.batches()) {
+        yield batch;
+        signal.throwIfAborted();
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw statementError(error, "source.stream");
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** A reader that left early leaves a statement behind, so the connection is broken rather than ended. */
+  async close(): Promise<void> {
+    this.session.destroy();
+  }
+
+  /** The rows of `FROM … t` that `rest` (WHERE, ORDER BY, LIMIT) leaves, by demand. */
+  protected async *rows(rest: string): AsyncGenerator<CopiedRows> {
+    const list = jsonColumns(this.relation.columns);
+    const select = `SELECT row_to_json(r) FROM (SELECT ${list} FROM ${this.relation.sql} t ${rest}) r`;
+    const copy = this.session.copyOut(select, this.options.batch);
+    for (let rows = await copy.next(); rows; rows = await copy.next()) yield rows;
+  }
+
+  /** Pages by keyset: the rows that `where` leaves after `after`, in the order of `by`. Yields the last row's values. */
+  protected async *pages(
+    by: readonly Column[],
+    after: readonly string[] | null,
+    where: readonly string[],
+  ): AsyncGenerator<CopiedRows & { at: string[] }> {
+    const order = names(by);
+    for (let at: readonly string[] | null = after; ; ) {
+      const conditions = at === null ? where : [...where, `(${order}) > (${literals(by, at)})`];
+      let read = 0;
+      for await (const rows of this.rows(`${whereAll(conditions)} ORDER BY ${order} LIMIT ${pageRows}`)) {
+        read += rows.count;
+        const last = valuesAt(rows, by);
+        at = last;
+        yield { ...rows, at: last };
+      }
+      if (read < pageRows) return;
+    }
+  }
+
+  /** Counts the rows; `cursor` is the position after them. */
+  protected batch(rows: CopiedRows, cursor: (count: number) => Cursor): ReadBatch {
+    const offset = this.count;
+    this.count += rows.count;
+    const position = { base: this.options.stream, offset };
+    return { data: rows.data, count: rows.count, cursor: cursor(this.count), position };
+  }
+}
+
+/** Columns of the relation `t`, as a list. */
+export function names(columns: readonly Column[]): string {
+  return columns.map((column) => `t.${identifier(column.name)}`).join(", ");
+}
+
+export function whereAll(conditions: readonly string[]): string {
+  return conditions.length === 0 ? "" : `WHERE ${conditions.map((condition) => `(${condition})`).join(" AND ")}`;
+}
+
+/** Values as constants of their columns' types. */
+export function literals(columns: readonly Column[], values: readonly string[]): string {
+  return columns.map((column, index) => `${literal(values[index]!)}::${column.type}`).join(", ");
+}
+
+/** The last row's values of columns that are never null there. */
+export function valuesAt(rows: CopiedRows, columns: readonly Column[]): string[] {
+  const values = valuesOf(
+    Buffer.from(rows.last).toString(),
+    columns.map((column) => column.name),
+  );
+  return values.map((value) => value ?? "");
+}
+
+/** `key`: where to go on; without one (no key) a read begins anew. */
+interface FullCursor {
+  readonly key: string[];
+  readonly count: number;
+}
+
+/** Mode full: by pages along a unique key, else in one statement and so in one snapshot. */
+export class FullSource extends TableSource {
+  readonly #key: readonly Column[] | undefined;
+  readonly #from: FullCursor | null;
+
+  constructor(session: Session, relation: Relation, key: readonly Column[] | undefined, options: SourceOptions) {
+    const from = key ? (options.from as FullCursor | null) : null;
+    super(session, relation, options, from?.count ?? 0);
+    this.#key = key;
+    this.#from = from;
+  }
+
+  protected async *batches(): AsyncIterable<ReadBatch> {
+    if (!this.#key) {
+      for await (const rows of this.rows("")) yield this.batch(rows, (count) => ({ count }));
+      return;
+    }
+    for await (const rows of this.pages(this.#key, this.#from?.key ?? null, [])) {
+      yield this.batch(rows, (count): Cursor => ({ key: rows.at, count }));
+    }
+  }
+}
