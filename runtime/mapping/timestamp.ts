@@ -51,17 +51,19 @@ function epochOf(text: string): number | undefined {
   return sign * whole - (sign < 0 && fraction ? 1 : 0);
 }
 
+const monthDays = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+/** Four centuries, after which the calendar repeats: Date.UTC takes years below 100 for the 20th century's. */
+const cycle = 146_097 * day;
+
 function calendarOf(parts: RegExpExecArray): number | undefined {
   const number = (index: number) => Number(parts[index] ?? 0);
   const [year, month, date] = [number(1), number(2), number(3)];
   const [hour, minute, second] = [number(4), number(5), number(6)];
   if (hour > 23 || minute > 59 || second > 60 || number(9) > 23 || number(10) > 59) return undefined;
-  const midnight = new Date(0);
-  midnight.setUTCFullYear(year, month - 1, date);
-  if (midnight.getUTCMonth() !== month - 1 || midnight.getUTCDate() !== date) return undefined;
+  if (date < 1 || date > (monthDays[month - 1] ?? 0)) return undefined;
+  if (month === 2 && date === 29 && !(year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0))) return undefined;
   const offset = (parts[8] === "-" ? -1 : 1) * (number(9) * 60 + number(10));
-  const minutes = hour * 60 + minute - offset;
-  const time = midnight.getTime() + minutes * 60_000;
+  const time = Date.UTC(year + 400, month - 1, date, hour, minute - offset) - cycle;
   if (second === 60) return isLeapMinute(time) ? time + 59_999 : undefined;
   return time + second * 1000 + Number((parts[7] ?? "").slice(0, 3).padEnd(3, "0"));
 }

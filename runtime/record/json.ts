@@ -4,21 +4,25 @@ import { isRawNumber, numberOf, numberText } from "./number.ts";
 export type JsonType = "null" | "boolean" | "number" | "string" | "array" | "object";
 
 /**
- * A number, where a number can stand, that a double might not hold: 16 characters or an exponent. A text inside a
- * string may look alike; it costs the slower way and nothing else.
+ * What a number that a double might not hold has in it: 16 characters, or an exponent of three digits (fewer keep any
+ * 15 digits in range). Written out and not counted, so that the engine skips through a text by several characters at
+ * once: 0.09 µs for a record of 230 bytes, where `[\d.]{16}` takes 0.4.
  */
-const doubtful = /[[:,]\s*-?(?:[\d.]{16}|\d[\d.]*[eE])|^\s*-?[\d.]+(?:[eE]|\s*$)/;
+const coarse = new RegExp(`${"[\\d.]".repeat(16)}|\\d[eE][-+]?\\d\\d\\d`);
+/** The same where a number can stand. A text inside a string may still look alike; it costs time and nothing else. */
+const fine = /(?:[[:,]|^)\s*-?(?:[\d.]{16}|[\d.]+[eE][-+]?\d{3})/;
 
 /** Parses JSON and keeps every digit of every number. Throws a SyntaxError. `__proto__` is a key as any other. */
 export function parseJson(text: string): Json {
-  return isDoubtful(text) ? parseExactly(text) : (JSON.parse(text) as Json);
+  return mayHoldLongNumber(text) && fine.test(text) ? parseExactly(text) : (JSON.parse(text) as Json);
 }
 
-export function isDoubtful(text: string): boolean {
-  return doubtful.test(text);
+/** False: `JSON.parse` loses nothing of this text. */
+export function mayHoldLongNumber(text: string): boolean {
+  return coarse.test(text);
 }
 
-export function parseExactly(text: string): Json {
+function parseExactly(text: string): Json {
   return JSON.parse(text, (_key, value, context) =>
     typeof value === "number" ? numberOf(context.source as string) : value,
   ) as Json;

@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { describeType, isDoubtful, isObject, isTooDeep, parseJson, tooDeep } from "./json.ts";
+import { describeType, mayHoldLongNumber, isObject, isTooDeep, parseJson, tooDeep } from "./json.ts";
 
 export interface DecodeFailure {
   readonly index: number;
@@ -30,7 +30,7 @@ export function decodeText(body: Uint8Array): Decoded {
   if (!isUtf8(bytes)) return decodeEach(splitBytes(bytes));
   const text = bytes.toString(isAscii(bytes) ? "latin1" : "utf8");
   const lines = text.split("\n");
-  return isDoubtful(text) ? decode(lines, parseJson) : decode(lines, JSON.parse as (line: string) => Json);
+  return mayHoldLongNumber(text) ? decode(lines, parseJson) : decode(lines, JSON.parse as (line: string) => Json);
 }
 
 function decode(lines: readonly string[], parse: (line: string) => Json): Decoded {

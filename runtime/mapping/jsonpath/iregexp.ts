@@ -35,8 +35,8 @@ const token = {
   quantifier: /[*+?]|\{[0-9]+(?:,[0-9]*)?\}/y,
   escape: /\\[()*+\-.?[\\\]^nrt{|}]/y,
   category: new RegExp(`\\\\[pP]\\{${category}\\}`, "uy"),
-  normal: /[\u{0}-'\u{2c}\u{2d}\u{2f}-\u{3e}\u{40}-\u{5a}\u{5e}-\u{7a}\u{7e}-\u{d7ff}\u{e000}-\u{10ffff}]/uy,
-  classCharacter: /[\u{0}-\u{2c}\u{2e}-\u{5a}\u{5e}-\u{d7ff}\u{e000}-\u{10ffff}]/uy,
+  normal: /[^()*+.?[\\\]{|}\ud800-\udfff]/uy,
+  classCharacter: /[^\-[\\\]\ud800-\udfff]/uy,
 };
 
 function translate(pattern: string): string | undefined {
@@ -55,11 +55,11 @@ function translate(pattern: string): string | undefined {
     return true;
   };
   // In unicode mode ECMAScript knows \- only within a class.
-  const escape = (inClass: boolean): string | undefined => {
+  const escaped = (inClass: boolean): string | undefined => {
     const found = match(token.escape);
     return found === "\\-" && !inClass ? "-" : found;
   };
-  const classCharacter = (): string | undefined => match(token.classCharacter) ?? escape(true);
+  const classCharacter = (): string | undefined => match(token.classCharacter) ?? escaped(true);
   const classExpression = (): string | undefined => {
     let text = take("^") ? "[^" : "[";
     let items = 0;
@@ -109,7 +109,7 @@ function translate(pattern: string): string | undefined {
       if (text === undefined) return undefined;
       out += text;
     } else {
-      const atom = match(token.category) ?? escape(false) ?? match(token.normal);
+      const atom = match(token.category) ?? escaped(false) ?? match(token.normal);
       if (atom === undefined) return undefined;
       // ^ and $ take no quantifier in unicode mode; "/" and the rest stand for themselves.
       out += atom;
