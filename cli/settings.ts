@@ -1,44 +1,31 @@
+import { readFileSync } from "node:fs";
 import path from "node:path";
-import { SluiceError } from "../runtime/errors/index.ts";
 
-/** The environment of contract section 11, read once. */
-export interface Settings {
-  readonly dataDir: string;
-  readonly httpPort: number;
-  readonly natsPort: number;
-  readonly postgresPort: number;
-  /** Undefined: an embedded server. */
-  readonly natsUrl: string | undefined;
-  readonly databaseUrl: string | undefined;
-  /** Absolute. */
-  readonly fileRoots: readonly string[];
-  readonly logLevel: string;
-  readonly env: NodeJS.ProcessEnv;
+/** The data folder, absolute. */
+export function dataDirOf(env: NodeJS.ProcessEnv = process.env): string {
+  return path.resolve(env.SLUICE_DATA_DIR || ".sluice");
 }
 
-export function readSettings(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): Settings {
-  const dataDir = path.resolve(cwd, env.SLUICE_DATA_DIR || ".sluice");
-  const roots = env.SLUICE_FILE_ROOTS ? env.SLUICE_FILE_ROOTS.split(path.delimiter) : [cwd, dataDir];
-  return {
-    dataDir,
-    httpPort: port(env, "SLUICE_HTTP_PORT", 7400),
-    natsPort: port(env, "SLUICE_NATS_PORT", 7422),
-    postgresPort: port(env, "SLUICE_POSTGRES_PORT", 7432),
-    natsUrl: env.SLUICE_NATS_URL || undefined,
-    databaseUrl: env.SLUICE_DATABASE_URL || undefined,
-    fileRoots: roots.filter((root) => root !== "").map((root) => path.resolve(cwd, root)),
-    logLevel: env.SLUICE_LOG_LEVEL || "info",
-    env,
-  };
+export const defaultHttpPort = 7400;
+
+/** Where the server is: `SLUICE_URL`, else the port set, else what the node of the data folder wrote down, else 7400. */
+export function serverUrl(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.SLUICE_URL) return env.SLUICE_URL.replace(/\/+$/, "");
+  const port = env.SLUICE_HTTP_PORT;
+  // Port 0 is picked by the node, which writes down what it became.
+  if (port && port !== "0") return `http://127.0.0.1:${port}`;
+  return readText(path.join(dataDirOf(env), "url")) ?? `http://127.0.0.1:${defaultHttpPort}`;
 }
 
-/** 0 picks a free one. */
-function port(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
-  const text = env[name];
-  if (text === undefined || text === "") return fallback;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value > 65_535) {
-    throw new SluiceError("VALIDATION_ERROR", `${name} is "${text}": a port is a number from 0 to 65535`);
+/** `SLUICE_TOKEN`, else the token of the data folder; undefined where there is none. */
+export function serverToken(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  return env.SLUICE_TOKEN || readText(path.join(dataDirOf(env), "token"));
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").trim() || undefined;
+  } catch {
+    return undefined;
   }
-  return value;
 }

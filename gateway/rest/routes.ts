@@ -35,7 +35,7 @@ const created = (description: string, schema: Part) => ({ status: 201, descripti
 const removed = { status: 204, description: "It is removed." };
 
 function shown({ integrations }: Services) {
-  return (row: IntegrationRow) => integrationResource(row, integrations.health(row.id), integrations.nextFire(row.id));
+  return (row: IntegrationRow) => integrationResource(row, integrations.health(row.id), integrations.nextFire(row));
 }
 
 const connectorTypes: Route[] = [

@@ -75,7 +75,7 @@ export function integrationService({ store, registry, runner, validator, checkCr
     },
 
     health: (id: string) => runner.health(id),
-    nextFire: (id: string) => runner.nextFire(id),
+    nextFire: (row: IntegrationRow) => runner.nextFire(row),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { RunRow, RunTrigger } from "../../runtime/ports/store.ts";
+import type { IntegrationRow, RunRow, RunTrigger } from "../../runtime/ports/store.ts";
 
 /** What the services ask of the node that runs integrations. */
 export interface Runner {
@@ -11,8 +11,8 @@ export interface Runner {
   changed(integrationIds: readonly string[]): void;
   /** How an integration does at this moment. */
   health(integrationId: string): Health;
-  /** When a schedule fires next, or null. */
-  nextFire(integrationId: string): Date | null;
+  /** When the integration fires next by its schedule, or null. */
+  nextFire(integration: IntegrationRow): Date | null;
 }
 
 export interface Health {

@@ -1,9 +1,13 @@
 /** The known name that a person most likely meant, or undefined where none is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  const wanted = name.toLowerCase();
   let best: string | undefined;
-  let bound = Math.max(1, Math.floor(name.length / 3)) + 1;
+  // A third of the letters may be wrong, but never all of them.
+  let bound = Math.min(Math.max(1, Math.floor(name.length / 3)) + 1, name.length);
   for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const there = candidate.toLowerCase();
+    const begins = Math.min(wanted.length, there.length) >= 3 && (there.startsWith(wanted) || wanted.startsWith(there));
+    const distance = begins ? Math.min(1, editDistance(wanted, there)) : editDistance(wanted, there);
     if (distance < bound) [best, bound] = [candidate, distance];
   }
   return best;

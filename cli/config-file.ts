@@ -1,0 +1,146 @@
+import { readFileSync } from "node:fs";
+import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from "yaml";
+import type { Json, JsonObject } from "../connectors/sdk/index.ts";
+import { messageOf } from "../runtime/errors/index.ts";
+import { type FieldPath, parseFieldPath } from "../runtime/mapping/index.ts";
+import { isNumberText, numberOf } from "../runtime/record/number.ts";
+
+/** Line and column count from 1. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Something to say about a place in a configuration file. */
+export interface FileFinding extends Position {
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface ConfigFile {
+  readonly value: Json;
+  /** Where a field stands, or the nearest thing around it that does. */
+  locate(path: FieldPath): Position;
+}
+
+/** A configuration file as YAML 1.2 core or JSON, or what keeps it from being one. `-` is stdin. */
+export function readConfigFile(file: string): ConfigFile | { readonly errors: readonly FileFinding[] } {
+  let text: string;
+  try {
+    text = readFileSync(file === "-" ? 0 : file, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = code === "ENOENT" ? "there is no such file" : messageOf(error);
+    return { errors: [{ file, line: 1, column: 1, path: "", message }] };
+  }
+  return parseConfig(text, file);
+}
+
+/** Duplicate keys, unknown tags and numbers that JSON has not are refused; numbers keep every digit. */
+export function parseConfig(text: string, file: string): ConfigFile | { readonly errors: readonly FileFinding[] } {
+  const lines = new LineCounter();
+  const document = parseDocument(text.replace(/^\uFEFF/, ""), {
+    version: "1.2",
+    schema: "core",
+    lineCounter: lines,
+    prettyErrors: false,
+  });
+  const at = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const finding = (offset: number, message: string): FileFinding => ({ ...at(offset), path: "", message });
+  const errors = [...document.errors, ...document.warnings].map(({ pos, message }) => finding(pos[0], message));
+  visit(document, {
+    Scalar(_, node) {
+      const { source, value, range } = node;
+      if (typeof value !== "number") return;
+      if (!Number.isFinite(value)) errors.push(finding(range?.[0] ?? 0, `${source} is no number that JSON has`));
+      else if (source !== undefined && isNumberText(source)) node.value = numberOf(source);
+    },
+  });
+  if (errors.length > 0) return { errors };
+  let value: Json;
+  try {
+    value = (document.toJS() ?? null) as Json;
+  } catch (error) {
+    return { errors: [finding(0, messageOf(error))] }; // Aliases that grow without end.
+  }
+  return { value, locate: (path) => at(offsetOf(document.contents, path)) };
+}
+
+/** Offset of the node, its key where it has one, that a path leads to; as far as it leads. */
+function offsetOf(root: Node | null, path: FieldPath): number {
+  let node: unknown = root;
+  let offset = root?.range?.[0] ?? 0;
+  for (const part of path) {
+    if (isMap(node)) {
+      const pair: Pair | undefined = node.items.find(({ key }) => isScalar(key) && String(key.value) === part);
+      if (pair === undefined) break;
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      node = pair.value;
+    } else if (isSeq(node) && typeof part === "number" && node.items[part] !== undefined) {
+      node = node.items[part];
+      offset = (node as Node).range?.[0] ?? offset;
+    } else break;
+  }
+  return offset;
+}
+
+/** Several files as one configuration. */
+export interface Configuration {
+  readonly value: JsonObject;
+  locate(path: string): Position;
+}
+
+/** Reads files and joins their lists. What is no configuration at all is told with its place. */
+export function readConfiguration(files: readonly string[]): Configuration | { readonly errors: readonly FileFinding[] } {
+  const errors: FileFinding[] = [];
+  const value: JsonObject = {};
+  /** By field of the whole: the file that has it, and at which index its list begins there. */
+  const origins = new Map<string, { readonly config: ConfigFile; readonly from: number; readonly to: number }[]>();
+  let first: ConfigFile | undefined;
+  for (const file of files) {
+    const config = readConfigFile(file);
+    if ("errors" in config) {
+      errors.push(...config.errors);
+      continue;
+    }
+    first ??= config;
+    if (typeof config.value !== "object" || config.value === null || Array.isArray(config.value)) {
+      const message = "a configuration holds `connectors` and `integrations`; this file holds no such fields";
+      errors.push({ ...config.locate([]), path: "", message });
+      continue;
+    }
+    for (const [field, given] of Object.entries(config.value)) {
+      const before = value[field];
+      const joined = Array.isArray(before) && Array.isArray(given) ? [...before, ...given] : given;
+      const from = Array.isArray(before) ? before.length : 0;
+      const to = Array.isArray(joined) ? joined.length : from;
+      Object.defineProperty(value, field, { value: joined, enumerable: true, writable: true, configurable: true });
+      origins.set(field, [...(origins.get(field) ?? []), { config, from, to }]);
+    }
+  }
+  if (errors.length > 0) return { errors };
+
+  return {
+    value,
+    locate(text) {
+      const [field, index, ...rest] = parsePath(text);
+      const places = origins.get(String(field)) ?? [];
+      const place = places.find(({ from, to }) => typeof index === "number" && index >= from && index < to) ?? places[0];
+      if (place === undefined) return first!.locate([]);
+      if (typeof index !== "number") return place.config.locate([field!]);
+      return place.config.locate([field!, index - place.from, ...rest]);
+    },
+  };
+}
+
+function parsePath(path: string): FieldPath {
+  try {
+    return parseFieldPath(path);
+  } catch {
+    return []; // The whole, or more items than a field path counts.
+  }
+}
