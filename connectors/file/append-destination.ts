@@ -1,0 +1,148 @@
+import type { Destination, DestinationOptions, WriteBatch, WriteResult } from "../sdk/index.ts";
+import { openBytes } from "./bytes.ts";
+import { CsvRow, csvColumns } from "./csv-row.ts";
+import { CsvEncoder, type Encoder, encoderOf } from "./encoder.ts";
+import { isMissing } from "./file-error.ts";
+import { Output } from "./output.ts";
+import { afterMark } from "./reader.ts";
+import { endOfArray, repairGzip, repairLines } from "./repair.ts";
+import { bytesOf, encoded, endingOf, type FileState, resultOf, type Target } from "./target.ts";
+import { Window } from "./window.ts";
+
+/** What was written after the last checkpoint is compared with what comes again, up to this much. */
+const replayLimit = 64 * 1024 * 1024;
+
+/**
+ * Adds to a file as it stands. After a crash, batches that come again are recognised by their bytes and not written a
+ * second time; the file is never cut back to a checkpoint, since another program may have appended to it as well. (A
+ * JSON array has one writer by its nature, and is cut back.)
+ */
+export class AppendDestination implements Destination {
+  /** Batches stand in the file in the order they come. */
+  readonly concurrency = 1;
+  readonly #target: Target;
+  readonly #output: Output;
+  readonly #encoder: Encoder;
+  #records: number;
+  /** What the next write begins with, to end a last line. */
+  #lead: string;
+  /** What stands in the file after the last checkpoint: it may come again. */
+  #replay: Buffer | undefined;
+
+  private constructor(
+    target: Target,
+    output: Output,
+    encoder: Encoder,
+    end: { records: number; lead: string; replay: Buffer | undefined },
+  ) {
+    this.#target = target;
+    this.#output = output;
+    this.#encoder = encoder;
+    this.#records = end.records;
+    this.#lead = end.lead;
+    this.#replay = end.replay;
+  }
+
+  static async open(target: Target, options: DestinationOptions): Promise<AppendDestination> {
+    const state = options.state as FileState | null;
+    if (target.format === "json") return await AppendDestination.#openArray(target, options);
+    const output = await Output.open(target.path, "a+");
+    try {
+      const columns = target.format === "csv" ? await columnsOf(target.path, options.signal) : undefined;
+      const after = state === null ? 0 : output.length - state.bytes;
+      const replay = after > 0 && after <= replayLimit ? await output.read(state!.bytes, output.length) : undefined;
+      if (replay) output.length = state!.bytes;
+      const made = new AppendDestination(target, output, encoderOf(target.format, columns), {
+        records: output.length,
+        lead: "",
+        replay,
+      });
+      if (!replay) await made.#repair(columns);
+      return made;
+    } catch (error) {
+      await output.close();
+      throw error;
+    }
+  }
+
+  static async #openArray(target: Target, { state, signal }: DestinationOptions): Promise<AppendDestination> {
+    const output = await Output.open(target.path, "r+").catch((error: unknown) => {
+      if (error instanceof Error && isMissing(error.cause)) return Output.open(target.path, "w+");
+      throw error;
+    });
+    try {
+      const known = state as FileState | null;
+      const end = known !== null && known.bytes <= output.length ? known : await endOfArray(output, signal);
+      output.length = end.bytes;
+      const encoder = encoderOf("json", undefined);
+      return new AppendDestination(target, output, encoder, { records: end.records, lead: "", replay: undefined });
+    } catch (error) {
+      await output.close();
+      throw error;
+    }
+  }
+
+  async write(batch: WriteBatch): Promise<WriteResult> {
+    const { isGzip } = this.#target;
+    const { bytes, failed } = await encoded(batch, this.#encoder, this.#records, isGzip, this.#lead);
+    const added = batch.records.length - failed.length;
+    if (bytes.length > 0) {
+      const fresh = await this.#unwritten(bytes);
+      const trailer = Buffer.from(this.#encoder.closing(this.#records + added));
+      if (fresh) await this.#output.append(fresh, trailer);
+      this.#lead = "";
+    }
+    this.#records += added;
+    return resultOf(this.#output.length, this.#records, this.#encoder, failed);
+  }
+
+  async complete(): Promise<void> {
+    if (this.#records > 0) return;
+    // An array without elements is one too, and so is a gzip file without lines.
+    const { format, isGzip } = this.#target;
+    const ending = await endingOf(this.#encoder.closing(0), this.#output.length, isGzip);
+    if (format === "json") await this.#output.append(Buffer.alloc(0), ending);
+    else if (ending.length > 0) await this.#output.append(ending);
+  }
+
+  async close(): Promise<void> {
+    await this.#output.close();
+  }
+
+  /** What of a batch is not in the file yet. */
+  async #unwritten(bytes: Buffer): Promise<Buffer | undefined> {
+    const replay = this.#replay;
+    if (replay === undefined) return bytes;
+    const length = Math.min(replay.length, bytes.length);
+    if (replay.compare(bytes, 0, length, 0, length) !== 0) {
+      // Cut otherwise, or not ours: it stays, and the batch follows it.
+      this.#replay = undefined;
+      this.#output.length += replay.length;
+      await this.#repair(this.#encoder instanceof CsvEncoder ? this.#encoder.columns : undefined);
+      return this.#lead === "" ? bytes : Buffer.concat([await bytesOf(this.#lead, this.#target.isGzip), bytes]);
+    }
+    this.#output.length += length;
+    this.#replay = length < replay.length ? replay.subarray(length) : undefined;
+    return length < bytes.length ? bytes.subarray(length) : undefined;
+  }
+
+  async #repair(columns: readonly string[] | undefined): Promise<void> {
+    const { isGzip, format } = this.#target;
+    this.#lead = isGzip ? await repairGzip(this.#output) : await repairLines(this.#output, format, columns);
+    this.#records = this.#output.length;
+  }
+}
+
+/** Columns of a CSV file as its header says, or undefined where it has none yet. */
+async function columnsOf(path: string, signal: AbortSignal): Promise<string[] | undefined> {
+  const bytes = await openBytes(path);
+  try {
+    const window = new Window(bytes, signal);
+    const row = new CsvRow();
+    await window.slide(0);
+    while (!row.parse(window.view, afterMark(window.view), window.ended)) await window.slide(0);
+    return row.isEmpty ? undefined : csvColumns(row.fields);
+  } finally {
+    await bytes.close();
+  }
+}
