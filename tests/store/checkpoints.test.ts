@@ -3,13 +3,13 @@ import type { PostgresStore } from "../../adapters/postgres/index.ts";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { NewDeadLetter } from "../../runtime/ports/store.ts";
 import { parseJson } from "../../runtime/record/index.ts";
-import { addIntegration, addRun, deadLetter, newStore, noCounts, settlement, testServer, uuidV7 } from "./fixtures.ts";
-import type { TestServer } from "./postgres-server.ts";
+import { addIntegration, addRun, deadLetter, newStore, noCounts, settlement, uuidV7 } from "./fixtures.ts";
+import { type TestServer, testServer } from "./test-server.ts";
 
 let server: TestServer;
 let store: PostgresStore;
 beforeAll(async () => {
-  server = await testServer();
+  server = testServer();
   store = await newStore(server);
 });
 afterAll(async () => {

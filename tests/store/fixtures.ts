@@ -2,12 +2,7 @@ import { randomBytes } from "node:crypto";
 import { openStore, type PostgresStore, type StoreOptions } from "../../adapters/postgres/index.ts";
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import type { IntegrationRow, NewDeadLetter, RunCounts, RunRow, Settlement, Store } from "../../runtime/ports/store.ts";
-import { startPostgresServer, type TestServer } from "./postgres-server.ts";
-
-/** The one place that decides which server the store's tests use. */
-export function testServer(): Promise<TestServer> {
-  return startPostgresServer();
-}
+import type { TestServer } from "./test-server.ts";
 
 /** A store on a database of its own. */
 export async function newStore(server: TestServer, options: Partial<StoreOptions> = {}): Promise<PostgresStore> {

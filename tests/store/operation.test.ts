@@ -4,29 +4,23 @@ import { is } from "drizzle-orm";
 import { getTableConfig, PgTable } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort, startPostgres } from "../../adapters/embedded/index.ts";
 import { openStore, type PostgresStore } from "../../adapters/postgres/index.ts";
 import * as schema from "../../adapters/postgres/schema.ts";
-import { addIntegration, addRun, deadLetter, newStore, settlement, testServer, uuidV7 } from "./fixtures.ts";
-import type { TestServer } from "./postgres-server.ts";
+import { uniqueName } from "../support/servers.ts";
+import { tempDir } from "../support/temp-dir.ts";
+import { addIntegration, addRun, deadLetter, newStore, settlement, uuidV7 } from "./fixtures.ts";
+import { sql } from "./sql.ts";
+import { type TestServer, testServer, withPath } from "./test-server.ts";
 
 let server: TestServer;
-beforeAll(async () => {
-  server = await testServer();
+beforeAll(() => {
+  server = testServer();
 });
 afterAll(() => server.remove());
 
 const day = 86_400_000;
 const all = { limit: 100, cursor: null, status: null };
-
-async function sql<Row>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    return (await client.query(text, values)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 const partitionsOf = (url: string, table: string) =>
   sql<{ name: string; rows: number }>(
@@ -38,7 +32,7 @@ const partitionsOf = (url: string, table: string) =>
 const dateOf = (at: number) => new Date(at).toISOString().slice(0, 10).replaceAll("-", "");
 
 test("a database that does not exist is made, and nodes that start together migrate it once", async () => {
-  const url = await server.url("shared by nodes");
+  const url = await server.url("missing");
   const stores = await Promise.all([1, 2, 3, 4].map(() => openStore({ url })));
   await Promise.all(stores.map((store) => store.ping()));
   const files = readdirSync(new URL("../../adapters/postgres/migrations", import.meta.url)).filter((f) =>
@@ -46,12 +40,6 @@ test("a database that does not exist is made, and nodes that start together migr
   );
   expect(await sql(url, "select hash from sluice.migrations")).toHaveLength(files.length);
   await Promise.all(stores.map((store) => store.close()));
-});
-
-test("without a database in the URL it is called sluice", async () => {
-  const store = await openStore({ url: (await server.url("x")).replace(/\/x$/, "") });
-  await store.close();
-  expect(await sql(await server.url("sluice"), "select 1 from sluice.migrations limit 1")).toHaveLength(1);
 });
 
 test("all objects stand in the schema sluice", async () => {
@@ -76,18 +64,21 @@ test("a database that a newer sluice has migrated is refused, and left as it is"
 });
 
 test("a user who may not create the database is told to do it by hand", async () => {
-  const url = await server.url();
-  await sql(url, "create role modest login");
-  const modest = url.replace("postgres@", "modest@").replace(/[^/]*$/, "missing");
-  await expect(openStore({ url: modest })).rejects.toThrow(
-    /there is no database "missing", and the user may not create it/,
+  const role = uniqueName("modest");
+  await server.administer(`create role ${role} login password 'x'`);
+  const url = new URL(await server.url("missing"));
+  [url.username, url.password] = [role, "x"];
+  await expect(openStore({ url: url.href })).rejects.toThrow(
+    /there is no database ".*", and the user may not create it/,
   );
+  await server.administer(`drop role ${role}`);
 });
 
 test("a database in another encoding is refused", async () => {
-  const url = await server.url();
-  await sql(url, "create database latin encoding 'LATIN1' locale 'C' template template0");
-  await expect(openStore({ url: await server.url("latin") })).rejects.toThrow(/encoding is LATIN1/);
+  const url = await server.url("missing");
+  const name = decodeURIComponent(new URL(url).pathname.slice(1));
+  await server.administer(`create database "${name}" encoding 'LATIN1' locale 'C' template template0`);
+  await expect(openStore({ url })).rejects.toThrow(/encoding is LATIN1/);
 });
 
 test("a server that is not there is UNAVAILABLE with its address", async () => {
@@ -235,18 +226,21 @@ test("connections that are cut are an error to whoever uses them, and the next c
 });
 
 test("while the server is away calls are UNAVAILABLE, and when it is back they work again", async () => {
-  const own = await testServer();
-  const store = await newStore(own);
+  const options = { dataDir: tempDir(), port: await freePort() };
+  const first = await startPostgres(options);
+  const store = await openStore({ url: withPath(first.url, "") });
+  // Without a database in the URL, it is called sluice.
+  expect(await sql(withPath(first.url, "sluice"), "select 1 from sluice.migrations limit 1")).toHaveLength(1);
   const integration = await addIntegration(store);
-  await own.stop();
+  await first.stop();
   await expect(store.ping()).rejects.toMatchObject({ code: "UNAVAILABLE" });
   await expect(store.checkpoints.commit([settlement(integration.id)])).rejects.toMatchObject({ code: "UNAVAILABLE" });
   await expect(store.integrations.all()).rejects.toMatchObject({ code: "UNAVAILABLE" });
-  await own.start();
+  const second = await startPostgres(options);
   await store.ping();
   expect(await store.checkpoints.commit([settlement(integration.id)])).toEqual({ stale: [] });
   await store.close();
-  await own.remove();
+  await second.stop();
 });
 
 test("a read that takes too long is stopped, and says so", async () => {

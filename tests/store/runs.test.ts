@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PostgresStore } from "../../adapters/postgres/index.ts";
 import type { IntegrationRow } from "../../runtime/ports/store.ts";
-import { addIntegration, addRun, deadLetter, newStore, noCounts, settlement, testServer, uuidV7 } from "./fixtures.ts";
-import type { TestServer } from "./postgres-server.ts";
+import { addIntegration, addRun, deadLetter, newStore, noCounts, settlement, uuidV7 } from "./fixtures.ts";
+import { type TestServer, testServer } from "./test-server.ts";
 
 let server: TestServer;
 let store: PostgresStore;
 beforeAll(async () => {
-  server = await testServer();
+  server = testServer();
   store = await newStore(server);
 });
 afterAll(async () => {
