@@ -32,6 +32,8 @@ const window = { messages: 16, bytes: 4 * 1024 * 1024 };
 const unsettledMax = { messages: 512, deadLetterBytes: 32 * 1024 * 1024 };
 const heartbeatMs = 1000;
 const pollMs = 20;
+/** How long a stop waits for what is in hand. */
+const graceMs = 3000;
 
 /**
  * Feeds one subject of a log to a processor, by credit (invariant 4): it pulls no more than it may hold, and what it
@@ -45,45 +47,48 @@ export class LogConsumerActor implements Actor<never> {
   readonly #changed: (() => void)[] = [];
   #processor: Processor | undefined;
   #consumer: LogConsumer | undefined;
+  #cancelGrace: (() => void) | undefined;
 
   constructor(options: LogConsumerOptions) {
     this.#options = options;
   }
 
   started(ctx: Context<never>): void {
+    // A stop ends the pulling at once; what is in hand is finished, for as long as the grace lasts.
+    const work = new AbortController();
+    ctx.signal.addEventListener("abort", () => {
+      this.#cancelGrace = ctx.clock.after(graceMs, () => work.abort(ctx.signal.reason));
+    });
     ctx.run(async (signal) => {
-      const { open, log, name, subject, ledger } = this.#options;
-      if (ledger.consumer(name).progress.done) {
-        this.#options.done();
-        return;
-      }
-      this.#processor = await open(signal);
+      const { open, log, name, subject, ledger, done } = this.#options;
+      if (ledger.consumer(name).progress.done) return done();
+      this.#processor = await open(work.signal);
       this.#consumer = await log.consumer(name, subject);
       ctx.run((signal) => this.#heartbeat(ctx, signal));
-      await this.#consume(ctx, this.#consumer, this.#processor, signal);
+      await this.#consume(ctx, this.#consumer, this.#processor, signal, work.signal);
     });
   }
 
   receive(): void {}
 
   async stopped(): Promise<void> {
+    this.#cancelGrace?.();
     await this.#consumer?.close();
     await this.#processor?.close();
   }
 
-  async #consume(ctx: Context<never>, consumer: LogConsumer, processor: Processor, signal: AbortSignal): Promise<void> {
-    const { ledger, name } = this.#options;
+  async #consume(ctx: Context<never>, consumer: LogConsumer, processor: Processor, signal: AbortSignal, work: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const limit = this.#demand();
       if (limit === 0) {
-        await this.#change(ctx, signal);
+        await this.#change(ctx, signal).catch(() => {});
         continue;
       }
-      for await (const message of consumer.pull(limit, signal)) this.#accept(message, ctx, processor);
+      for await (const message of consumer.pull(limit, signal)) this.#accept(message, ctx, processor, work);
     }
   }
 
-  #accept(message: LogMessage, ctx: Context<never>, processor: Processor): void {
+  #accept(message: LogMessage, ctx: Context<never>, processor: Processor, work: AbortSignal): void {
     const { ledger, name } = this.#options;
     const committed = ledger.consumer(name).settled.get(message.sequence);
     // Settled before: if it is committed, only its ack was lost.
@@ -93,9 +98,9 @@ export class LogConsumerActor implements Actor<never> {
       this.#inHand.set(message.sequence, message);
       this.#bytesInHand += message.bytes;
       this.#largest = Math.max(message.bytes, this.#largest);
-      ctx.run(async (signal) => {
-        if (message.header.kind === "end") await this.#end(message, processor, ctx, signal);
-        else ledger.settle(name, message, await processor.process(message, signal));
+      ctx.run(async () => {
+        if (message.header.kind === "end") await this.#end(message, processor, ctx, work);
+        else ledger.settle(name, message, await processor.process(message, work));
         this.#release(message);
       });
     }

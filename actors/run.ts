@@ -47,6 +47,7 @@ export type RunMessage =
   | { readonly type: "cancel" };
 
 const openAttempts = 3;
+const commitGraceMs = 2000;
 const nothing: Outcome = { count: () => {}, deadLetters: [] };
 
 /**
@@ -106,7 +107,9 @@ export class RunActor implements Actor<RunMessage> {
     }
   }
 
-  stopped(): void {
+  async stopped(ctx: Context<RunMessage>): Promise<void> {
+    // What was settled is committed while the store answers: it is not delivered again.
+    await Promise.race([this.#ledger.flushed().catch(() => {}), ctx.clock.sleep(commitGraceMs)]);
     this.#options.settler.remove(this.#ledger);
   }
 

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { exitWithParent } from "../adapters/embedded/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
-import { readSettings } from "./settings.ts";
+import { readNodeSettings } from "./node-settings.ts";
 import { startNode } from "./start-node.ts";
 
 /** `sluice up`: a node in the foreground, until Ctrl-C. */
@@ -9,7 +9,7 @@ export async function up(argv: string[]): Promise<number> {
   parseArgs({ args: argv, options: {} });
   exitWithParent();
   const began = performance.now();
-  const node = await startNode(readSettings(), (line) => process.stderr.write(`${line}\n`)).catch((error: unknown) => {
+  const node = await startNode(readNodeSettings(), (line) => process.stderr.write(`${line}\n`)).catch((error: unknown) => {
     process.stderr.write(`sluice up: ${messageOf(error)}\n`);
     return undefined;
   });

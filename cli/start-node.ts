@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type Logger, pino } from "pino";
 import { type NodeView, nodeProps } from "../actors/node.ts";
 import { Settler } from "../actors/settler.ts";
-import { cron } from "../adapters/cron/index.ts";
+import { checkCron, nextFire } from "../adapters/cron/index.ts";
 import { lockDataDir, type ServerHandle, startNats, startPostgres } from "../adapters/embedded/index.ts";
 import { connectLogs, joinCluster } from "../adapters/jetstream/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
@@ -20,7 +20,7 @@ import { actorConnectors } from "./actor-connectors.ts";
 import { connectorTypes } from "./connector-types.ts";
 import { nodeId } from "./node-id.ts";
 import { createRunner } from "./runner.ts";
-import type { Settings } from "./settings.ts";
+import type { NodeSettings } from "./node-settings.ts";
 
 export interface RunningNode {
   /** `http://127.0.0.1:7400` */
@@ -38,7 +38,7 @@ const defaultDeadlineMs = 10_000;
  * The composition root: embedded servers, store, logs, actors, gateway, in the order of their needs. What was started
  * is stopped again, last first, when the node stops or when its start fails.
  */
-export async function startNode(settings: Settings, progress: (line: string) => void = () => {}): Promise<RunningNode> {
+export async function startNode(settings: NodeSettings, progress: (line: string) => void = () => {}): Promise<RunningNode> {
   const closers: (() => unknown)[] = [];
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -52,7 +52,7 @@ export async function startNode(settings: Settings, progress: (line: string) => 
 }
 
 async function start(
-  settings: Settings,
+  settings: NodeSettings,
   progress: (line: string) => void,
   closers: (() => unknown)[],
   stop: () => Promise<void>,
@@ -60,7 +60,7 @@ async function start(
   const { dataDir, env } = settings;
   const lock = await lockDataDir(dataDir);
   closers.push(() => lock.release());
-  const logger = pino({ level: settings.logLevel, base: undefined }, pino.destination({ dest: path.join(dataDir, "sluice.log"), sync: false, mkdir: true }));
+  const logger = pino({ level: settings.logLevel, base: null }, pino.destination({ dest: path.join(dataDir, "sluice.log"), sync: false, mkdir: true }));
   const version = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")).version as string;
   const { tracing, shutdown } = await startTracing(env, version);
   closers.push(shutdown);
@@ -89,16 +89,15 @@ async function start(
   const metrics = prometheusMetrics();
   const settler = new Settler(store.checkpoints, realClock);
   const view: NodeView = { health: new Map(), owned: new Set() };
+  const cron = { next: nextFire };
   const runner = createRunner({ store, cluster, cron, view });
-  const services = createServices({ store, registry, runner, validator, sealer, checkCron: cron.check });
+  const services = createServices({ store, registry, runner, validator, sealer, checkCron });
   const token = await ensureToken(dataDir, store.tokens);
 
   const system = new ActorSystem({
     hooks: {
-      onRestart: (actor, error) => {
-        metrics.actorRestarted(actor.path);
-        logger.warn({ actor: actor.path, err: error }, "restarted after a failure");
-      },
+      onRestart: (actor) => metrics.actorRestarted(actor),
+      onFailure: ({ path: actor, error, directive }) => logger.warn({ actor, err: error, directive }, "an actor failed"),
     },
   });
   settler.start();
@@ -120,6 +119,9 @@ async function start(
   const rest = createRest({ services, auth: createAuthenticator(store.tokens), readiness, metrics, validator, logger, version });
   closers.push(() => rest.close());
   const url = await rest.listen({ host: "127.0.0.1", port: settings.httpPort });
+  // For the command line: whichever port it is, and gone when the node is.
+  await writeFile(path.join(dataDir, "url"), `${url}\n`);
+  closers.push(() => rm(path.join(dataDir, "url"), { force: true }));
   return { url, token, services, databaseUrl, stop };
 }
 
