@@ -2,6 +2,4 @@ export type { Amount } from "./amount.ts";
 export { consume } from "./consume.ts";
 export { Credit } from "./credit.ts";
 export { fromPull, type Granted, type Pull } from "./from-pull.ts";
-export { type BatchAim, linger } from "./linger.ts";
-export { settleInOrder } from "./settle-in-order.ts";
 export { settleOnce } from "./settle-once.ts";
