@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { MakeOptions } from "./nats-server.ts";
+import type { MakeOptions } from "./make-options.ts";
 
 const run = promisify(execFile);
 const MODULE = fileURLToPath(new URL("../../deploy/services/nats", import.meta.url));

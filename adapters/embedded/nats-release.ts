@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { MakeOptions } from "./nats-server.ts";
+import type { MakeOptions } from "./make-options.ts";
 
 const RELEASES = "https://github.com/nats-io/nats-server/releases/download";
 const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd64", arm64: "arm64" };

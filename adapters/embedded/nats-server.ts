@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { cacheDir } from "./cache-dir.ts";
+import type { MakeOptions } from "./make-options.ts";
 import { buildNatsServer } from "./nats-build.ts";
 import { downloadNatsServer } from "./nats-release.ts";
 import { takePidLock } from "./pid-lock.ts";
@@ -28,6 +29,8 @@ export interface FindOptions {
   readonly cache?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly progress?: ((line: string) => void) | undefined;
+  /** How the official release is had. */
+  readonly download?: (options: MakeOptions) => Promise<string>;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface FindOptions {
  * @throws with every way to get one and why it did not work.
  */
 export async function findNatsServer(options: FindOptions = {}): Promise<NatsServerBinary> {
-  const { cache = cacheDir(), env = process.env, progress = () => undefined } = options;
+  const { cache = cacheDir(), env = process.env, progress = () => undefined, download = downloadNatsServer } = options;
   const failures: string[] = [];
 
   const onPath = await versionOf("nats-server", env);
@@ -58,7 +61,7 @@ export async function findNatsServer(options: FindOptions = {}): Promise<NatsSer
     if (meanwhile !== null) return meanwhile;
     const ways = [
       { origin: "built with Go", make: buildNatsServer },
-      { origin: "official release", make: downloadNatsServer },
+      { origin: "official release", make: download },
     ] as const;
     for (const { origin, make } of ways) {
       const folder = mkdtempSync(`${path}.`);
@@ -82,14 +85,6 @@ export async function findNatsServer(options: FindOptions = {}): Promise<NatsSer
       "(https://github.com/nats-io/nats-server/releases, or brew install nats-server); install Go 1.26 or later " +
       "(https://go.dev/dl) and have network for the first build.",
   );
-}
-
-/** What a way to make the binary is given; it returns the path of the binary that it made below `folder`. */
-export interface MakeOptions {
-  readonly version: string;
-  readonly folder: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly progress: (line: string) => void;
 }
 
 /** `2.15.2` of `nats-server: v2.15.2`, or null. */

@@ -1,0 +1,60 @@
+import { existsSync } from "node:fs";
+import { findNatsServer } from "../../adapters/embedded/nats-server.ts";
+import { run } from "./command.ts";
+
+interface Requirement {
+  readonly name: string;
+  /** Why it is not there, or null when it is. */
+  missing(): Promise<string | null>;
+  /** Debian packages that bring it. */
+  readonly packages: readonly string[];
+  readonly how: string;
+}
+
+const REQUIREMENTS: readonly Requirement[] = [
+  {
+    name: "nats-server",
+    missing: () =>
+      findNatsServer({ progress: print }).then(
+        () => null,
+        (error: Error) => error.message,
+      ),
+    packages: ["golang-go"],
+    how: "install Go 1.26 or later (https://go.dev/dl, brew install go) or nats-server 2.14 or later",
+  },
+];
+
+/**
+ * Sees to everything that the tests want besides what npm installs. As root on Debian it installs what is missing;
+ * elsewhere, or where that does not help, it throws with all that is missing and how to get it.
+ */
+export async function ensureRequirements(): Promise<void> {
+  let missing = await findMissing(REQUIREMENTS);
+  if (missing.length > 0 && process.getuid?.() === 0 && existsSync("/etc/debian_version")) {
+    await installDebianPackages(missing.flatMap(({ requirement }) => requirement.packages));
+    missing = await findMissing(missing.map(({ requirement }) => requirement));
+  }
+  if (missing.length === 0) return;
+  const lines = missing.map(({ requirement: { name, how }, reason }) => `${name}: ${how}.\n${reason}`);
+  throw new Error(`verify needs what is not here:\n\n${lines.join("\n\n")}`);
+}
+
+async function findMissing(requirements: readonly Requirement[]) {
+  const found = await Promise.all(
+    requirements.map(async (requirement) => ({ requirement, reason: await requirement.missing() })),
+  );
+  return found.filter(({ reason }) => reason !== null);
+}
+
+async function installDebianPackages(packages: readonly string[]): Promise<void> {
+  print(`installing ${packages.join(", ")} with apt-get …`);
+  const steps = [["update"], ["install", "--yes", "--no-install-recommends", ...packages]];
+  for (const step of steps) {
+    const { code, output } = await run("env", ["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", ...step]);
+    if (code !== 0) return print(`apt-get ${step[0]} failed:\n${output}`);
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

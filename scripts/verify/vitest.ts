@@ -1,0 +1,32 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runTool } from "./command.ts";
+import type { StageResult } from "./stages.ts";
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+}
+
+/** Runs the tests of one vitest project. A file that does not load, or an error outside of any test, is a failure. */
+export async function runTests(project: string): Promise<StageResult> {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-verify-"));
+  try {
+    const file = join(folder, "report.json");
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+    const { code, output } = await runTool("vitest/vitest.mjs", "run", `--project=${project}`, ...reporters);
+    const report = JSON.parse(readFileSync(file, "utf8")) as Report;
+    const failed = report.numFailedTests;
+    return {
+      passed: report.numPassedTests,
+      failed: code !== 0 && failed === 0 ? 1 : failed,
+      skipped: report.numPendingTests + report.numTodoTests,
+      output,
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from "vitest/config";
+
+const folders = "{runtime,actors,adapters,connectors,gateway,cli,bench}";
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: [`${folders}/**/*.test.ts`], testTimeout: 10_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["tests/**/*.test.ts"],
+          globalSetup: "tests/global-setup.ts",
+          // Real servers on a shared machine: a limit for what hangs, not a measure of speed.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
