@@ -1,4 +1,4 @@
-import { desc, eq, lt } from "drizzle-orm";
+import { desc, eq, lt, sql } from "drizzle-orm";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { ConflictError, type ConnectorStore } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
@@ -22,7 +22,7 @@ export function connectorStore(db: Database): ConnectorStore {
         const { name, config, sealed } = change;
         const [row] = await tx.orm
           .update(connectors)
-          .set({ name, config, sealed, version: current.version + 1, updatedAt: new Date() })
+          .set({ name, config, sealed, version: current.version + 1, updatedAt: sql`now()` })
           .where(eq(connectors.id, id))
           .returning();
         return row!;

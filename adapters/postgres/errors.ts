@@ -3,12 +3,12 @@ import pg from "pg";
 import { messageOf, SluiceError } from "../../runtime/errors/index.ts";
 import { ConflictError } from "../../runtime/ports/store.ts";
 
-/** SQLSTATE classes that say nothing about the statement: no connection, no resources, shut down, lost a deadlock. */
-const away = /^(08|53|57P|40|25006)/;
+/** SQLSTATEs that say nothing about the statement: no connection, no resources, shut down, lost a deadlock, read-only. */
+const away = /^(08|40|53|57P|58|25006)/;
 
 /**
  * What a query's failure means to a caller: UNAVAILABLE (try again, the database is away), TIMEOUT (it took too long),
- * or the error as it is. Details, which quote rows, are left out of all (invariant 7).
+ * UNAUTHORIZED (the user or password is refused), or the error as it is. Details, which quote rows, are left out of all (invariant 7).
  */
 export function translate(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError)) {
@@ -20,6 +20,9 @@ export function translate(error: unknown): unknown {
   error.where = undefined;
   error.internalQuery = undefined;
   if (error.code === "57014") return new SluiceError("TIMEOUT", "the database took too long", [], error);
+  if (error.code?.startsWith("28")) {
+    return new SluiceError("UNAUTHORIZED", `the database refuses the user: ${error.message}`, [], error);
+  }
   return away.test(error.code ?? "") ? unavailable(error) : error;
 }
 

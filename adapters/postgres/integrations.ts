@@ -1,4 +1,4 @@
-import { and, desc, eq, lt } from "drizzle-orm";
+import { and, desc, eq, lt, sql } from "drizzle-orm";
 import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
@@ -29,7 +29,7 @@ export function integrationStore(db: Database): IntegrationStore {
         const { name, spec, enabled } = change;
         const [row] = await tx.orm
           .update(integrations)
-          .set({ name, spec, enabled, version: current.version + 1, updatedAt: new Date() })
+          .set({ name, spec, enabled, version: current.version + 1, updatedAt: sql`now()` })
           .where(is)
           .returning();
         await keepVersion(tx, row!);

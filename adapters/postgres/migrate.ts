@@ -16,27 +16,26 @@ export async function migrate(url: string): Promise<void> {
   const client = await connectOrCreate(url).catch((error: unknown) => {
     throw translate(error);
   });
-  client.on("error", () => {});
   try {
     await client.query("begin");
     await client.query("select pg_advisory_xact_lock($1, 0)", [locks.migrate]);
     await refuseUnsuitable(client);
     const applied = await appliedMigrations(client);
     const migrations = readMigrationFiles({ migrationsFolder: folder });
-    const known = new Set(migrations.map((migration) => migration.hash));
-    const unknown = applied.filter((hash) => !known.has(hash));
+    const known = new Set(migrations.map(({ folderMillis }) => folderMillis));
+    const unknown = applied.filter((migration) => !known.has(migration));
     if (unknown.length > 0) {
       throw new SluiceError(
         "CONFLICT",
         `the database was migrated by a newer sluice (${unknown.length} of its ${applied.length} migrations are unknown here): upgrade this one, or use another database`,
       );
     }
-    for (const { hash, sql } of migrations.filter((migration) => !applied.includes(migration.hash))) {
+    for (const { folderMillis, sql } of migrations.filter((migration) => !applied.includes(migration.folderMillis))) {
       for (const statement of sql) await client.query(statement);
       await client.query(
-        `create table if not exists sluice.migrations (hash text primary key, applied_at timestamptz not null default now())`,
+        "create table if not exists sluice.migrations (id bigint primary key, applied_at timestamptz not null default now())",
       );
-      await client.query("insert into sluice.migrations (hash) values ($1)", [hash]);
+      await client.query("insert into sluice.migrations (id) values ($1)", [folderMillis]);
     }
     await client.query("commit");
   } catch (error) {
@@ -46,10 +45,11 @@ export async function migrate(url: string): Promise<void> {
   }
 }
 
-async function appliedMigrations(client: pg.Client): Promise<string[]> {
+/** By the time they were generated at, which the journal keeps: unlike a hash it survives another line ending. */
+async function appliedMigrations(client: pg.Client): Promise<number[]> {
   const { rows } = await client.query("select to_regclass('sluice.migrations') is not null as migrated");
   if (!rows[0].migrated) return [];
-  return (await client.query("select hash from sluice.migrations")).rows.map((row) => row.hash);
+  return (await client.query("select id from sluice.migrations")).rows.map((row) => Number(row.id));
 }
 
 async function refuseUnsuitable(client: pg.Client): Promise<void> {
@@ -96,6 +96,8 @@ async function connectOrCreate(url: string): Promise<pg.Client> {
 
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, application_name: "sluice", connectionTimeoutMillis: 5_000 });
+  // Its loss fails the statement under way, or the next one.
+  client.on("error", () => {});
   await client.connect();
   return client;
 }

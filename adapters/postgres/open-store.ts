@@ -1,3 +1,4 @@
+import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Store } from "../../runtime/ports/store.ts";
 import { checkpointStore } from "./checkpoints.ts";
 import { claimStore, tokenStore } from "./claims.ts";
@@ -33,8 +34,9 @@ const flushConnections = 2;
 
 /**
  * Opens the store: migrations are applied first, in turn where nodes start together. Throws SluiceError: UNAVAILABLE
- * where the server is away, CONFLICT where the database does not suit. Later losses of the connection are UNAVAILABLE
- * from the method concerned, to be tried again.
+ * where the server is away, UNAUTHORIZED where it refuses the user, CONFLICT where the database does not suit,
+ * VALIDATION_ERROR for the URL. Later losses of the connection are UNAVAILABLE from the method concerned, to be tried
+ * again.
  */
 export async function openStore(options: StoreOptions): Promise<PostgresStore> {
   const { connections = 10, statementTimeoutMs = 15_000, retentionDays = 90 } = options;
@@ -77,7 +79,14 @@ function storeOn(db: Database, flushes: Database, close: () => Promise<void>): S
 }
 
 function withDatabase(url: string): string {
-  const parsed = new URL(url);
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed === undefined || !/^postgres(ql)?:$/.test(parsed.protocol)) {
+    // Not quoted: it may hold a password.
+    throw new SluiceError(
+      "VALIDATION_ERROR",
+      "the database's URL must read postgres://user:password@host:port/database",
+    );
+  }
   if (parsed.pathname.length <= 1) parsed.pathname = "/sluice";
   return parsed.href;
 }

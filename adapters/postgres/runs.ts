@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, lt } from "drizzle-orm";
+import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
 import type { RunRow, RunStore } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
@@ -50,7 +50,7 @@ export function runStore(db: Database): RunStore {
         .set({
           status,
           error,
-          finishedAt: new Date(),
+          finishedAt: sql`now()`,
           waiting: null,
           recordsIn: counts.in,
           recordsOut: counts.out,

@@ -38,7 +38,7 @@ test("a database that does not exist is made, and nodes that start together migr
   const files = readdirSync(new URL("../../adapters/postgres/migrations", import.meta.url)).filter((f) =>
     f.endsWith(".sql"),
   );
-  expect(await sql(url, "select hash from sluice.migrations")).toHaveLength(files.length);
+  expect(await sql(url, "select id from sluice.migrations")).toHaveLength(files.length);
   await Promise.all(stores.map((store) => store.close()));
 });
 
@@ -56,7 +56,7 @@ test("all objects stand in the schema sluice", async () => {
 test("a database that a newer sluice has migrated is refused, and left as it is", async () => {
   const url = await server.url();
   await (await openStore({ url })).close();
-  await sql(url, "insert into sluice.migrations (hash) values ('from the future')");
+  await sql(url, "insert into sluice.migrations (id) values (99999999999999)");
   await expect(openStore({ url })).rejects.toMatchObject({
     code: "CONFLICT",
     message: expect.stringContaining("the database was migrated by a newer sluice"),
@@ -87,6 +87,17 @@ test("a server that is not there is UNAVAILABLE with its address", async () => {
     code: "UNAVAILABLE",
     message: "the database is away: connect ECONNREFUSED 127.0.0.1:1",
   });
+});
+
+test("a wrong password is UNAUTHORIZED, and a URL that is none is refused without being quoted", async () => {
+  const url = new URL(await server.url());
+  url.password = "hunter2";
+  await expect(openStore({ url: url.href })).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+  for (const wrong of ["hunter2", "http://sluice:hunter2@127.0.0.1/x", "postgres://sluice:hunter2@127.0.0.1:x/y"]) {
+    const error: unknown = await openStore({ url: wrong }).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: "VALIDATION_ERROR" });
+    expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("hunter2");
+  }
 });
 
 test("the migrations make what the schema says", async () => {
