@@ -1,9 +1,8 @@
 import fc from "fast-check";
-import { mergeMap } from "rxjs";
+import { fromEvent, lastValueFrom, mergeMap, takeUntil } from "rxjs";
 import { expect, it } from "vitest";
 import { ActorSystem, oneForOne } from "../actor/index.ts";
 import { VirtualClock } from "../ports/virtual-clock.ts";
-import { consume } from "./consume.ts";
 import { Credit } from "./credit.ts";
 import { fromPull } from "./from-pull.ts";
 import { settleOnce } from "./settle-once.ts";
@@ -83,8 +82,9 @@ it("a restart loses no unsettled batch: whatever crashes, at the end each is set
                     if (!signal.aborted) value.ack();
                     release();
                   }, width),
+                  takeUntil(fromEvent(signal, "abort")),
                 );
-                await consume(stream, signal);
+                await lastValueFrom(stream, { defaultValue: undefined });
                 if (ledger.complete) done.resolve();
               }),
           }),
