@@ -38,7 +38,9 @@ function toInteger(value: Json): Json | undefined {
   const { sign, digits, point } = decimalOf(numberText(number));
   if (sign === 0) return 0;
   if (point < BigInt(digits.length) || point > BigInt(Math.max(maxIntegerDigits, digits.length))) return undefined;
-  return numberOf(`${sign < 0 ? "-" : ""}${digits.padEnd(Number(point), "0")}`);
+  const plain = `${sign < 0 ? "-" : ""}${digits.padEnd(Number(point), "0")}`;
+  // A double from 10^21 on would be written with an exponent.
+  return String(Number(plain)) === plain ? Number(plain) : (JSON.rawJSON(plain) as unknown as Json);
 }
 
 function toBoolean(value: Json): boolean | undefined {

@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { describeType, mayHoldLongNumber, isObject, isTooDeep, parseJson, tooDeep } from "./json.ts";
+import { describeType, isObject, isTooDeep, mayHoldLongNumber, parseJson, tooDeep } from "./json.ts";
 
 export interface DecodeFailure {
   readonly index: number;
