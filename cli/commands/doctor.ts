@@ -1,0 +1,46 @@
+import { parseArguments, type Syntax } from "../arguments.ts";
+import {
+  checkServer,
+  diskCheck,
+  folderCheck,
+  natsCheck,
+  nodeCheck,
+  portCheck,
+  postgresCheck,
+} from "../doctor-checks.ts";
+import { exitCode } from "../exit.ts";
+import { readNodeSettings } from "../node-settings.ts";
+import { print, printJson } from "../output.ts";
+
+const syntax: Syntax = {
+  usage: "sluice doctor [--json]",
+  summary: "Checks whether this machine can run a node, and whether the server answers.",
+  options: { json: { type: "boolean", help: "Print the checks as JSON." } },
+  positionals: [0, 0],
+};
+
+/** Exit code 1 when something would keep a node from starting. */
+export async function doctor(argv: readonly string[]): Promise<number> {
+  const args = parseArguments(syntax, argv);
+  if (args === null) return exitCode.done;
+  const settings = readNodeSettings();
+  const server = await checkServer();
+  const running = server.some(({ name, status }) => name === "server" && status === "ok");
+  const port = (name: string, number: number, setting: string) => portCheck(name, number, setting, running);
+  const checks = await Promise.all([
+    nodeCheck(),
+    natsCheck(settings.natsUrl),
+    postgresCheck(settings.databaseUrl),
+    port("port http", settings.httpPort, "SLUICE_HTTP_PORT"),
+    ...(settings.natsUrl === undefined ? [port("port nats", settings.natsPort, "SLUICE_NATS_PORT")] : []),
+    ...(settings.databaseUrl === undefined
+      ? [port("port postgres", settings.postgresPort, "SLUICE_POSTGRES_PORT")]
+      : []),
+    folderCheck(settings.dataDir),
+    diskCheck(settings.dataDir),
+    ...server,
+  ]);
+  if (args.flag("json")) printJson({ checks });
+  else for (const { name, status, detail } of checks) print(`${status.padEnd(6)}${name.padEnd(16)}${detail}`);
+  return checks.some(({ status }) => status === "fail") ? exitCode.failed : exitCode.done;
+}

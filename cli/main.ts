@@ -1,0 +1,116 @@
+import { messageOf, SluiceError, unknownName } from "../runtime/errors/index.ts";
+import { CommandError, exitCode, usageError } from "./exit.ts";
+
+type Command = (argv: string[]) => Promise<number>;
+
+interface Entry {
+  readonly summary: string;
+  /** Loaded when it is called: `sluice map` starts as a filter program should. */
+  load(): Promise<Command>;
+  /** Help of a command that writes none itself. */
+  readonly help?: string;
+}
+
+const commands: Readonly<Record<string, Entry>> = {
+  up: {
+    summary: "Start a node, with what servers it needs.",
+    load: async () => (await import("./node.ts")).up,
+    help: "Starts a node in the foreground, until Ctrl-C.\n\nUsage: sluice up\n\nWhat it uses is set in the environment; see docs/cli.md.\n",
+  },
+  apply: {
+    summary: "Apply configuration files.",
+    load: async () => (await import("./commands/apply.ts")).apply,
+  },
+  plan: {
+    summary: "Show what applying would change.",
+    load: async () => (await import("./commands/apply.ts")).plan,
+  },
+  lint: {
+    summary: "Check configuration files, without a server.",
+    load: async () => (await import("./commands/lint.ts")).lint,
+  },
+  map: {
+    summary: "Map records from stdin to stdout, without a server.",
+    load: async () => (await import("./commands/map.ts")).map,
+    help: [
+      "Maps records, one JSON object a line, from stdin to stdout; what fails is told on stderr.",
+      "",
+      "Usage: sluice map --spec RULES [--where PREDICATE] [--stats] < in.ndjson > out.ndjson",
+      "",
+      "  --spec RULES       File with the rules, a JSON or YAML array.",
+      "  --where PREDICATE  Only records for which this holds.",
+      "  --stats            End with a line of counts on stderr.",
+      "",
+    ].join("\n"),
+  },
+  run: {
+    summary: "Run an integration and wait for its end.",
+    load: async () => (await import("./commands/run.ts")).run,
+  },
+  runs: {
+    summary: "List the runs of an integration.",
+    load: async () => (await import("./commands/runs.ts")).runs,
+  },
+  connectors: {
+    summary: "List, test and look into connectors.",
+    load: async () => (await import("./commands/connectors.ts")).connectors,
+  },
+  dlq: {
+    summary: "Look at records that could not be delivered.",
+    load: async () => (await import("./commands/dlq.ts")).dlq,
+  },
+  doctor: {
+    summary: "Check this machine and the server.",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  bench: {
+    summary: "Run a benchmark.",
+    load: async () => (await import("./commands/bench.ts")).bench,
+    help: "Runs a benchmark; without a name it lists them.\n\nUsage: sluice bench [SCENARIO]\n",
+  },
+};
+
+function helpText(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`);
+  return `Usage: sluice COMMAND\n\n${lines.join("\n")}\n\nsluice COMMAND --help tells more.\n`;
+}
+
+/** Runs a command line and resolves with its exit code; what went wrong is told on stderr in one sentence. */
+export async function main([name, ...argv]: readonly string[]): Promise<number> {
+  try {
+    if (name === undefined) {
+      process.stderr.write(helpText());
+      return exitCode.usage;
+    }
+    if (name === "--help" || name === "-h" || name === "help") {
+      process.stdout.write(helpText());
+      return exitCode.done;
+    }
+    const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (entry === undefined)
+      throw usageError(`${unknownName("command", name, Object.keys(commands))} (see sluice --help)`);
+    if (entry.help !== undefined && (argv.includes("--help") || argv.includes("-h"))) {
+      process.stdout.write(entry.help);
+      return exitCode.done;
+    }
+    return await (await entry.load())(argv);
+  } catch (error) {
+    process.stderr.write(`sluice${name === undefined ? "" : ` ${name}`}: ${messageOf(error)}\n`);
+    return exitOf(error);
+  }
+}
+
+function exitOf(error: unknown): number {
+  if (error instanceof CommandError) return error.exit;
+  if (error instanceof SluiceError && error.code === "VALIDATION_ERROR") return exitCode.usage;
+  // Node's own reading of arguments.
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" && code.startsWith("ERR_PARSE_ARGS_") ? exitCode.usage : exitCode.failed;
+}
+
+// Whoever read stdout has what they wanted (`sluice runs shop | head`).
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(exitCode.done);
+});
+process.exitCode = await main(process.argv.slice(2));
