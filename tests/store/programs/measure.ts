@@ -1,13 +1,13 @@
-// `node tests/store/measure.ts`: the figures of docs/decisions/0003-store.md, on an embedded Postgres of its own
+// `node tests/store/programs/measure.ts`: the figures of docs/decisions/0003-store.md, on an embedded Postgres of its own
 // (fsync on). One JSON line a figure: the median, 95th percentile and maximum of its milliseconds.
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startPostgres } from "../../adapters/embedded/index.ts";
-import { openStore } from "../../adapters/postgres/index.ts";
-import type { Settlement } from "../../runtime/ports/store.ts";
-import { addIntegration, addRun, deadLetter, uuidV7 } from "./fixtures.ts";
-import { sql } from "./sql.ts";
+import { startPostgres } from "../../../adapters/embedded/index.ts";
+import { openStore } from "../../../adapters/postgres/index.ts";
+import type { Settlement } from "../../../runtime/ports/store.ts";
+import { addIntegration, addRun, deadLetter, uuidV7 } from "../fixtures.ts";
+import { sql } from "../sql.ts";
 
 const day = 86_400_000;
 const dataDir = mkdtempSync(join(tmpdir(), "sluice-measure-"));
