@@ -19,9 +19,11 @@ export interface WireBatch {
   readonly payload: Uint8Array;
 }
 
-interface WireHeader extends Omit<BatchHeader, "position" | "origins"> {
+export interface WireHeader extends Omit<BatchHeader, "position" | "origins"> {
   readonly position: { readonly base: string; readonly offset: number };
+  /** Bytes of the sidecar at the payload's end. */
   readonly sidecar?: number;
+  /** Where the payload is, when the message has none. */
   readonly claim?: string;
 }
 
@@ -53,31 +55,32 @@ export function encodeBatch(batch: LogBatch): WireBatch {
 
 /** The header that refers to a payload kept in the claim store. */
 export function withClaim(header: string, claim: string): string {
-  return `1${JSON.stringify({ ...parseHeader(header), claim })}`;
+  return `1${JSON.stringify({ ...readHeader(header), claim })}`;
 }
 
-/** The claim a header refers to, or undefined where the payload is the message's own. */
-export function claimOf(header: string): string | undefined {
-  return parseHeader(header).claim;
+/** Reads the value of the NATS header `Sluice-Batch`. */
+export function readHeader(text: string): WireHeader {
+  // Later versions get a case here; what was written stays readable for as long as logs are kept.
+  if (text[0] !== "1") throw new Error(`a batch of format "${text.slice(0, 1)}", which this version does not read`);
+  return JSON.parse(text.slice(1), mayLoseDigits.test(text) ? keepDigits : undefined);
 }
 
 /** The batch's header; without ordinals and origins, which only the payload has. */
-export function decodeHeader(header: string): BatchHeader {
-  const { sidecar: _sidecar, claim: _claim, ...rest } = parseHeader(header);
-  return rest;
+export function batchHeader({ sidecar: _sidecar, claim: _claim, ...header }: WireHeader): BatchHeader {
+  return header;
 }
 
 /** `payload` is the message's, or the one its claim refers to. The body is a view of it. */
-export function decodeBatch(header: string, payload: Uint8Array): LogBatch {
-  const { sidecar, claim: _claim, ...rest } = parseHeader(header);
-  if (sidecar === undefined) return { header: rest, body: payload };
-  const length = payload.length - sidecar;
-  const side: Sidecar = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset + length, sidecar).toString());
+export function decodeBatch(wire: WireHeader, payload: Uint8Array): LogBatch {
+  const header = batchHeader(wire);
+  if (wire.sidecar === undefined) return { header, body: payload };
+  const length = payload.length - wire.sidecar;
+  const side: Sidecar = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset + length, wire.sidecar).toString());
   const { ordinals, origins, failures } = side;
   return {
     header: {
-      ...rest,
-      ...(ordinals && { position: { ...rest.position, ordinals } }),
+      ...header,
+      ...(ordinals && { position: { ...header.position, ordinals } }),
       ...(origins && { origins }),
     },
     body: payload.subarray(0, length),
@@ -85,12 +88,6 @@ export function decodeBatch(header: string, payload: Uint8Array): LogBatch {
       failures: failures.map((f) => ({ ...f, raw: new Uint8Array(Buffer.from(f.raw, "base64")) })),
     }),
   };
-}
-
-function parseHeader(text: string): WireHeader {
-  // Later versions get a case here; what was written stays readable for as long as logs are kept.
-  if (text[0] !== "1") throw new Error(`a batch of format "${text.slice(0, 1)}", which this version does not read`);
-  return JSON.parse(text.slice(1), mayLoseDigits.test(text) ? keepDigits : undefined);
 }
 
 const mayLoseDigits = /[\d.]{16}|\d[eE]/;

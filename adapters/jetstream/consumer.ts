@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createInbox, type Msg, nanos } from "@nats-io/transport-node";
 import type { LogConsumer, LogMessage } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
-import { batchHeaderName, claimOf, decodeBatch } from "./codec.ts";
+import { batchHeaderName, decodeBatch, readHeader } from "./codec.ts";
 import { ConsumerMissingError, isConsumerNotFound } from "./errors.ts";
 import { backoffMs, type NatsLink } from "./link.ts";
 
@@ -130,19 +130,19 @@ export class JetStreamConsumer implements LogConsumer {
   }
 
   async #open(message: Msg): Promise<LogMessage> {
-    const header = message.headers?.get(batchHeaderName) ?? "";
-    const claim = claimOf(header);
-    const payload = claim === undefined ? message.data : await this.#options.claims.get(claim);
+    const wire = readHeader(message.headers?.get(batchHeaderName) ?? "");
+    const payload = wire.claim === undefined ? message.data : await this.#options.claims.get(wire.claim);
     // `$JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.consumerSequence.time.pending[.random]`
     const tokens = (message.reply ?? "").split(".");
     const at = tokens.length === 9 ? 4 : 6;
     const sequence = Number(tokens[at + 1]);
     if (payload === null) {
-      throw new Error(`message ${sequence} of ${this.#options.stream} refers to a batch that is not stored (${claim})`);
+      throw new Error(
+        `message ${sequence} of ${this.#options.stream} refers to a batch that is not stored (${wire.claim})`,
+      );
     }
-    const batch = decodeBatch(header, payload);
     return {
-      ...batch,
+      ...decodeBatch(wire, payload),
       sequence,
       deliveries: Number(tokens[at]),
       bytes: payload.length,

@@ -2,7 +2,7 @@ import { AckPolicy, DeliverPolicy, type StoredMsg } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import type { AppendOptions, BatchHeader, Log, LogBatch, LogConsumer, LogStats } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
-import { batchHeaderName, claimOf, decodeBatch, decodeHeader } from "./codec.ts";
+import { batchHeader, batchHeaderName, decodeBatch, readHeader } from "./codec.ts";
 import { JetStreamConsumer } from "./consumer.ts";
 import type { NatsLink } from "./link.ts";
 import { claimOfMessage, type Subjects } from "./stream.ts";
@@ -47,16 +47,16 @@ export class JetStreamLog implements Log {
   /** Without ordinals and origins, which are beside the body. */
   async last(subject: string): Promise<BatchHeader | null> {
     const message = await this.#lastMessage(subject);
-    return message && decodeHeader(message.header.get(batchHeaderName));
+    return message && batchHeader(readHeader(message.header.get(batchHeaderName)));
   }
 
   async get(sequence: number): Promise<LogBatch | null> {
     const message = await this.#retry(() => this.#link.jsm.direct.getMessage(this.#subjects.stream, { seq: sequence }));
     const header = message?.header.get(batchHeaderName);
     if (!message || !header) return null;
-    const claim = claimOf(header);
-    const payload = claim === undefined ? message.data : await this.#options.claims.get(claim);
-    return payload && decodeBatch(header, payload);
+    const wire = readHeader(header);
+    const payload = wire.claim === undefined ? message.data : await this.#options.claims.get(wire.claim);
+    return payload && decodeBatch(wire, payload);
   }
 
   /**

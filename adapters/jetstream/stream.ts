@@ -1,7 +1,7 @@
 import { DiscardPolicy, RetentionPolicy, StorageType, type StoredMsg, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import type { LogKind } from "../../runtime/ports/log.ts";
-import { batchHeaderName, claimOf } from "./codec.ts";
+import { batchHeaderName, readHeader } from "./codec.ts";
 
 /** Where things are in an integration's stream of one kind. `name` is a subject as the port knows it (`r.0`). */
 export interface Subjects {
@@ -60,5 +60,5 @@ export function streamConfig(
 /** The claim that a stored message refers to, or undefined. */
 export function claimOfMessage(message: StoredMsg): string | undefined {
   const header = message.header.get(batchHeaderName);
-  return header === "" ? undefined : claimOf(header);
+  return header === "" ? undefined : readHeader(header).claim;
 }
