@@ -14,13 +14,16 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
       ),
 
     async commit(settlements) {
-      if (settlements.length === 0) return { stale: [] };
-      try {
-        return { stale: await commitAll(flushes, settlements, insertDeadLetters) };
-      } catch (error) {
-        if (!isDataError(error)) throw error;
-        return { stale: await commitEach(flushes, settlements) };
+      const stale: string[] = [];
+      for (const round of rounds(settlements)) {
+        try {
+          stale.push(...(await commitAll(flushes, round, insertDeadLetters)));
+        } catch (error) {
+          if (!isDataError(error)) throw error;
+          stale.push(...(await commitEach(flushes, round)));
+        }
       }
+      return { stale };
     },
 
     async saveCursor(integrationId, cursor) {
@@ -41,6 +44,18 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
       return row?.cursor ?? null;
     },
   };
+}
+
+/** A statement writes a row once: where two runs of an integration settle together, the second is a flush of its own. */
+function rounds(settlements: readonly Settlement[]): Settlement[][] {
+  const rounds: Settlement[][] = [];
+  const next = new Map<string, number>();
+  for (const settlement of settlements) {
+    const round = next.get(settlement.integrationId) ?? 0;
+    next.set(settlement.integrationId, round + 1);
+    (rounds[round] ??= []).push(settlement);
+  }
+  return rounds;
 }
 
 /** After a value that Postgres refuses, each integration by itself: invariant 6. Throws once the others are safe. */

@@ -278,6 +278,21 @@ test("depths count the unresolved dead letters by integration", async () => {
   await mine.close();
 });
 
+test("two runs of one integration settle in one flush", async () => {
+  const { integration, id, run } = await fixture();
+  const beside = await addRun(store, integration);
+  const flush = [run, beside].map((each, n) =>
+    settlement(id, {
+      run: { id: each.id, counts: { ...noCounts, in: n + 1 }, waiting: null },
+      deadLetters: [deadLetter(each)],
+    }),
+  );
+  expect(await store.checkpoints.commit(flush)).toEqual({ stale: [] });
+  expect((await store.runs.get(run.id))!.counts.in).toBe(1);
+  expect((await store.runs.get(beside.id))!.counts.in).toBe(2);
+  expect((await store.deadLetters.list(id, all)).items).toHaveLength(2);
+});
+
 test("an empty flush is no work, and an unknown integration is stale", async () => {
   expect(await store.checkpoints.commit([])).toEqual({ stale: [] });
   const id = uuidV7();
