@@ -112,7 +112,8 @@ function missingAlternatives(error: ErrorObject): string | undefined {
  * value's type or its constants) stand for it; where that is none or several, the error of the whole does.
  */
 function withoutBranches(errors: readonly ErrorObject[]): ErrorObject[] {
-  let left = [...errors];
+  // `if` only says that its `then` or `else`, which speaks for itself, failed.
+  let left = errors.filter(({ keyword }) => keyword !== "if");
   for (const whole of errors) {
     if ((whole.keyword !== "anyOf" && whole.keyword !== "oneOf") || !left.includes(whole)) continue;
     const inside = left.filter((error) => error !== whole && error.schemaPath.startsWith(`${whole.schemaPath}/`));

@@ -51,9 +51,11 @@ function check(config: Configuration) {
   return { errors: located(config, errors), warnings: located(config, warnings) };
 }
 
-/** Findings with their places in the files. */
+/** Findings with their places in the files, in the files' order. */
 export function located(config: Configuration, findings: readonly FieldError[]): FileFinding[] {
-  return findings.map(({ path, message }) => ({ ...config.locate(path), path, message }));
+  return findings
+    .map(({ path, message }) => ({ ...config.locate(path), path, message }))
+    .sort((a, b) => (a.file === b.file ? a.line - b.line || a.column - b.column : 0));
 }
 
 /** `shop.yaml:12:5: integrations[0].source.conector: unknown field …`, as editors and terminals link it. */

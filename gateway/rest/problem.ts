@@ -33,13 +33,18 @@ function describe(error: unknown): Pick<Problem, "code" | "status" | "detail" | 
     return {
       code: clientCodes[statusCode] ?? "VALIDATION_ERROR",
       status: statusCode,
-      detail: messageOf(error),
+      detail: refusals[statusCode] ?? messageOf(error),
       errors: [],
     };
   }
   const detail = "something went wrong inside the server; its log has more under the request's id";
   return { code: "INTERNAL_ERROR", status: 500, detail, errors: [] };
 }
+
+const refusals: { readonly [status: number]: string } = {
+  413: "the body is larger than this server takes",
+  415: "the body must be JSON, sent as application/json",
+};
 
 const clientCodes: { readonly [status: number]: ErrorCode } = {
   401: "UNAUTHORIZED",

@@ -1,5 +1,11 @@
 import { randomUUIDv7 } from "node:crypto";
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
 import { messageOf, SluiceError } from "../../runtime/errors/index.ts";
@@ -34,7 +40,7 @@ export function createRest(options: RestOptions): FastifyInstance {
   const { services, auth, validator } = options;
   const app = fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimit ?? 8 * 1024 * 1024,
     requestIdHeader: false,
     genReqId: ({ headers }) => requestId(headers["x-request-id"]),
@@ -117,7 +123,7 @@ function readQuery(texts: Record<string, string | string[]>, schemas: Record<str
   const errors = check(query);
   if (errors.length > 0) {
     const [{ path, message }] = errors as [(typeof errors)[number]];
-    throw new SluiceError("VALIDATION_ERROR", `${path} ${message}`, errors);
+    throw new SluiceError("VALIDATION_ERROR", `${path}: ${message}`, errors);
   }
   const defaults = Object.entries(schemas).flatMap(([name, schema]) =>
     schema.default === undefined ? [] : [[name, schema.default]],
@@ -146,7 +152,7 @@ async function authenticate({ headers }: FastifyRequest, auth: Authenticator): P
 
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toProblem(error, request.id);
-  if (problem.status >= 500) request.log.error({ err: error, request_id: request.id }, "request failed");
+  if (problem.status === 500) request.log.error({ err: error, request_id: request.id }, "request failed");
   if (problem.status === 401) reply.header("www-authenticate", 'Bearer realm="sluice"');
   reply
     .header("x-request-id", request.id)

@@ -31,7 +31,7 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
         .compile(type.config as object | boolean)(config)
         .map(({ path, message }) => ({ path: joinPath("config", path), message }));
       if (errors.length > 0) {
-        throw new SluiceError("VALIDATION_ERROR", `${errors[0]!.path} ${errors[0]!.message}`, errors);
+        throw new SluiceError("VALIDATION_ERROR", `${errors[0]!.path}: ${errors[0]!.message}`, errors);
       }
       return type.create(config, options.context);
     },

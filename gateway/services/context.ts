@@ -28,7 +28,7 @@ export function refuse(errors: readonly FieldError[]): void {
 export function sentenceOf(errors: readonly FieldError[]): string {
   const [first] = errors;
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
-  return `${first!.path === "" ? "the body" : first!.path} ${first!.message}${more}`;
+  return `${first!.path === "" ? "the body" : first!.path}: ${first!.message}${more}`;
 }
 
 export function found<T>(row: T | null | undefined, kind: string, id: string): T {

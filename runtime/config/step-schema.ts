@@ -22,7 +22,7 @@ const rule = closed("One rule of a mapping.", {
   cast: oneOfWords("Type to convert to.", ["string", "number", "integer", "boolean", "timestamp", "date", "json"]),
   default: { description: "Used where the source gives nothing." },
   when: predicate("The rule is skipped where it does not hold."),
-  on_error: oneOfWords("What a failure does.", ["fail", "default", "skip"], "fail"),
+  on_error: oneOfWords("What a failure does; left out: fail.", ["fail", "default", "skip"]),
   drop: text("Field path to remove; a rule of its own, with `when` at most."),
   each: {
     type: "array",
