@@ -6,5 +6,8 @@ import type { Destination, DestinationOptions, Source, SourceOptions } from "../
  */
 export interface Connectors {
   source(connector: string, options: SourceOptions): Promise<Source>;
-  destination(connector: string, options: DestinationOptions): Promise<{ readonly destination: Destination; readonly type: string }>;
+  destination(
+    connector: string,
+    options: DestinationOptions,
+  ): Promise<{ readonly destination: Destination; readonly type: string }>;
 }

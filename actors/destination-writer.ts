@@ -51,15 +51,27 @@ export class DestinationWriter {
     return new DestinationWriter(options, opened.destination, opened.type);
   }
 
-  async write(records: readonly OutRecord[], message: { readonly header: BatchHeader; readonly bytes: number }): Promise<Delivered> {
+  async write(
+    records: readonly OutRecord[],
+    message: { readonly header: BatchHeader; readonly bytes: number },
+  ): Promise<Delivered> {
     const { integration, destination, metrics, tracing, clock } = this.#options;
     const { header } = message;
-    const span = tracing.start("deliver", { "sluice.destination": destination.id, "sluice.records": records.length }, header.traceparent);
+    const span = tracing.start(
+      "deliver",
+      { "sluice.destination": destination.id, "sluice.records": records.length },
+      header.traceparent,
+    );
     try {
       const delivered = await this.#deliverer.submit({ records, bytes: message.bytes });
       const out = records.length - delivered.undelivered.length;
       metrics.recordsOut(integration, destination.id, this.#connectorType, out);
-      metrics.request(integration, destination.id, this.#connectorType, delivered.undelivered.length > 0 ? "failed" : "ok");
+      metrics.request(
+        integration,
+        destination.id,
+        this.#connectorType,
+        delivered.undelivered.length > 0 ? "failed" : "ok",
+      );
       metrics.recordLatency(integration, destination.id, out, (clock.now() - header.ingestedAt) / 1000);
       span.end();
       return delivered;

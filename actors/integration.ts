@@ -34,7 +34,9 @@ interface Logs {
 export class IntegrationActor implements Actor<IntegrationMessage> {
   readonly #options: IntegrationOptions;
   #logs: Logs | undefined;
-  #run: { readonly row: RunRow; readonly stop: () => Promise<unknown>; readonly tell: (message: RunMessage) => void } | undefined;
+  #run:
+    | { readonly row: RunRow; readonly stop: () => Promise<unknown>; readonly tell: (message: RunMessage) => void }
+    | undefined;
 
   constructor(options: IntegrationOptions) {
     this.#options = options;
@@ -73,10 +75,17 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const { store, integrationId, health } = this.#options;
     const [row] = await persist(ctx.clock, ctx.signal, () => store.runs.running(integrationId));
     if (!row) return;
-    const integration = await persist(ctx.clock, ctx.signal, () => store.integrations.version(integrationId, row.integrationVersion));
+    const integration = await persist(ctx.clock, ctx.signal, () =>
+      store.integrations.version(integrationId, row.integrationVersion),
+    );
     if (!integration) {
-      const error = { code: "NOT_FOUND" as const, message: `version ${row.integrationVersion} of the integration is gone` };
-      await persist(ctx.clock, ctx.signal, () => store.runs.finish(row.id, { status: "failed", error, counts: row.counts }));
+      const error = {
+        code: "NOT_FOUND" as const,
+        message: `version ${row.integrationVersion} of the integration is gone`,
+      };
+      await persist(ctx.clock, ctx.signal, () =>
+        store.runs.finish(row.id, { status: "failed", error, counts: row.counts }),
+      );
       ctx.self.tell({ type: "wake" });
       return;
     }
@@ -107,7 +116,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const ref = ctx.spawn(runProps(options));
     this.#run = { row: run, tell: (message) => ref.tell(message), stop: () => ctx.stop(ref) };
     ctx.watch(ref, ({ reason }) => {
-      if (reason.kind === "failure") lost(reason.error);
+      if (this.#run?.row === run && reason.kind !== "stop") lost(reason.error);
     });
     health({ status: "ok", reason: null });
   }

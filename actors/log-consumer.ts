@@ -77,7 +77,13 @@ export class LogConsumerActor implements Actor<never> {
     await this.#processor?.close();
   }
 
-  async #consume(ctx: Context<never>, consumer: LogConsumer, processor: Processor, signal: AbortSignal, work: AbortSignal): Promise<void> {
+  async #consume(
+    ctx: Context<never>,
+    consumer: LogConsumer,
+    processor: Processor,
+    signal: AbortSignal,
+    work: AbortSignal,
+  ): Promise<void> {
     while (!signal.aborted) {
       const limit = this.#demand();
       if (limit === 0) {
@@ -112,7 +118,9 @@ export class LogConsumerActor implements Actor<never> {
     if (messages >= unsettledMax.messages || deadLetterBytes >= unsettledMax.deadLetterBytes) return 0;
     const byBytes = Math.floor((window.bytes - this.#bytesInHand) / this.#largest);
     const byMessages = window.messages - this.#inHand.size;
-    return this.#inHand.size === 0 ? Math.max(1, Math.min(byMessages, byBytes)) : Math.max(0, Math.min(byMessages, byBytes));
+    return this.#inHand.size === 0
+      ? Math.max(1, Math.min(byMessages, byBytes))
+      : Math.max(0, Math.min(byMessages, byBytes));
   }
 
   #release(message: LogMessage): void {

@@ -62,10 +62,15 @@ export class NodeActor implements Actor<NodeMessage> {
       cluster.onChange(reconcile),
       cluster.subscribe(control.changed, reconcile),
       cluster.subscribe(control.wake, (message) => ctx.self.tell({ type: "wake", integrationId: message as string })),
-      cluster.subscribe(control.cancel, (message) => ctx.self.tell({ type: "cancel", ...(message as unknown as CancelMessage) })),
+      cluster.subscribe(control.cancel, (message) =>
+        ctx.self.tell({ type: "cancel", ...(message as unknown as CancelMessage) }),
+      ),
     ];
     const fired = (integrationId: string) => cluster.publish(control.wake, integrationId);
-    this.#scheduler = ctx.spawn({ create: () => new SchedulerActor({ store: store.schedules, cron, metrics, fired }) }, "scheduler");
+    this.#scheduler = ctx.spawn(
+      { create: () => new SchedulerActor({ store: store.schedules, cron, metrics, fired }) },
+      "scheduler",
+    );
     ctx.run(async (signal) => {
       while (!signal.aborted) {
         reconcile();
@@ -136,7 +141,8 @@ export class NodeActor implements Actor<NodeMessage> {
     const ref = ctx.spawn(props, `integration-${integrationId}`);
     this.#integrations.set(integrationId, ref);
     ctx.watch(ref, ({ reason }) => {
-      if (reason.kind === "failure") ctx.self.tell({ type: "gone", integrationId, error: reason.error });
+      if (this.#integrations.get(integrationId) === ref)
+        ctx.self.tell({ type: "gone", integrationId, error: reason.error });
     });
   }
 }
@@ -163,6 +169,9 @@ function scheduleOf(row: IntegrationRow): Schedule[] {
 export function nodeProps(options: NodeOptions): Props<NodeMessage> {
   return {
     create: () => new NodeActor(options),
-    supervision: oneForOne({ exhausted: "stop", backoff: { initialMs: 200, maxMs: 10_000, multiplier: 2, jitter: 0.2 } }),
+    supervision: oneForOne({
+      exhausted: "stop",
+      backoff: { initialMs: 200, maxMs: 10_000, multiplier: 2, jitter: 0.2 },
+    }),
   };
 }

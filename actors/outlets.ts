@@ -16,7 +16,11 @@ export function directOutlet(id: string, writer: DestinationWriter): Outlet {
 }
 
 /** Several destinations: each has a subject of the deliver log, and takes from it at its own pace. */
-export function logOutlet(log: Log, room: (destination: string, bytes: number) => Promise<void>, signal: AbortSignal): Outlet {
+export function logOutlet(
+  log: Log,
+  room: (destination: string, bytes: number) => Promise<void>,
+  signal: AbortSignal,
+): Outlet {
   return {
     async send(message, outputs): Promise<Sent> {
       await Promise.all(

@@ -1,11 +1,18 @@
 import { ConnectorError, type Json } from "../connectors/sdk/index.ts";
-import { type Actor, type Context, oneForOne, type Props, type Ref, type SupervisorStrategy } from "../runtime/actor/index.ts";
+import {
+  type Actor,
+  type Context,
+  oneForOne,
+  type Props,
+  type Ref,
+  type SupervisorStrategy,
+} from "../runtime/actor/index.ts";
 import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config/index.ts";
 import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import { compilePipeline, StopError } from "../runtime/pipeline/index.ts";
 import { type Log, type LogMessage, StaleOwnerError } from "../runtime/ports/log.ts";
-import type { Checkpoint, RunError, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
+import type { Checkpoint, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import { Backlog } from "./backlog.ts";
 import type { Connectors } from "./connectors.ts";
@@ -42,9 +49,7 @@ export interface RunOptions extends Services {
   readonly stale: (error: unknown) => void;
 }
 
-export type RunMessage =
-  | { readonly type: "ready" | "done"; readonly consumer: string }
-  | { readonly type: "cancel" };
+export type RunMessage = { readonly type: "ready" | "done"; readonly consumer: string } | { readonly type: "cancel" };
 
 const openAttempts = 3;
 const commitGraceMs = 2000;
@@ -72,7 +77,8 @@ export class RunActor implements Actor<RunMessage> {
   constructor(options: RunOptions) {
     this.#options = options;
     this.#ledger = new RunLedger(options.run, options.epoch, options.checkpoints);
-    const sinks = options.integration.destinations.length > 1 ? options.integration.destinations.map(({ id }) => id) : [];
+    const sinks =
+      options.integration.destinations.length > 1 ? options.integration.destinations.map(({ id }) => id) : [];
     this.#opening = new Set(["steps", ...sinks]);
     this.#pending = new Set(this.#opening);
   }
@@ -140,7 +146,7 @@ export class RunActor implements Actor<RunMessage> {
 
   #watch(ctx: Context<RunMessage>, child: Ref<never>): void {
     ctx.watch(child, ({ reason }) => {
-      if (reason.kind === "failure") this.#finish(ctx, reason.error);
+      if (reason.kind === "failure" || reason.kind === "timeout") this.#finish(ctx, reason.error);
     });
   }
 
@@ -165,21 +171,28 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   async #openSteps(ctx: Context<RunMessage>, signal: AbortSignal): Promise<Processor> {
-    const { run, name, integration, ingest, deliver, metrics, store } = this.#options;
+    const { run, name, integration, deliver, metrics, store } = this.#options;
     const { destinations } = integration;
     const pipeline = compilePipeline(integration);
     const only = destinations.length === 1 ? destinations[0] : undefined;
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
-    const room = (destination: string, bytes: number) => (this.#backlogs.get(destination) as Backlog).take(bytes, signal);
+    const room = (destination: string, bytes: number) =>
+      (this.#backlogs.get(destination) as Backlog).take(bytes, signal);
     const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, room, signal);
     return {
-      process: (message) => processSteps(message, { integrationId: run.integrationId, integration: name, pipeline, outlet, metrics }),
+      process: (message) =>
+        processSteps(message, { integrationId: run.integrationId, integration: name, pipeline, outlet, metrics }),
       flush: () => writer?.flush(),
       end: async (message) => {
         await writer?.complete();
         if (!writer) {
           for (const { id } of destinations) {
-            await deliver.append(id, { header: message.header, body: new Uint8Array() }, { id: `${run.id}:end:${id}` }, signal);
+            await deliver.append(
+              id,
+              { header: message.header, body: new Uint8Array() },
+              { id: `${run.id}:end:${id}` },
+              signal,
+            );
           }
         }
         await persist(ctx.clock, signal, () => store.checkpoints.saveCursor(run.integrationId, message.header.cursor));
@@ -192,7 +205,14 @@ export class RunActor implements Actor<RunMessage> {
   async #openSink(ctx: Context<RunMessage>, destination: ResolvedDestination, signal: AbortSignal): Promise<Processor> {
     const { run, name, ingest, metrics } = this.#options;
     const writer = await this.#openWriter(ctx, destination.id, destination, signal);
-    const options = { integrationId: run.integrationId, integration: name, destination: destination.id, writer, ingest, metrics };
+    const options = {
+      integrationId: run.integrationId,
+      integration: name,
+      destination: destination.id,
+      writer,
+      ingest,
+      metrics,
+    };
     return {
       process: (message) => processSink(message, options),
       flush: () => writer.flush(),
@@ -205,7 +225,12 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   /** A destination that is away is waited for, save before the run has begun: then the run says so and fails. */
-  async #openWriter(ctx: Context<RunMessage>, consumer: string, destination: ResolvedDestination, signal: AbortSignal): Promise<DestinationWriter> {
+  async #openWriter(
+    ctx: Context<RunMessage>,
+    consumer: string,
+    destination: ResolvedDestination,
+    signal: AbortSignal,
+  ): Promise<DestinationWriter> {
     const { name, integration, connectors, run, metrics, tracing } = this.#options;
     const { state, progress } = this.#ledger.consumer(consumer);
     const waiting = (reason: string | null) => this.#setWaiting(destination.id, reason);
@@ -254,7 +279,8 @@ export class RunActor implements Actor<RunMessage> {
     }
     ctx.run(async (signal) => {
       const last = await ingest.last(sourceSubject);
-      const failure = error !== undefined ? runError(failureOf(error)) : last?.runId === run.id ? last.error : undefined;
+      const failure =
+        error !== undefined ? runError(failureOf(error)) : last?.runId === run.id ? last.error : undefined;
       await Promise.all(ctx.children.map((child) => ctx.stop(child)));
       await this.#ledger.flushed();
       const { counts } = this.#ledger;
@@ -273,5 +299,10 @@ export function runProps(options: RunOptions): Props<RunMessage> {
 
 /** What a restart would meet again. */
 function isFinal(error: unknown): boolean {
-  return error instanceof ConnectorError || error instanceof SluiceError || error instanceof StopError || error instanceof StaleOwnerError;
+  return (
+    error instanceof ConnectorError ||
+    error instanceof SluiceError ||
+    error instanceof StopError ||
+    error instanceof StaleOwnerError
+  );
 }

@@ -1,5 +1,5 @@
-import type { Actor, Context } from "../runtime/actor/index.ts";
 import { randomUUIDv7 } from "node:crypto";
+import type { Actor, Context } from "../runtime/actor/index.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
 import type { ScheduleStore } from "../runtime/ports/store.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
@@ -20,8 +20,7 @@ export interface Schedule {
 
 export type SchedulerMessage =
   /** The schedules of all integrations that this node owns now. */
-  | { readonly type: "plan"; readonly schedules: readonly Schedule[] }
-  | { readonly type: "due" };
+  { readonly type: "plan"; readonly schedules: readonly Schedule[] } | { readonly type: "due" };
 
 export interface SchedulerOptions {
   readonly store: ScheduleStore;
@@ -66,7 +65,9 @@ export class SchedulerActor implements Actor<SchedulerMessage> {
   async #plan(schedules: readonly Schedule[], ctx: Context<SchedulerMessage>): Promise<void> {
     const known = new Set(schedules.map(({ integrationId }) => integrationId));
     for (const id of this.#planned.keys()) if (!known.has(id)) this.#planned.delete(id);
-    const changed = schedules.filter((schedule) => !isSame(this.#planned.get(schedule.integrationId)?.schedule, schedule));
+    const changed = schedules.filter(
+      (schedule) => !isSame(this.#planned.get(schedule.integrationId)?.schedule, schedule),
+    );
     if (changed.length === 0) return;
     const { store, cron, metrics } = this.#options;
     const lastFires = await persist(ctx.clock, ctx.signal, () => store.lastFires());
@@ -107,7 +108,12 @@ export class SchedulerActor implements Actor<SchedulerMessage> {
 }
 
 /** The latest instant in (after, now] at which the schedule should have fired. */
-export function latestMissed(cron: Cron, { cron: expression, timezone }: Pick<Schedule, "cron" | "timezone">, after: Date, now: Date): Date | null {
+export function latestMissed(
+  cron: Cron,
+  { cron: expression, timezone }: Pick<Schedule, "cron" | "timezone">,
+  after: Date,
+  now: Date,
+): Date | null {
   const start = (backMs: number) => new Date(Math.max(after.getTime(), now.getTime() - backMs));
   for (const backMs of lookBackMs) {
     let latest: Date | null = null;

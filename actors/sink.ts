@@ -1,8 +1,8 @@
-import { parseJson } from "../runtime/record/index.ts";
 import { PipelineRecord } from "../runtime/pipeline/index.ts";
 import type { Log, LogMessage } from "../runtime/ports/log.ts";
-import type { Metrics } from "../runtime/ports/telemetry.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
+import type { Metrics } from "../runtime/ports/telemetry.ts";
+import { parseJson } from "../runtime/record/index.ts";
 import { deadLetter, rawRecord } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
 import type { Outcome } from "./ledger.ts";
@@ -25,7 +25,9 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   const { header } = message;
   const provenance = provenanceOf(integrationId, header);
   const origins = header.origins ?? [];
-  const texts = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.length).toString("utf8").split("\n");
+  const texts = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.length)
+    .toString("utf8")
+    .split("\n");
   const records = texts.map((text, i) => new PipelineRecord(provenance, origins[i] ?? i, undefined, text, parseJson));
   const { undelivered, state } = await writer.write(records, message);
   const deadLetters: NewDeadLetter[] = [];

@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
-import { lastValueFrom, mergeMap } from "rxjs";
+import { fromEvent, lastValueFrom, mergeMap, takeUntil } from "rxjs";
 import type { Cursor, ReadBatch, Source } from "../connectors/sdk/index.ts";
-import type { Actor, Context } from "../runtime/actor/index.ts";
+import { type Actor, backoffMs, type Context } from "../runtime/actor/index.ts";
 import type { ResolvedSource } from "../runtime/config/index.ts";
-import { backoffMs, failureOf, type RetryPolicy, runError } from "../runtime/delivery/index.ts";
+import { failureOf, type RetryPolicy, runError } from "../runtime/delivery/index.ts";
 import type { BatchHeader, Log } from "../runtime/ports/log.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
 import type { Tracing } from "../runtime/ports/telemetry.ts";
@@ -91,7 +91,14 @@ export class SourceActor implements Actor<never> {
   async #readFrom(from: Position, progress: { made: boolean }, signal: AbortSignal): Promise<void> {
     const { connectors, source } = this.#options;
     const { stream, mode, cursorField } = source;
-    const opened = await connectors.source(source.connector, { stream, mode, cursorField, from: from.cursor, batch, signal });
+    const opened = await connectors.source(source.connector, {
+      stream,
+      mode,
+      cursorField,
+      from: from.cursor,
+      batch,
+      signal,
+    });
     try {
       const last = await this.#appendAll(opened, from, progress, signal);
       await this.#end(last, undefined, signal);
@@ -101,7 +108,12 @@ export class SourceActor implements Actor<never> {
   }
 
   /** Appends the batches in the order they are read, several at a time. */
-  async #appendAll(source: Source, from: Position, progress: { made: boolean }, signal: AbortSignal): Promise<Position> {
+  async #appendAll(
+    source: Source,
+    from: Position,
+    progress: { made: boolean },
+    signal: AbortSignal,
+  ): Promise<Position> {
     const { backlog, tracing } = this.#options;
     const batches = source.read()[Symbol.asyncIterator]();
     const pull = async (): Promise<ReadBatch | null> => {
@@ -127,8 +139,10 @@ export class SourceActor implements Actor<never> {
     try {
       const appended = fromPull(pull, new Credit(credit), cost).pipe(
         mergeMap(({ value, release }) => append(value).finally(release)),
+        takeUntil(fromEvent(signal, "abort")),
       );
       await lastValueFrom(appended, { defaultValue: undefined });
+      signal.throwIfAborted();
     } finally {
       // Where the source failed, what it gave before is still on its way: the log's last cursor is known only then.
       await Promise.allSettled(inFlight);
@@ -157,7 +171,12 @@ export class SourceActor implements Actor<never> {
     await this.#options.log.append(sourceSubject, { header, body: new Uint8Array() }, { id }, signal);
   }
 
-  #header(kind: BatchHeader["kind"], { cursor, totals }: Position, read?: ReadBatch, traceparent?: string): BatchHeader {
+  #header(
+    kind: BatchHeader["kind"],
+    { cursor, totals }: Position,
+    read?: ReadBatch,
+    traceparent?: string,
+  ): BatchHeader {
     const { run, source } = this.#options;
     return {
       kind,

@@ -3,8 +3,8 @@ import type { Undelivered } from "../runtime/delivery/index.ts";
 import type { Flow, Pipeline, PipelineResult, StepFailure } from "../runtime/pipeline/index.ts";
 import { PipelineRecord, type Provenance, recordId } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
-import type { Metrics } from "../runtime/ports/telemetry.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
+import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts";
 import { deadLetter, ordinalOf, rawRecord } from "./dead-letter.ts";
 import type { Outcome } from "./ledger.ts";
@@ -45,7 +45,10 @@ export async function processSteps(message: LogMessage, options: StepsOptions): 
   const outputs = new Map<string, readonly OutRecord[]>();
   for (const [destination, { origins, values }] of result.outputs) {
     if (values.length === 0) continue;
-    outputs.set(destination, values.map((value, i) => new PipelineRecord(provenance, origins[i] as number, value, undefined, parseJson)));
+    outputs.set(
+      destination,
+      values.map((value, i) => new PipelineRecord(provenance, origins[i] as number, value, undefined, parseJson)),
+    );
   }
   const sent: Sent = outputs.size === 0 ? { delivered: new Map() } : await outlet.send(message, outputs);
 
@@ -98,7 +101,11 @@ function sourceFlow({ values }: Decoded, failures: readonly ReadFailure[] | unde
 }
 
 /** Each source record counts once: failed before delivered before filtered. */
-function tally(records: number, { outputs }: PipelineResult, failed: readonly Failed[]): { filtered: number; failed: number } {
+function tally(
+  records: number,
+  { outputs }: PipelineResult,
+  failed: readonly Failed[],
+): { filtered: number; failed: number } {
   const seen = new Uint8Array(records);
   let left = records;
   const mark = (origin: number) => {
@@ -132,24 +139,44 @@ function sourceFailures(message: LogMessage, decoded: Decoded, integrationId: st
       state: null,
       attempts: [],
     };
-    return { origin: index, letter: deadLetter({ integrationId, header: message.header, origin: index, raw: rawRecord(message, index), cause }) };
+    return {
+      origin: index,
+      letter: deadLetter({
+        integrationId,
+        header: message.header,
+        origin: index,
+        raw: rawRecord(message, index),
+        cause,
+      }),
+    };
   });
 }
 
 function stepFailed(message: LogMessage, failure: StepFailure, integrationId: string): Failed {
   const { origin, step, rule, code, message: text, state } = failure;
   const cause = { step, destination: null, rule, code, message: text, state: JSON.stringify(state), attempts: [] };
-  return { origin, letter: deadLetter({ integrationId, header: message.header, origin, raw: rawRecord(message, origin), cause }) };
+  return {
+    origin,
+    letter: deadLetter({ integrationId, header: message.header, origin, raw: rawRecord(message, origin), cause }),
+  };
 }
 
-function* undeliveredRecords(message: LogMessage, result: PipelineResult, sent: Sent, integrationId: string): Generator<Failed> {
+function* undeliveredRecords(
+  message: LogMessage,
+  result: PipelineResult,
+  sent: Sent,
+  integrationId: string,
+): Generator<Failed> {
   for (const [destination, { undelivered }] of sent.delivered) {
     const flow = result.outputs.get(destination) as Flow;
     for (const { index, code, message: text, attempts } of undelivered) {
       const origin = flow.origins[index] as number;
       const state = JSON.stringify(flow.values[index]);
       const cause = { step: null, destination, rule: null, code, message: text, state, attempts };
-      yield { origin, letter: deadLetter({ integrationId, header: message.header, origin, raw: rawRecord(message, origin), cause }) };
+      yield {
+        origin,
+        letter: deadLetter({ integrationId, header: message.header, origin, raw: rawRecord(message, origin), cause }),
+      };
     }
   }
 }

@@ -12,7 +12,11 @@ export function actorConnectors(store: Pick<Store, "connectors">, registry: Conn
     return { connector: await registry.open(row), type: row.type };
   };
   /** What is opened closes its connector with it, and a connector does not outlive a failure to open. */
-  const withConnector = async <T extends { close(): Promise<void> }>(connector: Connector, opened: Promise<T> | undefined, refused: string) => {
+  const withConnector = async <T extends { close(): Promise<void> }>(
+    connector: Connector,
+    opened: Promise<T> | undefined,
+    refused: string,
+  ) => {
     try {
       if (!opened) throw new SluiceError("VALIDATION_ERROR", refused);
       const value = await opened;

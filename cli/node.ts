@@ -9,12 +9,16 @@ export async function up(argv: string[]): Promise<number> {
   parseArgs({ args: argv, options: {} });
   exitWithParent();
   const began = performance.now();
-  const node = await startNode(readNodeSettings(), (line) => process.stderr.write(`${line}\n`)).catch((error: unknown) => {
-    process.stderr.write(`sluice up: ${messageOf(error)}\n`);
-    return undefined;
-  });
+  const node = await startNode(readNodeSettings(), (line) => process.stderr.write(`${line}\n`)).catch(
+    (error: unknown) => {
+      process.stderr.write(`sluice up: ${messageOf(error)}\n`);
+      return undefined;
+    },
+  );
   if (!node) return 1;
-  process.stdout.write(`sluice is ready at ${node.url} after ${((performance.now() - began) / 1000).toFixed(1)} s (Ctrl-C stops it)\n`);
+  process.stdout.write(
+    `sluice is ready at ${node.url} after ${((performance.now() - began) / 1000).toFixed(1)} s (Ctrl-C stops it)\n`,
+  );
   const signal = await stopSignal();
   process.stdout.write(`${signal}: stopping\n`);
   await node.stop();

@@ -19,8 +19,8 @@ import { realClock } from "../runtime/ports/clock.ts";
 import { actorConnectors } from "./actor-connectors.ts";
 import { connectorTypes } from "./connector-types.ts";
 import { nodeId } from "./node-id.ts";
-import { createRunner } from "./runner.ts";
 import type { NodeSettings } from "./node-settings.ts";
+import { createRunner } from "./runner.ts";
 
 export interface RunningNode {
   /** `http://127.0.0.1:7400` */
@@ -38,7 +38,10 @@ const defaultDeadlineMs = 10_000;
  * The composition root: embedded servers, store, logs, actors, gateway, in the order of their needs. What was started
  * is stopped again, last first, when the node stops or when its start fails.
  */
-export async function startNode(settings: NodeSettings, progress: (line: string) => void = () => {}): Promise<RunningNode> {
+export async function startNode(
+  settings: NodeSettings,
+  progress: (line: string) => void = () => {},
+): Promise<RunningNode> {
   const closers: (() => unknown)[] = [];
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -60,14 +63,18 @@ async function start(
   const { dataDir, env } = settings;
   const lock = await lockDataDir(dataDir);
   closers.push(() => lock.release());
-  const logger = pino({ level: settings.logLevel, base: null }, pino.destination({ dest: path.join(dataDir, "sluice.log"), sync: false, mkdir: true }));
+  const logger = pino(
+    { level: settings.logLevel, base: null },
+    pino.destination({ dest: path.join(dataDir, "sluice.log"), sync: false, mkdir: true }),
+  );
   const version = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")).version as string;
   const { tracing, shutdown } = await startTracing(env, version);
   closers.push(shutdown);
 
   const [natsUrl, databaseUrl] = await Promise.all([
     settings.natsUrl ?? embedded(startNats({ dataDir, port: settings.natsPort, progress }), logger, closers),
-    settings.databaseUrl ?? embedded(startPostgres({ dataDir, port: settings.postgresPort, progress }), logger, closers),
+    settings.databaseUrl ??
+      embedded(startPostgres({ dataDir, port: settings.postgresPort, progress }), logger, closers),
   ]);
   const store = await openStore({ url: databaseUrl });
   closers.push(() => store.close());
@@ -97,7 +104,8 @@ async function start(
   const system = new ActorSystem({
     hooks: {
       onRestart: (actor) => metrics.actorRestarted(actor),
-      onFailure: ({ path: actor, error, directive }) => logger.warn({ actor, err: error, directive }, "an actor failed"),
+      onFailure: ({ path: actor, error, directive }) =>
+        logger.warn({ actor, err: error, directive }, "an actor failed"),
     },
   });
   settler.start();
@@ -116,7 +124,15 @@ async function start(
       settlement: settler.reason,
     }),
   };
-  const rest = createRest({ services, auth: createAuthenticator(store.tokens), readiness, metrics, validator, logger, version });
+  const rest = createRest({
+    services,
+    auth: createAuthenticator(store.tokens),
+    readiness,
+    metrics,
+    validator,
+    logger,
+    version,
+  });
   closers.push(() => rest.close());
   const url = await rest.listen({ host: "127.0.0.1", port: settings.httpPort });
   // For the command line: whichever port it is, and gone when the node is.
@@ -129,7 +145,8 @@ async function embedded(starting: Promise<ServerHandle>, logger: Logger, closers
   const server = await starting;
   closers.push(() => server.stop());
   server.onStatus((status) => {
-    if (status.state === "restarting") logger.warn({ reason: status.reason }, "an embedded server died and is started again");
+    if (status.state === "restarting")
+      logger.warn({ reason: status.reason }, "an embedded server died and is started again");
   });
   return server.url;
 }

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { IntegrationGauges, Metrics } from "../../runtime/ports/telemetry.ts";
 import { WeightedHistogram } from "./weighted-histogram.ts";
 
@@ -19,11 +19,26 @@ export function prometheusMetrics(): PrometheusMetrics {
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name, help, labelNames: [...labelNames], registers });
   const recordsIn = counter("sluice_records_in_total", "Records taken from the source.", ["integration"]);
-  const recordsOut = counter("sluice_records_out_total", "Records that a destination confirmed.", ["integration", "destination", "connector_type"]);
+  const recordsOut = counter("sluice_records_out_total", "Records that a destination confirmed.", [
+    "integration",
+    "destination",
+    "connector_type",
+  ]);
   const filtered = counter("sluice_records_filtered_total", "Records left out on purpose.", ["integration"]);
-  const failed = counter("sluice_records_failed_total", "Records sent to the dead letters.", ["integration", "step", "destination"]);
-  const requests = counter("sluice_requests_total", "Batches written, by outcome.", ["integration", "destination", "connector_type", "outcome"]);
-  const missed = counter("sluice_schedule_missed_total", "Fires of a schedule that were missed and skipped.", ["integration"]);
+  const failed = counter("sluice_records_failed_total", "Records sent to the dead letters.", [
+    "integration",
+    "step",
+    "destination",
+  ]);
+  const requests = counter("sluice_requests_total", "Batches written, by outcome.", [
+    "integration",
+    "destination",
+    "connector_type",
+    "outcome",
+  ]);
+  const missed = counter("sluice_schedule_missed_total", "Fires of a schedule that were missed and skipped.", [
+    "integration",
+  ]);
   const restarts = counter("sluice_actor_restarts_total", "Restarts of actors after a failure.", ["actor"]);
   const latency = new WeightedHistogram({
     name: "sluice_record_latency_seconds",
@@ -51,9 +66,17 @@ export function prometheusMetrics(): PrometheusMetrics {
   };
   gauge("sluice_dlq_depth", "Unresolved dead letters.", ({ deadLetters }) => deadLetters);
   gauge("sluice_consumer_lag", "Messages in the logs that are not settled.", ({ consumerLag }) => consumerLag);
-  gauge("sluice_credit_available", "Messages that may still be taken in hand.", ({ creditAvailable }) => creditAvailable);
+  gauge(
+    "sluice_credit_available",
+    "Messages that may still be taken in hand.",
+    ({ creditAvailable }) => creditAvailable,
+  );
   gauge("sluice_freshness_seconds", "Since the last record was confirmed.", ({ freshnessSeconds }) => freshnessSeconds);
-  gauge("sluice_ledger_imbalance", "Records that the ledger cannot account for.", ({ ledgerImbalance }) => ledgerImbalance);
+  gauge(
+    "sluice_ledger_imbalance",
+    "Records that the ledger cannot account for.",
+    ({ ledgerImbalance }) => ledgerImbalance,
+  );
   new Gauge({
     name: "sluice_circuit_open",
     help: "1 while a destination is waited for.",
@@ -84,9 +107,12 @@ export function prometheusMetrics(): PrometheusMetrics {
     render: () => registry.metrics(),
     recordsIn: (integration, records) => recordsIn.inc({ integration }, records),
     recordsFiltered: (integration, records) => filtered.inc({ integration }, records),
-    recordsOut: (integration, destination, connector_type, records) => recordsOut.inc({ integration, destination, connector_type }, records),
-    recordsFailed: (integration, { step = "", destination = "" }, records) => failed.inc({ integration, step, destination }, records),
-    recordLatency: (integration, destination, records, seconds) => latency.observeWeighted({ integration, destination }, seconds, records),
+    recordsOut: (integration, destination, connector_type, records) =>
+      recordsOut.inc({ integration, destination, connector_type }, records),
+    recordsFailed: (integration, { step = "", destination = "" }, records) =>
+      failed.inc({ integration, step, destination }, records),
+    recordLatency: (integration, destination, records, seconds) =>
+      latency.observeWeighted({ integration, destination }, seconds, records),
     request(integration, destination, connector_type, outcome) {
       requests.inc({ integration, destination, connector_type, outcome });
       const key = `${integration}\n${destination}`;
@@ -95,7 +121,14 @@ export function prometheusMetrics(): PrometheusMetrics {
       known.ratio += ((outcome === "failed" ? 1 : 0) - known.ratio) * (2 / (ratioWindow + 1));
       ratios.set(key, known);
     },
-    actorRestarted: (path) => restarts.inc({ actor: path.split("/").at(-1)?.replace(/-[0-9a-f-]{36}$/, "") ?? path }),
+    actorRestarted: (path) =>
+      restarts.inc({
+        actor:
+          path
+            .split("/")
+            .at(-1)
+            ?.replace(/-[0-9a-f-]{36}$/, "") ?? path,
+      }),
     scheduleMissed: (integration, fires) => missed.inc({ integration }, fires),
     gauges(read) {
       readGauges = read;

@@ -43,7 +43,10 @@ export class WeightedHistogram<L extends string> extends Histogram<L> {
         values.push({ metricName: `${name}_bucket`, labels: { le: bound, ...labels }, value: below });
       }
       values.push({ metricName: `${name}_bucket`, labels: { le: "+Inf", ...labels }, value: count });
-      values.push({ metricName: `${name}_sum`, labels, value: sum }, { metricName: `${name}_count`, labels, value: count });
+      values.push(
+        { metricName: `${name}_sum`, labels, value: sum },
+        { metricName: `${name}_count`, labels, value: count },
+      );
     }
     return { ...metric, values } as unknown as Awaited<ReturnType<Histogram<L>["get"]>>;
   }

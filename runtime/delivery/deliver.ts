@@ -1,7 +1,7 @@
 import type { Destination, ErrorCode, Json, OutRecord } from "../../connectors/sdk/index.ts";
+import { type Backoff, backoffMs } from "../actor/index.ts";
 import { codes } from "../errors/index.ts";
 import type { Clock } from "../ports/clock.ts";
-import { backoffMs, type RetryPolicy } from "./backoff.ts";
 import { type Failure, failureOf, settlement } from "./settlement.ts";
 
 export interface Attempt {
@@ -20,6 +20,10 @@ export interface Undelivered {
   readonly attempts: readonly Attempt[];
 }
 
+export interface RetryPolicy extends Backoff {
+  readonly maxAttempts: number;
+}
+
 export interface DeliverOptions {
   readonly destination: Pick<Destination, "write">;
   readonly retry: RetryPolicy;
@@ -36,7 +40,7 @@ export interface Delivered {
 }
 
 /** While the destination is at fault it is asked again at this pace. */
-const waitPolicy: RetryPolicy = { maxAttempts: 0, initialMs: 500, maxMs: 30_000, multiplier: 2, jitter: 0.2 };
+const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitter: 0.2 };
 
 /**
  * Writes a batch until each record is confirmed or given up. Records settle one by one (invariant 6): a batch that is
@@ -51,12 +55,12 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
 
   /** Notes a failed try of one record; gives it up, or returns the number of its tries. */
   const note = (index: number, failure: Failure): number => {
-    const { then, counts } = settlement[failure.fault];
+    const { next, counts } = settlement[failure.fault];
     if (!counts) return 0;
     const tries = attempts.get(index) ?? [];
     attempts.set(index, tries);
     tries.push({ at: new Date(clock.now()).toISOString(), code: failure.code, message: failure.message });
-    if (then === "retry" && tries.length < retry.maxAttempts) return tries.length;
+    if (next === "retry" && tries.length < retry.maxAttempts) return tries.length;
     undelivered.push({ index, code: failure.code, message: failure.message, attempts: tries });
     return -1;
   };

@@ -1,7 +1,6 @@
 import type { Destination, OutRecord } from "../../connectors/sdk/index.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { RetryPolicy } from "./backoff.ts";
-import { type Delivered, deliver, type Undelivered } from "./deliver.ts";
+import { type Delivered, deliver, type RetryPolicy, type Undelivered } from "./deliver.ts";
 
 /** Records of one log message: they are written in one call, so that a destination's state never cuts through them. */
 export interface Parcel {
@@ -113,7 +112,9 @@ export class Deliverer {
         const own: Undelivered[] =
           undelivered.length === 0
             ? []
-            : undelivered.filter(({ index }) => index >= from && index < to).map((u) => ({ ...u, index: u.index - from }));
+            : undelivered
+                .filter(({ index }) => index >= from && index < to)
+                .map((u) => ({ ...u, index: u.index - from }));
         resolve({ undelivered: own, state });
         from = to;
       }

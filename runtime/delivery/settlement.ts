@@ -1,10 +1,10 @@
 import { ConnectorError, type ErrorCode, type Fault } from "../../connectors/sdk/index.ts";
-import type { RunError } from "../ports/store.ts";
 import { codes, messageOf, SluiceError } from "../errors/index.ts";
+import type { RunError } from "../ports/store.ts";
 
 /** What becomes of a record after a failed try. */
 export interface Disposition {
-  readonly then: "retry" | "wait" | "dead_letter";
+  readonly next: "retry" | "wait" | "dead_letter";
   /** Whether the try counts towards `retry.max_attempts`. */
   readonly counts: boolean;
 }
@@ -15,11 +15,11 @@ export interface Disposition {
  */
 export const settlement: { readonly [F in Fault]: Disposition } = {
   // The record's own fault: trying again would give the same.
-  record: { then: "dead_letter", counts: true },
+  record: { next: "dead_letter", counts: true },
   // The far side's passing trouble.
-  transient: { then: "retry", counts: true },
+  transient: { next: "retry", counts: true },
   // The far side is misconfigured or gone: a backlog is never dead-lettered for a revoked key.
-  destination: { then: "wait", counts: false },
+  destination: { next: "wait", counts: false },
 };
 
 export interface Failure {
@@ -37,9 +37,21 @@ export function failureOf(error: unknown): Failure {
     return { code, fault, message, path, retryAfterMs };
   }
   if (error instanceof SluiceError) {
-    return { code: error.code, fault: codes[error.code].fault, message: error.message, path: error.errors[0]?.path, retryAfterMs: undefined };
+    return {
+      code: error.code,
+      fault: codes[error.code].fault,
+      message: error.message,
+      path: error.errors[0]?.path,
+      retryAfterMs: undefined,
+    };
   }
-  return { code: "INTERNAL_ERROR", fault: "transient", message: messageOf(error), path: undefined, retryAfterMs: undefined };
+  return {
+    code: "INTERNAL_ERROR",
+    fault: "transient",
+    message: messageOf(error),
+    path: undefined,
+    retryAfterMs: undefined,
+  };
 }
 
 /** A failure as a run shows it. */

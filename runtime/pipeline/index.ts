@@ -1,3 +1,10 @@
 export { PipelineRecord, type Provenance } from "./out-record.ts";
-export { compilePipeline, type Flow, type Pipeline, type PipelineResult, type StepFailure, StopError } from "./pipeline.ts";
+export {
+  compilePipeline,
+  type Flow,
+  type Pipeline,
+  type PipelineResult,
+  type StepFailure,
+  StopError,
+} from "./pipeline.ts";
 export { recordId } from "./record-id.ts";

@@ -14,7 +14,13 @@ export class PipelineRecord implements OutRecord {
   #text: string | undefined;
   readonly #parse: (text: string) => Json;
 
-  constructor(provenance: Provenance, origin: number, value: Json | undefined, text: string | undefined, parse: (text: string) => Json) {
+  constructor(
+    provenance: Provenance,
+    origin: number,
+    value: Json | undefined,
+    text: string | undefined,
+    parse: (text: string) => Json,
+  ) {
     this.#provenance = provenance;
     this.origin = origin;
     this.#value = value;

@@ -104,5 +104,12 @@ function each(
 function stepFailure(step: string, input: Flow, index: number, error: unknown): StepFailure {
   if (!(error instanceof MappingFailure)) throw error;
   const { code, message, rule } = error;
-  return { origin: input.origins[index] as number, step, rule, code, message, state: input.values[index] as JsonObject };
+  return {
+    origin: input.origins[index] as number,
+    step,
+    rule,
+    code,
+    message,
+    state: input.values[index] as JsonObject,
+  };
 }
