@@ -1,4 +1,5 @@
 import { ConnectorError, nearest } from "../sdk/index.ts";
+import { type Setting, statementError } from "./errors.ts";
 import { identifier, parseTableName, streamName } from "./names.ts";
 import type { Session } from "./session.ts";
 
@@ -25,11 +26,11 @@ export interface Relation {
   readonly columns: readonly Column[];
   /** Columns of each unique index that holds for all rows, the primary key's first. */
   readonly keys: readonly (readonly string[])[];
+  /** Columns by whose order an index gives all rows. */
+  readonly indexed: ReadonlySet<string>;
   /** Whether rows say which transaction wrote them: tables do, views and queries do not. */
   readonly hasXmin: boolean;
 }
-
-type Setting = "source.stream" | "destination.stream";
 
 const columnsSql = `
   SELECT a.attname, a.atttypid, format_type(a.atttypid, -1), format_type(a.atttypid, a.atttypmod),
@@ -47,6 +48,12 @@ const keysSql = `
   WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
     AND i.indpred IS NULL AND i.indexprs IS NULL
   ORDER BY NOT i.indisprimary, i.indnkeyatts, i.indexrelid`;
+
+const indexedSql = `
+  SELECT DISTINCT a.attname
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'btree'
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+  WHERE i.indrelid = $1::oid AND i.indisvalid AND i.indpred IS NULL`;
 
 const visibleTablesSql = `
   SELECT n.nspname, c.relname, pg_table_is_visible(c.oid), c.oid
@@ -82,13 +89,16 @@ async function describeTable(session: Session, sql: string, oid: string, kind: s
     }),
   );
   const keys = (await session.rows(keysSql, [oid])).map(([names]) => JSON.parse(names!) as string[]);
-  return { sql, oid, columns, keys, hasXmin: "rpm".includes(kind) };
+  const indexed = new Set((await session.rows(indexedSql, [oid])).map(([name]) => name!));
+  return { sql, oid, columns, keys, indexed, hasXmin: "rpm".includes(kind) };
 }
 
 /** A query of the config as a relation. Refuses what cannot stand in a FROM. */
 export async function describeQuery(session: Session, name: string, text: string): Promise<Relation> {
   const query = text.trim().replace(/;+$/, "");
-  const fields = await session.describe(query);
+  const fields = await session.describe(query).catch((error: unknown) => {
+    throw statementError(error, `config.queries.${name}`);
+  });
   const types = await session.rows(
     `SELECT t.oid, format_type(t.oid, -1), CASE t.typtype WHEN 'c' THEN 'C' ELSE t.typcategory END
      FROM pg_type t WHERE t.oid = ANY ($1::oid[])`,
@@ -112,7 +122,7 @@ export async function describeQuery(session: Session, name: string, text: string
     const plain = { notNull: false, hasDefault: false, generated: false, identity: false };
     return { name: column, oid, type, fullType: type, category, ...plain };
   });
-  return { sql: `(${query}\n)`, oid: undefined, columns, keys: [], hasXmin: false };
+  return { sql: `(${query}\n)`, oid: undefined, columns, keys: [], indexed: new Set(), hasXmin: false };
 }
 
 /** All tables and views that a stream can name, by that name. */

@@ -50,19 +50,25 @@ export function meaningOf(error: unknown): Meaning {
 }
 const unknown: Meaning = { code: "UNAVAILABLE", fault: "transient" };
 
-/** The error of a statement, as a connector throws it. `stream` is the path of the integration's setting. */
-export function statementError(error: unknown, stream: "source.stream" | "destination.stream"): ConnectorError {
+/** Where the setting stands that a statement is made of. */
+export type Setting = "source.stream" | "destination.stream" | `config.queries.${string}`;
+
+/** The error of a statement, as a connector throws it. */
+export function statementError(error: unknown, setting: Setting): ConnectorError {
   if (error instanceof ConnectorError) return error;
+  if (!(error instanceof pg.DatabaseError)) {
+    const message = `The connection to Postgres broke: ${messageOf(error)}.`;
+    return new ConnectorError("UNAVAILABLE", message, { fault: "transient", cause: error });
+  }
   const { code, fault, at } = meaningOf(error);
-  const path = at === undefined ? undefined : at === "stream" ? stream : `config.${at}`;
-  const message =
-    error instanceof pg.DatabaseError
-      ? `Postgres: ${withoutValues(error.message)} (SQLSTATE ${error.code}).`
-      : `The connection to Postgres broke: ${messageOf(error)}.`;
-  // What is the record's fault in a destination is the setting's in a source: nothing can be read past it.
-  const whose = fault === "record" && stream === "source.stream" ? "destination" : fault;
-  const at2 = whose === "destination" && fault === "record" ? stream : path;
-  return new ConnectorError(code, message, { fault: whose, cause: error, ...(at2 === undefined ? {} : { path: at2 }) });
+  // What would be a record's fault in a destination is the setting's in a source: nothing can be read past it.
+  const isSource = fault === "record" && setting !== "destination.stream";
+  const path = at === "stream" || isSource ? setting : at === undefined ? undefined : `config.${at}`;
+  return new ConnectorError(code, `Postgres: ${withoutValues(error.message)} (SQLSTATE ${error.code}).`, {
+    fault: isSource ? "destination" : fault,
+    cause: error,
+    ...(path === undefined ? {} : { path }),
+  });
 }
 
 /** The error of a connection that could not be made: always the setting's or the server's fault. */

@@ -130,7 +130,7 @@ export class IncrementalSource extends TableSource {
     const { at, open } = this.#from;
     // What is written meanwhile is the next run's; else a busy table would never be read to its end.
     const bound = `${field} <= ${literals([this.#field], [highest])}`;
-    if (this.#key) return yield* this.pages(this.#order, at, [bound]);
+    if (this.#key) return yield* this.ordered(this.#order, at, [bound]);
     const after = at === null ? [] : [`${field} ${open ? ">=" : ">"} ${literals([this.#field], at)}`];
     for await (const rows of this.rows(`${whereAll([bound, ...after])} ORDER BY ${field}`)) {
       yield { ...rows, at: valuesAt(rows, [this.#field]) };

@@ -20,7 +20,7 @@ import {
 } from "./catalog.ts";
 import { type Address, addressOf, type PostgresConfig, postgresConfig } from "./config.ts";
 import { PostgresDestination } from "./destination.ts";
-import { statementError } from "./errors.ts";
+import { type Setting, statementError } from "./errors.ts";
 import { IncrementalSource } from "./incremental-source.ts";
 import { isScalar, recordSchema } from "./json-type.ts";
 import { lookUp } from "./lookup.ts";
@@ -58,7 +58,9 @@ class Postgres implements Connector {
   }
 
   async check(signal: AbortSignal): Promise<void> {
-    await this.#briefly(signal, async () => undefined);
+    await this.#briefly(signal, async (session) => {
+      for (const [name, text] of Object.entries(this.#config.queries ?? {})) await describeQuery(session, name, text);
+    });
   }
 
   async discover(signal: AbortSignal): Promise<StreamInfo[]> {
@@ -157,7 +159,7 @@ class Postgres implements Connector {
 async function closedOnError<T>(
   session: Session,
   signal: AbortSignal,
-  path: "source.stream" | "destination.stream",
+  path: Setting,
   open: () => Promise<T>,
 ): Promise<T> {
   try {

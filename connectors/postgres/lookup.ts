@@ -55,7 +55,7 @@ async function rowsBy(
   const matches = names.map((name, at) => `t.${identifier(name)} = ${parameters[at]!.expression(`q.c${at}`)}`);
   const rows = await session.rows(
     `SELECT q.at, f.j FROM unnest(${arrays}) WITH ORDINALITY q(${columns}, at) CROSS JOIN LATERAL
-      (SELECT row_to_json(r) j FROM (SELECT ${jsonColumns(relation.columns)} FROM ${relation.sql} t
+      (SELECT row_to_json(r.*) j FROM (SELECT ${jsonColumns(relation.columns)} FROM ${relation.sql} t
         WHERE ${matches.join(" AND ")} LIMIT 1) r) f`,
     names.map((name, at) => `{${bys.map((by) => quoted(parameters[at]!.text(by[name]!))).join(",")}}`),
   );
@@ -67,7 +67,7 @@ async function runQuery(session: Session, config: PostgresConfig, name: string, 
   if (text === undefined) throw bad(`There is no query ${name} in the connector's config`, "request.query");
   const query = text.trim().replace(/;+$/, "");
   const values = params.map((value) => (value === null ? null : plainText(value)));
-  const [row] = await session.rows(`SELECT row_to_json(q) FROM (${query}\n) q LIMIT 1`, values);
+  const [row] = await session.rows(`SELECT row_to_json(q.*) FROM (${query}\n) q LIMIT 1`, values);
   return row ? parseExact(row[0]!) : null;
 }
 

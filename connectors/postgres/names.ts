@@ -9,7 +9,7 @@ export function literal(text: string | null): string {
   return text === null ? "NULL" : pg.escapeLiteral(text);
 }
 
-const part = String.raw`"(?:[^"]|"")+"|[^."]+`;
+const part = '"(?:[^"]|"")+"|[^."]+';
 const tableName = new RegExp(`^(?:(${part})\\.)?(${part})$`);
 
 /** The parts of `table`, `schema.table` or `"odd.name"`; letters keep their case. Undefined for anything else. */

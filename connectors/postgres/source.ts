@@ -52,28 +52,33 @@ export abstract class TableSource implements Source {
   /** The rows of `FROM … t` that `rest` (WHERE, ORDER BY, LIMIT) leaves, by demand. */
   protected async *rows(rest: string): AsyncGenerator<CopiedRows> {
     const list = jsonColumns(this.relation.columns);
-    const select = `SELECT row_to_json(r) FROM (SELECT ${list} FROM ${this.relation.sql} t ${rest}) r`;
+    const select = `SELECT row_to_json(r.*) FROM (SELECT ${list} FROM ${this.relation.sql} t ${rest}) r`;
     const copy = this.session.copyOut(select, this.options.batch);
     for (let rows = await copy.next(); rows; rows = await copy.next()) yield rows;
   }
 
-  /** Pages by keyset: the rows that `where` leaves after `after`, in the order of `by`. Yields the last row's values. */
-  protected async *pages(
+  /**
+   * The rows that `where` leaves after `after`, in the order of `by`: by keyset pages where an index gives that order,
+   * else in one statement, since each page would sort the whole table. Yields the last row's values.
+   */
+  protected async *ordered(
     by: readonly Column[],
     after: readonly string[] | null,
     where: readonly string[],
   ): AsyncGenerator<CopiedRows & { at: string[] }> {
     const order = names(by);
+    const limit = this.relation.indexed.has(by[0]!.name) ? pageRows : Number.POSITIVE_INFINITY;
+    const page = limit === pageRows ? ` LIMIT ${limit}` : "";
     for (let at: readonly string[] | null = after; ; ) {
       const conditions = at === null ? where : [...where, `(${order}) > (${literals(by, at)})`];
       let read = 0;
-      for await (const rows of this.rows(`${whereAll(conditions)} ORDER BY ${order} LIMIT ${pageRows}`)) {
+      for await (const rows of this.rows(`${whereAll(conditions)} ORDER BY ${order}${page}`)) {
         read += rows.count;
         const last = valuesAt(rows, by);
         at = last;
         yield { ...rows, at: last };
       }
-      if (read < pageRows) return;
+      if (read < limit) return;
     }
   }
 
@@ -132,7 +137,7 @@ export class FullSource extends TableSource {
       for await (const rows of this.rows("")) yield this.batch(rows, (count) => ({ count }));
       return;
     }
-    for await (const rows of this.pages(this.#key, this.#from?.key ?? null, [])) {
+    for await (const rows of this.ordered(this.#key, this.#from?.key ?? null, [])) {
       yield this.batch(rows, (count): Cursor => ({ key: rows.at, count }));
     }
   }
