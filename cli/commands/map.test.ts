@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { maxLineBytes } from "./map-blocks.ts";
 
-const program = `import { map } from ${JSON.stringify(new URL("./map.ts", import.meta.url).href)};
-process.exitCode = await map(process.argv.slice(1));`;
+const program = fileURLToPath(new URL("../main.ts", import.meta.url));
 
 let folder: string;
 let rules: string;
@@ -26,7 +26,7 @@ function file(name: string, content: unknown): string {
 }
 
 function start(...args: string[]): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, ["--input-type=module", "--eval", program, "--", ...args]);
+  return spawn(process.execPath, [program, "map", ...args]);
 }
 
 interface Result {
@@ -159,19 +159,24 @@ describe("sluice map", () => {
 describe("a bad rules file is exit code 2 with nothing on stdout", () => {
   const refusals: readonly (readonly [string, () => string[], string])[] = [
     ["no --spec", () => [], "--spec is missing"],
-    ["an unknown option", () => ["--spec", rules, "--wher", "$.a"], "Unknown option '--wher'"],
-    ["a file that is not there", () => ["--spec", path.join(folder, "none.json")], "no such file"],
-    ["a file that is no JSON", () => ["--spec", file("a.json", "[{]")], "line 1, column 3"],
+    ["an unknown option", () => ["--spec", rules, "--wher", "$.a"], "unknown option --wher; did you mean --where?"],
+    ["a file that is not there", () => ["--spec", path.join(folder, "none.json")], "there is no such file"],
+    ["a file that is no JSON", () => ["--spec", file("a.json", "[{]")], "a.json:1:3: "],
     [
       "a key given twice",
       () => ["--spec", file("b.json", '[{"drop":"a","drop":"b"}]')],
-      "line 1, column 14: Map keys must be unique",
+      "b.json:1:14: Map keys must be unique",
+    ],
+    [
+      "a number that JSON has not",
+      () => ["--spec", file("e.json", "[{value: .nan, destination: a}]")],
+      "e.json:1:10: .nan is no number",
     ],
     ["an object", () => ["--spec", file("c.json", {})], "expected a list of rules, found an object"],
     [
       "a bad rule",
       () => ["--spec", file("d.json", [{ sorce: "$" }])],
-      '[0].sorce: unknown field "sorce"; did you mean "source"?',
+      'd.json:1:3: [0].sorce: unknown field "sorce"; did you mean "source"?',
     ],
     ["a bad predicate", () => ["--spec", rules, "--where", "$.a ="], "--where: "],
     ["an empty predicate", () => ["--spec", rules, "--where", ""], "--where: the predicate is empty"],

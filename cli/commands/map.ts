@@ -1,101 +1,113 @@
-import { createReadStream, fstatSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { createReadStream, fstatSync } from "node:fs";
 import { messageOf, SluiceError } from "../../runtime/errors/index.ts";
+import {
+  compileMapping,
+  compilePredicate,
+  type Mapping,
+  type Predicate,
+  parseFieldPath,
+} from "../../runtime/mapping/index.ts";
 import { parseJson } from "../../runtime/record/index.ts";
+import { parseArguments, type Syntax } from "../arguments.ts";
+import { type ConfigFile, type FileFinding, readConfigFile } from "../config-file.ts";
+import { exitCode, usageError } from "../exit.ts";
+import { note } from "../output.ts";
 import { maxLineBytes, readBlocks, withoutBom } from "./map-blocks.ts";
-import { createLineMapper, jsonError, type LineMapper, type MapCounts } from "./map-lines.ts";
-import { Output, OutputClosed } from "./map-output.ts";
-import { parseRulesFile } from "./map-rules.ts";
+import { jsonError, type MapCounts, mapLines } from "./map-lines.ts";
 
-const usage = "usage: sluice map --spec RULES [--where PREDICATE] [--stats] < in.ndjson > out.ndjson";
+const syntax: Syntax = {
+  usage: "sluice map --spec RULES [--where PREDICATE] [--stats] < in.ndjson > out.ndjson",
+  summary:
+    "Maps records, one JSON object a line, from stdin to stdout. Those that fail are told on stderr, a line each.",
+  options: {
+    spec: { type: "string", value: "RULES", help: "File with the rules, a JSON or YAML array." },
+    where: { type: "string", value: "PREDICATE", help: "Take only records for which this holds." },
+    stats: { type: "boolean", help: "End with a line of counts on stderr." },
+  },
+  positionals: [0, 0],
+};
 
-interface MapOptions {
-  readonly mapLines: LineMapper;
-  readonly stats: boolean;
-}
-
-/** `sluice map`: the mapping engine as a filter program. Exit code 0, 1 when a record failed, 2 for bad rules. */
+/** `sluice map`. Exit code 1 when a record failed, 2 when rules or predicate are not in order; nothing is read then. */
 export async function map(argv: string[]): Promise<number> {
-  let options: MapOptions;
-  try {
-    options = configure(argv);
-  } catch (error) {
-    process.stderr.write(`sluice map: ${messageOf(error)}\n`);
-    return 2;
+  const args = parseArguments(syntax, argv);
+  if (args === null) return exitCode.done;
+  const spec = args.string("spec");
+  if (spec === undefined) throw usageError("--spec is missing; see sluice map --help");
+  const where = args.string("where");
+  const predicate = where === undefined ? undefined : readPredicate(where);
+  const mapping = readMapping(spec);
+  if ("errors" in mapping) {
+    for (const { file, line, column, path, message } of mapping.errors) {
+      note(`${file}:${line}:${column}: ${path === "" ? "" : `${path}: `}${message}`);
+    }
+    return exitCode.usage;
   }
-  const input = openInput();
-  try {
-    return await mapInput(input, options);
-  } catch (error) {
-    // Whoever read has what they wanted (`| head`).
-    if (error instanceof OutputClosed) return 0;
-    throw error;
-  } finally {
-    input.destroy();
-  }
+  const start = performance.now();
+  const total = await mapInput(mapping, predicate);
+  if (args.flag("stats")) note(JSON.stringify({ ...total, seconds: Math.round(performance.now() - start) / 1000 }));
+  return total.failed > 0 ? exitCode.failed : exitCode.done;
 }
 
-async function mapInput(input: AsyncIterable<Uint8Array>, { mapLines, stats }: MapOptions): Promise<number> {
-  const start = performance.now();
-  const output = new Output();
+async function mapInput(mapping: Mapping, predicate: Predicate | undefined): Promise<MapCounts> {
   const total: MapCounts = { in: 0, out: 0, filtered: 0, failed: 0 };
   let line = 1;
-  for await (const block of readBlocks(input)) {
+  // A reader of stderr that has gone is no reason to stop; what a closed stdout means is the dispatcher's business.
+  process.stderr.on("error", () => {});
+  for await (const block of readBlocks(openInput())) {
     if ("tooLong" in block) {
-      await output.writeError(jsonError(line++, `longer than ${maxLineBytes} bytes`));
       total.in++;
       total.failed++;
+      await write(process.stderr, jsonError(line++, `longer than ${maxLineBytes} bytes`));
       continue;
     }
-    const mapped = mapLines(line === 1 ? withoutBom(block.lines) : block.lines, line);
+    const lines = line === 1 ? withoutBom(block.lines) : block.lines;
+    const mapped = mapLines(lines, line, mapping, predicate);
     line += mapped.lines;
     for (const name of Object.keys(total) as (keyof MapCounts)[]) total[name] += mapped.counts[name];
-    await output.write(mapped.out);
-    await output.writeError(mapped.errors);
+    await write(process.stdout, mapped.out);
+    await write(process.stderr, mapped.errors);
   }
-  await output.flush();
-  if (stats) {
-    const seconds = Math.round(performance.now() - start) / 1000;
-    await output.writeError(`${JSON.stringify({ ...total, seconds })}\n`);
-  }
-  return total.failed > 0 ? 1 : 0;
+  return total;
 }
 
-/** Throws when the arguments, the rules or the predicate are not in order. */
-function configure(argv: string[]): MapOptions {
-  const options = { spec: { type: "string" }, where: { type: "string" }, stats: { type: "boolean" } } as const;
-  const values = inContext("", usage, () => parseArgs({ args: argv, options, allowPositionals: false }).values);
-  const { spec, where } = values;
-  if (spec === undefined) throw new Error(`--spec is missing\n${usage}`);
-  const rules = inContext(`${spec}: `, "", () => parseRulesFile(readFileSync(spec, "utf8")));
-  // Each part by itself first, so that an error says where it is.
-  inContext(`${spec}: `, "", () => createLineMapper(rules, undefined));
-  const predicate = where === undefined ? undefined : inContext("--where: ", "", () => parseWhere(where));
-  return {
-    mapLines: inContext("--where: ", "", () => createLineMapper(rules, predicate)),
-    stats: values.stats === true,
-  };
+/** Resolves when the stream takes more, or has gone. */
+async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  if (text === "" || stream.destroyed || stream.write(text)) return;
+  await new Promise<void>((resolve) => {
+    const events = ["drain", "error", "close"];
+    const done = () => {
+      for (const event of events) stream.off(event, done);
+      resolve();
+    };
+    for (const event of events) stream.on(event, done);
+  });
 }
 
-function parseWhere(text: string): unknown {
-  return text.startsWith("{") ? parseJson(text) : text;
-}
-
-/** Does it, or throws with all that was wrong, one line each. */
-function inContext<T>(before: string, after: string, work: () => T): T {
+function readMapping(file: string): Mapping | { readonly errors: readonly FileFinding[] } {
+  const rules = readConfigFile(file);
+  if ("errors" in rules) return rules;
   try {
-    return work();
+    return compileMapping(rules.value);
   } catch (error) {
-    const several = error instanceof SluiceError ? error.errors : [];
-    const lines = several.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
-    const text = (lines.length > 0 ? lines : [messageOf(error)]).map((line) => before + line).join("\n");
-    throw new Error(after === "" ? text : `${text}\n${after}`);
+    if (!(error instanceof SluiceError)) throw error;
+    return { errors: error.errors.map(({ path, message }) => ({ ...locate(rules, path), path, message })) };
+  }
+}
+
+function locate(rules: ConfigFile, path: string) {
+  return rules.locate(path === "" ? [] : parseFieldPath(path));
+}
+
+/** As text, or as JSON when it begins with `{`. */
+function readPredicate(text: string): Predicate {
+  try {
+    return compilePredicate(text.startsWith("{") ? parseJson(text) : text);
+  } catch (error) {
+    throw usageError(`--where: ${messageOf(error)}`);
   }
 }
 
 /** Large reads from a file; from a pipe what is there. */
-function openInput() {
-  return fstatSync(0).isFile()
-    ? createReadStream("", { fd: 0, highWaterMark: 256 * 1024, autoClose: false })
-    : process.stdin;
+function openInput(): AsyncIterable<Buffer> {
+  return fstatSync(0).isFile() ? createReadStream("", { fd: 0, highWaterMark: 256 * 1024 }) : process.stdin;
 }
