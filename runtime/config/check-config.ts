@@ -1,7 +1,8 @@
 import type { ConnectorType, Json } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../errors/index.ts";
-import { below, type CheckContext, checkIntegration, type Findings } from "./check.ts";
+import { below, checkIntegration } from "./check.ts";
 import { type ConnectorCheckContext, checkConnector } from "./check-connector.ts";
+import type { CheckContext, Findings } from "./check-context.ts";
 import { configSchema } from "./config-schema.ts";
 import { items, object } from "./json-shape.ts";
 

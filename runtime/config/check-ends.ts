@@ -1,6 +1,6 @@
 import type { ConnectorType, Json } from "../../connectors/sdk/index.ts";
 import { type FieldError, unknownName } from "../errors/index.ts";
-import type { CheckContext, Findings } from "./check.ts";
+import type { CheckContext, Findings } from "./check-context.ts";
 import { items, object, strings } from "./json-shape.ts";
 
 interface End {

@@ -1,30 +1,12 @@
-import type { ConnectorType, Json } from "../../connectors/sdk/index.ts";
+import type { Json } from "../../connectors/sdk/index.ts";
 import { type FieldError, joinPath } from "../errors/index.ts";
-import type { Validator } from "../ports/connectors.ts";
+import type { CheckContext, Findings } from "./check-context.ts";
 import { checkEnds } from "./check-ends.ts";
 import { checkFieldPaths, checkLanguage } from "./check-language.ts";
 import { checkSteps } from "./check-steps.ts";
 import { integrationSchema } from "./integration-schema.ts";
 import { object } from "./json-shape.ts";
 import { checkAvailable } from "./unavailable.ts";
-
-/** What a check knows of the world around an integration. */
-export interface CheckContext {
-  readonly validator: Validator;
-  /** By name; null where the connector exists and its type is not known. */
-  readonly connectors: ReadonlyMap<string, ConnectorType | null>;
-  /** Whether a connector that is not named above does not exist; otherwise it is only a warning. */
-  readonly allConnectorsKnown: boolean;
-  /** What is wrong with a cron expression, or undefined. */
-  readonly checkCron: (cron: string) => string | undefined;
-}
-
-/** Paths are relative to what was checked. */
-export interface Findings {
-  readonly errors: readonly FieldError[];
-  /** What works but is most likely not meant. */
-  readonly warnings: readonly FieldError[];
-}
 
 /** Everything that can be known of an integration without running it, all at once. Never throws. */
 export function checkIntegration(spec: Json, context: CheckContext): Findings {

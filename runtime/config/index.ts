@@ -1,4 +1,4 @@
-export { type CheckContext, checkIntegration, type Findings } from "./check.ts";
+export { checkIntegration } from "./check.ts";
 export { type ConfigCheckContext, checkConfig } from "./check-config.ts";
 export { checkConnector } from "./check-connector.ts";
 export { configSchema, connectorSchema } from "./config-schema.ts";
