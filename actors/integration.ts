@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from "node:crypto";
 import type { JsonObject } from "../connectors/sdk/index.ts";
 import { type Actor, type Context, oneForOne, type Props } from "../runtime/actor/index.ts";
 import { resolveIntegration } from "../runtime/config/index.ts";
@@ -73,7 +74,10 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 
   async #next(ctx: Context<IntegrationMessage>): Promise<void> {
     const { store, integrationId, health } = this.#options;
-    const [row] = await persist(ctx.clock, ctx.signal, () => store.runs.running(integrationId));
+    const row = await persist(ctx.clock, ctx.signal, async () => {
+      const [running] = await store.runs.running(integrationId);
+      return running ?? (await store.schedules.fireQueued(integrationId, randomUUIDv7()));
+    });
     if (!row) return;
     const integration = await persist(ctx.clock, ctx.signal, () =>
       store.integrations.version(integrationId, row.integrationVersion),

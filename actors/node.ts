@@ -107,8 +107,10 @@ export class NodeActor implements Actor<NodeMessage> {
   async #reconcile(ctx: Context<NodeMessage>): Promise<void> {
     const { store, cluster, view, logs } = this.#options;
     let rows: readonly IntegrationRow[];
+    let running: ReadonlySet<string>;
     try {
       rows = await store.integrations.all();
+      running = new Set((await store.runs.running()).map(({ integrationId }) => integrationId));
     } catch {
       return; // The store is away: what runs goes on, and the next look comes soon.
     }
@@ -130,7 +132,7 @@ export class NodeActor implements Actor<NodeMessage> {
     }
     for (const id of ids) this.#known.add(id);
     for (const id of owned) if (!this.#integrations.has(id)) this.#spawn(ctx, id);
-    for (const ref of this.#integrations.values()) ref.tell({ type: "wake" });
+    for (const [id, ref] of this.#integrations) if (running.has(id)) ref.tell({ type: "wake" });
     this.#scheduler?.tell({ type: "plan", schedules: rows.filter(({ id }) => owned.has(id)).flatMap(scheduleOf) });
   }
 

@@ -31,15 +31,19 @@ export interface List<T> {
 }
 
 /** The server found by the environment and the data folder. */
-export function createClient(): Client {
-  const url = serverUrl();
-  const token = serverToken();
+export function createClient(env: NodeJS.ProcessEnv = process.env): Client {
+  const url = serverUrl(env);
+  const token = serverToken(env);
 
   async function request(method: string, path: string, body?: unknown): Promise<Response> {
     const headers: Record<string, string> = {};
     if (token !== undefined) headers.authorization = `Bearer ${token}`;
     if (body !== undefined) headers["content-type"] = "application/json";
-    const response = await send(url + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    const response = await send(url + path, {
+      method,
+      headers,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
     if (!response.ok) throw await problemOf(response, url);
     return response;
   }
@@ -90,10 +94,20 @@ export interface Named {
 }
 
 /** The connector or integration of a name. Throws a usage error with the nearest name where there is none. */
-export async function byName<T extends Named>(client: Client, kind: "connector" | "integration", name: string): Promise<T> {
+export async function byName<T extends Named>(
+  client: Client,
+  kind: "connector" | "integration",
+  name: string,
+): Promise<T> {
   const path = `/v1/${kind}s`;
   const { items } = await client.call<List<T>>("GET", `${path}?name=${encodeURIComponent(name)}`);
   if (items[0] !== undefined) return items[0];
   const all = await client.call<List<T>>("GET", `${path}?limit=200`);
-  throw usageError(unknownName(kind, name, all.items.map((item) => item.name)));
+  throw usageError(
+    unknownName(
+      kind,
+      name,
+      all.items.map((item) => item.name),
+    ),
+  );
 }

@@ -12,6 +12,10 @@ interface Entry {
 }
 
 const commands: Readonly<Record<string, Entry>> = {
+  quickstart: {
+    summary: "Start a node and run the examples on real data.",
+    load: async () => (await import("./commands/quickstart.ts")).quickstart,
+  },
   up: {
     summary: "Start a node, with what servers it needs.",
     load: async () => (await import("./node.ts")).up,

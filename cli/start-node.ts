@@ -29,10 +29,12 @@ export interface RunningNode {
   readonly services: Services;
   readonly databaseUrl: string;
   /** Stops in order; past the deadline what is in hand is left to be redelivered. */
-  stop(deadlineMs?: number): Promise<void>;
+  stop(): Promise<void>;
 }
 
 const defaultDeadlineMs = 10_000;
+/** Partitions are made ahead for days, and history is dropped by the day. */
+const maintenanceMs = 6 * 60 * 60 * 1000;
 
 /**
  * The composition root: embedded servers, store, logs, actors, gateway, in the order of their needs. What was started
@@ -77,7 +79,13 @@ async function start(
       embedded(startPostgres({ dataDir, port: settings.postgresPort, progress }), logger, closers),
   ]);
   const store = await openStore({ url: databaseUrl });
-  closers.push(() => store.close());
+  const maintenance = setInterval(() => {
+    store.maintain(new Date()).catch((error) => logger.warn({ err: error }, "history could not be put in order"));
+  }, maintenanceMs);
+  closers.push(async () => {
+    clearInterval(maintenance);
+    await store.close();
+  });
   const id = await nodeId(dataDir);
   const logs = await connectLogs({ url: natsUrl, name: `sluice ${id}`, claims: store.claims });
   closers.push(() => logs.close());
