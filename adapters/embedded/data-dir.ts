@@ -10,7 +10,8 @@ const PREDECESSOR_MS = 2_000;
  * Released by `release()` and at the end of the process; what a kill -9 leaves behind does not count.
  */
 export async function lockDataDir(dataDir: string): Promise<PidLock> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  // Root's Postgres runs as another user, who has to get to its own folder in there, and sees nothing else.
+  mkdirSync(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
   try {
     return await takePidLock(join(dataDir, "sluice.lock"), PREDECESSOR_MS);
   } catch (error) {

@@ -43,7 +43,7 @@ const SETTINGS = {
 /** Starts Postgres on a cluster of its own, made at the first call, reachable from this machine by password. */
 export async function startPostgres(options: PostgresOptions): Promise<ServerHandle> {
   const folder = resolve(options.dataDir, "postgres");
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
   const cluster = clusterFolder(folder, postgresUser);
   const user = postgresUser(cluster);
   const binaries = reachablePostgres(user);
