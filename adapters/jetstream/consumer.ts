@@ -42,14 +42,13 @@ export class JetStreamConsumer implements LogConsumer {
    * and what the claim store throws. Ends without an error when `signal` aborts.
    */
   async *pull(limit: number, signal: AbortSignal): AsyncIterable<LogMessage> {
-    const ending = AbortSignal.any([signal, this.#closing.signal]);
     const { connection } = this.#link;
     const { stream, name } = this.#options;
-    try {
-      await this.#link.whenConnected(ending);
-    } catch {
-      return;
+    if (!this.#link.connected) {
+      await this.#link.whenConnected(AbortSignal.any([signal, this.#closing.signal])).catch(() => {});
     }
+    const aborted = () => signal.aborted || this.#closing.signal.aborted;
+    if (aborted()) return;
     const arrived: Msg[] = [];
     let received = 0;
     let heardAt = performance.now();
@@ -80,14 +79,15 @@ export class JetStreamConsumer implements LogConsumer {
       if (performance.now() - heardAt > 3 * heartbeatMs) end();
     }, heartbeatMs);
     const offChange = this.#link.onChange(end);
-    ending.addEventListener("abort", end);
+    signal.addEventListener("abort", end);
+    this.#closing.signal.addEventListener("abort", end);
     try {
       connection.publish(
         `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`,
         JSON.stringify({ batch: limit, expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) }),
         { reply: inbox },
       );
-      while (!ending.aborted) {
+      while (!aborted()) {
         const message = arrived.shift();
         if (message !== undefined) yield await this.#open(message);
         else if (over) break;
@@ -97,12 +97,13 @@ export class JetStreamConsumer implements LogConsumer {
           });
         }
       }
-      if (status !== undefined && !ending.aborted) await this.#explain(status, ending);
+      if (status !== undefined && !aborted()) await this.#explain(status);
     } finally {
       subscription.unsubscribe();
       clearInterval(silence);
       offChange();
-      ending.removeEventListener("abort", end);
+      signal.removeEventListener("abort", end);
+      this.#closing.signal.removeEventListener("abort", end);
       // What nobody took goes back at once, to whoever pulls next.
       for (const message of arrived) this.#tell(message, nakBody);
     }
@@ -114,7 +115,7 @@ export class JetStreamConsumer implements LogConsumer {
   }
 
   /** A pull ends with 408 when its time is over; anything else may mean that consumer or stream is gone. */
-  async #explain(status: Msg, signal: AbortSignal): Promise<void> {
+  async #explain(status: Msg): Promise<void> {
     if (status.headers?.code === 408) return;
     const { stream, name } = this.#options;
     try {
@@ -126,7 +127,7 @@ export class JetStreamConsumer implements LogConsumer {
       await this.#link.requireStream(stream);
     }
     // A new leader, a server on its way down: the next pull will tell. Not at once.
-    await delay(backoffMs(3), undefined, { signal }).catch(() => {});
+    await delay(backoffMs(2));
   }
 
   async #open(message: Msg): Promise<LogMessage> {

@@ -17,6 +17,7 @@ export interface LogOptions {
   readonly ackWaitMs: number;
   /** Messages a consumer may have unacknowledged; the server delivers no more. */
   readonly maxAckPending: number;
+  readonly onUnconfirmed: () => void;
   readonly onClose: () => void;
 }
 

@@ -14,6 +14,11 @@ export interface LogsOptions extends NatsOptions {
   readonly maxBytes?: number;
   readonly ackWaitMs?: number;
   readonly maxAckPending?: number;
+  /**
+   * Called when the server has not confirmed an append for ten seconds although it is connected, and every so often
+   * while that goes on. A nats-server that once failed to write a stream (disk full) stays so until it is restarted.
+   */
+  readonly onUnconfirmed?: () => void;
 }
 
 export interface JetStreamLogs extends LogService {
@@ -29,6 +34,7 @@ export interface JetStreamLogs extends LogService {
 /** The durable logs on one connection to nats-server. Throws when the server cannot be reached at first. */
 export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> {
   const { claims, replicas = 1, maxBytes = -1, ackWaitMs = 3_000, maxAckPending = 1_000 } = options;
+  const onUnconfirmed = options.onUnconfirmed ?? (() => {});
   const link = await connectNats(options);
   const opened = new Set<JetStreamLog>();
   const closing = new AbortController();
@@ -42,6 +48,7 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
       replicas,
       ackWaitMs,
       maxAckPending,
+      onUnconfirmed,
       onClose: () => opened.delete(log),
     });
     opened.add(log);

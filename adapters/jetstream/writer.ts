@@ -59,6 +59,7 @@ export class Writer {
   readonly #subjects: Subjects;
   readonly #claims: ClaimStore;
   readonly #fenceAll: boolean;
+  readonly #onUnconfirmed: () => void;
   readonly #inbox: string;
   readonly #subscription: Subscription;
   readonly #closing = new AbortController();
@@ -78,11 +79,18 @@ export class Writer {
   #timer: NodeJS.Timeout | undefined;
 
   /** `fenceAll`: whether the server takes several appends at once that expect the same subject (not in a cluster). */
-  constructor(options: { link: NatsLink; subjects: Subjects; claims: ClaimStore; fenceAll: boolean }) {
+  constructor(options: {
+    link: NatsLink;
+    subjects: Subjects;
+    claims: ClaimStore;
+    fenceAll: boolean;
+    onUnconfirmed: () => void;
+  }) {
     this.#link = options.link;
     this.#subjects = options.subjects;
     this.#claims = options.claims;
     this.#fenceAll = options.fenceAll;
+    this.#onUnconfirmed = options.onUnconfirmed;
     this.#inbox = createInbox();
     this.#subscription = options.link.connection.subscribe(`${this.#inbox}.*.*`, {
       callback: (error, message) => {
@@ -220,8 +228,12 @@ export class Writer {
     const first = this.#queue[0];
     if (this.#sent === 0 || first === undefined) return;
     const left = first.sentAt + ackTimeoutMs - performance.now();
-    if (left <= 0) this.#fail("nats-server does not confirm appends; its log says why (a full disk, for one)");
-    else this.#timer = setTimeout(this.#onTimer, left);
+    if (left > 0) {
+      this.#timer = setTimeout(this.#onTimer, left);
+      return;
+    }
+    this.#fail("nats-server does not confirm appends; its log says why (a full disk, for one)");
+    this.#onUnconfirmed();
   };
 
   #onReply(message: Msg): void {

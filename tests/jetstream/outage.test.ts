@@ -18,8 +18,8 @@ afterEach(async () => {
 });
 afterAll(() => server.remove());
 
-async function through(proxy?: TestProxy): Promise<JetStreamLogs> {
-  const logs = await connectTo(proxy?.url ?? server.url);
+async function through(proxy?: TestProxy, options: Parameters<typeof connectTo>[1] = {}): Promise<JetStreamLogs> {
+  const logs = await connectTo(proxy?.url ?? server.url, options);
   closing.push(() => logs.close());
   return logs;
 }
@@ -126,6 +126,22 @@ describe("a log whose server goes away", () => {
     await appends;
     expect(await numbersIn(log, 3)).toEqual(upTo(3));
   }, 30_000);
+
+  it("tells that the server confirms nothing though it is connected", async () => {
+    const proxy = await proxied();
+    let told = 0;
+    const logs = await through(proxy, { onUnconfirmed: () => told++ });
+    const log = await logs.open(randomUUID(), "ingest");
+    await log.own();
+    const lost = proxy.loseAnswers();
+    const appended = log.append("r.0", batchOf(0), { id: "0" });
+    await lost;
+    await expect.poll(() => told, { timeout: 20_000 }).toBe(1);
+    expect(logs.status.reason).toMatch(/^nats-server does not confirm appends/);
+    proxy.cut();
+    await appended;
+    expect(logs.status.reason).toBeUndefined();
+  }, 40_000);
 
   it("says that its log is missing when the server no longer has it", async () => {
     const logs = await through();
