@@ -137,7 +137,7 @@ export class AppendDestination implements Destination {
 async function columnsOf(path: string, signal: AbortSignal): Promise<string[] | undefined> {
   const bytes = await openBytes(path);
   try {
-    const window = new Window(bytes, signal);
+    const window = new Window(bytes, signal, false);
     const row = new CsvRow();
     await window.slide(0);
     while (!row.parse(window.view, afterMark(window.view), window.ended)) await window.slide(0);

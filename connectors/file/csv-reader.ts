@@ -84,7 +84,7 @@ export class CsvReader implements RecordReader {
       data: Buffer.from(texts.join("\n")),
       count: texts.length,
       first,
-      ordinals: this.#line - first === texts.length ? undefined : ordinals,
+      ordinals: ordinals.at(-1)! - first === texts.length - 1 ? undefined : ordinals,
       failures: failures.length > 0 ? failures : undefined,
       place: { offset: offset + this.#at, line: this.#line, tail: tailOf(view, this.#at) },
     };

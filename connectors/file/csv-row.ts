@@ -1,4 +1,4 @@
-const [lf, cr, comma, quote] = [0x0a, 0x0d, 0x2c, 0x22];
+const [lf, cr, quote] = [0x0a, 0x0d, 0x22];
 
 /** Parses one row at a time; its members describe the last one. */
 export class CsvRow {
@@ -11,9 +11,6 @@ export class CsvRow {
   problem: string | undefined;
   /** An empty line. */
   isEmpty = false;
-  /** Index of the next quote at or after the rows parsed so far in `#view`. */
-  #quote = -1;
-  #view: Buffer | undefined;
 
   /** False when the view ends before the row does, which `isLast` excludes. */
   parse(view: Buffer, at: number, isLast: boolean): boolean {
@@ -22,14 +19,17 @@ export class CsvRow {
     const end = lineEnd === -1 ? view.length : lineEnd;
     this.#take(view, end);
     this.problem = undefined;
-    if (this.#quoteFrom(view, at) >= end) {
-      const stop = end > at && view[end - 1] === cr ? end - 1 : end;
-      this.isEmpty = stop === at;
-      this.fields = view.toString("utf8", at, stop).split(",");
+    const text = view.toString("utf8", at, end > at && view[end - 1] === cr ? end - 1 : end);
+    this.isEmpty = text === "";
+    if (!text.includes('"')) {
+      this.fields = text.split(",");
       return true;
     }
-    this.isEmpty = false;
-    return this.#parseQuoted(view, at, isLast);
+    this.fields = [];
+    const stop = split(text, this.fields);
+    if (stop === "open") return this.#parseLines(view, at, isLast);
+    if (typeof stop === "string") this.giveUp(view, at, this.next, stop);
+    return true;
   }
 
   /** The line that ends before `next` is no row. */
@@ -40,70 +40,76 @@ export class CsvRow {
     this.problem = problem;
   }
 
+  /** A row with a line break in a quoted field. Read as Latin-1, so that an index in the text is one in the bytes. */
+  #parseLines(view: Buffer, at: number, isLast: boolean): boolean {
+    const first = this.next;
+    // Twice as much for a row that does not end, so that a long one is looked at a few times only.
+    for (let length = 2 * (first - at); ; length *= 2) {
+      const close = view.indexOf(quote, Math.min(view.length, at + length));
+      const lineEnd = close === -1 ? -1 : view.indexOf(lf, close);
+      const isAll = lineEnd === -1;
+      const fields: string[] = [];
+      const text = view.toString("latin1", at, isAll ? view.length : lineEnd + 1);
+      const stop = split(text, fields);
+      if (typeof stop === "number" && (stop < text.length || isLast)) {
+        this.#take(view, at + stop);
+        this.lines = lineEnds(text, Math.min(stop + 1, text.length));
+        this.fields = fields.map((field) => Buffer.from(field, "latin1").toString());
+        return true;
+      }
+      if (isAll && !isLast) return false;
+      if (typeof stop === "string" && (stop !== "open" || isAll)) {
+        this.giveUp(view, at, first, stop === "open" ? "a quote is not closed" : stop);
+        return true;
+      }
+    }
+  }
+
   #take(view: Buffer, end: number): void {
     const hasEnd = end < view.length;
     this.next = hasEnd ? end + 1 : end;
     this.lines = hasEnd ? 1 : 0;
   }
+}
 
-  #quoteFrom(view: Buffer, at: number): number {
-    if (this.#view !== view || this.#quote < at) {
-      const found = view.indexOf(quote, at);
-      this.#quote = found === -1 ? view.length : found;
-      this.#view = view;
-    }
-    return this.#quote;
-  }
-
-  #parseQuoted(view: Buffer, start: number, isLast: boolean): boolean {
-    const fields: string[] = [];
-    let lines = 0;
-    let at = start;
-    for (;;) {
-      if (view[at] === quote) {
-        let close = view.indexOf(quote, at + 1);
-        let hasQuotes = false;
-        while (close !== -1 && view[close + 1] === quote) {
-          hasQuotes = true;
-          close = view.indexOf(quote, close + 2);
-        }
-        // A quote at the view's very end may be the first of two.
-        if (close === -1 || close + 1 === view.length) {
-          if (!isLast) return false;
-          if (close === -1) return this.#refuse(view, start, "a quote is not closed");
-        }
-        const text = view.toString("utf8", at + 1, close);
-        fields.push(hasQuotes ? text.replaceAll('""', '"') : text);
-        for (let inner = text.indexOf("\n"); inner !== -1; inner = text.indexOf("\n", inner + 1)) lines++;
-        at = close + 1;
-        if (view[at] === cr && (at + 1 === view.length || view[at + 1] === lf)) {
-          if (at + 1 === view.length && !isLast) return false;
-          at++;
-        }
-        if (at < view.length && view[at] !== comma && view[at] !== lf) {
-          return this.#refuse(view, start, "something follows a closing quote");
-        }
-      } else {
-        const from = at;
-        while (at < view.length && view[at] !== comma && view[at] !== lf) at++;
-        if (at === view.length && !isLast) return false;
-        const isEndOfRow = at === view.length || view[at] === lf;
-        fields.push(view.toString("utf8", from, isEndOfRow && at > from && view[at - 1] === cr ? at - 1 : at));
+/**
+ * Appends the fields of the row that `text` begins with; gives the index of its line end (or the text's), why it is no
+ * row, or "open" where the text ends within quotes.
+ */
+function split(text: string, fields: string[]): number | string {
+  for (let at = 0; ; at++) {
+    if (text.charCodeAt(at) !== quote) {
+      let end = text.indexOf(",", at);
+      const lineEnd = text.indexOf("\n", at);
+      if (end === -1 || (lineEnd !== -1 && lineEnd < end)) {
+        end = lineEnd === -1 ? text.length : lineEnd;
+        fields.push(text.slice(at, end > at && text.charCodeAt(end - 1) === cr ? end - 1 : end));
+        return end;
       }
-      if (at === view.length || view[at] === lf) break;
-      at++;
+      fields.push(text.slice(at, end));
+      at = end;
+      continue;
     }
-    this.#take(view, at);
-    this.lines += lines;
-    this.fields = fields;
-    return true;
+    let close = text.indexOf('"', at + 1);
+    let hasQuotes = false;
+    while (close !== -1 && text.charCodeAt(close + 1) === quote) {
+      hasQuotes = true;
+      close = text.indexOf('"', close + 2);
+    }
+    if (close === -1) return "open";
+    const field = text.slice(at + 1, close);
+    fields.push(hasQuotes ? field.replaceAll('""', '"') : field);
+    at = close + 1;
+    if (text.charCodeAt(at) === cr && (at + 1 === text.length || text.charCodeAt(at + 1) === lf)) at++;
+    if (at === text.length || text.charCodeAt(at) === lf) return at;
+    if (text[at] !== ",") return "something follows a closing quote";
   }
+}
 
-  #refuse(view: Buffer, start: number, problem: string): true {
-    const lineEnd = view.indexOf(lf, start);
-    this.giveUp(view, start, lineEnd === -1 ? view.length : lineEnd + 1, problem);
-    return true;
-  }
+function lineEnds(text: string, end: number): number {
+  let count = 0;
+  for (let at = text.indexOf("\n"); at !== -1 && at < end; at = text.indexOf("\n", at + 1)) count++;
+  return count;
 }
 
 /** Names of the columns: one without a name is `column_3`, one that is there already `name_2`. */

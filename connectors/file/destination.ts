@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { ConnectorError, type Destination, type DestinationOptions } from "../sdk/index.ts";
 import { AppendDestination } from "./append-destination.ts";
 import { type FileConfig, formatOf, isWrittenGzip } from "./config.ts";
-import { fileError } from "./file-error.ts";
+import { fileError, isMissing } from "./file-error.ts";
 import type { Folder } from "./folder.ts";
 import { ReplaceDestination } from "./replace-destination.ts";
 
@@ -16,9 +16,15 @@ export async function openFileDestination(
   const { stream, mode } = options;
   if (/[*?]/.test(stream)) throw refused("destination.stream", `"${stream}" is no name of one file.`);
   const path = await folder.fileAt(stream, "destination.stream");
-  await stat(dirname(path)).catch((error: unknown) => {
-    throw fileError(error, dirname(path), "destination.stream");
-  });
+  const found = await stat(path)
+    .catch(async (error: unknown) => {
+      if (isMissing(error)) await stat(dirname(path));
+      else throw error;
+    })
+    .catch((error: unknown) => {
+      throw fileError(error, dirname(path), "destination.stream");
+    });
+  if (found?.isDirectory()) throw refused("destination.stream", `${path} is a folder.`);
   const target = { path, format: formatOf(config, stream), isGzip: isWrittenGzip(config, stream) };
   if (mode !== "append" && mode !== "replace")
     throw refused("destination.mode", `A file is written by append or replace, not by ${mode}.`);

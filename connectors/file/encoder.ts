@@ -57,7 +57,7 @@ export class CsvEncoder implements Encoder {
         const message =
           unknown === undefined
             ? "Only an object can be a CSV row."
-            : `The field "${unknown}" has no column: the header was made from the first batch.`;
+            : `The field "${unknown}" has no column: the file's header does not name it.`;
         failed.push({ index, code: "VALIDATION_ERROR", message });
       } else {
         text += rowOf(columns.map((name) => (Object.hasOwn(value, name) ? cellOf(value[name]!) : "")));

@@ -33,7 +33,7 @@ export class Folder {
     }
   }
 
-  /** Real path of one file, there or not, in `setting`'s name. */
+  /** Real path of one file, there or not; errors name `setting`. */
   async fileAt(name: string, setting: string): Promise<string> {
     const path = normalize(name);
     if (name === "" || name.includes("\0") || isAbsolute(name) || path === ".." || path.startsWith(`..${sep}`)) {

@@ -84,7 +84,8 @@ export class JsonReader implements RecordReader {
     for (;;) {
       const cut = this.#scan(window.view);
       if (cut) return cut;
-      if (window.ended) return this.#end();
+      if (this.#broken !== undefined) return await this.#break();
+      if (window.ended) return await this.#end();
       if (this.#inElement && this.#written - this.#textStart > (this.#isCutOff ? rawLimit : recordLimit)) {
         // Only its beginning is kept, for the failure.
         this.#isCutOff = true;
@@ -95,7 +96,7 @@ export class JsonReader implements RecordReader {
     }
   }
 
-  /** Goes through the view, to its end (undefined) or until a batch is complete. */
+  /** Goes through the view, to its end or a break (undefined), or until a batch is complete. */
   #scan(view: Buffer): Cut | undefined {
     while (this.#at < view.length) {
       const byte = view[this.#at]!;
@@ -108,7 +109,7 @@ export class JsonReader implements RecordReader {
       } else {
         this.#broken = this.#begin(byte);
       }
-      if (this.#broken !== undefined) return this.#break(view.subarray(this.#at, this.#at + rawLimit));
+      if (this.#broken !== undefined) return undefined;
     }
     return undefined;
   }
@@ -270,8 +271,13 @@ export class JsonReader implements RecordReader {
   }
 
   /** The rest of the document as one failure, in the batch with what was read before it. */
-  #break(rest: Buffer): Cut {
-    const raw = this.#inElement ? this.#out.subarray(this.#textStart, this.#written) : rest;
+  async #break(): Promise<Cut> {
+    const window = this.#window;
+    while (!this.#inElement && !window.ended && window.view.length - this.#at < rawLimit) {
+      await window.slide(this.#at);
+      this.#at = 0;
+    }
+    const raw = this.#inElement ? this.#out.subarray(this.#textStart, this.#written) : window.view.subarray(this.#at);
     const column = this.#window.offset + this.#at - this.#lineStart + 1;
     const where = `${this.#name} is no well-formed JSON at line ${this.#line}, column ${column}`;
     const copied = Buffer.from(raw.subarray(0, rawLimit));
@@ -282,13 +288,13 @@ export class JsonReader implements RecordReader {
     return this.#handOut(this.#written);
   }
 
-  #end(): Cut | null {
+  async #end(): Promise<Cut | null> {
     const { failure } = this.#window;
     const isWhole = !this.#inElement && ["document", "object", "nothing"].includes(this.#expected);
     if (failure === undefined && !isWhole) {
       this.isTorn = true;
       this.#broken = "the document ends before its last bracket";
-      return this.#break(Buffer.alloc(0));
+      return await this.#break();
     }
     if (this.#count > 0) return this.#handOut(this.#inElement ? this.#textStart - 1 : this.#written);
     if (failure !== undefined) throw failure;

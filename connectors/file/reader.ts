@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { ReadFailure } from "../sdk/index.ts";
 import { rawLimit } from "../sdk/index.ts";
-import type { Window } from "./window.ts";
+import { blockSize, type Window } from "./window.ts";
 
 /** Lines and records longer than this are not read. */
 export const recordLimit = 16 * 1024 * 1024;
@@ -74,11 +74,12 @@ const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 /** Leaves out the line at index `start`, however long, as a failure; the window then begins just after it. */
 export async function skipLine(window: Window, start: number, name: string, line: number): Promise<Cut> {
   const raw = Buffer.from(window.view.subarray(start, start + rawLimit));
+  const scratch = Buffer.allocUnsafeSlow(blockSize);
   let length = -start;
   let end = window.view.indexOf(10, start);
   while (end === -1 && !window.ended) {
     length += window.view.length;
-    await window.slide(window.view.length);
+    await window.discard(scratch);
     end = window.view.indexOf(10);
   }
   length += end === -1 ? window.view.length : end;

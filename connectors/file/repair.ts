@@ -58,7 +58,7 @@ export async function repairGzip(output: Output): Promise<string> {
 export async function endOfArray(output: Output, signal: AbortSignal): Promise<{ bytes: number; records: number }> {
   const bytes = await openBytes(output.path, "none");
   try {
-    const window = new Window(bytes, signal);
+    const window = new Window(bytes, signal, false);
     const aims = { records: 10_000, bytes: 1_000_000 };
     const reader = new JsonReader({ name: output.path, window, aims, from: null, isComplete: () => true });
     let end = { bytes: 0, records: 0 };

@@ -102,7 +102,11 @@ export class FileSource implements Source {
     const isQuiet = Date.now() - (await stat(path)).mtimeMs > quietMs;
     const isComplete = (line: Buffer) => mode === "full" || (format === "ndjson" ? isObject(line) : isQuiet);
     const from = await this.#checked(path, this.#places.get(file) ?? null);
-    const window = new Window((this.#open = await openBytes(path, this.#config.compression)), signal);
+    const window = new Window(
+      (this.#open = await openBytes(path, this.#config.compression)),
+      signal,
+      format === "ndjson",
+    );
     // The header of a CSV file is read first in any case.
     if (from && format !== "csv") await window.skipTo(from.offset);
     const reader = new readers[format]({ name: path, window, aims, from, isComplete });
@@ -127,7 +131,7 @@ export class FileSource implements Source {
     if (place === null) return null;
     const [length, crc] = place.tail;
     const bytes = (this.#open = await openBytes(path, this.#config.compression));
-    const window = new Window(bytes, this.#options.signal);
+    const window = new Window(bytes, this.#options.signal, false);
     await window.skipTo(place.offset - length);
     while (!window.ended && window.view.length < length) await window.slide(0);
     await this.close();
@@ -147,7 +151,7 @@ export async function sample(
   const path = await folder.fileAt(file, "source.stream");
   const bytes = await openBytes(path, config.compression);
   try {
-    const window = new Window(bytes, signal);
+    const window = new Window(bytes, signal, false);
     const reader = new readers[formatOf(config, file)]({
       name: path,
       window,
