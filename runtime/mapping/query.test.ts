@@ -98,6 +98,13 @@ describe("where libraries differ from RFC 9535, the RFC wins", () => {
     expect(all("$[?@.n == 0.1e1]", rows)).toBe('[{"n":1}]');
   });
 
+  it("match() and search() are false for what is no string", () => {
+    const values = '["1",1,null,[1],{},true]';
+    expect(all("$[?match(@, '.*')]", values)).toBe('["1"]');
+    expect(all("$[?search(@, '')]", values)).toBe('["1"]');
+    expect(all("$[?match('1', @)]", values)).toBe('["1"]');
+  });
+
   it("a number kept as its literal has no members and no length", () => {
     expect(all("$.n.rawJSON", '{"n":9007199254740993}')).toBe("[]");
     expect(all("$.n.*", '{"n":9007199254740993}')).toBe("[]");
