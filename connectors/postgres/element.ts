@@ -14,13 +14,15 @@ export interface Parameter {
 }
 
 const json = [114, 3802];
+const jsonArrays = [199, 3807];
 const box = 603;
 
 export function parameterOf(column: Column): Parameter {
   const itself = (name: string) => name;
   if (json.includes(column.oid)) return { arrayType: `${column.type}[]`, expression: itself, text: JSON.stringify };
   if (column.category === "A") {
-    return { arrayType: "text[]", expression: (name) => `${name}::${column.type}`, text: arrayText };
+    const text = jsonArrays.includes(column.oid) ? jsonArrayText : arrayText;
+    return { arrayType: "text[]", expression: (name) => `${name}::${column.type}`, text };
   }
   if (column.category === "C") {
     const cast = (name: string) => `json_populate_record(NULL::${column.type}, ${name}::json)`;
@@ -48,6 +50,12 @@ function arrayText(value: Json): string {
     element === null ? "NULL" : Array.isArray(element) ? arrayText(element) : quoted(plainText(element)),
   );
   return `{${elements.join(",")}}`;
+}
+
+/** Elements of json are themselves arrays now and then, so these have one dimension. */
+function jsonArrayText(value: Json): string {
+  if (!Array.isArray(value)) return plainText(value);
+  return `{${value.map((element) => (element === null ? "NULL" : quoted(JSON.stringify(element)))).join(",")}}`;
 }
 
 const special = /["\\]/;

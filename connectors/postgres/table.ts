@@ -74,7 +74,8 @@ export class Table {
     const columns = [...types].map(([column, type]) => `${identifier(column)} ${type}`);
     if (key.length > 0) columns.push(`PRIMARY KEY (${key.map(identifier).join(", ")})`);
     await ifNotThere(session, `CREATE TABLE IF NOT EXISTS ${name} (${columns.join(", ")})`);
-    return (await Table.open(session, options))!;
+    // Another's table need not have the same columns.
+    return (await Table.open(session, options))!.withColumnsFor(session, records);
   }
 
   /** The table with columns for those fields of the records that it lacks. */
@@ -90,11 +91,11 @@ export class Table {
 
   /** `fields` in the order in which the record has them. */
   shapeOf(fields: readonly string[]): Shape {
-    const order = fields.join("\0");
+    const order = JSON.stringify(fields);
     const known = this.#shapes.get(order);
     if (known) return known;
     const sorted = fields.toSorted();
-    const canonical = sorted.join("\0");
+    const canonical = JSON.stringify(sorted);
     const shape = this.#shapes.get(canonical) ?? this.#newShape(sorted);
     // Forgotten all at once when records come in ever new shapes.
     if (this.#shapes.size >= 4_096) this.#shapes.clear();
