@@ -1,4 +1,4 @@
-import { ConnectorError, type Json } from "../connectors/sdk/index.ts";
+import type { Json } from "../connectors/sdk/index.ts";
 import {
   type Actor,
   type Context,
@@ -8,8 +8,7 @@ import {
   type SupervisorStrategy,
 } from "../runtime/actor/index.ts";
 import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config/index.ts";
-import { failureOf, runError } from "../runtime/delivery/index.ts";
-import { SluiceError } from "../runtime/errors/index.ts";
+import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
 import { compilePipeline, StopError } from "../runtime/pipeline/index.ts";
 import { type Log, type LogMessage, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { Checkpoint, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
@@ -299,10 +298,5 @@ export function runProps(options: RunOptions): Props<RunMessage> {
 
 /** What a restart would meet again. */
 function isFinal(error: unknown): boolean {
-  return (
-    error instanceof ConnectorError ||
-    error instanceof SluiceError ||
-    error instanceof StopError ||
-    error instanceof StaleOwnerError
-  );
+  return isStated(error) || error instanceof StopError || error instanceof StaleOwnerError;
 }

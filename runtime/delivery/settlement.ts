@@ -1,4 +1,4 @@
-import { ConnectorError, type ErrorCode, type Fault } from "../../connectors/sdk/index.ts";
+import type { ConnectorError, ErrorCode, Fault } from "../../connectors/sdk/index.ts";
 import { codes, messageOf, SluiceError } from "../errors/index.ts";
 import type { RunError } from "../ports/store.ts";
 
@@ -30,28 +30,36 @@ export interface Failure {
   readonly retryAfterMs: number | undefined;
 }
 
-/** Anything thrown by a connector, as a failure. What is no ConnectorError is the connector's own defect: transient. */
+/**
+ * Anything thrown by a connector, as a failure. What says neither code nor fault is the connector's own defect:
+ * transient. A ConnectorError is known by its fields, so that it may come from another copy of the SDK or a process.
+ */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof ConnectorError) {
+  if (isConnectorError(error)) {
     const { code, fault, message, path, retryAfterMs } = error;
     return { code, fault, message, path, retryAfterMs };
   }
+  const none = { path: undefined, retryAfterMs: undefined };
   if (error instanceof SluiceError) {
-    return {
-      code: error.code,
-      fault: codes[error.code].fault,
-      message: error.message,
-      path: error.errors[0]?.path,
-      retryAfterMs: undefined,
-    };
+    const { code, message, errors } = error;
+    return { ...none, code, fault: codes[code].fault, message, path: errors[0]?.path };
   }
-  return {
-    code: "INTERNAL_ERROR",
-    fault: "transient",
-    message: messageOf(error),
-    path: undefined,
-    retryAfterMs: undefined,
-  };
+  return { ...none, code: "INTERNAL_ERROR", fault: "transient", message: messageOf(error) };
+}
+
+/** Whether an error says itself what it is: trying again without a change would give the same, or it says when to. */
+export function isStated(error: unknown): boolean {
+  return isConnectorError(error) || error instanceof SluiceError;
+}
+
+function isConnectorError(error: unknown): error is ConnectorError {
+  return (
+    error instanceof Error &&
+    "fault" in error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    error.code in codes
+  );
 }
 
 /** A failure as a run shows it. */
