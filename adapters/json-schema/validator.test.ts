@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import type { Json } from "../../connectors/sdk/index.ts";
+import { createValidator } from "./validator.ts";
+
+const check = (schema: object, value: Json) => createValidator().compile(schema)(value);
+
+test("an unknown field is named with its path and the nearest known one, also among __proto__ and its like", () => {
+  const schema = { type: "object", properties: { host: {}, port: {} }, additionalProperties: false };
+  expect(check({ properties: { a: { items: schema } } }, { a: [{}, { hots: 1 }] })).toEqual([
+    { path: "a[1].hots", message: 'unknown field "hots"; did you mean "host"?' },
+  ]);
+  expect(check(schema, JSON.parse('{"__proto__": 1}'))).toEqual([
+    { path: "__proto__", message: 'unknown field "__proto__"; known are host, port' },
+  ]);
+  expect(check({ required: ["constructor"] }, {})).toEqual([{ path: "constructor", message: "is required" }]);
+});
+
+test.each<[object, Json, string]>([
+  [{ type: "integer" }, "5", "must be an integer, not a string"],
+  [{ type: "integer" }, 1.5, "must be an integer, not a fraction"],
+  [{ type: ["string", "null"] }, [], "must be a string or null, not an array"],
+  [{ type: "object" }, null, "must be an object, not null"],
+  [{ enum: ["full", "incremental"] }, "ful", 'must be one of full, incremental; did you mean "full"?'],
+  [{ minimum: 1 }, 0, "must be at least 1"],
+  [{ minLength: 1 }, "", "must not be empty"],
+  [{ minItems: 1 }, [], "must hold at least 1 item"],
+  [{ pattern: "^a$" }, "b", "must be of the form ^a$"],
+  [{ pattern: "^a$", $comment: "an a" }, "b", "must be an a"],
+  [{ format: "uri" }, "no uri", "must be of the format uri"],
+])("%j says of %j: %s", (schema, value, message) => {
+  expect(check(schema, value)).toEqual([{ path: "", message }]);
+});
+
+test("of a choice by type only the branch that was meant speaks", () => {
+  const branch = (type: string, field: string) => ({
+    properties: { type: { const: type }, [field]: { type: "string" } },
+    required: ["type", field],
+    additionalProperties: false,
+  });
+  const schema = {
+    type: "object",
+    required: ["type"],
+    discriminator: { propertyName: "type" },
+    oneOf: [branch("filter", "where"), branch("map", "mapping")],
+  };
+  expect(check(schema, { type: "filter", were: "x" })).toEqual([
+    { path: "where", message: "is required" },
+    { path: "were", message: 'unknown field "were"; did you mean "where"?' },
+  ]);
+  expect(check(schema, { type: "filtr" })).toEqual([
+    { path: "type", message: 'must be one of filter, map; did you mean "filter"?' },
+  ]);
+});
+
+test("alternatives that ask for fields are told in one sentence", () => {
+  expect(check({ anyOf: [{ required: ["url"] }, { required: ["host", "port"] }] }, {})).toEqual([
+    { path: "", message: "needs one of url, host and port" },
+  ]);
+});
+
+test("of other alternatives the one that the value's type meant speaks", () => {
+  const schema = { anyOf: [{ type: "string" }, { type: "object", properties: { a: { type: "integer" } } }] };
+  expect(check(schema, { a: "x" })).toEqual([{ path: "a", message: "must be an integer, not a string" }]);
+});
+
+test("values are neither changed nor coerced nor given defaults", () => {
+  const schema = { type: "object", properties: { n: { type: "integer", default: 3 } }, additionalProperties: false };
+  const value = { x: 1 };
+  check(schema, value);
+  expect(value).toEqual({ x: 1 });
+});

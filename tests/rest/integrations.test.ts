@@ -1,0 +1,227 @@
+import { randomUUIDv7 } from "node:crypto";
+import { expect, test } from "vitest";
+import type { NewDeadLetter } from "../../runtime/ports/store.ts";
+import { type Api, fileConnector, integration, startApi } from "./support.ts";
+
+async function withConnector() {
+  const api = await startApi();
+  const { body } = await api.call("POST", "/v1/connectors", fileConnector(api));
+  return { ...api, connectorId: body.id as string };
+}
+
+async function made(api: Api, change: object = {}): Promise<{ id: string; version: number }> {
+  const { status, body } = await api.call("POST", "/v1/integrations", integration(change));
+  expect([status, body]).toEqual([201, expect.anything()]);
+  return body;
+}
+
+test("an integration has the fields of the configuration and those of its state", async () => {
+  const api = await withConnector();
+  const trigger = { type: "schedule", cron: "0 0 1 1 *", timezone: "Europe/Berlin" };
+  const { status, body } = await api.call("POST", "/v1/integrations", integration({ trigger }));
+  expect(status).toBe(201);
+  expect(body).toEqual({
+    ...integration({ trigger }),
+    id: expect.any(String),
+    enabled: true,
+    version: 1,
+    status: "enabled",
+    health: "ok",
+    health_reason: null,
+    created_at: expect.any(String),
+    updated_at: expect.any(String),
+    next_fire_at: expect.stringMatching(/-12-31T23:00:00.000Z$/),
+  });
+  expect((await api.call("GET", `/v1/integrations/${body.id}`)).body).toEqual(body);
+  expect(api.changed).toEqual([body.id]);
+});
+
+test("connectors can be given by their ids", async () => {
+  const api = await withConnector();
+  const byId = {
+    name: "copy",
+    source_connector_id: api.connectorId,
+    source: { stream: "a.ndjson" },
+    destination_connector_id: api.connectorId,
+    destination: { connector: "files", stream: "b.ndjson" },
+  };
+  const { status, body } = await api.call("POST", "/v1/integrations", byId);
+  expect([status, body]).toEqual([
+    201,
+    expect.objectContaining({ source: { connector: "files", stream: "a.ndjson" } }),
+  ]);
+  const wrong = { ...byId, name: "other", source_connector_id: randomUUIDv7() };
+  expect((await api.call("POST", "/v1/integrations", wrong)).body.errors[0]).toEqual({
+    path: "source_connector_id",
+    message: "is the id of no connector",
+  });
+  const both = { ...byId, name: "other", destination: { connector: "another", stream: "b" } };
+  expect((await api.call("POST", "/v1/integrations", both)).body.errors[0].path).toBe("destination_connector_id");
+});
+
+test("all faults of an integration are told at once, with their paths", async () => {
+  const api = await withConnector();
+  const bad = integration({
+    source: { connector: "fils", stream: "a.ndjson" },
+    mapping_spec: [{ source: "$[", destination: "x" }],
+    trigger: { type: "schedule", cron: "soon" },
+    colour: "red",
+  });
+  const { status, body } = await api.call("POST", "/v1/integrations", bad);
+  expect(status).toBe(400);
+  expect(body.errors.map(({ path }: { path: string }) => path).toSorted()).toEqual([
+    "colour",
+    "mapping_spec[0].source",
+    "source.connector",
+    "trigger.cron",
+  ]);
+  expect((await api.call("GET", "/v1/integrations")).body.items).toEqual([]);
+});
+
+test("constants keep every digit from the body to the answer", async () => {
+  const api = await withConnector();
+  const rule = '{"value":12345678901234567890.123,"destination":"n"}';
+  const text = JSON.stringify(integration({ mapping_spec: ["RULE"] })).replace('"RULE"', rule);
+  const response = await api.app.inject({
+    method: "POST",
+    url: "/v1/integrations",
+    headers: { authorization: `Bearer ${api.token}`, "content-type": "application/json" },
+    payload: text,
+  });
+  expect([response.statusCode, response.body]).toEqual([201, expect.stringContaining("12345678901234567890.123")]);
+  const read = await api.app.inject({
+    url: `/v1/integrations/${response.json().id}`,
+    headers: { authorization: `Bearer ${api.token}` },
+  });
+  expect(read.body).toContain("12345678901234567890.123");
+});
+
+test("a replaced integration is one version on, and another source forgets the cursor", async () => {
+  const api = await withConnector();
+  const { id } = await made(api);
+  await api.store.checkpoints.saveCursor(id, { line: 7 });
+  const renamed = await api.call("PUT", `/v1/integrations/${id}`, integration({ name: "renamed" }));
+  expect(renamed.body).toMatchObject({ name: "renamed", version: 2 });
+  expect(await api.store.checkpoints.loadCursor(id)).toEqual({ line: 7 });
+  const source = { connector: "files", stream: "other.ndjson" };
+  await api.call("PUT", `/v1/integrations/${id}`, integration({ source }));
+  expect(await api.store.checkpoints.loadCursor(id)).toBeNull();
+});
+
+test("a disabled integration does not run until it is enabled again", async () => {
+  const api = await withConnector();
+  const { id } = await made(api);
+  expect((await api.call("PUT", `/v1/integrations/${id}/disable`)).body).toMatchObject({
+    enabled: false,
+    status: "disabled",
+  });
+  expect(await api.call("POST", `/v1/integrations/${id}/run`)).toMatchObject({
+    status: 409,
+    body: { code: "CONFLICT" },
+  });
+  expect((await api.call("PUT", `/v1/integrations/${id}/enable`)).body).toMatchObject({
+    enabled: true,
+    status: "enabled",
+  });
+  expect((await api.call("POST", `/v1/integrations/${id}/run`)).status).toBe(202);
+});
+
+test("a run is answered as a resource, listed by status, and not started twice", async () => {
+  const api = await withConnector();
+  const { id } = await made(api);
+  const { status, body, headers } = await api.call("POST", `/v1/integrations/${id}/run`);
+  expect(status).toBe(202);
+  expect(headers.location).toBe(`/v1/runs/${body.id}`);
+  expect(body).toEqual({
+    id: expect.any(String),
+    integration_id: id,
+    integration_version: 1,
+    trigger: "manual",
+    status: "running",
+    started_at: expect.any(String),
+    finished_at: null,
+    records_in: 0,
+    records_out: 0,
+    records_filtered: 0,
+    records_failed: 0,
+    by_destination: {},
+    error: null,
+    waiting: null,
+  });
+  expect((await api.call("POST", `/v1/integrations/${id}/run`)).status).toBe(409);
+  const counts = { in: 5, out: 3, filtered: 1, failed: 1, byDestination: { files: { out: 3, failed: 1 } } };
+  await api.store.runs.finish(body.id, { status: "partial", error: null, counts });
+  const { body: ended } = await api.call("GET", `/v1/runs/${body.id}`);
+  expect(ended).toMatchObject({
+    status: "partial",
+    records_in: 5,
+    records_out: 3,
+    by_destination: { files: { out: 3, failed: 1 } },
+  });
+  const ids = async (query: string) =>
+    (await api.call("GET", `/v1/integrations/${id}/runs${query}`)).body.items.map((run: { id: string }) => run.id);
+  expect(await ids("?status=partial")).toEqual([body.id]);
+  expect(await ids("?status=running")).toEqual([]);
+  expect((await api.call("GET", `/v1/integrations/${id}/runs?status=done`)).status).toBe(400);
+});
+
+test("dead letters are listed without their payloads and shown with them, whatever the bytes", async () => {
+  const api = await withConnector();
+  const { id } = await made(api);
+  const { body: run } = await api.call("POST", `/v1/integrations/${id}/run`);
+  const letter = (raw: Uint8Array, state: string | null): NewDeadLetter => ({
+    id: randomUUIDv7(),
+    runId: run.id,
+    integrationId: id,
+    integrationVersion: 1,
+    recordId: `r${raw.length}`,
+    step: "map",
+    destination: null,
+    rule: 2,
+    code: "VALIDATION_ERROR",
+    message: "rule 2: a string is no number",
+    raw,
+    state,
+    position: { base: "a.ndjson", ordinal: 7 },
+    attempts: [],
+    fingerprint: "f",
+    traceId: null,
+  });
+  const good = letter(Buffer.from('{"a":12345678901234567890}'), '{"a":1}');
+  const odd = letter(Uint8Array.of(0x7b, 0xff, 0x00), null);
+  const { stale } = await api.store.checkpoints.commit([
+    { integrationId: id, epoch: 1, run: null, checkpoints: [], deadLetters: [good, odd] },
+  ]);
+  expect(stale).toEqual([]);
+
+  const { items } = (await api.call("GET", `/v1/integrations/${id}/dead-letter?resolved=false`)).body;
+  expect(items).toHaveLength(2);
+  expect(items[0]).not.toHaveProperty("payload");
+  expect(items[0]).not.toHaveProperty("raw");
+  expect(items[0]).not.toHaveProperty("state");
+  expect((await api.call("GET", `/v1/integrations/${id}/dead-letter?resolved=true`)).body.items).toEqual([]);
+  expect((await api.call("GET", `/v1/integrations/${id}/dead-letter?resolved=maybe`)).status).toBe(400);
+
+  const { body } = await api.call("GET", `/v1/dead-letter/${good.id}`);
+  expect(body).toMatchObject({
+    id: good.id,
+    run_id: run.id,
+    step: "map",
+    destination: null,
+    rule: 2,
+    position: { base: "a.ndjson", ordinal: 7 },
+    raw: '{"a":12345678901234567890}',
+    state: { a: 1 },
+    resolved: false,
+  });
+  const response = await api.app.inject({
+    url: `/v1/dead-letter/${good.id}`,
+    headers: { authorization: `Bearer ${api.token}` },
+  });
+  expect(response.body).toContain('"payload":{"a":12345678901234567890}');
+  expect((await api.call("GET", `/v1/dead-letter/${odd.id}`)).body).toMatchObject({
+    payload: null,
+    raw: "data:application/octet-stream;base64,e/8A",
+    state: null,
+  });
+});

@@ -1,0 +1,136 @@
+import { randomUUIDv7 } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { FastifyInstance } from "fastify";
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import { checkCron, nextFire } from "../../adapters/cron/index.ts";
+import { createValidator } from "../../adapters/json-schema/index.ts";
+import { openStore } from "../../adapters/postgres/index.ts";
+import { createSealer, loadMasterKey, localKey, referenceResolver } from "../../adapters/secrets/index.ts";
+import { connectorTypes } from "../../cli/connector-types.ts";
+import { createAuthenticator, ensureToken } from "../../gateway/auth/index.ts";
+import { createRest } from "../../gateway/rest/index.ts";
+import { createConnectorRegistry, createServices, type Runner } from "../../gateway/services/index.ts";
+import { resolveIntegration } from "../../runtime/config/index.ts";
+import { SluiceError } from "../../runtime/errors/index.ts";
+import type { Store } from "../../runtime/ports/store.ts";
+import { createDatabase } from "../support/servers.ts";
+import { tempDir } from "../support/temp-dir.ts";
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the API answers; tests say what they expect of it.
+  readonly body: any;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+export interface Api {
+  readonly app: FastifyInstance;
+  readonly store: Store;
+  readonly dataDir: string;
+  readonly token: string;
+  readonly databaseUrl: string;
+  /** Ids that the runner was told of. */
+  readonly changed: string[];
+  /** Lines of the log. */
+  readonly log: string[];
+  /** Sets what readyz reports. */
+  readonly parts: Record<string, string | null>;
+  call(method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+}
+
+/** The gateway over a new database, with a runner that opens runs and moves nothing. */
+export async function startApi(): Promise<Api> {
+  const dataDir = tempDir();
+  const databaseUrl = await createDatabase();
+  const store = await openStore({ url: databaseUrl });
+  onTestFinished(() => store.close());
+  const validator = createValidator();
+  const sealer = createSealer(localKey(await loadMasterKey({ env: {}, dataDir })));
+  const env = { SLUICE_SECRET_FOLDER: path.join(dataDir, "files") };
+  const registry = createConnectorRegistry({
+    types: connectorTypes,
+    context: { dataDir, fileRoots: [dataDir] },
+    validator,
+    sealer,
+    resolveReference: referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") }),
+  });
+  const changed: string[] = [];
+  const runner = openingRunner(store, changed);
+  const services = createServices({ store, registry, runner, validator, sealer, checkCron });
+  const token = await ensureToken(dataDir, store.tokens);
+  const parts: Record<string, string | null> = { nats: null, postgres: null };
+  const log: string[] = [];
+  const app = createRest({
+    services,
+    auth: createAuthenticator(store.tokens),
+    readiness: { check: async () => parts },
+    metrics: { contentType: "text/plain; version=0.0.4", render: async () => "sluice_up 1\n" },
+    validator,
+    logger: pino({}, { write: (line: string) => void log.push(line) }),
+    version: "0.0.0",
+  });
+  onTestFinished(() => app.close());
+  mkdirSync(path.join(dataDir, "files"));
+  writeFileSync(path.join(dataDir, "files", "a.ndjson"), '{"a":1}\n');
+
+  async function call(
+    method: string,
+    url: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const response = await app.inject({
+      method: method as "GET",
+      url,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body !== undefined && { payload: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const isJson = /json/.test(String(response.headers["content-type"]));
+    return { status: response.statusCode, body: isJson ? response.json() : response.body, headers: response.headers };
+  }
+  return { app, store, dataDir, token, databaseUrl, changed, log, parts, call };
+}
+
+function openingRunner(store: Store, changed: string[]): Runner {
+  return {
+    async start(integrationId, trigger) {
+      const { version } = (await store.integrations.get(integrationId))!;
+      const id = randomUUIDv7();
+      const run = await store.runs.create({
+        id,
+        integrationId,
+        integrationVersion: version,
+        trigger,
+        onlyIfIdle: true,
+      });
+      if (run === null) throw new SluiceError("CONFLICT", "a run is under way");
+      return run;
+    },
+    changed: (ids) => void changed.push(...ids),
+    health: () => ({ status: "ok", reason: null }),
+    nextFire({ spec }) {
+      const { trigger } = resolveIntegration(spec);
+      return trigger.type === "schedule" ? nextFire(trigger.cron, trigger.timezone, new Date()) : null;
+    },
+  };
+}
+
+/** A file connector on the folder with `a.ndjson`. */
+export const fileConnector = (api: Api, name = "files") => ({
+  name,
+  type: "file",
+  config: { path: path.join(api.dataDir, "files"), format: "ndjson" },
+});
+
+export const integration = (change: object = {}) => ({
+  name: "copy",
+  source: { connector: "files", stream: "a.ndjson" },
+  destination: { connector: "files", stream: "b.ndjson" },
+  ...change,
+});
