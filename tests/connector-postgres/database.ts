@@ -89,6 +89,13 @@ export class Database {
     return this.connector(more).openDestination!({ stream, mode, key, runId: "run", state: null, signal: never });
   }
 
+  /** Waits until every transaction begun before has ended, those of other tests' databases included. */
+  async settled(): Promise<void> {
+    const [now] = await this.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next");
+    const ended = "SELECT 1 WHERE pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8";
+    while ((await this.query(ended, [now!.next])).length === 0);
+  }
+
   async close(): Promise<void> {
     for (const connector of this.#connectors) await connector.close();
     for (const client of this.#clients) await client.end();

@@ -31,24 +31,17 @@ describe("mode incremental of a Postgres source", () => {
     };
   };
 
-  /** Waits until every transaction that was begun before has ended, those in other tests' databases included. */
-  const settled = async () => {
-    const [now] = await database.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next");
-    const ended = "SELECT 1 WHERE pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8";
-    while ((await database.query(ended, [now!.next])).length === 0);
-  };
-
   test("a second run gives what is new and nothing twice", async () => {
     await database.query(
       "INSERT INTO items SELECT i, 0, '2024-01-01'::timestamptz + i * interval '1 microsecond' FROM generate_series(1, 1200) i",
     );
-    await settled();
+    await database.settled();
     const first = await run(null);
     expect(first.ids.length).toBe(1200);
     expect((await run(first.cursor)).ids).toEqual([]);
     await database.query("UPDATE items SET v = 1, at = '2024-01-01 00:00:00.002+00' WHERE id = 7");
     await database.query("INSERT INTO items VALUES (1201, 0, '2023-01-01')");
-    await settled();
+    await database.settled();
     const second = await run(first.cursor);
     expect(second.items).toEqual([
       expect.objectContaining({ id: 1201 }),
