@@ -70,7 +70,7 @@ async function install() {
   if (meanwhile !== null) return meanwhile;
   if (!matchesLock()) {
     await stage("installing dependencies (about 200 MB, a minute or so)", () =>
-      run("npm ci", npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"])),
+      run("npm ci", npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"])),
     );
   }
   linkPostgresLibraries();
