@@ -1,19 +1,24 @@
 import { access, constants, glob, mkdir, readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from "node:path";
-import { ConnectorError, nearest } from "../sdk/index.ts";
+import { type ConnectorContext, ConnectorError, nearest } from "../sdk/index.ts";
 import type { FileConfig } from "./config.ts";
 import { fileError, isMissing } from "./file-error.ts";
+
+/** What the product itself keeps in the data folder: keys, secrets, servers. */
+const ownEntries = new Set(["keys", "nats", "node-id", "postgres", "secrets", "sluice.lock", "sluice.log", "token", "url"]);
 
 /** The folder of a connector: every path is resolved here, and refused when it leads out of the file roots. */
 export class Folder {
   readonly path: string;
   readonly #create: boolean;
   readonly #roots: readonly string[];
+  readonly #dataDir: string;
 
-  constructor({ path, create = false }: FileConfig, roots: readonly string[]) {
+  constructor({ path, create = false }: FileConfig, { fileRoots, dataDir }: ConnectorContext) {
     this.path = resolve(path);
     this.#create = create;
-    this.#roots = roots;
+    this.#roots = fileRoots;
+    this.#dataDir = dataDir;
   }
 
   /** Makes the folder where that is configured; throws where it cannot be used. */
@@ -97,16 +102,26 @@ export class Folder {
     const real = await realpathOfNearest(path).catch((error: unknown) => {
       throw fileError(error, path, setting);
     });
-    for (const root of this.#roots) {
-      const rest = relative(await realpath(root).catch(() => root), real);
-      if (rest === "" || (rest !== ".." && !rest.startsWith(`..${sep}`) && !isAbsolute(rest))) return real;
+    const own = (await below(this.#dataDir, real))?.split(sep)[0];
+    if (own !== undefined && ownEntries.has(own)) {
+      throw new ConnectorError("FORBIDDEN", `${path} is the product's own, which no connector may touch.`, {
+        fault: "destination",
+        path: setting,
+      });
     }
+    for (const root of this.#roots) if ((await below(root, real)) !== undefined) return real;
     throw new ConnectorError(
       "FORBIDDEN",
       `${path} is not within the folders that file connectors may touch (${this.#roots.join(", ")}); SLUICE_FILE_ROOTS sets them.`,
       { fault: "destination", path: setting },
     );
   }
+}
+
+/** The way from a folder to a path within it, or undefined where it is not. */
+async function below(folder: string, real: string): Promise<string | undefined> {
+  const rest = relative(await realpath(folder).catch(() => folder), real);
+  return rest !== ".." && !rest.startsWith(`..${sep}`) && !isAbsolute(rest) ? rest : undefined;
 }
 
 async function realpathOfNearest(path: string): Promise<string> {

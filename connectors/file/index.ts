@@ -40,7 +40,7 @@ class FileConnector implements Connector {
 
   constructor(config: FileConfig, context: ConnectorContext) {
     this.#config = config;
-    this.#folder = new Folder(config, context.fileRoots);
+    this.#folder = new Folder(config, context);
   }
 
   async check(): Promise<void> {

@@ -118,6 +118,17 @@ describe("streams", () => {
     }
   });
 
+  test("the product's own files in the data folder are refused, the rest of it is not", async () => {
+    await mkdir(join(folder, "secrets"));
+    await writeFile(join(folder, "secrets", "a.ndjson"), lines(1));
+    await writeFile(join(folder, "token"), "{}");
+    for (const stream of ["secrets/a.ndjson", "token", "secrets/*", "nats/x"]) {
+      await expect(read(stream)).rejects.toMatchObject({ code: "FORBIDDEN", path: "source.stream" });
+    }
+    await put("a.ndjson", lines(1));
+    expect(ids(await read("a.ndjson"))).toEqual([1]);
+  });
+
   test("a link within the roots is followed, and a folder is made where that is configured", async () => {
     await put("a.ndjson", lines(1));
     await symlink(join(folder, "a.ndjson"), join(folder, "link.ndjson"));
