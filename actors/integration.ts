@@ -25,7 +25,6 @@ export type IntegrationMessage =
 interface Logs {
   readonly ingest: Log;
   readonly deliver: Log;
-  readonly epoch: number;
 }
 
 /**
@@ -103,12 +102,18 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 
   async #start(ctx: Context<IntegrationMessage>, run: RunRow, row: IntegrationRow): Promise<void> {
     const { store, integrationId, health, ...services } = this.#options;
-    this.#logs ??= await this.#takeOver();
+    this.#logs ??= await this.#open();
+    const { ingest, deliver } = this.#logs;
+    // Each run is an owner of its own: what an earlier one still had on its way is refused.
+    const epoch = await ingest.own();
+    await deliver.own();
     const checkpoints = await persist(ctx.clock, ctx.signal, () => store.checkpoints.load(integrationId));
     const lost = (error: unknown) => ctx.self.tell({ type: "lost", error });
     const options = {
       ...services,
-      ...this.#logs,
+      ingest,
+      deliver,
+      epoch,
       store,
       run,
       name: row.name,
@@ -125,13 +130,9 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     health({ status: "ok", reason: null });
   }
 
-  async #takeOver(): Promise<Logs> {
+  async #open(): Promise<Logs> {
     const { logs, integrationId } = this.#options;
-    const ingest = await logs.open(integrationId, "ingest");
-    const deliver = await logs.open(integrationId, "deliver");
-    const epoch = await ingest.own();
-    await deliver.own();
-    return { ingest, deliver, epoch };
+    return { ingest: await logs.open(integrationId, "ingest"), deliver: await logs.open(integrationId, "deliver") };
   }
 }
 

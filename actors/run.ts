@@ -59,9 +59,12 @@ const nothing: Outcome = { count: () => {}, deadLetters: [] };
  * when every record in it is settled, and its row says how.
  */
 export class RunActor implements Actor<RunMessage> {
-  /** Crashes are restarted; what a restart cannot mend ends the run. */
+  /**
+   * Crashes are restarted; what a restart cannot mend ends the run. What writes to a log cannot be restarted alone, since
+   * appends that were under way may still land: the run begins again, as a new owner.
+   */
   static readonly supervision: SupervisorStrategy = oneForOne({
-    decide: (error) => (isFinal(error) ? "stop" : "restart"),
+    decide: (error, path) => (isFinal(error) ? "stop" : /\/(source|steps)$/.test(path) ? "escalate" : "restart"),
     exhausted: "stop",
   });
 
@@ -77,7 +80,7 @@ export class RunActor implements Actor<RunMessage> {
     this.#options = options;
     this.#ledger = new RunLedger(options.run, options.epoch, options.checkpoints);
     const sinks =
-      options.integration.destinations.length > 1 ? options.integration.destinations.map(({ id }) => id) : [];
+      options.integration.destinations.length > 1 ? options.integration.destinations.map(({ id }) => sinkName(id)) : [];
     this.#opening = new Set(["steps", ...sinks]);
     this.#pending = new Set(this.#opening);
   }
@@ -88,7 +91,7 @@ export class RunActor implements Actor<RunMessage> {
     this.#spawn(ctx, "steps", { log: ingest, subject: sourceSubject, open: (signal) => this.#openSteps(ctx, signal) });
     if (integration.destinations.length > 1) {
       for (const destination of integration.destinations) {
-        this.#spawn(ctx, destination.id, {
+        this.#spawn(ctx, sinkName(destination.id), {
           log: deliver,
           subject: destination.id,
           open: (signal) => this.#openSink(ctx, destination, signal),
@@ -176,7 +179,7 @@ export class RunActor implements Actor<RunMessage> {
     const only = destinations.length === 1 ? destinations[0] : undefined;
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
     const room = (destination: string, bytes: number) =>
-      (this.#backlogs.get(destination) as Backlog).take(bytes, signal);
+      (this.#backlogs.get(sinkName(destination)) as Backlog).take(bytes, signal);
     const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, room, signal);
     return {
       process: (message) =>
@@ -203,7 +206,7 @@ export class RunActor implements Actor<RunMessage> {
 
   async #openSink(ctx: Context<RunMessage>, destination: ResolvedDestination, signal: AbortSignal): Promise<Processor> {
     const { run, name, ingest, metrics } = this.#options;
-    const writer = await this.#openWriter(ctx, destination.id, destination, signal);
+    const writer = await this.#openWriter(ctx, sinkName(destination.id), destination, signal);
     const options = {
       integrationId: run.integrationId,
       integration: name,
@@ -295,6 +298,9 @@ export class RunActor implements Actor<RunMessage> {
 export function runProps(options: RunOptions): Props<RunMessage> {
   return { create: () => new RunActor(options), supervision: RunActor.supervision };
 }
+
+/** A destination's consumer: named so that none can be called `steps`. */
+const sinkName = (destination: string): string => `sink-${destination}`;
 
 /** What a restart would meet again. */
 function isFinal(error: unknown): boolean {

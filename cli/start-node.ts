@@ -73,11 +73,14 @@ async function start(
   const { tracing, shutdown } = await startTracing(env, version);
   closers.push(shutdown);
 
-  const [natsUrl, databaseUrl] = await Promise.all([
-    settings.natsUrl ?? embedded(startNats({ dataDir, port: settings.natsPort, progress }), logger, closers),
-    settings.databaseUrl ??
-      embedded(startPostgres({ dataDir, port: settings.postgresPort, progress }), logger, closers),
+  const [nats, postgres] = await Promise.all([
+    settings.natsUrl ? undefined : embedded(startNats({ dataDir, port: settings.natsPort, progress }), logger, closers),
+    settings.databaseUrl
+      ? undefined
+      : embedded(startPostgres({ dataDir, port: settings.postgresPort, progress }), logger, closers),
   ]);
+  const natsUrl = settings.natsUrl ?? (nats as ServerHandle).url;
+  const databaseUrl = settings.databaseUrl ?? (postgres as ServerHandle).url;
   const store = await openStore({ url: databaseUrl });
   const maintenance = setInterval(() => {
     store.maintain(new Date()).catch((error) => logger.warn({ err: error }, "history could not be put in order"));
@@ -87,7 +90,12 @@ async function start(
     await store.close();
   });
   const id = await nodeId(dataDir);
-  const logs = await connectLogs({ url: natsUrl, name: `sluice ${id}`, claims: store.claims });
+  // A nats-server that failed to write once (a full disk) answers no append until it is started again.
+  const onUnconfirmed = () => {
+    logger.warn("nats-server does not confirm appends");
+    if (nats?.pid !== undefined) process.kill(nats.pid, "SIGTERM");
+  };
+  const logs = await connectLogs({ url: natsUrl, name: `sluice ${id}`, claims: store.claims, onUnconfirmed });
   closers.push(() => logs.close());
   const cluster = await joinCluster({ link: logs.link, nodeId: id });
   closers.push(() => cluster.close());
@@ -149,12 +157,16 @@ async function start(
   return { url, token, services, databaseUrl, stop };
 }
 
-async function embedded(starting: Promise<ServerHandle>, logger: Logger, closers: (() => unknown)[]): Promise<string> {
+async function embedded(
+  starting: Promise<ServerHandle>,
+  logger: Logger,
+  closers: (() => unknown)[],
+): Promise<ServerHandle> {
   const server = await starting;
   closers.push(() => server.stop());
   server.onStatus((status) => {
     if (status.state === "restarting")
       logger.warn({ reason: status.reason }, "an embedded server died and is started again");
   });
-  return server.url;
+  return server;
 }
