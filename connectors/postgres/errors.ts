@@ -89,6 +89,10 @@ export function connectError(error: unknown, address: Address): ConnectorError {
     return fail(code, `${where} refused the connection: ${error.message} (SQLSTATE ${error.code}).`, path);
   }
   const reason = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
+  // The driver itself refuses to log in with an empty password.
+  if (/password/i.test(messageOf(reason))) {
+    return fail("UNAUTHORIZED", `${where} asks for a password, and none is set.`, address.pathOf("password"));
+  }
   const tls = /SSL|TLS|certificate|self.signed/i.test(`${messageOf(reason)} ${codeOf(reason)}`);
   const path = address.pathOf(tls ? "ssl" : "host");
   return fail("UNAVAILABLE", `No connection to ${where}: ${messageOf(reason)}.`, path);

@@ -21,6 +21,8 @@ describeConnector(postgres, async () => {
     config: { ...config } as JsonObject,
     badConfigs: [
       { config: { ...config, password: "wrong" } as JsonObject, path: "config.password" },
+      { config: { ...config, password: "" } as JsonObject, path: "config.password" },
+      { config: { ...config, ssl: true } as JsonObject, path: "config.ssl" },
       { config: { ...config, database: "no_such_database" } as JsonObject, path: "config.database" },
       { config: { ...config, port: 1 } as JsonObject, path: "config.host" },
       { config: { ...config, schema: "no_such_schema" } as JsonObject, path: "config.schema" },
