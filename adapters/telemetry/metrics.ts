@@ -2,7 +2,10 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { IntegrationGauges, Metrics } from "../../runtime/ports/telemetry.ts";
 import { WeightedHistogram } from "./weighted-histogram.ts";
 
-const latencyBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+/** In seconds; fine around the second that a fleet is held to. */
+const latencyBuckets = [
+  0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2.5, 5, 10, 30, 60, 300,
+];
 /** Calls over which `sluice_error_ratio` is taken. */
 const ratioWindow = 1000;
 
