@@ -3,7 +3,7 @@ import { compileMapping } from "../../runtime/mapping/index.ts";
 
 export interface MappingBenchOptions {
   /** Records a result. */
-  readonly records?: number;
+  readonly records?: number | undefined;
 }
 
 /** 8 fields with one cast, one template and one condition: the figure to hold. */

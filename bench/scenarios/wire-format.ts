@@ -3,7 +3,7 @@ import { batchHeaderName, decodeBatch, encodeBatch, readHeader } from "../../ada
 import type { BatchHeader } from "../../runtime/ports/log.ts";
 
 export interface WireFormatBenchOptions {
-  readonly records?: number;
+  readonly records?: number | undefined;
   /** Milliseconds a result. */
   readonly durationMs?: number;
 }

@@ -1,0 +1,56 @@
+import { parseArguments, type Syntax } from "../cli/arguments.ts";
+import { CommandError, exitCode, usageError } from "../cli/exit.ts";
+import { messageOf, unknownName } from "../runtime/errors/index.ts";
+import type { BenchOptions } from "./options.ts";
+
+interface Scenario {
+  readonly summary: string;
+  readonly load: () => Promise<{ run(options: BenchOptions): Promise<void> }>;
+}
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  mapping: { summary: "the mapping engine alone, on one core", load: () => import("./scenarios/mapping.ts") },
+  single: {
+    summary: "one integration: file to file, and file to Postgres by upsert",
+    load: () => import("./scenarios/single.ts"),
+  },
+};
+
+const syntax: Syntax = {
+  usage: "npm run bench -- [SCENARIO]",
+  summary: "Runs a benchmark and prints one JSON line a result; without a name it lists them.",
+  options: {
+    records: { type: "string", value: "N", help: "Records a run." },
+    runs: { type: "string", value: "N", help: "Runs, of which the median is printed." },
+    seconds: { type: "string", value: "N", help: "How long a rate is measured." },
+    only: { type: "string", value: "NAME", help: "Only the results of this name." },
+  },
+  positionals: [0, 1],
+};
+
+async function main(argv: readonly string[]): Promise<void> {
+  const args = parseArguments(syntax, argv);
+  if (args === null) return;
+  const [name] = args.positionals;
+  if (name === undefined) {
+    for (const [scenario, { summary }] of Object.entries(scenarios)) console.log(`${scenario.padEnd(14)}${summary}`);
+    return;
+  }
+  const scenario = Object.hasOwn(scenarios, name) ? scenarios[name] : undefined;
+  if (scenario === undefined) throw usageError(unknownName("scenario", name, Object.keys(scenarios)));
+  const positive = (option: string): number | undefined => {
+    const text = args.string(option);
+    if (text === undefined) return undefined;
+    if (!/^[1-9]\d*$/.test(text)) throw usageError(`--${option} is ${JSON.stringify(text)}: a whole number above 0`);
+    return Number(text);
+  };
+  const options = { records: positive("records"), runs: positive("runs"), seconds: positive("seconds") };
+  await (await scenario.load()).run({ ...options, only: args.string("only") });
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`bench: ${messageOf(error)}\n`);
+  process.exitCode = error instanceof CommandError ? error.exit : exitCode.failed;
+}

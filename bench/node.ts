@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { peakRssMb, usageOf } from "./usage.ts";
+
+const main = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+const pollMs = 10;
+
+export interface Run {
+  readonly id: string;
+  readonly status: string;
+  readonly records_in: number;
+  readonly records_out: number;
+  readonly error: { readonly message: string } | null;
+}
+
+/** CPU seconds so far, by process. */
+export interface Cpu {
+  readonly node: number;
+  readonly nats: number;
+  readonly postgres: number;
+}
+
+/** `sluice up` as a user starts it: a process of its own with its embedded servers, in a folder that is removed. */
+export class BenchNode {
+  readonly folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  /** Where file connectors read and write. */
+  readonly files = join(this.folder, "files");
+  readonly #dataDir = join(this.folder, "data");
+  #child: ChildProcess | undefined;
+  #url = "";
+
+  /** A node that is ready, for as long as `use` takes. */
+  static async with<T>(use: (node: BenchNode) => Promise<T>): Promise<T> {
+    const node = new BenchNode();
+    const interrupted = () => {
+      node.#child?.kill("SIGKILL");
+      process.exit(130);
+    };
+    process.once("SIGINT", interrupted);
+    process.once("SIGTERM", interrupted);
+    try {
+      mkdirSync(node.files);
+      await node.start();
+      return await use(node);
+    } finally {
+      await node.stop();
+      rmSync(node.folder, { recursive: true, force: true, maxRetries: 10 });
+      process.off("SIGINT", interrupted);
+      process.off("SIGTERM", interrupted);
+    }
+  }
+
+  /** Resolves when readyz answers 200. */
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, [...(process.env.SLUICE_BENCH_NODE_ARGS?.split(" ") ?? []), main, "up"], {
+      cwd: this.folder,
+      env: {
+        ...process.env,
+        SLUICE_DATA_DIR: this.#dataDir,
+        SLUICE_HTTP_PORT: "0",
+        SLUICE_NATS_PORT: "0",
+        SLUICE_POSTGRES_PORT: "0",
+        SLUICE_FILE_ROOTS: this.folder,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    for await (const line of createInterface({ input: child.stdout })) {
+      const url = /ready at (\S+)/.exec(line)?.[1];
+      if (url === undefined) continue;
+      this.#url = url;
+      child.stdout.resume();
+      while (!(await fetch(`${url}/readyz`)).ok) await sleep(pollMs);
+      return;
+    }
+    throw new Error(`the node ended before it was ready: ${stderr}`);
+  }
+
+  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, "exit");
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error("the node does not run");
+    return pid;
+  }
+
+  cpu(): Cpu {
+    return {
+      node: usageOf(this.pid, false).cpuSeconds,
+      nats: usageOf(pidIn(join(this.#dataDir, "nats", "nats.pid")), false).cpuSeconds,
+      postgres: usageOf(pidIn(join(this.#cluster, "postmaster.pid")), true).cpuSeconds,
+    };
+  }
+
+  rssMb(): number {
+    return usageOf(this.pid, false).rssMb;
+  }
+
+  /** Since the node's start; the present one where the system does not keep it. */
+  peakRssMb(): number {
+    return peakRssMb(this.pid) ?? this.rssMb();
+  }
+
+  /** Of the embedded Postgres. */
+  get databaseUrl(): string {
+    const password = readFileSync(join(this.#dataDir, "postgres", "password"), "utf8").trim();
+    const port = readFileSync(join(this.#cluster, "postmaster.pid"), "utf8").split("\n")[3];
+    return `postgres://sluice:${password}@127.0.0.1:${port}/sluice`;
+  }
+
+  get #cluster(): string {
+    const note = join(this.#dataDir, "postgres", "location");
+    return existsSync(note) ? readFileSync(note, "utf8").trim() : join(this.#dataDir, "postgres", "data");
+  }
+
+  async connector(name: string, type: string, config: object): Promise<void> {
+    await this.#call("POST", "/v1/connectors", { name, type, config });
+  }
+
+  /** Id of a new integration. */
+  async integration(body: object): Promise<string> {
+    return (await this.#call<{ id: string }>("POST", "/v1/integrations", body)).id;
+  }
+
+  /** Id of a new run. */
+  async begin(integrationId: string): Promise<string> {
+    return (await this.#call<Run>("POST", `/v1/integrations/${integrationId}/run`, {})).id;
+  }
+
+  run(id: string): Promise<Run> {
+    return this.#call("GET", `/v1/runs/${id}`);
+  }
+
+  /** Resolves when the run has ended; throws where it did not end well. */
+  async ended(id: string): Promise<Run> {
+    for (;;) {
+      const run = await this.run(id);
+      if (run.status === "success") return run;
+      if (run.status !== "running") throw new Error(`the run ended as ${run.status}: ${run.error?.message}`);
+      await sleep(pollMs);
+    }
+  }
+
+  async metrics(): Promise<string> {
+    return await (await this.#fetch("GET", "/metrics")).text();
+  }
+
+  async #call<T>(method: string, path: string, body?: object): Promise<T> {
+    return (await (await this.#fetch(method, path, body)).json()) as T;
+  }
+
+  async #fetch(method: string, path: string, body?: object): Promise<Response> {
+    const token = readFileSync(join(this.#dataDir, "token"), "utf8").trim();
+    const response = await fetch(this.#url + path, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(body && { "content-type": "application/json" }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response;
+  }
+}
+
+function pidIn(file: string): number {
+  return Number.parseInt(readFileSync(file, "utf8"), 10);
+}
+
+/** What was used between two readings. */
+export function cpuBetween(before: Cpu, after: Cpu): Cpu {
+  return {
+    node: after.node - before.node,
+    nats: after.nats - before.nats,
+    postgres: after.postgres - before.postgres,
+  };
+}

@@ -1,0 +1,59 @@
+import { open } from "node:fs/promises";
+
+/** 8 rules (one cast, one template, one condition) behind a filter that lets nine of ten records pass. */
+export const filterAndMap = {
+  mapping_spec: [
+    { source: "$.id", destination: "id", cast: "integer" },
+    { source: "$.name", destination: "name" },
+    { source: "$.email", destination: "email" },
+    { source: "$.amount", destination: "amount" },
+    { source: "$.created_at", destination: "created_at" },
+    { source: "$.address.city", destination: "city" },
+    { template: "{{ $.name }} <{{ $.email }}>", destination: "label" },
+    { source: "$.status", destination: "status", when: "$.amount > 10" },
+  ],
+  pipeline_spec: {
+    steps: [
+      { id: "active", type: "filter", where: "$.status == 'active'" },
+      { id: "map", type: "map" },
+    ],
+  },
+};
+
+/** A record of 230 bytes, its newline included. */
+function lineOf(id: number): string {
+  const record = {
+    id,
+    name: `user ${id}`,
+    email: `user${id}@example.com`,
+    status: id % 10 === 0 ? "inactive" : "active",
+    amount: (id % 100_000) / 4,
+    created_at: "2026-01-02T03:04:05Z",
+    address: { city: "Berlin", zip: "10115", street: "Some Street 12" },
+    tags: ["a", "b"],
+    note: "",
+  };
+  const text = JSON.stringify(record);
+  return `${text.slice(0, -2)}${"x".repeat(Math.max(0, 229 - text.length))}"}\n`;
+}
+
+/** What passes of `records` lines. */
+export function passing(records: number): number {
+  return records - Math.ceil(records / 10);
+}
+
+/** An NDJSON file of so many records; the same ones each time. */
+export async function writeInput(path: string, records: number): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    for (let id = 0; id < records; ) {
+      let text = "";
+      for (const end = Math.min(records, id + 10_000); id < end; id++) text += lineOf(id);
+      await file.write(text);
+    }
+    // Not to be written back while something is measured.
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
