@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from "yaml";
 import type { Json, JsonObject } from "../connectors/sdk/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { type FieldPath, parseFieldPath } from "../runtime/mapping/index.ts";
@@ -37,6 +37,9 @@ export function readConfigFile(file: string): ConfigFile | { readonly errors: re
   return parseConfig(text, file);
 }
 
+/** `!!str` and the like; what others make (bytes, sets) is no JSON. */
+const coreTags = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
+
 /** Duplicate keys, unknown tags and numbers that JSON has not are refused; numbers keep every digit. */
 export function parseConfig(text: string, file: string): ConfigFile | { readonly errors: readonly FileFinding[] } {
   const lines = new LineCounter();
@@ -52,6 +55,13 @@ export function parseConfig(text: string, file: string): ConfigFile | { readonly
   };
   const finding = (offset: number, message: string): FileFinding => ({ ...at(offset), path: "", message });
   const errors = [...document.errors, ...document.warnings].map(({ pos, message }) => finding(pos[0], message));
+  visit(document, {
+    Node(_, node) {
+      const tag = isAlias(node) ? undefined : node.tag;
+      if (tag === undefined || coreTags.test(tag)) return;
+      errors.push(finding(node.range?.[0] ?? 0, `the tag ${tag} stands for nothing that JSON has`));
+    },
+  });
   visit(document, {
     Scalar(_, node) {
       const { source, value, range } = node;
@@ -95,7 +105,9 @@ export interface Configuration {
 }
 
 /** Reads files and joins their lists. What is no configuration at all is told with its place. */
-export function readConfiguration(files: readonly string[]): Configuration | { readonly errors: readonly FileFinding[] } {
+export function readConfiguration(
+  files: readonly string[],
+): Configuration | { readonly errors: readonly FileFinding[] } {
   const errors: FileFinding[] = [];
   const value: JsonObject = {};
   /** By field of the whole: the file that has it, and at which index its list begins there. */
@@ -129,7 +141,8 @@ export function readConfiguration(files: readonly string[]): Configuration | { r
     locate(text) {
       const [field, index, ...rest] = parsePath(text);
       const places = origins.get(String(field)) ?? [];
-      const place = places.find(({ from, to }) => typeof index === "number" && index >= from && index < to) ?? places[0];
+      const place =
+        places.find(({ from, to }) => typeof index === "number" && index >= from && index < to) ?? places[0];
       if (place === undefined) return first!.locate([]);
       if (typeof index !== "number") return place.config.locate([field!]);
       return place.config.locate([field!, index - place.from, ...rest]);

@@ -10,14 +10,25 @@ export const printJson = (value: unknown): boolean => print(JSON.stringify(value
 export function printTable(titles: readonly string[], rows: readonly (readonly unknown[])[]): void {
   const cells = [titles, ...rows].map((row) => row.map(cell));
   const widths = titles.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  for (const row of cells) print(row.map((text, column) => text.padEnd(widths[column]!)).join("  ").trimEnd());
+  for (const row of cells)
+    print(
+      row
+        .map((text, column) => text.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+    );
 }
 
 /** One line of text, whatever the value holds. */
 function cell(value: unknown): string {
   if (value === null || value === undefined || value === "") return "-";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal would take as a command is shown as blank.
-  return String(value).replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+  return printable(String(value)).replaceAll(/[\n\t]+/g, " ");
+}
+
+/** Text of a record without what a terminal would take as a command. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd");
 }
 
 /** `2026-01-31 14:03:22` of an RFC 3339 time, in UTC. */

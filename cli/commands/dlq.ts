@@ -1,7 +1,7 @@
 import { integerOption, parseArguments, type Syntax } from "../arguments.ts";
 import { byName, createClient, type List } from "../client.ts";
 import { exitCode } from "../exit.ts";
-import { note, print, printJson, printTable, shortTime } from "../output.ts";
+import { note, print, printable, printJson, printTable, shortTime } from "../output.ts";
 import { subcommand } from "../subcommand.ts";
 
 interface DeadLetter {
@@ -89,9 +89,10 @@ async function show(argv: readonly string[]): Promise<number> {
   }
   const { payload, raw, state, position, ...rest } = letter;
   for (const [field, value] of Object.entries({ ...rest, position: `${position.base}:${position.ordinal}` })) {
-    if (value !== null) print(`${field.padEnd(20)}${typeof value === "object" ? JSON.stringify(value) : value}`);
+    if (value !== null)
+      print(`${field.padEnd(20)}${typeof value === "object" ? JSON.stringify(value) : printable(String(value))}`);
   }
-  print(`\nraw:\n${raw ?? ""}`);
+  print(`\nraw:\n${printable(raw ?? "")}`);
   if (state !== null && state !== undefined) print(`\nstate before the failure:\n${JSON.stringify(state, null, 2)}`);
   return exitCode.done;
 }

@@ -1,6 +1,7 @@
 import type { Connector, ErrorCode, Json, StreamInfo } from "../../connectors/sdk/index.ts";
 import type { ResolvedIntegration } from "../../runtime/config/index.ts";
 import { codes, type FieldError, joinPath, messageOf, SluiceError } from "../../runtime/errors/index.ts";
+import { parseJson } from "../../runtime/record/index.ts";
 
 /** How long a far side may take to answer before a check gives up. */
 export const probeTimeoutMs = 15_000;
@@ -65,7 +66,7 @@ async function firstRecord(connector: Connector, { name }: StreamInfo, signal: A
     for await (const { data, count } of source.read()) {
       if (count === 0) continue;
       const [line] = new TextDecoder().decode(data).split("\n", 1);
-      return JSON.parse(line!) as Json;
+      return parseJson(line!);
     }
     return null;
   } finally {

@@ -1,0 +1,142 @@
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { expect, onTestFinished, test } from "vitest";
+import { createDatabase } from "../support/servers.ts";
+import { tempDir } from "../support/temp-dir.ts";
+import { sluice, start } from "./sluice.ts";
+
+const config = `connectors:
+  - { name: in, type: file, config: { path: ./data, format: ndjson } }
+  - { name: out, type: file, config: { path: ./out, format: ndjson } }
+integrations:
+  - name: copy
+    source: { connector: in, stream: a.ndjson }
+    destination: { connector: out, stream: b.ndjson, mode: replace }
+    mapping_spec: [{ source: $.a, destination: b, cast: integer }]
+`;
+
+/** A node of its own in a new folder, with its command line. */
+async function startNode() {
+  const cwd = tempDir();
+  mkdirSync(path.join(cwd, "data"));
+  mkdirSync(path.join(cwd, "out"));
+  writeFileSync(path.join(cwd, "shop.yaml"), config);
+  const env = { SLUICE_HTTP_PORT: "0", SLUICE_NATS_PORT: "0", SLUICE_DATABASE_URL: await createDatabase() };
+  const node = start(["up"], { cwd, env });
+  const ended = once(node, "exit");
+  onTestFinished(async () => {
+    node.kill("SIGTERM");
+    await ended;
+  });
+  node.stderr.resume();
+  for await (const line of createInterface(node.stdout)) if (line.startsWith("sluice is ready")) break;
+  node.stdout.resume();
+  return {
+    cwd,
+    write: (...lines: string[]) =>
+      writeFileSync(path.join(cwd, "data", "a.ndjson"), lines.map((line) => `${line}\n`).join("")),
+    // The port is what the node wrote down, as with a user who set nothing.
+    sluice: (...args: string[]) => sluice(args, { cwd }),
+  };
+}
+
+test("plan, apply, run, runs and dlq work together against a node", async () => {
+  const node = await startNode();
+  node.write('{"a":1}', '{"a":"x"}', "{broken", '{"a":12345678901234567890}');
+  expect(await node.sluice("plan", "shop.yaml")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/create +integration +copy\n3 to create, 0 to update, 0 unchanged\n$/),
+  });
+  const applied = await node.sluice("apply", "shop.yaml");
+  expect(applied).toEqual({
+    code: 0,
+    stdout: "created    connector    in\ncreated    connector    out\ncreated    integration  copy\n",
+    stderr: "",
+  });
+
+  const ran = await node.sluice("run", "copy");
+  expect(ran).toMatchObject({ code: 1, stdout: "copy: in=4 out=2 filtered=0 failed=2 status=partial\n" });
+  expect(ran.stderr).toContain("sluice dlq list copy");
+  expect(readFileSync(path.join(node.cwd, "out", "b.ndjson"), "utf8")).toBe('{"b":1}\n{"b":12345678901234567890}\n');
+
+  const { items } = JSON.parse((await node.sluice("runs", "copy", "--json")).stdout);
+  expect(items).toMatchObject([{ status: "partial", records_in: 4, records_failed: 2 }]);
+  expect((await node.sluice("runs", "copy")).stdout).toMatch(/^RUN +STATUS.*\n\S+ +partial +manual /);
+  const letters = JSON.parse((await node.sluice("dlq", "list", "copy", "--json")).stdout).items;
+  expect(letters.map((letter: { position: { ordinal: number } }) => letter.position.ordinal).toSorted()).toEqual([
+    2, 3,
+  ]);
+  const broken = letters.find((letter: { position: { ordinal: number } }) => letter.position.ordinal === 3);
+  expect((await node.sluice("dlq", "show", broken.id)).stdout).toContain("\nraw:\n{broken\n");
+
+  node.write('{"a":1}');
+  expect(await node.sluice("run", "copy")).toEqual({
+    code: 0,
+    stdout: "copy: in=1 out=1 filtered=0 failed=0 status=success\n",
+    stderr: "",
+  });
+  expect((await node.sluice("plan", "shop.yaml")).stdout).toMatch(/0 to create, 0 to update, 3 unchanged\n$/);
+});
+
+test("a missing file is refused by apply at its place, and by run in one sentence", async () => {
+  const node = await startNode();
+  const refused = await node.sluice("apply", "shop.yaml");
+  expect([refused.code, refused.stdout]).toEqual([2, ""]);
+  expect(refused.stderr).toMatch(/^shop\.yaml:6:30: integrations\[0\]\.source\.stream: .*a\.ndjson.*\n$/);
+  expect(JSON.parse((await node.sluice("connectors", "list", "--json")).stdout).items).toEqual([]);
+
+  expect(await node.sluice("apply", "--skip-checks", "shop.yaml")).toMatchObject({ code: 0 });
+  const ran = await node.sluice("run", "copy");
+  expect([ran.code, ran.stdout]).toEqual([1, "copy: in=0 out=0 filtered=0 failed=0 status=failed\n"]);
+  expect(ran.stderr).toMatch(/^copy: source\.stream: .*a\.ndjson.*\n$/);
+});
+
+test("connectors are listed, tested and looked into; a wrong name is told the nearest one", async () => {
+  const node = await startNode();
+  node.write('{"a":1}');
+  await node.sluice("apply", "shop.yaml");
+  expect((await node.sluice("connectors", "list")).stdout).toMatch(/^NAME +TYPE.*\n(in|out) +file /);
+  expect((await node.sluice("connectors", "types")).stdout).toContain("\npostgres ");
+  expect(await node.sluice("connectors", "test", "in")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^in: ok in \d+ ms\n/),
+  });
+  expect((await node.sluice("connectors", "discover", "in")).stdout).toMatch(/^STREAM.*\na\.ndjson /);
+  expect(await node.sluice("run", "cpy")).toMatchObject({
+    code: 2,
+    stderr: 'sluice run: unknown integration "cpy"; did you mean "copy"?\n',
+  });
+});
+
+test("a token that the server does not take is exit code 2", async () => {
+  const node = await startNode();
+  const url = readFileSync(path.join(node.cwd, ".sluice", "url"), "utf8").trim();
+  const outcome = await sluice(["runs", "copy"], { cwd: tempDir(), env: { SLUICE_URL: url, SLUICE_TOKEN: "wrong" } });
+  expect(outcome).toMatchObject({ code: 2, stderr: expect.stringContaining("SLUICE_TOKEN") });
+});
+
+test("Ctrl-C ends the waiting and leaves the run going", async () => {
+  const node = await startNode();
+  const slow = `connectors:
+  - { name: gen, type: generator, config: { rate: 100, count: 100000 } }
+  - { name: sink, type: blackhole, config: {} }
+integrations:
+  - { name: slow, source: { connector: gen, stream: s }, destination: { connector: sink, stream: s } }
+`;
+  writeFileSync(path.join(node.cwd, "slow.yaml"), slow);
+  expect(await node.sluice("apply", "slow.yaml")).toMatchObject({ code: 0 });
+  const waiting = start(["run", "slow"], { cwd: node.cwd });
+  let said = "";
+  waiting.stderr.on("data", (chunk) => (said += chunk));
+  waiting.stdout.resume();
+  const ended = once(waiting, "exit");
+  // The first line of progress: the run is under way and waited for.
+  while (!said.includes("records/s")) await once(waiting.stderr, "data");
+  expect(said).toMatch(/slow: in [\d,]+ {2}out [\d,]+ {2}filtered 0 {2}failed 0 {2}[\d,]+ records\/s/);
+  waiting.kill("SIGINT");
+  expect((await ended)[0]).toBe(1);
+  expect(said).toContain("the run goes on without you");
+  expect(JSON.parse((await node.sluice("runs", "slow", "--json")).stdout).items).toMatchObject([{ status: "running" }]);
+});

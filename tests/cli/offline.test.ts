@@ -1,0 +1,216 @@
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { tempDir } from "../support/temp-dir.ts";
+import { sluice } from "./sluice.ts";
+
+const config = `connectors:
+  - name: files
+    type: file
+    config: { path: ./data, format: ndjson }
+integrations:
+  - name: copy
+    source: { connector: files, stream: a.ndjson }
+    destination: { connector: files, stream: b.ndjson }
+    mapping_spec:
+      - { source: $.a, destination: b }
+`;
+
+function folderWith(text: string): string {
+  const cwd = tempDir();
+  writeFileSync(path.join(cwd, "shop.yaml"), text);
+  return cwd;
+}
+
+const lint = async (text: string, ...args: string[]) =>
+  sluice(["lint", "shop.yaml", ...args], { cwd: folderWith(text) });
+
+test("lint finds nothing wrong with a configuration that is right", async () => {
+  expect(await lint(config)).toEqual({ code: 0, stdout: "shop.yaml: no errors\n", stderr: "" });
+});
+
+test.each([
+  [
+    "stream: a.ndjson }",
+    "stream: a.ndjson, mod: full }",
+    "7:49",
+    'source.mod: unknown field "mod"; did you mean "mode"?',
+  ],
+  [
+    "source: { connector",
+    "source: { conector",
+    "7:15",
+    'source.conector: unknown field "conector"; did you mean "connector"?',
+  ],
+  [
+    "connector: files, stream: b",
+    "connector: fils, stream: b",
+    "8:20",
+    'destination.connector: unknown connector "fils"; did you mean "files"?',
+  ],
+  ["destination: b }", "destination: 5 }", "10:25", "mapping_spec[0].destination: "],
+  ["$.a", '"$["', "10:9", "mapping_spec[0].source: "],
+  ["format: ndjson", "format: xml", "4:29", "config.format: must be one of"],
+  [
+    "stream: b.ndjson }",
+    "stream: b.ndjson, mode: upsert, key: [a] }",
+    "8:55",
+    "destination.mode: connectors of type file have no mode upsert",
+  ],
+])("lint puts %j → %j at its place", async (from, to, place, message) => {
+  expect(config).toContain(from);
+  const { code, stdout, stderr } = await lint(config.replace(from, to));
+  expect([code, stdout]).toEqual([2, ""]);
+  const line = stderr.split("\n").find((each) => each.startsWith(`shop.yaml:${place}: `)) ?? stderr;
+  expect(line).toContain(message);
+});
+
+test("lint refuses a cycle, naming its way", async () => {
+  const steps = `    pipeline_spec:
+      steps:
+        - { id: a, type: filter, where: $.a, needs: [b] }
+        - { id: b, type: map, needs: [a] }
+`;
+  const { code, stderr } = await lint(config + steps);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/pipeline_spec\.steps\[\d\]\.needs: goes round in a cycle: (a → b → a|b → a → b)\n/);
+});
+
+test("lint says of what this version does not run that it is not available", async () => {
+  const steps = "    pipeline_spec: { steps: [{ id: s, type: split, path: a }, { id: m, type: map }] }\n";
+  const { code, stderr } = await lint(config + steps);
+  expect(code).toBe(2);
+  expect(stderr).toContain("the step type split is not available in this version");
+});
+
+test("lint --json has every finding with its place", async () => {
+  const { code, stdout } = await lint(config.replace("conn", "con"), "--json");
+  expect(code).toBe(2);
+  const { errors, warnings } = JSON.parse(stdout);
+  expect(warnings.length + errors.length).toBeGreaterThan(0);
+  expect(errors[0]).toMatchObject({
+    file: "shop.yaml",
+    line: 1,
+    column: 1,
+    path: "conectors",
+    message: expect.any(String),
+  });
+});
+
+test("lint --defaults prints a configuration that lint takes, with every option", async () => {
+  const { code, stdout } = await lint(config, "--defaults");
+  expect(code).toBe(0);
+  const { integrations } = parse(stdout);
+  expect(integrations[0].delivery).toMatchObject({
+    batch: { records: 500, bytes: 100_000, linger: "50ms" },
+    retry: { max_attempts: 12, initial: "1s", max: "5m", multiplier: 2, jitter: 0.2 },
+    circuit_breaker: { failure_percent: 50, window: "60s", open_for: "30s", half_open_requests: 1 },
+    timeout: { connect: "5s", read: "30s", total: "60s" },
+  });
+  expect(await lint(stdout)).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("lint warns of a connector that only the server may have", async () => {
+  const { code, stderr } = await lint(config.slice(config.indexOf("integrations")));
+  expect(code).toBe(0);
+  expect(stderr).toContain("warning: integrations[0].source.connector: connector files is not in these files");
+});
+
+test("a file that is no configuration, or not there, is exit code 2", async () => {
+  const cwd = folderWith("a: [1");
+  expect(await sluice(["lint", "shop.yaml"], { cwd })).toMatchObject({ code: 2, stdout: "" });
+  expect(await sluice(["apply", "missing.yaml"], { cwd })).toMatchObject({
+    code: 2,
+    stderr: "missing.yaml:1:1: there is no such file\n",
+  });
+});
+
+test("usage errors are exit code 2 and name what was meant", async () => {
+  const cwd = tempDir();
+  const cases: [string[], string][] = [
+    [["lnt"], 'unknown command "lnt"; did you mean "lint"?'],
+    [["lint", "--jsn", "x"], "unknown option --jsn; did you mean --json?"],
+    [["lint"], "usage: sluice lint FILE..."],
+    [["run", "a", "b"], "b is one argument too many"],
+    [["runs", "a", "--limit", "0"], "--limit must be a whole number from 1 to 200, not 0"],
+    [["runs", "a", "--status"], "--status needs a value"],
+    [["dlq", "lst"], 'unknown command "lst"; did you mean "list"?'],
+    [["up", "--port"], "port"],
+    [[], "Usage: sluice COMMAND"],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await sluice(args, { cwd });
+    expect([args, code, stdout, stderr]).toEqual([args, 2, "", expect.stringContaining(message)]);
+  }
+});
+
+test("every command has help", async () => {
+  const cwd = tempDir();
+  const { stdout, code } = await sluice(["--help"], { cwd });
+  expect(code).toBe(0);
+  const names = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name]) => name!);
+  expect(names).toEqual(
+    expect.arrayContaining(["up", "apply", "plan", "lint", "map", "run", "runs", "dlq", "doctor", "bench"]),
+  );
+  for (const name of names) {
+    const help = await sluice([name, "--help"], { cwd });
+    expect([name, help.code, help.stdout, help.stderr]).toEqual([
+      name,
+      0,
+      expect.stringContaining(`sluice ${name}`),
+      "",
+    ]);
+  }
+});
+
+test("where no server answers, the exit code is 3 and the sentence says how to start one", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  const cwd = folderWith(config);
+  const env = { SLUICE_URL: `http://127.0.0.1:${port}` };
+  for (const args of [
+    ["runs", "a"],
+    ["run", "a"],
+    ["plan", "shop.yaml"],
+    ["connectors", "list"],
+    ["dlq", "show", "x"],
+  ]) {
+    const { code, stderr } = await sluice(args, { cwd, env });
+    expect([args, code, stderr]).toEqual([
+      args,
+      3,
+      expect.stringMatching(/no server answers at .*ECONNREFUSED.*sluice up/),
+    ]);
+  }
+});
+
+test("doctor tells what this machine has, without a server", async () => {
+  const { code, stdout } = await sluice(["doctor", "--json"], {
+    cwd: tempDir(),
+    env: { SLUICE_HTTP_PORT: "0", SLUICE_NATS_PORT: "0", SLUICE_POSTGRES_PORT: "0", SLUICE_URL: "http://127.0.0.1:9" },
+  });
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; status: string; detail: string }[] };
+  const names = checks.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining(["node", "nats-server", "postgres", "data folder", "disk", "server"]));
+  expect(code).toBe(checks.some(({ status }) => status === "fail") ? 1 : 0);
+});
+
+test("doctor says of a port that is taken what to set", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as { port: number };
+  const env = {
+    SLUICE_HTTP_PORT: String(port),
+    SLUICE_NATS_PORT: "0",
+    SLUICE_POSTGRES_PORT: "0",
+    SLUICE_URL: "http://127.0.0.1:9",
+  };
+  const { code, stdout } = await sluice(["doctor"], { cwd: tempDir(), env });
+  server.close();
+  expect(code).toBe(1);
+  expect(stdout).toMatch(new RegExp(`^fail +port http +${port} is taken.*set SLUICE_HTTP_PORT`, "m"));
+});
