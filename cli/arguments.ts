@@ -39,8 +39,10 @@ export function parseArguments(syntax: Syntax, argv: readonly string[]): Argumen
     if (token.kind !== "option") continue;
     const option = token.name === "help" ? { type: "boolean" } : known(syntax, token.name);
     if (option === undefined) throw usageError(unknownOption(token.rawName, syntax) + seeHelp);
-    if (option.type === "string" && token.value === undefined) throw usageError(`${token.rawName} needs a value${seeHelp}`);
-    if (option.type === "boolean" && token.value !== undefined) throw usageError(`${token.rawName} takes no value${seeHelp}`);
+    if (option.type === "string" && token.value === undefined)
+      throw usageError(`${token.rawName} needs a value${seeHelp}`);
+    if (option.type === "boolean" && token.value !== undefined)
+      throw usageError(`${token.rawName} takes no value${seeHelp}`);
   }
   if (values.help === true) {
     process.stdout.write(helpOf(syntax));
@@ -48,7 +50,8 @@ export function parseArguments(syntax: Syntax, argv: readonly string[]): Argumen
   }
   const [fewest, most] = syntax.positionals;
   if (positionals.length < fewest || positionals.length > most) {
-    const fault = positionals.length < fewest ? "an argument is missing" : `${positionals[most]} is one argument too many`;
+    const fault =
+      positionals.length < fewest ? "an argument is missing" : `${positionals[most]} is one argument too many`;
     throw usageError(`${fault}; usage: ${syntax.usage}`);
   }
   return {
@@ -62,7 +65,11 @@ const known = ({ options }: Syntax, name: string) => (Object.hasOwn(options, nam
 const commandOf = ({ usage }: Syntax) => usage.split(/ (?=[A-Z[])/, 1)[0]!;
 
 function unknownOption(given: string, { options }: Syntax): string {
-  return unknownName("option", given, [...Object.keys(options), "help"].map((name) => `--${name}`)).replaceAll('"', "");
+  return unknownName(
+    "option",
+    given,
+    [...Object.keys(options), "help"].map((name) => `--${name}`),
+  ).replaceAll('"', "");
 }
 
 function helpOf({ usage, summary, options }: Syntax): string {
@@ -76,7 +83,12 @@ function helpOf({ usage, summary, options }: Syntax): string {
 }
 
 /** A whole number given as an option. */
-export function integerOption(given: string | undefined, name: string, least: number, most: number): number | undefined {
+export function integerOption(
+  given: string | undefined,
+  name: string,
+  least: number,
+  most: number,
+): number | undefined {
   if (given === undefined) return undefined;
   const value = Number(given);
   if (/^\d+$/.test(given) && value >= least && value <= most) return value;

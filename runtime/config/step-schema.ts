@@ -125,7 +125,6 @@ const types: Record<string, StepType> = {
   },
 };
 
-export const stepTypes: readonly string[] = Object.keys(types);
 
 const id = name("Unique among steps and destinations; `source` is taken.");
 const common = {
