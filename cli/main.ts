@@ -1,3 +1,4 @@
+import { exitWithParent } from "../adapters/embedded/parent.ts";
 import { messageOf, SluiceError, unknownName } from "../runtime/errors/index.ts";
 import { CommandError, exitCode, usageError } from "./exit.ts";
 
@@ -112,6 +113,7 @@ function exitOf(error: unknown): number {
   return typeof code === "string" && code.startsWith("ERR_PARSE_ARGS_") ? exitCode.usage : exitCode.failed;
 }
 
+exitWithParent();
 // Whoever read stdout has what they wanted (`sluice runs shop | head`).
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;

@@ -1,5 +1,4 @@
 import { parseArgs } from "node:util";
-import { exitWithParent } from "../adapters/embedded/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { readNodeSettings } from "./node-settings.ts";
 import { startNode } from "./start-node.ts";
@@ -7,7 +6,6 @@ import { startNode } from "./start-node.ts";
 /** `sluice up`: a node in the foreground, until Ctrl-C. */
 export async function up(argv: string[]): Promise<number> {
   parseArgs({ args: argv, options: {} });
-  exitWithParent();
   const began = performance.now();
   const node = await startNode(readNodeSettings(), (line) => process.stderr.write(`${line}\n`)).catch(
     (error: unknown) => {

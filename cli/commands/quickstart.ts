@@ -3,7 +3,6 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { exitWithParent } from "../../adapters/embedded/index.ts";
 import { parseArguments, type Syntax } from "../arguments.ts";
 import { createClient } from "../client.ts";
 import { readConfiguration } from "../config-file.ts";
@@ -33,7 +32,6 @@ const pollMs = 50;
 export async function quickstart(argv: readonly string[]): Promise<number> {
   const args = parseArguments(syntax, argv);
   if (args === null) return exitCode.done;
-  exitWithParent();
   // The example's paths are the clone's, wherever it is called from.
   process.chdir(root);
   note("starting nats-server, Postgres and a node …");
