@@ -1,6 +1,7 @@
 import type { Json } from "../connectors/sdk/index.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
+import { KeyRanges } from "./key-ranges.ts";
 
 /** What a consumer has done of the current run. Kept in its checkpoint. */
 export interface Progress {
@@ -21,11 +22,24 @@ export interface Outcome {
 }
 
 interface ConsumerState {
-  /** Settled, and not known to be acknowledged: what the server may deliver again. True once it is committed. */
-  readonly settled: Map<number, boolean>;
+  /**
+   * Keys of what is settled here, since it may come again: its ack may be lost on the way, and a kill -9 of nats-server
+   * takes back acks that it confirmed and had not yet written to its disk.
+   */
+  readonly settled: KeyRanges;
+  /** Those of them that no commit holds yet. */
+  readonly uncommitted: Set<number>;
   state: Json | null;
   progress: Progress;
   changed: boolean;
+}
+
+/**
+ * What a message is known by when it comes again. On a deliver log the ingest message that it was made of: steps that
+ * crashed between their append and their commit append it a second time, perhaps after the log's duplicate window.
+ */
+export function messageKey({ header, sequence }: Pick<LogMessage, "header" | "sequence">): number {
+  return header.ingestSequence ?? sequence;
 }
 
 interface Snapshot {
@@ -37,7 +51,7 @@ interface Snapshot {
 /**
  * A run's account, kept in memory and committed by the Settler: counts, checkpoints and dead letters of all its
  * consumers in one transaction. A message is acknowledged only after the commit that holds it (invariants 2 and 3), and
- * a message that was committed but not acknowledged is known again by its sequence, so that nothing counts twice.
+ * a message that comes again after its commit is known, so that nothing counts twice.
  */
 export class RunLedger {
   readonly integrationId: string;
@@ -63,7 +77,8 @@ export class RunLedger {
       const known = progress as unknown as Progress | null;
       const same = known?.runId === run.id;
       this.#consumers.set(consumer, {
-        settled: new Map(settled.map((sequence) => [sequence, true])),
+        settled: new KeyRanges(settled),
+        uncommitted: new Set(),
         state: same ? state : null,
         progress: same ? known : { runId: run.id, batches: 0, records: 0, done: false },
         changed: false,
@@ -84,7 +99,7 @@ export class RunLedger {
     let consumer = this.#consumers.get(name);
     if (!consumer) {
       const progress = { runId: this.runId, batches: 0, records: 0, done: false };
-      consumer = { settled: new Map(), state: null, progress, changed: false };
+      consumer = { settled: new KeyRanges([]), uncommitted: new Set(), state: null, progress, changed: false };
       this.#consumers.set(name, consumer);
     }
     return consumer;
@@ -106,7 +121,8 @@ export class RunLedger {
       this.#deadLetterBytes += letter.raw.length + (letter.state?.length ?? 0);
     }
     if (outcome.state !== undefined) consumer.state = outcome.state;
-    consumer.settled.set(message.sequence, false);
+    consumer.settled.add(messageKey(message));
+    consumer.uncommitted.add(messageKey(message));
     consumer.progress = {
       runId: this.runId,
       batches: progress.batches + (end ? 0 : 1),
@@ -144,7 +160,7 @@ export class RunLedger {
   snapshot(): Snapshot {
     const checkpoints: Checkpoint[] = [];
     for (const [consumer, { settled, state, progress, changed }] of this.#consumers) {
-      if (changed) checkpoints.push({ consumer, settled: [...settled.keys()], state, progress: { ...progress } });
+      if (changed) checkpoints.push({ consumer, settled: [...settled.bounds], state, progress: { ...progress } });
     }
     return {
       settlement: {
@@ -167,13 +183,9 @@ export class RunLedger {
     }
     this.#messages.splice(0, snapshot.messages.length);
     for (const { consumer, message } of snapshot.messages) {
-      const { settled } = this.#consumer(consumer);
-      settled.set(message.sequence, true);
-      // An ack that cannot be confirmed leaves the sequence among the settled: delivered again, it is known.
-      message.ack().then(
-        () => settled.delete(message.sequence),
-        () => {},
-      );
+      this.#consumer(consumer).uncommitted.delete(messageKey(message));
+      // Where this fails it is delivered again, and known.
+      message.ack().catch(() => {});
     }
     const due = this.#waiters.filter(({ generation }) => generation <= snapshot.generation);
     this.#waiters = this.#waiters.filter(({ generation }) => generation > snapshot.generation);

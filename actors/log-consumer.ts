@@ -1,6 +1,6 @@
 import type { Actor, Context } from "../runtime/actor/index.ts";
 import type { Log, LogConsumer, LogMessage } from "../runtime/ports/log.ts";
-import type { Outcome, RunLedger } from "./ledger.ts";
+import { messageKey, type Outcome, type RunLedger } from "./ledger.ts";
 
 /** What is done with the messages of one subject. */
 export interface Processor {
@@ -96,12 +96,13 @@ export class LogConsumerActor implements Actor<never> {
 
   #accept(message: LogMessage, ctx: Context<never>, processor: Processor, work: AbortSignal): void {
     const { ledger, name } = this.#options;
-    const committed = ledger.consumer(name).settled.get(message.sequence);
-    // Settled before: if it is committed, only its ack was lost.
-    if (committed === true) void message.ack().catch(() => {});
-    else if (committed === false || this.#inHand.has(message.sequence)) message.working();
+    const key = messageKey(message);
+    const { settled, uncommitted } = ledger.consumer(name);
+    if (uncommitted.has(key) || this.#inHand.has(key)) message.working();
+    // Settled before and committed: only its ack was lost.
+    else if (settled.has(key)) message.ack().catch(() => {});
     else {
-      this.#inHand.set(message.sequence, message);
+      this.#inHand.set(key, message);
       this.#bytesInHand += message.bytes;
       this.#largest = Math.max(message.bytes, this.#largest);
       ctx.run(async () => {
@@ -124,7 +125,7 @@ export class LogConsumerActor implements Actor<never> {
   }
 
   #release(message: LogMessage): void {
-    this.#inHand.delete(message.sequence);
+    this.#inHand.delete(messageKey(message));
     this.#bytesInHand -= message.bytes;
     this.#options.settled(message);
     for (const wake of this.#changed.splice(0)) wake();

@@ -191,7 +191,7 @@ export class RunActor implements Actor<RunMessage> {
           for (const { id } of destinations) {
             await deliver.append(
               id,
-              { header: message.header, body: new Uint8Array() },
+              { header: { ...message.header, ingestSequence: message.sequence }, body: new Uint8Array() },
               { id: `${run.id}:end:${id}` },
               signal,
             );

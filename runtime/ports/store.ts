@@ -123,11 +123,11 @@ export interface DeadLetterDetail extends DeadLetterRow {
   readonly state: Json | null;
 }
 
-/** What a consumer of a log has settled but the server has not yet confirmed as acknowledged, and the sink's state. */
+/** What a consumer of a log has settled, and the destination's state after it. */
 export interface Checkpoint {
   /** `steps`, or a destination's id. */
   readonly consumer: string;
-  /** Sequences settled and perhaps not yet acknowledged. */
+  /** Keys of messages settled, which may come again: first and last of each range in turn. */
   readonly settled: readonly number[];
   /** A destination's own state (bytes written), with the run it belongs to. */
   readonly state: Json | null;

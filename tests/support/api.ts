@@ -1,0 +1,102 @@
+import { expect } from "vitest";
+
+export interface Run {
+  readonly id: string;
+  readonly status: "running" | "success" | "partial" | "failed" | "cancelled";
+  readonly trigger: string;
+  readonly records_in: number;
+  readonly records_out: number;
+  readonly records_filtered: number;
+  readonly records_failed: number;
+  readonly by_destination: Record<string, { out: number; failed: number }>;
+  readonly error: { code: string; message: string; path?: string } | null;
+  readonly waiting?: string | null;
+  readonly started_at: string;
+}
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly text: string;
+  readonly body: T;
+}
+
+/** The REST API as a user's program sees it. */
+export class Api {
+  readonly #server: () => { readonly url: string; readonly token: string };
+
+  constructor(server: () => { readonly url: string; readonly token: string }) {
+    this.#server = server;
+  }
+
+  async request<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+    const { url, token } = this.#server();
+    const response = await fetch(url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, text, body: text === "" ? (null as T) : JSON.parse(text) };
+  }
+
+  /** Throws where the answer is no success. */
+  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.request<T>(method, path, body);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+    return answer.body;
+  }
+
+  async connector(name: string, type: string, config: object): Promise<string> {
+    return (await this.call<{ id: string }>("POST", "/v1/connectors", { name, type, config })).id;
+  }
+
+  /** Id of a new integration. */
+  async integration(body: object): Promise<string> {
+    return (await this.call<{ id: string }>("POST", "/v1/integrations", body)).id;
+  }
+
+  /** Id of a new run. */
+  async run(integrationId: string): Promise<string> {
+    return (await this.call<Run>("POST", `/v1/integrations/${integrationId}/run`)).id;
+  }
+
+  runById(id: string): Promise<Run> {
+    return this.call("GET", `/v1/runs/${id}`);
+  }
+
+  /** Waits for the run's end, at most `timeout` milliseconds. */
+  async ended(id: string, timeout = 90_000): Promise<Run> {
+    return await this.until(id, ({ status }) => status !== "running", timeout);
+  }
+
+  /** Waits until the run is as wanted, or has ended. */
+  async until(id: string, wanted: (run: Run) => boolean, timeout = 90_000): Promise<Run> {
+    let run = await this.runById(id);
+    await expect
+      .poll(
+        async () => {
+          run = await this.runById(id);
+          return run.status !== "running" || wanted(run) ? "reached" : JSON.stringify(run);
+        },
+        { timeout, interval: 25 },
+      )
+      .toBe("reached");
+    return run;
+  }
+
+  async runAndWait(integrationId: string): Promise<Run> {
+    return await this.ended(await this.run(integrationId));
+  }
+
+  /** Dead letters of an integration with all of their fields, in the order of their places in the source. */
+  async deadLetters<T>(integrationId: string): Promise<T[]> {
+    const { items } = await this.call<{ items: { id: string }[] }>(
+      "GET",
+      `/v1/integrations/${integrationId}/dead-letter?limit=100`,
+    );
+    return await Promise.all(items.map(({ id }) => this.call<T>("GET", `/v1/dead-letter/${id}`)));
+  }
+}
