@@ -125,7 +125,6 @@ const types: Record<string, StepType> = {
   },
 };
 
-
 const id = name("Unique among steps and destinations; `source` is taken.");
 const common = {
   needs: list("What feeds this step; left out: the step before.", text("Id of a step, or `source`."), 1),
