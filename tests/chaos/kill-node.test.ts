@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { TestNode } from "../support/node.ts";
 import { copyRules, kept, landedInFile, landedInTable, query, seededRandom, writeRecords } from "../support/records.ts";
-import { killNode, strike, wholeRun } from "./chaos.ts";
+import { type Blow, killNode, strike, wholeRun } from "./chaos.ts";
 
 /** More of both for a long run: `CHAOS_RECORDS=1000000 CHAOS_KILLS=20`. */
 const records = Number(process.env.CHAOS_RECORDS ?? 300_000);
@@ -67,4 +67,16 @@ test("a table and a file both hold every record exactly once, however often the 
   expect(await landedInTable(node.databaseUrl("landing"), "people", records)).toEqual(exactly);
   expect(await landedInFile(join(node.files, "out.ndjson"), records)).toEqual(exactly);
   expect(peakMb).toBeLessThan(memoryMb);
+});
+
+test("a node that is asked to stop settles what it has in hand: nothing is appended twice", { timeout }, async () => {
+  const destination = { connector: "files", stream: "out.ndjson", mode: "append" };
+  const integration = await node.api.integration({ name: "append", source, destination, ...copyRules });
+  const stopNode: Blow = async () => {
+    expect(await node.stop()).toBe(0);
+    await node.start();
+  };
+  const { run } = await strike(node, await node.api.run(integration), { ...blows(), blow: stopNode });
+  expect(run).toMatchObject(wholeRun(records, ["files"]));
+  expect(await landedInFile(join(node.files, "out.ndjson"), records)).toEqual(exactly);
 });

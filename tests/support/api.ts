@@ -28,7 +28,17 @@ export class Api {
     this.#server = server;
   }
 
+  /** An answer that need not be JSON. */
+  async text(path: string): Promise<{ status: number; text: string }> {
+    return await this.#send("GET", path);
+  }
+
   async request<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+    const { status, text } = await this.#send(method, path, body);
+    return { status, text, body: text === "" ? (null as T) : JSON.parse(text) };
+  }
+
+  async #send(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
     const { url, token } = this.#server();
     const response = await fetch(url + path, {
       method,
@@ -38,8 +48,7 @@ export class Api {
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    const text = await response.text();
-    return { status: response.status, text, body: text === "" ? (null as T) : JSON.parse(text) };
+    return { status: response.status, text: await response.text() };
   }
 
   /** Throws where the answer is no success. */

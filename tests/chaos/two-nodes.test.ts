@@ -1,0 +1,106 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
+import { startNats } from "../../adapters/embedded/index.ts";
+import type { Api, Run } from "../support/api.ts";
+import { TestNode } from "../support/node.ts";
+import { copyRules, kept, landedInFile, landedInTable, query, writeRecords } from "../support/records.ts";
+import { createDatabase } from "../support/servers.ts";
+import { tempDir } from "../support/temp-dir.ts";
+import { wholeRun } from "./chaos.ts";
+
+const records = 200_000;
+const exactly = { total: kept(records), missing: 0, duplicates: 0, strange: 0 };
+
+let nodes: TestNode[];
+let database: string;
+
+/** Two nodes on one nats-server, which is theirs alone, and one database. */
+beforeEach(async () => {
+  const folder = tempDir();
+  mkdirSync(join(folder, "servers"));
+  const nats = await startNats({ dataDir: join(folder, "servers"), port: 0 });
+  onTestFinished(() => nats.stop());
+  database = await createDatabase();
+  const env = {
+    SLUICE_NATS_URL: nats.url,
+    SLUICE_DATABASE_URL: database,
+    SLUICE_MASTER_KEY: randomBytes(32).toString("base64"),
+  };
+  nodes = await Promise.all(["first", "second"].map((data) => TestNode.start({ folder, data, env })));
+});
+
+test("a run whose node died is finished by another, every record exactly once", async () => {
+  const [{ api, files }] = nodes as [TestNode];
+  writeRecords(join(files, "in.ndjson"), records);
+  await api.connector("files", "file", { path: files });
+  await api.connector("table", "postgres", { url: database, schema: "public", create_table: true });
+  const id = await api.integration({
+    name: "both",
+    source: { connector: "files", stream: "in.ndjson" },
+    destinations: [
+      { id: "table", connector: "table", stream: "people", mode: "upsert", key: ["id"] },
+      { id: "file", connector: "files", stream: "out.ndjson", mode: "replace" },
+    ],
+    ...copyRules,
+  });
+  const runId = await api.run(id);
+  await api.until(runId, ({ records_in }) => records_in > records * 0.3);
+  const { owner, other } = await ownerOf("both");
+  await owner.kill();
+  const taken = await other.api.runById(runId);
+  expect(taken.status).toBe("running");
+  expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, ["table", "file"]));
+  expect(await landedInTable(database, "people", records)).toEqual(exactly);
+  expect(await landedInFile(join(files, "out.ndjson"), records)).toEqual(exactly);
+});
+
+test("a schedule fires once at each instant across nodes, also when the node that fired it dies", async () => {
+  const [{ api }] = nodes as [TestNode];
+  await api.connector("numbers", "generator", { count: 5 });
+  await api.connector("nowhere", "blackhole", {});
+  const id = await api.integration({
+    name: "ticks",
+    source: { connector: "numbers", stream: "numbers" },
+    destination: { connector: "nowhere", stream: "all" },
+    trigger: { type: "schedule", cron: "*/2 * * * * *" },
+  });
+  await atLeast(api, id, 3);
+  const { owner, other } = await ownerOf("ticks");
+  const before = (await runsOf(api, id)).length;
+  await owner.kill();
+  await atLeast(other.api, id, before + 3);
+  const runs = await runsOf(other.api, id);
+  const instants = runs.map(({ started_at }) => Math.floor(Date.parse(started_at) / 2000));
+  expect(new Set(instants).size).toBe(runs.length);
+  for (const run of runs.slice(1)) expect(run).toMatchObject({ trigger: "schedule", status: "success", records_in: 5 });
+  const { rows } = await query(database, "SELECT count(*)::int AS fires FROM sluice.scheduled_fires");
+  expect(rows[0].fires).toBeGreaterThanOrEqual(runs.length);
+});
+
+/** The node that carries an integration out, as its own metrics say. */
+async function ownerOf(integration: string): Promise<{ owner: TestNode; other: TestNode }> {
+  const counts = await Promise.all(
+    nodes.map(async ({ api }) => {
+      const { text } = await api.text("/metrics");
+      return Number(new RegExp(`^sluice_records_in_total{.*"${integration}".*} (\\d+)`, "m").exec(text)?.[1] ?? 0);
+    }),
+  );
+  expect(
+    counts.filter((count) => count > 0),
+    "owners",
+  ).toHaveLength(1);
+  const at = counts.findIndex((count) => count > 0);
+  return { owner: nodes[at] as TestNode, other: nodes[1 - at] as TestNode };
+}
+
+async function runsOf(api: Api, id: string): Promise<Run[]> {
+  return (await api.call<{ items: Run[] }>("GET", `/v1/integrations/${id}/runs?limit=100`)).items;
+}
+
+/** Waits until so many runs have ended. */
+async function atLeast(api: Api, id: string, count: number): Promise<void> {
+  const ended = async () => (await runsOf(api, id)).filter(({ status }) => status !== "running").length;
+  await expect.poll(ended, { timeout: 30_000, interval: 100 }).toBeGreaterThanOrEqual(count);
+}
