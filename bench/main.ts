@@ -14,6 +14,34 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "one integration: file to file, and file to Postgres by upsert",
     load: () => import("./scenarios/single.ts"),
   },
+  fleet: {
+    summary: "50 integrations at once: generator to blackhole, rate, fairness and latency",
+    load: () => import("./scenarios/fleet.ts"),
+  },
+  fanout: {
+    summary: "one source, three destinations: two files and a blackhole",
+    load: () => import("./scenarios/fanout.ts"),
+  },
+  "slow-sink": {
+    summary: "memory while the destination takes 1 % of what the source could give",
+    load: () => import("./scenarios/slow-sink.ts"),
+  },
+  recovery: {
+    summary: "from kill -9 of the node to the next record confirmed",
+    load: () => import("./scenarios/recovery.ts"),
+  },
+  start: {
+    summary: "from sluice up to ready, with an empty data folder and with one that was used",
+    load: () => import("./scenarios/start.ts"),
+  },
+  kernel: {
+    summary: "actors' mail and streams by credit alone, on one core",
+    load: () => import("./scenarios/kernel.ts"),
+  },
+  "wire-format": {
+    summary: "a batch into a message of the log and out of it, in four formats",
+    load: () => import("./scenarios/wire-format.ts"),
+  },
 };
 
 const syntax: Syntax = {
@@ -51,6 +79,7 @@ async function main(argv: readonly string[]): Promise<void> {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`bench: ${messageOf(error)}\n`);
+  const cause = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : "";
+  process.stderr.write(`bench: ${messageOf(error)}${cause}\n`);
   process.exitCode = error instanceof CommandError ? error.exit : exitCode.failed;
 }

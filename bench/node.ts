@@ -45,7 +45,6 @@ export class BenchNode {
     process.once("SIGINT", interrupted);
     process.once("SIGTERM", interrupted);
     try {
-      mkdirSync(node.files);
       await node.start();
       return await use(node);
     } finally {
@@ -58,6 +57,7 @@ export class BenchNode {
 
   /** Resolves when readyz answers 200. */
   async start(): Promise<void> {
+    mkdirSync(this.files, { recursive: true });
     const child = spawn(process.execPath, [...(process.env.SLUICE_BENCH_NODE_ARGS?.split(" ") ?? []), main, "up"], {
       cwd: this.folder,
       env: {

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { latenciesIn, latencyPercentiles } from "../latency.ts";
 import { BenchNode, cpuBetween } from "../node.ts";
 import type { BenchOptions } from "../options.ts";
 import { filterAndMap, passing, writeInput } from "../pipeline.ts";
 import { median, report } from "../report.ts";
+import { latenciesIn, latencyPercentiles } from "../scrape.ts";
 
 /** What is measured of one run. */
 interface Measure {

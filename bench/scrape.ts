@@ -28,13 +28,14 @@ function countOf(latencies: Latencies): number {
   return latencies.get(Number.POSITIVE_INFINITY) ?? 0;
 }
 
-const outLine = /^sluice_records_out_total\{[^}]*integration="([^"]+)"[^}]*\} (\S+)$/gm;
-
-/** Records that destinations confirmed, by integration. */
-export function recordsOutIn(metrics: string): ReadonlyMap<string, number> {
+/** A counter's values by integration, summed over its other labels. */
+export function countsIn(metrics: string, counter: string): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
-  for (const [, integration = "", count] of metrics.matchAll(outLine)) {
-    found.set(integration, (found.get(integration) ?? 0) + Number(count));
+  for (const line of metrics.split("\n")) {
+    const [, integration, count] = line.startsWith(`${counter}{`) ? (sample.exec(line) ?? []) : [];
+    if (integration !== undefined) found.set(integration, (found.get(integration) ?? 0) + Number(count));
   }
   return found;
 }
+
+const sample = /\bintegration="([^"]+)"[^}]*\} (\S+)$/;
