@@ -183,6 +183,14 @@ describe("replace", () => {
     }
   });
 
+  test("nothing is made before there is something to write", async () => {
+    for (const mode of ["append", "replace"] as const) {
+      const destination = await open("new.ndjson", mode);
+      await destination.close();
+    }
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   test("a part that was removed while its run was stopped is reported, not begun anew", async () => {
     const first = await open("a.ndjson", "replace");
     const { state } = await first.write(batchOf({ id: 1 }));

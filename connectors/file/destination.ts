@@ -1,11 +1,18 @@
-import { stat } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { ConnectorError, type Destination, type DestinationOptions } from "../sdk/index.ts";
+import {
+  ConnectorError,
+  type Destination,
+  type DestinationOptions,
+  type WriteBatch,
+  type WriteResult,
+} from "../sdk/index.ts";
 import { AppendDestination } from "./append-destination.ts";
 import { type FileConfig, formatOf, isWrittenGzip } from "./config.ts";
 import { fileError, isMissing } from "./file-error.ts";
 import type { Folder } from "./folder.ts";
 import { ReplaceDestination } from "./replace-destination.ts";
+import type { Target } from "./target.ts";
 
 /** Opens a file for a run; throws where it cannot be written. */
 export async function openFileDestination(
@@ -31,10 +38,47 @@ export async function openFileDestination(
   if (mode === "append" && target.isGzip && target.format === "json") {
     throw refused("destination.mode", "A gzipped JSON array cannot be appended to; use replace, or format ndjson.");
   }
-  const type = mode === "append" ? AppendDestination : ReplaceDestination;
-  return await type.open(target, options).catch((error: unknown) => {
+  await access(found ? path : dirname(path), constants.W_OK).catch((error: unknown) => {
     throw fileError(error, path, "destination.stream");
   });
+  const destination = new LazyDestination(target, options);
+  // What is there already is looked at now: it may not be what can be gone on with.
+  if (mode === "append" ? found !== undefined : options.state !== null) await destination.open();
+  return destination;
+}
+
+/** Makes the file when there is something to write: whoever only asks whether it could leaves no trace. */
+class LazyDestination implements Destination {
+  /** Batches stand in the file in the order they come. */
+  readonly concurrency = 1;
+  readonly #target: Target;
+  readonly #options: DestinationOptions;
+  #opened: Destination | undefined;
+
+  constructor(target: Target, options: DestinationOptions) {
+    this.#target = target;
+    this.#options = options;
+  }
+
+  async write(batch: WriteBatch): Promise<WriteResult> {
+    return (await this.open()).write(batch);
+  }
+
+  async complete(): Promise<void> {
+    await (await this.open()).complete();
+  }
+
+  async close(): Promise<void> {
+    await this.#opened?.close();
+  }
+
+  async open(): Promise<Destination> {
+    const type = this.#options.mode === "append" ? AppendDestination : ReplaceDestination;
+    this.#opened ??= await type.open(this.#target, this.#options).catch((error: unknown) => {
+      throw fileError(error, this.#target.path, "destination.stream");
+    });
+    return this.#opened;
+  }
 }
 
 function refused(path: string, message: string): ConnectorError {

@@ -5,7 +5,17 @@ import type { FileConfig } from "./config.ts";
 import { fileError, isMissing } from "./file-error.ts";
 
 /** What the product itself keeps in the data folder: keys, secrets, servers. */
-const ownEntries = new Set(["keys", "nats", "node-id", "postgres", "secrets", "sluice.lock", "sluice.log", "token", "url"]);
+const ownEntries = new Set([
+  "keys",
+  "nats",
+  "node-id",
+  "postgres",
+  "secrets",
+  "sluice.lock",
+  "sluice.log",
+  "token",
+  "url",
+]);
 
 /** The folder of a connector: every path is resolved here, and refused when it leads out of the file roots. */
 export class Folder {

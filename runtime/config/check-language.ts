@@ -2,25 +2,33 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import { type FieldError, formatPath, joinPath, messageOf, SluiceError } from "../errors/index.ts";
 import { compileMapping, compilePredicate, parseFieldPath } from "../mapping/index.ts";
 import { isObject } from "../record/index.ts";
+import type { Findings } from "./check-context.ts";
 import { items, object } from "./json-shape.ts";
 import { hasReference } from "./references.ts";
 
-/** Mappings and predicates compile. */
-export function checkLanguage(spec: Json): FieldError[] {
+/** Mappings and predicates compile; what their compilers find odd is warned of, and references where they are text. */
+export function checkLanguage(spec: Json): Findings {
   const { mapping_spec, pipeline_spec } = object(spec);
-  const errors = Array.isArray(mapping_spec) ? attempt("mapping_spec", () => compileMapping(mapping_spec)) : [];
+  const errors: FieldError[] = [];
+  const warnings = findStrayReferences(spec);
+  const mapping = (path: string, rules: Json) =>
+    errors.push(
+      ...attempt(path, () => warnings.push(...compileMapping(rules).warnings.map((each) => below(path, each)))),
+    );
+  if (Array.isArray(mapping_spec)) mapping("mapping_spec", mapping_spec);
   items(object(pipeline_spec).steps).forEach((step, index) => {
-    const { type, mapping, where } = object(step);
+    const { type, mapping: rules, where } = object(step);
     const path = `pipeline_spec.steps[${index}]`;
-    if (type === "map" && Array.isArray(mapping)) {
-      errors.push(...attempt(`${path}.mapping`, () => compileMapping(mapping)));
-    }
+    if (type === "map" && Array.isArray(rules)) mapping(`${path}.mapping`, rules);
     if (type === "filter" && (typeof where === "string" || isObject(where))) {
-      errors.push(...attempt(`${path}.where`, () => compilePredicate(where)));
+      const warn = (message: string) => warnings.push({ path: `${path}.where`, message });
+      errors.push(...attempt(`${path}.where`, () => compilePredicate(where).warnings.forEach(warn)));
     }
   });
-  return errors;
+  return { errors, warnings };
 }
+
+const below = (path: string, found: FieldError): FieldError => ({ ...found, path: joinPath(path, found.path) });
 
 /** Fields named by a path, wherever the spec takes one. */
 export function checkFieldPaths(spec: Json): FieldError[] {
@@ -56,15 +64,18 @@ function attempt(path: string, compile: () => unknown): FieldError[] {
     return [];
   } catch (error) {
     if (!(error instanceof SluiceError) || error.errors.length === 0) return [{ path, message: messageOf(error) }];
-    return error.errors.map((each) => ({ path: joinPath(path, each.path), message: each.message }));
+    return error.errors.map((each) => below(path, each));
   }
 }
 
-/** References stand for something in a connector's config only; warned of where they are plain text. */
-export function findStrayReferences(spec: Json, path = ""): FieldError[] {
+/** Where references are looked up; anywhere else in an integration they are plain text. */
+const resolved = /^trigger\.auth\b|^pipeline_spec\.steps\[\d+\]\.request\b/;
+
+function findStrayReferences(spec: Json, path = ""): FieldError[] {
   if (typeof spec === "string") {
-    const message = "is plain text here: references are resolved only in a connector's config";
-    return hasReference(spec) ? [{ path, message }] : [];
+    const message =
+      "is plain text here: references are resolved only in a connector's config, a request and a trigger's auth";
+    return hasReference(spec) && !resolved.test(path) ? [{ path, message }] : [];
   }
   if (Array.isArray(spec))
     return spec.flatMap((item, index) => findStrayReferences(item, joinPath(path, `[${index}]`)));

@@ -6,7 +6,7 @@ import { checkFieldPaths, checkLanguage } from "./check-language.ts";
 import { checkSteps } from "./check-steps.ts";
 import { integrationSchema } from "./integration-schema.ts";
 import { object } from "./json-shape.ts";
-import { checkAvailable } from "./unavailable.ts";
+import { checkAvailable, warnIdle } from "./unavailable.ts";
 
 /** Everything that can be known of an integration without running it, all at once. Never throws. */
 export function checkIntegration(spec: Json, context: CheckContext): Findings {
@@ -15,10 +15,11 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
     .compile(integrationSchema)(spec)
     .filter(({ path }) => !isCompiled(path));
   const ends = checkEnds(spec, context);
+  const language = checkLanguage(spec);
   const found = [
     ...ends.errors,
     ...checkSteps(spec),
-    ...checkLanguage(spec),
+    ...language.errors,
     ...checkFieldPaths(spec),
     ...checkTrigger(spec, context),
     ...checkAvailable(spec),
@@ -27,7 +28,7 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
   const shaped = new Set(shape.map(({ path }) => path));
   return {
     errors: [...shape, ...found.filter(({ path }) => !shaped.has(path))],
-    warnings: ends.warnings,
+    warnings: [...ends.warnings, ...language.warnings, ...warnIdle(spec)],
   };
 }
 

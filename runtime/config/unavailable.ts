@@ -8,6 +8,9 @@ const unavailable = {
   triggers: ["webhook", "event"],
   contracts: ["freeze", "discard_value", "discard_record"],
   severalSources: true,
+  /** Taken, and without effect. */
+  delivery: ["ordering", "circuit_breaker", "rate_limit", "timeout", "idempotency", "dead_letter"],
+  stepOptions: ["rate_limit", "concurrency"],
 };
 
 /** Says of everything in an integration that this version would not honour that it is not available. */
@@ -27,4 +30,20 @@ export function checkAvailable(spec: Json): FieldError[] {
       refuse(`pipeline_spec.steps[${index}].type`, `the step type ${type}`);
   });
   return errors;
+}
+
+/** Warns of options that this version takes and does not act on, where they are set. */
+export function warnIdle(spec: Json): FieldError[] {
+  const message = "has no effect in this version";
+  const { delivery, pipeline_spec } = object(spec);
+  const idle = (path: string, value: Json | undefined, names: readonly string[]) =>
+    names.filter((name) => name in object(value)).map((name) => ({ path: `${path}.${name}`, message }));
+  return [
+    ...idle("delivery", delivery, unavailable.delivery).filter(({ path }) => {
+      return path !== "delivery.ordering" || object(delivery).ordering !== "none";
+    }),
+    ...items(object(pipeline_spec).steps).flatMap((step, index) =>
+      idle(`pipeline_spec.steps[${index}]`, step, unavailable.stepOptions),
+    ),
+  ];
 }
