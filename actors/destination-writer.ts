@@ -85,7 +85,7 @@ export class DestinationWriter {
     this.#deliverer.flush();
   }
 
-  /** The run's last record is settled. Tried again until it succeeds: what was confirmed must become visible. */
+  /** The source came to its end and the last record is settled: a run that failed takes no file's place. Tried again until it succeeds: what was confirmed must become visible. */
   async complete(): Promise<void> {
     const { clock, signal, waiting } = this.#options;
     for (let pauseMs = 500; ; pauseMs = Math.min(30_000, pauseMs * 2)) {

@@ -186,7 +186,7 @@ export class RunActor implements Actor<RunMessage> {
         processSteps(message, { integrationId: run.integrationId, integration: name, pipeline, outlet, metrics }),
       flush: () => writer?.flush(),
       end: async (message) => {
-        await writer?.complete();
+        if (!message.header.error) await writer?.complete();
         if (!writer) {
           for (const { id } of destinations) {
             await deliver.append(
@@ -218,8 +218,8 @@ export class RunActor implements Actor<RunMessage> {
     return {
       process: (message) => processSink(message, options),
       flush: () => writer.flush(),
-      end: async () => {
-        await writer.complete();
+      end: async ({ header }) => {
+        if (!header.error) await writer.complete();
         return nothing;
       },
       close: () => writer.close(),

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished } from "vitest";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { freePort } from "../../adapters/embedded/ports.ts";
 import { isAlive } from "../../adapters/embedded/processes.ts";
 import { Api } from "./api.ts";
@@ -18,8 +19,8 @@ export interface TestNodeOptions {
   /** Name of the data folder in it, for a second node beside the first. */
   readonly data?: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** Added to Node's own arguments. */
-  readonly nodeArgs?: readonly string[];
+  /** Where the node is ended; with the test unless given. */
+  readonly atEnd?: (end: () => Promise<void>) => void;
 }
 
 /** `sluice up` as a process of its own, with a data folder and ports of its own, that may die and be started again. */
@@ -30,18 +31,16 @@ export class TestNode {
   readonly files: string;
   readonly api: Api;
   readonly #env: NodeJS.ProcessEnv;
-  readonly #nodeArgs: readonly string[];
   #child: ChildProcess | undefined;
   #stderr = "";
   #url = "";
 
-  private constructor(folder: string, dataDir: string, env: NodeJS.ProcessEnv, nodeArgs: readonly string[]) {
+  private constructor(folder: string, dataDir: string, env: NodeJS.ProcessEnv) {
     this.folder = folder;
     this.dataDir = dataDir;
     this.files = join(folder, "files");
     mkdirSync(this.files, { recursive: true });
     this.#env = env;
-    this.#nodeArgs = nodeArgs;
     this.api = new Api(() => ({ url: this.#url, token: readFileSync(join(dataDir, "token"), "utf8").trim() }));
   }
 
@@ -52,31 +51,23 @@ export class TestNode {
     return node;
   }
 
-  static async make({
-    folder = tempDir(),
-    data = "data",
-    env,
-    nodeArgs = [],
-  }: TestNodeOptions = {}): Promise<TestNode> {
+  /** Not started yet. */
+  static async make(options: TestNodeOptions = {}): Promise<TestNode> {
+    const { folder = tempDir(), data = "data", env, atEnd = onTestFinished } = options;
     const dataDir = join(folder, data);
     // The ports stay the same over restarts, as they do for users: connectors name them.
     const [nats, postgres] = [await freePort(), await freePort()];
-    const node = new TestNode(
-      folder,
-      dataDir,
-      {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        SLUICE_DATA_DIR: dataDir,
-        SLUICE_HTTP_PORT: "0",
-        SLUICE_NATS_PORT: String(nats),
-        SLUICE_POSTGRES_PORT: String(postgres),
-        SLUICE_FILE_ROOTS: folder,
-        ...env,
-      },
-      nodeArgs,
-    );
-    onTestFinished(() => node.kill());
+    const node = new TestNode(folder, dataDir, {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      SLUICE_DATA_DIR: dataDir,
+      SLUICE_HTTP_PORT: "0",
+      SLUICE_NATS_PORT: String(nats),
+      SLUICE_POSTGRES_PORT: String(postgres),
+      SLUICE_FILE_ROOTS: folder,
+      ...env,
+    });
+    atEnd(() => node.kill());
     return node;
   }
 
@@ -107,7 +98,7 @@ export class TestNode {
 
   /** Starts the process without waiting for it to be ready. */
   launch(): ChildProcess {
-    const child = spawn(process.execPath, [...this.#nodeArgs, main, "up"], {
+    const child = spawn(process.execPath, [main, "up"], {
       cwd: this.folder,
       env: this.#env,
       stdio: ["ignore", "pipe", "pipe"],
@@ -130,7 +121,11 @@ export class TestNode {
       await once(child, "exit");
     }
     const servers = [this.serverPid("nats"), this.serverPid("postgres")].filter((pid) => pid !== undefined);
-    await expect.poll(() => servers.filter(isAlive), { timeout: 20_000, interval: 20 }).toEqual([]);
+    const deadline = Date.now() + 20_000;
+    while (servers.some(isAlive)) {
+      if (Date.now() > deadline) throw new Error(`servers ${servers.filter(isAlive)} outlived their node`);
+      await delay(20);
+    }
   }
 
   /** SIGTERM. Resolves with the exit code. */
@@ -167,4 +162,18 @@ export class TestNode {
     const note = join(folder, "location");
     return existsSync(note) ? readFileSync(note, "utf8").trim() : join(folder, "data");
   }
+}
+
+/** One node for all tests of a file. */
+export function sharedNode(): () => TestNode {
+  const ends: (() => unknown)[] = [];
+  let node: TestNode | undefined;
+  beforeAll(async () => {
+    const atEnd = (end: () => unknown) => void ends.push(end);
+    node = await TestNode.start({ folder: tempDir(atEnd), atEnd });
+  });
+  afterAll(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+  return () => node as TestNode;
 }

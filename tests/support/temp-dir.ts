@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** A new folder, removed when the test is over. Its name has a space, since users' folders do. */
-export function tempDir(): string {
+/** A new folder, removed at the end, that of the test unless said otherwise. Its name has a space, as users' folders do. */
+export function tempDir(atEnd: (remove: () => void) => void = onTestFinished): string {
   const folder = mkdtempSync(join(tmpdir(), "sluice test "));
   // For root, whose Postgres runs as another user.
   chmodSync(folder, 0o711);
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
