@@ -114,7 +114,7 @@ test("parameters of a list are checked, unknown ones named", async () => {
   const { call } = await startApi();
   const errors = async (query: string) => (await call("GET", `/v1/connectors?${query}`)).body.errors;
   expect(await errors("limit=0")).toEqual([{ path: "limit", message: "must be at least 1" }]);
-  expect(await errors("limit=201")).toEqual([{ path: "limit", message: "must be at most 200" }]);
+  expect(await errors("limit=1001")).toEqual([{ path: "limit", message: "must be at most 1000" }]);
   expect(await errors("limit=ten")).toEqual([{ path: "limit", message: "must be an integer, not a string" }]);
   expect(await errors("limit=1&limit=2")).toEqual([{ path: "limit", message: "must be an integer, not an array" }]);
   expect(await errors("limt=1")).toEqual([{ path: "limt", message: 'unknown field "limt"; did you mean "limit"?' }]);
