@@ -101,7 +101,13 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   }
 
   async #start(ctx: Context<IntegrationMessage>, run: RunRow, row: IntegrationRow): Promise<void> {
-    const { store, integrationId, health, ...services } = this.#options;
+    const {
+      store,
+      integrationId,
+      health,
+      logs: { status },
+      ...services
+    } = this.#options;
     this.#logs ??= await this.#open();
     const { ingest, deliver } = this.#logs;
     // Each run is an owner of its own: what an earlier one still had on its way is refused.
@@ -119,6 +125,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       name: row.name,
       integration: resolveIntegration(row.spec as JsonObject),
       checkpoints,
+      logStatus: status,
+      waiting: (reason: string | null) => health({ status: reason === null ? "ok" : "waiting", reason }),
       finished: () => ctx.self.tell({ type: "finished" }),
       stale: lost,
     };

@@ -10,7 +10,7 @@ import {
 import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config/index.ts";
 import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
 import { compilePipeline, StopError } from "../runtime/pipeline/index.ts";
-import { type Log, type LogMessage, StaleOwnerError } from "../runtime/ports/log.ts";
+import { type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { Checkpoint, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import { Backlog } from "./backlog.ts";
@@ -42,7 +42,11 @@ export interface RunOptions extends Services {
   readonly ingest: Log;
   readonly deliver: Log;
   readonly epoch: number;
+  /** Of the server that has the logs. */
+  readonly logStatus: LogService["status"];
   readonly checkpoints: readonly Checkpoint[];
+  /** Why nothing moves, or null once it does again. */
+  readonly waiting: (reason: string | null) => void;
   readonly finished: () => void;
   /** The integration has a later owner: nothing more may be done here. */
   readonly stale: (error: unknown) => void;
@@ -52,6 +56,7 @@ export type RunMessage = { readonly type: "ready" | "done"; readonly consumer: s
 
 const openAttempts = 3;
 const commitGraceMs = 2000;
+const logLookMs = 500;
 const nothing: Outcome = { count: () => {}, deadLetters: [] };
 
 /**
@@ -88,6 +93,7 @@ export class RunActor implements Actor<RunMessage> {
   started(ctx: Context<RunMessage>): void {
     const { settler, stale, integration, ingest, deliver } = this.#options;
     settler.add(this.#ledger, stale);
+    ctx.run((signal) => this.#watchLog(ctx, signal));
     this.#spawn(ctx, "steps", { log: ingest, subject: sourceSubject, open: (signal) => this.#openSteps(ctx, signal) });
     if (integration.destinations.length > 1) {
       for (const destination of integration.destinations) {
@@ -265,10 +271,23 @@ export class RunActor implements Actor<RunMessage> {
     }
   }
 
+  /** Appends and acks wait by themselves while the server that has the logs is away or its disk is full. */
+  async #watchLog(ctx: Context<RunMessage>, signal: AbortSignal): Promise<void> {
+    const { logStatus } = this.#options;
+    while (!signal.aborted) {
+      const { connected, reason } = logStatus;
+      this.#setWaiting("log", reason ?? (connected ? null : "nats-server is away"));
+      await ctx.clock.sleep(logLookMs, signal).catch(() => {});
+    }
+  }
+
   #setWaiting(part: string, reason: string | null): void {
     if (reason === null) this.#waiting.delete(part);
     else this.#waiting.set(part, `${part}: ${reason}`);
-    this.#ledger.setWaiting(this.#waiting.size === 0 ? null : Array.from(this.#waiting.values()).join("; "));
+    const shown = this.#waiting.size === 0 ? null : Array.from(this.#waiting.values()).join("; ");
+    if (shown === this.#ledger.waiting) return;
+    this.#ledger.setWaiting(shown);
+    this.#options.waiting(shown);
   }
 
   #finish(ctx: Context<RunMessage>, error: unknown, as?: RunStatus): void {
@@ -290,6 +309,7 @@ export class RunActor implements Actor<RunMessage> {
       if (counts.failed > 0) counts.failed = await persist(ctx.clock, signal, () => store.runs.failedRecords(run.id));
       const status = as ?? (failure ? "failed" : counts.failed > 0 ? "partial" : "success");
       await persist(ctx.clock, signal, () => store.runs.finish(run.id, { status, error: failure ?? null, counts }));
+      this.#options.waiting(null);
       finished();
     });
   }
