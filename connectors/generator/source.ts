@@ -33,7 +33,7 @@ export class GeneratorSource implements Source {
   async *read(): AsyncGenerator<ReadBatch> {
     const { batch: aims, signal, stream } = this.#options;
     const { rate = 0, count = Number.POSITIVE_INFINITY, faults } = this.#config;
-    const records = rate > 0 ? Math.min(aims.records, Math.ceil(rate / batchesPerSecond)) : aims.records;
+    const least = rate > 0 ? Math.min(aims.records, Math.ceil(rate / batchesPerSecond)) : aims.records;
     const delay = faults?.delay === undefined ? 0 : parseDuration(faults.delay);
     const first = indexOf(this.#options.from);
     const begun = performance.now();
@@ -47,6 +47,9 @@ export class GeneratorSource implements Source {
           fault: "transient",
         });
       }
+      // What is overdue comes at once, so that a reader that fell behind has fewer batches to catch up with.
+      const due = rate > 0 ? Math.floor(((performance.now() - begun) / 1000) * rate) - (index - first) : 0;
+      const records = Math.min(aims.records, Math.max(least, due));
       const end = Math.min(count, index + records, this.#nextFault(index));
       const { texts, next } = this.#renderUpTo(index, end, aims.bytes);
       // The batch is due when its last record is.
