@@ -1,7 +1,7 @@
 import { hash, randomUUIDv7 } from "node:crypto";
 import { recordId } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogBatch } from "../runtime/ports/log.ts";
-import type { Attempt, NewDeadLetter } from "../runtime/ports/store.ts";
+import type { Attempt, NewDeadLetter, RunRow } from "../runtime/ports/store.ts";
 
 /** Where and why a record failed. */
 export interface Cause {
@@ -15,8 +15,11 @@ export interface Cause {
   readonly attempts: readonly Attempt[];
 }
 
+/** The run that settles a record: not always the one that read it. */
+export type RunKey = Pick<RunRow, "id" | "integrationId" | "integrationVersion">;
+
 export interface Quarantine {
-  readonly integrationId: string;
+  readonly run: RunKey;
   readonly header: BatchHeader;
   /** Index of the source record in the ingest batch. */
   readonly origin: number;
@@ -25,14 +28,15 @@ export interface Quarantine {
 }
 
 /** The dead letter of one record. */
-export function deadLetter({ integrationId, header, origin, raw, cause }: Quarantine): NewDeadLetter {
+export function deadLetter({ run, header, origin, raw, cause }: Quarantine): NewDeadLetter {
   const ordinal = ordinalOf(header, origin);
   const { base } = header.position;
+  const { integrationId, integrationVersion } = run;
   return {
     id: randomUUIDv7(),
-    runId: header.runId,
+    runId: run.id,
     integrationId,
-    integrationVersion: header.integrationVersion,
+    integrationVersion,
     recordId: recordId(integrationId, base, ordinal),
     ...cause,
     raw,

@@ -3,10 +3,13 @@ import type { JsonObject } from "../connectors/sdk/index.ts";
 import { type Actor, type Context, oneForOne, type Props } from "../runtime/actor/index.ts";
 import { resolveIntegration } from "../runtime/config/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
-import type { Log, LogService } from "../runtime/ports/log.ts";
-import type { IntegrationRow, RunRow } from "../runtime/ports/store.ts";
+import { type Log, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
+import type { RunError, RunRow } from "../runtime/ports/store.ts";
+import { RunLedger } from "./ledger.ts";
 import { persist } from "./persist.ts";
 import { type RunMessage, runProps, type Services } from "./run.ts";
+import { sourceSubject } from "./source.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 export interface IntegrationOptions extends Services {
   readonly integrationId: string;
@@ -18,8 +21,8 @@ export interface IntegrationOptions extends Services {
 export type IntegrationMessage =
   /** A run may have been opened. */
   | { readonly type: "wake" }
-  | { readonly type: "finished" }
-  | { readonly type: "lost"; readonly error: unknown }
+  | { readonly type: "finished"; readonly run: RunRow }
+  | { readonly type: "lost"; readonly run: RunRow; readonly error: unknown }
   | { readonly type: "cancel"; readonly runId: string };
 
 interface Logs {
@@ -53,14 +56,17 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         return;
       case "finished": {
         const finished = this.#run;
+        // Told by a run before a restart of this actor.
+        if (finished?.row !== message.run) return;
         this.#run = undefined;
-        await finished?.stop();
+        await finished.stop();
         await this.#next(ctx);
         return;
       }
       case "lost":
         // The actor begins anew: it takes the logs over again if the integration is still this node's.
-        throw message.error;
+        if (this.#run?.row === message.run) throw message.error;
+        return;
       case "cancel":
         if (this.#run?.row.id === message.runId) this.#run.tell({ type: "cancel" });
     }
@@ -73,34 +79,22 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 
   async #next(ctx: Context<IntegrationMessage>): Promise<void> {
     const { store, integrationId, health } = this.#options;
-    const row = await persist(ctx.clock, ctx.signal, async () => {
-      const [running] = await store.runs.running(integrationId);
-      return running ?? (await store.schedules.fireQueued(integrationId, randomUUIDv7()));
+    const rows = await persist(ctx.clock, ctx.signal, async () => {
+      const running = await store.runs.running(integrationId);
+      const queued = running.length > 0 ? null : await store.schedules.fireQueued(integrationId, randomUUIDv7());
+      return queued ? [queued] : running;
     });
-    if (!row) return;
-    const integration = await persist(ctx.clock, ctx.signal, () =>
-      store.integrations.version(integrationId, row.integrationVersion),
-    );
-    if (!integration) {
-      const error = {
-        code: "NOT_FOUND" as const,
-        message: `version ${row.integrationVersion} of the integration is gone`,
-      };
-      await persist(ctx.clock, ctx.signal, () =>
-        store.runs.finish(row.id, { status: "failed", error, counts: row.counts }),
-      );
-      ctx.self.tell({ type: "wake" });
-      return;
-    }
+    if (rows.length === 0) return;
     try {
-      await this.#start(ctx, row, integration);
+      if (!(await this.#start(ctx, rows))) ctx.self.tell({ type: "wake" });
     } catch (error) {
       health({ status: "waiting", reason: messageOf(error) });
       throw error;
     }
   }
 
-  async #start(ctx: Context<IntegrationMessage>, run: RunRow, row: IntegrationRow): Promise<void> {
+  /** False where the run that is next cannot be carried out: its row says why. */
+  async #start(ctx: Context<IntegrationMessage>, rows: readonly RunRow[]): Promise<boolean> {
     const {
       store,
       integrationId,
@@ -108,39 +102,64 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       logs: { status },
       ...services
     } = this.#options;
-    this.#logs ??= await this.#open();
-    const { ingest, deliver } = this.#logs;
-    // Each run is an owner of its own: what an earlier one still had on its way is refused.
-    const epoch = await ingest.own();
-    await deliver.own();
-    const checkpoints = await persist(ctx.clock, ctx.signal, () => store.checkpoints.load(integrationId));
-    const lost = (error: unknown) => ctx.self.tell({ type: "lost", error });
-    const options = {
-      ...services,
-      ingest,
-      deliver,
-      epoch,
-      store,
-      run,
-      name: row.name,
-      integration: resolveIntegration(row.spec as JsonObject),
-      checkpoints,
-      logStatus: status,
-      waiting: (reason: string | null) => health({ status: reason === null ? "ok" : "waiting", reason }),
-      finished: () => ctx.self.tell({ type: "finished" }),
-      stale: lost,
+    const ask = <T>(question: () => Promise<T>) => persist(ctx.clock, ctx.signal, question);
+    const logs = await this.#takeOver(ctx.signal);
+    const last = await untilAborted(ctx.signal, logs.ingest.last(sourceSubject));
+    // What is in the log is of the run that has begun: it goes before the others.
+    const { id, counts, integrationVersion } = (rows.find(({ id }) => id === last?.runId) ?? rows[0]) as RunRow;
+    const fail = async (error: RunError) => {
+      await ask(() => store.runs.finish(id, { status: "failed", error, counts }));
+      return false;
     };
-    const ref = ctx.spawn(runProps(options));
+    const integration = await ask(() => store.integrations.version(integrationId, integrationVersion));
+    if (!integration) {
+      return fail({ code: "NOT_FOUND", message: `version ${integrationVersion} of the integration is gone` });
+    }
+    // Invariant 5: an earlier owner commits nothing from here on, so that what is read now is the last word.
+    const { epoch } = logs;
+    const fence = { integrationId, epoch, run: null, checkpoints: [], deadLetters: [] };
+    const { stale } = await ask(() => store.checkpoints.commit([fence]));
+    if (stale.length > 0) throw new StaleOwnerError(`integration ${integrationId} has a later owner`);
+    const run = await ask(() => store.runs.get(id));
+    if (run?.status !== "running") return false;
+    const checkpoints = await ask(() => store.checkpoints.load(integrationId));
+    const steps = new RunLedger(run, epoch, checkpoints).consumer("steps");
+    if (steps.progress.batches > 0 && last?.runId !== id) {
+      return fail({ code: "INTERNAL_ERROR", message: "the log with what this run had read was lost; run it again" });
+    }
+    const ref = ctx.spawn(
+      runProps({
+        ...services,
+        ...logs,
+        store,
+        run,
+        name: integration.name,
+        integration: resolveIntegration(integration.spec as JsonObject),
+        checkpoints,
+        logStatus: status,
+        waiting: (reason) => health({ status: reason === null ? "ok" : "waiting", reason }),
+        finished: () => ctx.self.tell({ type: "finished", run }),
+        stale: (error) => ctx.self.tell({ type: "lost", run, error }),
+      }),
+    );
     this.#run = { row: run, tell: (message) => ref.tell(message), stop: () => ctx.stop(ref) };
     ctx.watch(ref, ({ reason }) => {
-      if (this.#run?.row === run && reason.kind !== "stop") lost(reason.error);
+      if (reason.kind !== "stop") ctx.self.tell({ type: "lost", run, error: reason.error });
     });
     health({ status: "ok", reason: null });
+    return true;
   }
 
-  async #open(): Promise<Logs> {
+  /** Anew for each run: an append of the one before that was given up can no longer land. */
+  async #takeOver(signal: AbortSignal): Promise<Logs & { readonly epoch: number }> {
     const { logs, integrationId } = this.#options;
-    return { ingest: await logs.open(integrationId, "ingest"), deliver: await logs.open(integrationId, "deliver") };
+    this.#logs ??= {
+      ingest: await untilAborted(signal, logs.open(integrationId, "ingest")),
+      deliver: await untilAborted(signal, logs.open(integrationId, "deliver")),
+    };
+    const epoch = await untilAborted(signal, this.#logs.ingest.own());
+    await untilAborted(signal, this.#logs.deliver.own());
+    return { ...this.#logs, epoch };
   }
 }
 

@@ -42,9 +42,17 @@ export function messageKey({ header, sequence }: Pick<LogMessage, "header" | "se
   return header.ingestSequence ?? sequence;
 }
 
+/** What is kept of a message until its commit: not its body, of which there may be many while the store is away. */
+interface Settled {
+  readonly consumer: string;
+  readonly key: number;
+  readonly ack: LogMessage["ack"];
+  readonly working: LogMessage["working"];
+}
+
 interface Snapshot {
   readonly settlement: Settlement;
-  readonly messages: readonly { readonly consumer: string; readonly message: LogMessage }[];
+  readonly messages: readonly Settled[];
   readonly generation: number;
 }
 
@@ -62,11 +70,12 @@ export class RunLedger {
   readonly #consumers = new Map<string, ConsumerState>();
   #deadLetters: NewDeadLetter[] = [];
   #deadLetterBytes = 0;
-  #messages: { consumer: string; message: LogMessage }[] = [];
+  #messages: Settled[] = [];
   #generation = 0;
   #committed = 0;
   #waiters: { generation: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #dirty: () => void = () => {};
+  #closed: { readonly error: unknown } | undefined;
 
   constructor(run: Pick<RunRow, "id" | "integrationId" | "counts">, epoch: number, checkpoints: readonly Checkpoint[]) {
     this.integrationId = run.integrationId;
@@ -123,35 +132,41 @@ export class RunLedger {
     if (outcome.state !== undefined) consumer.state = outcome.state;
     consumer.settled.add(messageKey(message));
     consumer.uncommitted.add(messageKey(message));
-    consumer.progress = {
-      runId: this.runId,
-      batches: progress.batches + (end ? 0 : 1),
-      records: progress.records + message.header.count,
-      done: end,
-    };
+    // What an earlier run left is settled here, and is no progress of this one.
+    if (message.header.runId === this.runId) {
+      consumer.progress = {
+        runId: this.runId,
+        batches: progress.batches + (end ? 0 : 1),
+        records: progress.records + message.header.count,
+        done: end,
+      };
+    }
     consumer.changed = true;
-    this.#messages.push({ consumer: name, message });
-    this.#touch();
+    const { ack, working } = message;
+    this.#messages.push({ consumer: name, key: messageKey(message), ack, working });
+    this.touch();
   }
 
   /** Tells the log that what waits for its commit is worked on, so that it is not delivered again. */
   working(name: string): void {
-    for (const { consumer, message } of this.#messages) if (consumer === name) message.working();
+    for (const { consumer, working } of this.#messages) if (consumer === name) working();
   }
 
   setWaiting(reason: string | null): void {
     if (this.waiting === reason) return;
     this.waiting = reason;
-    this.#touch();
+    this.touch();
   }
 
-  #touch(): void {
+  /** Asks for a commit although nothing was settled: it tells whether this is still the owner (invariant 5). */
+  touch(): void {
     this.#generation++;
     this.#dirty();
   }
 
   /** Resolves when all that was settled before this call is committed; rejects when the ledger is closed before. */
   flushed(): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#closed.error);
     if (this.#committed >= this.#generation) return Promise.resolve();
     const generation = this.#generation;
     return new Promise((resolve, reject) => this.#waiters.push({ generation, resolve, reject }));
@@ -182,10 +197,10 @@ export class RunLedger {
       this.#deadLetterBytes -= letter.raw.length + (letter.state?.length ?? 0);
     }
     this.#messages.splice(0, snapshot.messages.length);
-    for (const { consumer, message } of snapshot.messages) {
-      this.#consumer(consumer).uncommitted.delete(messageKey(message));
+    for (const { consumer, key, ack } of snapshot.messages) {
+      this.#consumer(consumer).uncommitted.delete(key);
       // Where this fails it is delivered again, and known.
-      message.ack().catch(() => {});
+      ack().catch(() => {});
     }
     const due = this.#waiters.filter(({ generation }) => generation <= snapshot.generation);
     this.#waiters = this.#waiters.filter(({ generation }) => generation > snapshot.generation);
@@ -194,6 +209,7 @@ export class RunLedger {
 
   /** Nothing more of this ledger is committed: a later owner has it, or the node stops. */
   close(error: unknown): void {
+    this.#closed ??= { error };
     for (const { reject } of this.#waiters.splice(0)) reject(error);
   }
 }

@@ -1,6 +1,8 @@
 import type { Actor, Context } from "../runtime/actor/index.ts";
 import type { Log, LogConsumer, LogMessage } from "../runtime/ports/log.ts";
 import { messageKey, type Outcome, type RunLedger } from "./ledger.ts";
+import { isFullRead } from "./source-name.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 /** What is done with the messages of one subject. */
 export interface Processor {
@@ -44,7 +46,7 @@ export class LogConsumerActor implements Actor<never> {
   readonly #inHand = new Map<number, LogMessage>();
   #bytesInHand = 0;
   #largest = 64 * 1024;
-  readonly #changed: (() => void)[] = [];
+  readonly #waiters = new Set<() => void>();
   #processor: Processor | undefined;
   #consumer: LogConsumer | undefined;
   #cancelGrace: (() => void) | undefined;
@@ -57,13 +59,14 @@ export class LogConsumerActor implements Actor<never> {
     // A stop ends the pulling at once; what is in hand is finished, for as long as the grace lasts.
     const work = new AbortController();
     ctx.signal.addEventListener("abort", () => {
+      this.#processor?.flush();
       this.#cancelGrace = ctx.clock.after(graceMs, () => work.abort(ctx.signal.reason));
     });
     ctx.run(async (signal) => {
       const { open, log, name, subject, ledger, done } = this.#options;
       if (ledger.consumer(name).progress.done) return done();
       this.#processor = await open(work.signal);
-      this.#consumer = await log.consumer(name, subject);
+      this.#consumer = await untilAborted(signal, log.consumer(name, subject));
       ctx.run((signal) => this.#heartbeat(ctx, signal));
       await this.#consume(ctx, this.#consumer, this.#processor, signal, work.signal);
     });
@@ -87,7 +90,9 @@ export class LogConsumerActor implements Actor<never> {
     while (!signal.aborted) {
       const limit = this.#demand();
       if (limit === 0) {
-        await this.#change(ctx, signal).catch(() => {});
+        // Nothing more comes before some of this is written.
+        processor.flush();
+        await this.#change(ctx);
         continue;
       }
       for await (const message of consumer.pull(limit, signal)) this.#accept(message, ctx, processor, work);
@@ -98,13 +103,20 @@ export class LogConsumerActor implements Actor<never> {
     const { ledger, name } = this.#options;
     const key = messageKey(message);
     const { settled, uncommitted } = ledger.consumer(name);
-    if (uncommitted.has(key) || this.#inHand.has(key)) message.working();
-    // Settled before and committed: only its ack was lost.
-    else if (settled.has(key)) message.ack().catch(() => {});
-    else {
+    const isOpen = uncommitted.has(key) || this.#inHand.has(key);
+    if (isOpen || settled.has(key)) {
+      // Known, and coming for the first time: a second copy, which took room of its own.
+      if (message.deliveries === 1) this.#options.settled(message);
+      if (isOpen) message.working();
+      else message.ack().catch(() => {});
+    } else if (message.header.runId !== ledger.runId && (message.header.kind === "end" || isFullRead(message.header))) {
+      // Left by a run that was given up. What it read in full, this run reads anew; anything else is settled in this one.
+      message.ack().catch(() => {});
+    } else {
       this.#inHand.set(key, message);
       this.#bytesInHand += message.bytes;
-      this.#largest = Math.max(message.bytes, this.#largest);
+      // Goes down again after a large one, or the rest would be taken one at a time.
+      this.#largest = Math.max(message.bytes, this.#largest * 0.9);
       ctx.run(async () => {
         if (message.header.kind === "end") await this.#end(message, processor, ctx, work);
         else ledger.settle(name, message, await processor.process(message, work));
@@ -128,18 +140,20 @@ export class LogConsumerActor implements Actor<never> {
     this.#inHand.delete(messageKey(message));
     this.#bytesInHand -= message.bytes;
     this.#options.settled(message);
-    for (const wake of this.#changed.splice(0)) wake();
+    for (const wake of this.#waiters) wake();
   }
 
-  /** Resolves at the next change of what is in hand, or after a moment; rejects when the signal aborts. */
-  async #change(ctx: Context<never>, signal: AbortSignal): Promise<void> {
-    const changed = new Promise<void>((resolve) => {
-      this.#changed.push(resolve);
+  /** Resolves at the next change of what is in hand, or after a moment. */
+  #change(ctx: Context<never>): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        cancel();
+        this.#waiters.delete(wake);
+        resolve();
+      };
+      const cancel = ctx.clock.after(pollMs, wake);
+      this.#waiters.add(wake);
     });
-    const timer = new AbortController();
-    await Promise.race([changed, ctx.clock.sleep(pollMs, AbortSignal.any([signal, timer.signal]))]).finally(() =>
-      timer.abort(),
-    );
   }
 
   /**
@@ -148,17 +162,19 @@ export class LogConsumerActor implements Actor<never> {
    */
   async #end(message: LogMessage, processor: Processor, ctx: Context<never>, signal: AbortSignal): Promise<void> {
     const { ledger, log, name, done } = this.#options;
-    processor.flush();
-    while (this.#inHand.size > 1) await this.#change(ctx, signal);
-    if (message.header.runId !== ledger.runId) {
-      // The end of a run that was given up: what it left is delivered in this one.
-      await message.ack();
-      return;
+    const outstanding = async () => {
+      if (this.#inHand.size > 1) return true;
+      await untilAborted(signal, ledger.flushed());
+      const { consumers } = await untilAborted(signal, log.stats());
+      return (consumers[name]?.unacknowledged ?? 0) > 1;
+    };
+    while (await outstanding()) {
+      signal.throwIfAborted();
+      processor.flush();
+      await this.#change(ctx);
     }
-    await ledger.flushed();
-    while (((await log.stats()).consumers[name]?.unacknowledged ?? 0) > 1) await this.#change(ctx, signal);
     ledger.settle(name, message, await processor.end(message, signal));
-    await ledger.flushed();
+    await untilAborted(signal, ledger.flushed());
     done();
   }
 

@@ -137,9 +137,19 @@ export class NodeActor implements Actor<NodeMessage> {
   }
 
   #spawn(ctx: Context<NodeMessage>, integrationId: string): void {
-    const { store, connectors, settler, metrics, tracing, logs, view } = this.#options;
+    const { store, connectors, settler, metrics, tracing, space, logs, view } = this.#options;
     const health = (health: Health) => view.health.set(integrationId, health);
-    const props = integrationProps({ store, connectors, settler, metrics, tracing, logs, integrationId, health });
+    const props = integrationProps({
+      store,
+      connectors,
+      settler,
+      metrics,
+      tracing,
+      space,
+      logs,
+      integrationId,
+      health,
+    });
     const ref = ctx.spawn(props, `integration-${integrationId}`);
     this.#integrations.set(integrationId, ref);
     ctx.watch(ref, ({ reason }) => {

@@ -9,8 +9,10 @@ import {
 } from "../runtime/actor/index.ts";
 import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config/index.ts";
 import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
+import { SluiceError } from "../runtime/errors/index.ts";
 import { compilePipeline, StopError } from "../runtime/pipeline/index.ts";
 import { type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
+import type { Space } from "../runtime/ports/space.ts";
 import type { Checkpoint, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import { Backlog } from "./backlog.ts";
@@ -24,6 +26,7 @@ import type { Settler } from "./settler.ts";
 import { processSink } from "./sink.ts";
 import { SourceActor, sourceSubject } from "./source.ts";
 import { processSteps } from "./steps.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 /** What a node lends to its actors. */
 export interface Services {
@@ -32,6 +35,7 @@ export interface Services {
   readonly settler: Settler;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
+  readonly space: Space;
 }
 
 export interface RunOptions extends Services {
@@ -123,7 +127,10 @@ export class RunActor implements Actor<RunMessage> {
 
   async stopped(ctx: Context<RunMessage>): Promise<void> {
     // What was settled is committed while the store answers: it is not delivered again.
-    await Promise.race([this.#ledger.flushed().catch(() => {}), ctx.clock.sleep(commitGraceMs)]);
+    const grace = new AbortController();
+    const cancel = ctx.clock.after(commitGraceMs, () => grace.abort());
+    await untilAborted(grace.signal, this.#ledger.flushed()).catch(() => {});
+    cancel();
     this.#options.settler.remove(this.#ledger);
   }
 
@@ -159,7 +166,7 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   #startSource(ctx: Context<RunMessage>): void {
-    const { run, integration, ingest, connectors, tracing, store } = this.#options;
+    const { run, integration, ingest, connectors, tracing, space, store } = this.#options;
     const source = integration.sources[0];
     const backlog = this.#backlogs.get("steps");
     if (!source || !backlog) return;
@@ -172,6 +179,7 @@ export class RunActor implements Actor<RunMessage> {
         connectors,
         retry: integration.delivery.retry,
         tracing,
+        space,
         savedCursor: () => persist(ctx.clock, ctx.signal, () => store.checkpoints.loadCursor(run.integrationId)),
         waiting: (reason) => this.#setWaiting("source", reason),
       });
@@ -184,14 +192,13 @@ export class RunActor implements Actor<RunMessage> {
     const pipeline = compilePipeline(integration);
     const only = destinations.length === 1 ? destinations[0] : undefined;
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
-    const room = (destination: string, bytes: number) =>
-      (this.#backlogs.get(sinkName(destination)) as Backlog).take(bytes, signal);
-    const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, room, signal);
+    const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
+    const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, signal);
     return {
-      process: (message) =>
-        processSteps(message, { integrationId: run.integrationId, integration: name, pipeline, outlet, metrics }),
+      process: (message) => processSteps(message, { run, integration: name, pipeline, outlet, metrics }),
       flush: () => writer?.flush(),
       end: async (message) => {
+        this.#balance(message);
         if (!message.header.error) await writer?.complete();
         if (!writer) {
           for (const { id } of destinations) {
@@ -214,7 +221,7 @@ export class RunActor implements Actor<RunMessage> {
     const { run, name, ingest, metrics } = this.#options;
     const writer = await this.#openWriter(ctx, sinkName(destination.id), destination, signal);
     const options = {
-      integrationId: run.integrationId,
+      run,
       integration: name,
       destination: destination.id,
       writer,
@@ -290,6 +297,17 @@ export class RunActor implements Actor<RunMessage> {
     this.#options.waiting(shown);
   }
 
+  /** Invariant 8: what the source counted is what was settled here. */
+  #balance({ header }: LogMessage): void {
+    const read = header.totals.records;
+    const settled = this.#ledger.consumer("steps").progress.records;
+    if (read === settled) return;
+    throw new SluiceError(
+      "INTERNAL_ERROR",
+      `the ledger does not balance: ${read} records were read, ${settled} settled`,
+    );
+  }
+
   #finish(ctx: Context<RunMessage>, error: unknown, as?: RunStatus): void {
     if (this.#ending) return;
     this.#ending = true;
@@ -299,11 +317,13 @@ export class RunActor implements Actor<RunMessage> {
       return;
     }
     ctx.run(async (signal) => {
-      const last = await ingest.last(sourceSubject);
+      const last = await untilAborted(signal, ingest.last(sourceSubject));
       const failure =
         error !== undefined ? runError(failureOf(error)) : last?.runId === run.id ? last.error : undefined;
       await Promise.all(ctx.children.map((child) => ctx.stop(child)));
-      await this.#ledger.flushed();
+      // Not by a stale owner: the run goes on elsewhere then.
+      this.#ledger.touch();
+      await untilAborted(signal, this.#ledger.flushed());
       const { counts } = this.#ledger;
       // A record that failed at two destinations is one failed record.
       if (counts.failed > 0) counts.failed = await persist(ctx.clock, signal, () => store.runs.failedRecords(run.id));

@@ -3,13 +3,13 @@ import type { Log, LogMessage } from "../runtime/ports/log.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { parseJson } from "../runtime/record/index.ts";
-import { deadLetter, rawRecord } from "./dead-letter.ts";
+import { deadLetter, type RunKey, rawRecord } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
 import type { Outcome } from "./ledger.ts";
 import { provenanceOf } from "./steps.ts";
 
 export interface SinkOptions {
-  readonly integrationId: string;
+  readonly run: RunKey;
   readonly integration: string;
   /** The destination's id. */
   readonly destination: string;
@@ -21,9 +21,9 @@ export interface SinkOptions {
 
 /** Takes a batch of the deliver log to its destination, and says what became of it. */
 export async function processSink(message: LogMessage, options: SinkOptions): Promise<Outcome> {
-  const { integrationId, integration, destination, writer, ingest, metrics } = options;
+  const { run, integration, destination, writer, ingest, metrics } = options;
   const { header } = message;
-  const provenance = provenanceOf(integrationId, header);
+  const provenance = provenanceOf(run.integrationId, header);
   const origins = header.origins ?? [];
   const texts = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.length)
     .toString("utf8")
@@ -37,7 +37,7 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
       const { origin, text: state } = records[index] as PipelineRecord;
       const raw = original ? rawRecord(original, origin) : Buffer.from(state);
       const cause = { step: null, destination, rule: null, code, message: text, state, attempts };
-      deadLetters.push(deadLetter({ integrationId, header, origin, raw, cause }));
+      deadLetters.push(deadLetter({ run, header, origin, raw, cause }));
     }
     metrics.recordsFailed(integration, { destination }, undelivered.length);
   }
@@ -45,10 +45,10 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   return {
     deadLetters,
     state,
-    count: (run) => {
-      const counts = (run.byDestination[destination] ??= { out: 0, failed: 0 });
-      run.out += out;
-      run.failed += undelivered.length;
+    count: (total) => {
+      const counts = (total.byDestination[destination] ??= { out: 0, failed: 0 });
+      total.out += out;
+      total.failed += undelivered.length;
       counts.out += out;
       counts.failed += undelivered.length;
     },

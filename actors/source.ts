@@ -4,12 +4,15 @@ import type { Cursor, ReadBatch, Source } from "../connectors/sdk/index.ts";
 import { type Actor, backoffMs, type Context } from "../runtime/actor/index.ts";
 import type { ResolvedSource } from "../runtime/config/index.ts";
 import { failureOf, type RetryPolicy, runError } from "../runtime/delivery/index.ts";
-import type { BatchHeader, Log } from "../runtime/ports/log.ts";
+import { type BatchHeader, type Log, StaleOwnerError } from "../runtime/ports/log.ts";
+import type { Space } from "../runtime/ports/space.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
 import type { Tracing } from "../runtime/ports/telemetry.ts";
 import { Credit, fromPull } from "../runtime/stream/index.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Connectors } from "./connectors.ts";
+import { sourceName } from "./source-name.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 export const sourceSubject = "r.0";
 
@@ -21,6 +24,7 @@ export interface SourceOptions {
   readonly connectors: Connectors;
   readonly retry: RetryPolicy;
   readonly tracing: Tracing;
+  readonly space: Space;
   /** The copy of the cursor, for a log that has none. */
   readonly savedCursor: () => Promise<Cursor | null>;
   readonly waiting: (reason: string | null) => void;
@@ -53,33 +57,34 @@ export class SourceActor implements Actor<never> {
   async #read(ctx: Context<never>, signal: AbortSignal): Promise<void> {
     const { retry, waiting } = this.#options;
     for (let attempt = 1; ; attempt++) {
-      const from = await this.#position();
+      const from = await this.#position(signal);
       if (from.ended) return;
       const progress = { made: false };
       try {
         await this.#readFrom(from, progress, signal);
-        waiting(null);
         return;
       } catch (error) {
         signal.throwIfAborted();
+        // Invariant 5: the log has another owner now. Nothing is wrong with the source.
+        if (error instanceof StaleOwnerError) throw error;
         const failure = failureOf(error);
         if (progress.made) attempt = 1;
         const settled = failure.fault !== "transient" && failure.code !== "UNAVAILABLE" && failure.code !== "TIMEOUT";
         const attempts = from.totals.batches > 0 || progress.made ? retry.maxAttempts : openAttempts;
         if (settled || attempt >= attempts) {
-          await this.#end(await this.#position(), runError(failure), signal);
+          await this.#end(await this.#position(signal), runError(failure), signal);
           return;
         }
-        waiting(`source: ${failure.message}`);
+        waiting(failure.message);
         await ctx.clock.sleep(failure.retryAfterMs ?? backoffMs(retry, attempt, ctx.clock.random), signal);
       }
     }
   }
 
   /** Where the log says that this run stands. */
-  async #position(): Promise<Position> {
+  async #position(signal: AbortSignal): Promise<Position> {
     const { log, run, source, savedCursor } = this.#options;
-    const last = await log.last(sourceSubject);
+    const last = await untilAborted(signal, log.last(sourceSubject));
     if (last?.runId === run.id) return { cursor: last.cursor, totals: last.totals, ended: last.kind === "end" };
     const fresh = { totals: { batches: 0, records: 0 }, ended: false };
     if (source.mode === "full") return { ...fresh, cursor: null };
@@ -89,7 +94,7 @@ export class SourceActor implements Actor<never> {
   }
 
   async #readFrom(from: Position, progress: { made: boolean }, signal: AbortSignal): Promise<void> {
-    const { connectors, source } = this.#options;
+    const { connectors, source, waiting } = this.#options;
     const { stream, mode, cursorField } = source;
     const opened = await connectors.source(source.connector, {
       stream,
@@ -99,6 +104,7 @@ export class SourceActor implements Actor<never> {
       batch,
       signal,
     });
+    waiting(null);
     try {
       const last = await this.#appendAll(opened, from, progress, signal);
       await this.#end(last, undefined, signal);
@@ -114,14 +120,22 @@ export class SourceActor implements Actor<never> {
     progress: { made: boolean },
     signal: AbortSignal,
   ): Promise<Position> {
-    const { backlog, tracing } = this.#options;
+    const { backlog, tracing, space, waiting } = this.#options;
     const batches = source.read()[Symbol.asyncIterator]();
+    /** Room taken in the backlog for what is not in the log. */
+    let reserved = 0;
     const pull = async (): Promise<ReadBatch | null> => {
+      if (space.reason !== null) {
+        waiting(space.reason);
+        await space.available(signal);
+        waiting(null);
+      }
       const span = tracing.start("read", {});
       const next = await batches.next();
       span.end();
       if (next.done) return null;
       await backlog.take(next.value.data.length, signal);
+      reserved += next.value.data.length;
       return next.value;
     };
     let position = from;
@@ -133,6 +147,7 @@ export class SourceActor implements Actor<never> {
       const done = this.#append(position, read, signal);
       inFlight.add(done);
       await done.finally(() => inFlight.delete(done));
+      reserved -= read.data.length;
       progress.made = true;
     };
     const cost = ({ count, data }: ReadBatch) => ({ records: count, bytes: data.length });
@@ -146,6 +161,7 @@ export class SourceActor implements Actor<never> {
     } finally {
       // Where the source failed, what it gave before is still on its way: the log's last cursor is known only then.
       await Promise.allSettled(inFlight);
+      backlog.give(reserved);
       await batches.return?.();
     }
     return position;
@@ -203,9 +219,4 @@ interface Position {
   readonly cursor: Cursor | null;
   readonly totals: { readonly batches: number; readonly records: number };
   readonly ended: boolean;
-}
-
-/** What a cursor belongs to. */
-function sourceName({ connector, stream, mode, cursorField }: ResolvedSource): string {
-  return JSON.stringify([connector, stream, mode, cursorField ?? null]);
 }

@@ -6,7 +6,7 @@ import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts";
-import { deadLetter, ordinalOf, rawRecord } from "./dead-letter.ts";
+import { deadLetter, ordinalOf, type RunKey, rawRecord } from "./dead-letter.ts";
 import type { Outcome } from "./ledger.ts";
 
 /** Where records go after the steps: a destination right away, or a deliver log for each. */
@@ -22,7 +22,7 @@ export interface Sent {
 }
 
 export interface StepsOptions {
-  readonly integrationId: string;
+  readonly run: RunKey;
   readonly integration: string;
   readonly pipeline: Pipeline;
   readonly outlet: Outlet;
@@ -37,9 +37,9 @@ interface Failed {
 
 /** Takes a batch of the ingest log through the steps to the outlet, and says what became of it. */
 export async function processSteps(message: LogMessage, options: StepsOptions): Promise<Outcome> {
-  const { integrationId, pipeline, outlet, metrics, integration } = options;
+  const { run, pipeline, outlet, metrics, integration } = options;
   const { header } = message;
-  const provenance = provenanceOf(integrationId, header);
+  const provenance = provenanceOf(run.integrationId, header);
   const decoded = decodeLines(message.body, header.count);
   const result = pipeline(sourceFlow(decoded, message.failures));
   const outputs = new Map<string, readonly OutRecord[]>();
@@ -53,9 +53,9 @@ export async function processSteps(message: LogMessage, options: StepsOptions): 
   const sent: Sent = outputs.size === 0 ? { delivered: new Map() } : await outlet.send(message, outputs);
 
   const failed = [
-    ...sourceFailures(message, decoded, integrationId),
-    ...result.failures.map((failure) => stepFailed(message, failure, integrationId)),
-    ...undeliveredRecords(message, result, sent, integrationId),
+    ...sourceFailures(message, decoded, run),
+    ...result.failures.map((failure) => stepFailed(message, failure, run)),
+    ...undeliveredRecords(message, result, sent, run),
   ];
   const counts = tally(header.count, result, failed);
   metrics.recordsIn(integration, header.count);
@@ -67,13 +67,13 @@ export async function processSteps(message: LogMessage, options: StepsOptions): 
   return {
     deadLetters: failed.map(({ letter }) => letter),
     state: sent.state,
-    count: (run) => {
-      run.in += header.count;
-      run.filtered += counts.filtered;
-      run.failed += counts.failed;
+    count: (total) => {
+      total.in += header.count;
+      total.filtered += counts.filtered;
+      total.failed += counts.failed;
       for (const [id, { out, undelivered }] of sent.delivered) {
-        const destination = (run.byDestination[id] ??= { out: 0, failed: 0 });
-        run.out += out;
+        const destination = (total.byDestination[id] ??= { out: 0, failed: 0 });
+        total.out += out;
         destination.out += out;
         destination.failed += undelivered.length;
       }
@@ -122,7 +122,7 @@ function tally(
   return { filtered: left, failed: failures };
 }
 
-function sourceFailures(message: LogMessage, decoded: Decoded, integrationId: string): Failed[] {
+function sourceFailures(message: LogMessage, decoded: Decoded, run: RunKey): Failed[] {
   const read = message.failures ?? [];
   const known = new Set(read.map(({ index }) => index));
   const unparsed = decoded.failures
@@ -142,7 +142,7 @@ function sourceFailures(message: LogMessage, decoded: Decoded, integrationId: st
     return {
       origin: index,
       letter: deadLetter({
-        integrationId,
+        run,
         header: message.header,
         origin: index,
         raw: rawRecord(message, index),
@@ -152,21 +152,16 @@ function sourceFailures(message: LogMessage, decoded: Decoded, integrationId: st
   });
 }
 
-function stepFailed(message: LogMessage, failure: StepFailure, integrationId: string): Failed {
+function stepFailed(message: LogMessage, failure: StepFailure, run: RunKey): Failed {
   const { origin, step, rule, code, message: text, state } = failure;
   const cause = { step, destination: null, rule, code, message: text, state: JSON.stringify(state), attempts: [] };
   return {
     origin,
-    letter: deadLetter({ integrationId, header: message.header, origin, raw: rawRecord(message, origin), cause }),
+    letter: deadLetter({ run, header: message.header, origin, raw: rawRecord(message, origin), cause }),
   };
 }
 
-function* undeliveredRecords(
-  message: LogMessage,
-  result: PipelineResult,
-  sent: Sent,
-  integrationId: string,
-): Generator<Failed> {
+function* undeliveredRecords(message: LogMessage, result: PipelineResult, sent: Sent, run: RunKey): Generator<Failed> {
   for (const [destination, { undelivered }] of sent.delivered) {
     const flow = result.outputs.get(destination) as Flow;
     for (const { index, code, message: text, attempts } of undelivered) {
@@ -175,7 +170,7 @@ function* undeliveredRecords(
       const cause = { step: null, destination, rule: null, code, message: text, state, attempts };
       yield {
         origin,
-        letter: deadLetter({ integrationId, header: message.header, origin, raw: rawRecord(message, origin), cause }),
+        letter: deadLetter({ run, header: message.header, origin, raw: rawRecord(message, origin), cause }),
       };
     }
   }

@@ -4,6 +4,7 @@ import { type Logger, pino } from "pino";
 import { type NodeView, nodeProps } from "../actors/node.ts";
 import { Settler } from "../actors/settler.ts";
 import { checkCron, nextFire } from "../adapters/cron/index.ts";
+import { DiskSpace } from "../adapters/disk/index.ts";
 import { lockDataDir, type ServerHandle, startNats, startPostgres } from "../adapters/embedded/index.ts";
 import { connectLogs, joinCluster } from "../adapters/jetstream/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
@@ -89,6 +90,9 @@ async function start(
     clearInterval(maintenance);
     await store.close();
   });
+  const space = new DiskSpace({ folder: dataDir, clock: realClock });
+  await space.start();
+  closers.push(() => space.stop());
   const id = await nodeId(dataDir);
   // A nats-server that failed to write once (a full disk) answers no append until it is started again.
   const onUnconfirmed = () => {
@@ -127,7 +131,7 @@ async function start(
   settler.start();
   closers.push(() => settler.stop());
   const connectors = actorConnectors(store, registry);
-  system.spawn(nodeProps({ store, connectors, settler, metrics, tracing, cluster, logs, cron, view }), "node");
+  system.spawn(nodeProps({ store, connectors, settler, metrics, tracing, space, cluster, logs, cron, view }), "node");
   closers.push(() => system.shutdown(defaultDeadlineMs));
 
   const readiness = {
@@ -138,6 +142,7 @@ async function start(
         (error) => messageOf(error),
       ),
       settlement: settler.reason,
+      disk: space.reason,
     }),
   };
   const rest = createRest({

@@ -105,7 +105,7 @@ export class JetStreamConsumer implements LogConsumer {
       signal.removeEventListener("abort", end);
       this.#closing.signal.removeEventListener("abort", end);
       // What nobody took goes back at once, to whoever pulls next.
-      for (const message of arrived) this.#tell(message, nakBody);
+      for (const { reply = "" } of arrived) this.#tell(reply, nakBody);
     }
   }
 
@@ -134,7 +134,8 @@ export class JetStreamConsumer implements LogConsumer {
     const wire = readHeader(message.headers?.get(batchHeaderName) ?? "");
     const payload = wire.claim === undefined ? message.data : await this.#options.claims.get(wire.claim);
     // `$JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.consumerSequence.time.pending[.random]`
-    const tokens = (message.reply ?? "").split(".");
+    const reply = message.reply ?? "";
+    const tokens = reply.split(".");
     const at = tokens.length === 9 ? 4 : 6;
     const sequence = Number(tokens[at + 1]);
     if (payload === null) {
@@ -147,20 +148,20 @@ export class JetStreamConsumer implements LogConsumer {
       sequence,
       deliveries: Number(tokens[at]),
       bytes: payload.length,
-      ack: () => this.#ack(message),
-      working: () => this.#tell(message, workingBody),
+      // These hold the reply alone: they are kept until the message is settled, its body is not.
+      ack: () => this.#ack(reply),
+      working: () => this.#tell(reply, workingBody),
     };
   }
 
   /** Until the server confirms it; also over a reconnect, since a server takes an ack for whichever delivery. */
-  async #ack(message: Msg): Promise<void> {
+  async #ack(reply: string): Promise<void> {
     const { connection } = this.#link;
-    const request = () => connection.request(message.reply ?? "", ackBody, { timeout: 5_000 });
+    const request = () => connection.request(reply, ackBody, { timeout: 5_000 });
     await this.#link.retry(request, { signal: this.#closing.signal, stream: this.#options.stream });
   }
 
-  #tell(message: Msg, body: Uint8Array): void {
-    if (this.#link.connected && !this.#link.connection.isClosed())
-      this.#link.connection.publish(message.reply ?? "", body);
+  #tell(reply: string, body: Uint8Array): void {
+    if (this.#link.connected && !this.#link.connection.isClosed()) this.#link.connection.publish(reply, body);
   }
 }

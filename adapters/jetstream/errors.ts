@@ -1,9 +1,10 @@
 import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { errors } from "@nats-io/transport-node";
 import { messageOf } from "../../runtime/errors/index.ts";
+import { StaleOwnerError } from "../../runtime/ports/log.ts";
 
 /** The server has no such stream (any more): what was in the log is gone, and nothing makes it anew by itself. */
-export class LogMissingError extends Error {
+export class LogMissingError extends StaleOwnerError {
   override readonly name = "LogMissingError";
 }
 

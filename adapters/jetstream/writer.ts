@@ -365,7 +365,9 @@ export class Writer {
     const given = this.#queue.splice(index);
     this.#sent = Math.min(this.#sent, index);
     if (given.some((one) => one.sentAt > 0)) {
-      this.#refusal = new Error("an append was given up; the log must be owned again before it is appended to");
+      this.#refusal = new StaleOwnerError(
+        "an append was given up; the log must be owned again before it is appended to",
+      );
     }
     for (const one of given) one.reject(reason);
   }

@@ -61,14 +61,17 @@ export interface AppendOptions {
   readonly id: string;
 }
 
-/** Thrown by `append` when a later owner has taken the log over (invariant 5). Not retried. */
+/**
+ * Thrown when a later owner has taken the log over (invariant 5), when it is gone, or when an append was given up that may
+ * still land. Not retried: who owns it must own it anew.
+ */
 export class StaleOwnerError extends Error {
-  override readonly name = "StaleOwnerError";
+  override readonly name: string = "StaleOwnerError";
 }
 
 /** One durable log: a JetStream stream. Subjects within it are short names such as `r.0` or a destination's id. */
 export interface Log {
-  /** Takes the log over; the epoch fences every append of earlier owners. Called once, before any append. */
+  /** Takes the log over; the epoch fences every append before it. Called while none is under way. */
   own(): Promise<number>;
   /** Resolves when the batch is fsynced. Retries by itself while the server is away, until `signal` aborts. */
   append(
