@@ -1,10 +1,11 @@
 import type { Clock } from "../runtime/ports/clock.ts";
 
-const minBytes = 256 * 1024;
+/** For a slow flow of small batches; a batch that is larger passes alone. */
+const minBytes = 64 * 1024;
 const maxBytes = 16 * 1024 * 1024;
 /** How long a record should wait in a log when its consumer keeps its pace. */
-const aimSeconds = 0.4;
-const windowMs = 250;
+const aimSeconds = 0.2;
+const windowMs = 100;
 
 /**
  * Bounds what a writer may be ahead of a log's consumer, in bytes (invariant 4). The bound follows the consumer's own
@@ -13,7 +14,7 @@ const windowMs = 250;
 export class Backlog {
   readonly #clock: Clock;
   #pending = 0;
-  #limit = 2 * 1024 * 1024;
+  #limit = 256 * 1024;
   #windowStart: number;
   #windowBytes = 0;
   #waiters: (() => void)[] = [];
