@@ -1,11 +1,12 @@
+import { stat } from "node:fs/promises";
 import type { Destination, DestinationOptions, WriteBatch, WriteResult } from "../sdk/index.ts";
 import { openBytes } from "./bytes.ts";
 import { CsvRow, csvColumns } from "./csv-row.ts";
 import { CsvEncoder, type Encoder, encoderOf } from "./encoder.ts";
-import { isMissing } from "./file-error.ts";
+import { endOfGzipArray } from "./gzip-array.ts";
 import { Output } from "./output.ts";
 import { afterMark } from "./reader.ts";
-import { endOfArray, repairGzip, repairLines } from "./repair.ts";
+import { type ArrayEnd, endOfArray, repairGzip, repairLines } from "./repair.ts";
 import { bytesOf, encoded, endingOf, type FileState, resultOf, type Target } from "./target.ts";
 import { Window } from "./window.ts";
 
@@ -65,21 +66,17 @@ export class AppendDestination implements Destination {
     }
   }
 
-  static async #openArray(target: Target, { state, signal }: DestinationOptions): Promise<AppendDestination> {
-    const output = await Output.open(target.path, "r+").catch((error: unknown) => {
-      if (error instanceof Error && isMissing(error.cause)) return Output.open(target.path, "w+");
-      throw error;
-    });
-    try {
-      const known = state as FileState | null;
-      const end = known !== null && known.bytes <= output.length ? known : await endOfArray(output, signal);
-      output.length = end.bytes;
-      const encoder = encoderOf("json", undefined);
-      return new AppendDestination(target, output, encoder, { records: end.records, lead: "", replay: undefined });
-    } catch (error) {
-      await output.close();
-      throw error;
-    }
+  static async #openArray(target: Target, options: DestinationOptions): Promise<AppendDestination> {
+    const { path } = target;
+    const state = options.state as FileState | null;
+    const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+    const isThere = state !== null && state.bytes <= size;
+    const end = isThere ? state : size > 0 ? await endOf(target, options.signal) : { bytes: 0, records: 0 };
+    const output = await Output.open(path, size > 0 ? "r+" : "w+");
+    output.length = end.bytes;
+    const encoder = encoderOf("json", undefined);
+    const rest = { records: end.records, lead: "", replay: undefined };
+    return new AppendDestination(target, output, encoder, rest);
   }
 
   async write(batch: WriteBatch): Promise<WriteResult> {
@@ -88,7 +85,7 @@ export class AppendDestination implements Destination {
     const added = batch.records.length - failed.length;
     if (bytes.length > 0) {
       const fresh = await this.#unwritten(bytes);
-      const trailer = Buffer.from(this.#encoder.closing(this.#records + added));
+      const trailer = await endingOf(this.#encoder.closing(this.#records + added), this.#output.length + 1, isGzip);
       if (fresh) await this.#output.append(fresh, trailer);
       this.#lead = "";
     }
@@ -131,6 +128,11 @@ export class AppendDestination implements Destination {
     this.#lead = isGzip ? await repairGzip(this.#output) : await repairLines(this.#output, format, columns);
     this.#records = this.#output.length;
   }
+}
+
+/** Where an array can be gone on with. */
+function endOf({ path, isGzip }: Target, signal: AbortSignal): Promise<ArrayEnd> {
+  return isGzip ? endOfGzipArray(path, signal) : endOfArray(path, "none", signal);
 }
 
 /** Columns of a CSV file as its header says, or undefined where it has none yet. */

@@ -35,9 +35,6 @@ export async function openFileDestination(
   const target = { path, format: formatOf(config, stream), isGzip: isWrittenGzip(config, stream) };
   if (mode !== "append" && mode !== "replace")
     throw refused("destination.mode", `A file is written by append or replace, not by ${mode}.`);
-  if (mode === "append" && target.isGzip && target.format === "json") {
-    throw refused("destination.mode", "A gzipped JSON array cannot be appended to; use replace, or format ndjson.");
-  }
   await access(found ? path : dirname(path), constants.W_OK).catch((error: unknown) => {
     throw fileError(error, path, "destination.stream");
   });

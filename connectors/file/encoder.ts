@@ -24,9 +24,12 @@ const ndjsonEncoder: Encoder = {
   },
 };
 
+/** What ends an array that has elements. */
+export const arrayEnd = "\n]\n";
+
 /** An element a line, so that the file is fit for line tools too. */
 const jsonEncoder: Encoder = {
-  closing: (records) => (records === 0 ? "[]\n" : "\n]\n"),
+  closing: (records) => (records === 0 ? "[]\n" : arrayEnd),
   encode(records, before) {
     const opening = before === 0 ? "[\n" : ",\n";
     return { text: opening + records.map((record) => record.text).join(",\n"), failed: [] };

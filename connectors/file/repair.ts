@@ -55,20 +55,30 @@ export async function repairGzip(output: Output): Promise<string> {
 }
 
 /** Where the last whole element of an array ends, and how many there are. */
-export async function endOfArray(output: Output, signal: AbortSignal): Promise<{ bytes: number; records: number }> {
-  const bytes = await openBytes(output.path, "none");
+export interface ArrayEnd {
+  readonly bytes: number;
+  readonly records: number;
+}
+
+/** In bytes of the content, decompressed where it is. */
+export async function endOfArray(path: string, compression: "none" | "gzip", signal: AbortSignal): Promise<ArrayEnd> {
+  const bytes = await openBytes(path, compression);
   try {
     const window = new Window(bytes, signal, false);
     const aims = { records: 10_000, bytes: 1_000_000 };
-    const reader = new JsonReader({ name: output.path, window, aims, from: null, isComplete: () => true });
+    const reader = new JsonReader({ name: path, window, aims, from: null, isComplete: () => true });
     let end = { bytes: 0, records: 0 };
     for (let cut = await reader.next(); cut !== null; cut = await reader.next()) {
       const { place } = cut;
-      if (place.sequence) throw refused(output.path, "holds objects and no array");
-      if (place.broken && !reader.isTorn) throw refused(output.path, "is no well-formed JSON array");
+      if (place.sequence) throw refused(path, "holds objects and no array");
+      if (place.broken && !reader.isTorn) throw refused(path, "is no well-formed JSON array");
       end = { bytes: place.offset, records: place.element! - (place.broken ? 2 : 1) };
     }
     return end;
+  } catch (error) {
+    if (compression === "gzip" && (error as ConnectorError).path === "source.stream")
+      throw refused(path, "is no whole gzip file", error);
+    throw error;
   } finally {
     await bytes.close();
   }
