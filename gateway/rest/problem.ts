@@ -43,6 +43,7 @@ function describe(error: unknown): Pick<Problem, "code" | "status" | "detail" | 
 
 const refusals: { readonly [status: number]: string } = {
   413: "the body is larger than this server takes",
+  414: "the path is longer than this server takes",
   415: "the body must be JSON, sent as application/json",
 };
 

@@ -1,4 +1,6 @@
+import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { connectorSchema, integrationSchema, type Part } from "../../runtime/config/index.ts";
+import { isObject } from "../../runtime/record/index.ts";
 
 /*
  * Shapes of what the API answers (contract section 14), for its documentation.
@@ -33,41 +35,30 @@ export const connectorType = object({
   capabilities: anyObject,
 });
 
-export const connector = object({
+/** What the server alone decides: shown, and passed over in the body of a PUT. */
+const readOnly = (properties: Record<string, Part>): Record<string, Part> =>
+  Object.fromEntries(Object.entries(properties).map(([name, part]) => [name, { ...part, readOnly: true }]));
+
+const connectorState = readOnly({ id, owner: orNull(string), created_at: time, updated_at: time, version: integer });
+
+export const connector = object({ ...connectorState, ...(connectorSchema.properties as Record<string, Part>) });
+
+const integrationState = readOnly({
   id,
-  ...(connectorSchema.properties as Record<string, Part>),
-  owner: orNull(string),
+  version: integer,
+  status: { enum: ["enabled", "disabled"] },
+  health: { enum: ["ok", "degraded", "stopped", "waiting"] },
+  health_reason: orNull(string),
   created_at: time,
   updated_at: time,
-  version: integer,
+  next_fire_at: orNull(time),
 });
 
 /** What of an integration may be left out in a body is left out in the answer, too. */
 export const integration: Part = {
   type: "object",
-  properties: {
-    id,
-    ...(integrationSchema.properties as Record<string, Part>),
-    version: integer,
-    status: { enum: ["enabled", "disabled"] },
-    health: { enum: ["ok", "degraded", "stopped", "waiting"] },
-    health_reason: orNull(string),
-    created_at: time,
-    updated_at: time,
-    next_fire_at: orNull(time),
-  },
-  required: [
-    "id",
-    "name",
-    "enabled",
-    "version",
-    "status",
-    "health",
-    "health_reason",
-    "created_at",
-    "updated_at",
-    "next_fire_at",
-  ],
+  properties: { ...integrationState, ...(integrationSchema.properties as Record<string, Part>) },
+  required: ["name", "enabled", ...Object.keys(integrationState)],
 };
 
 export const integrationBody: Part = {
@@ -78,6 +69,23 @@ export const integrationBody: Part = {
     destination_connector_id: { ...id, description: "Id of the destination's connector, in place of its name." },
   },
 };
+
+const replacing = (body: Part, state: Record<string, Part>): Part => ({
+  ...body,
+  properties: { ...state, ...(body.properties as Record<string, Part>) },
+});
+
+/** Bodies of PUT: what GET answers can be sent back as it is. */
+export const connectorReplacement = replacing(connectorSchema, connectorState);
+export const integrationReplacement = replacing(integrationBody, integrationState);
+
+/** A body without what the server alone decides. */
+export function writable(body: Json, { properties }: Part): Json {
+  if (!isObject(body)) return body;
+  const parts = properties as Record<string, Part>;
+  const kept = Object.entries(body).filter(([name]) => !Object.hasOwn(parts, name) || parts[name]!.readOnly !== true);
+  return Object.fromEntries(kept) as JsonObject;
+}
 
 export const runStatus: Part = { enum: ["running", "success", "partial", "failed", "cancelled"] };
 

@@ -15,7 +15,7 @@ import * as schemas from "./resource-schemas.ts";
 import type { Route, RouteRequest } from "./route.ts";
 
 const paging: Record<string, Part> = {
-  limit: { type: "integer", minimum: 1, maximum: 200, default: 50, description: "Most items of a page." },
+  limit: { type: "integer", minimum: 1, maximum: 1_000, default: 50, description: "Most items of a page." },
   cursor: { type: "string", minLength: 1, description: "`next_cursor` of the page before." },
 };
 const byName: Record<string, Part> = {
@@ -97,10 +97,13 @@ const connectors: Route[] = [
     operationId: "replaceConnector",
     tag: "connectors",
     summary: "Replaces a connector; *** in the place of a secret keeps it.",
-    body: connectorSchema,
+    body: schemas.connectorReplacement,
     answer: ok("The connector, its secrets as ***.", schemas.connector),
     problems: [409],
-    handle: async (request, { connectors }) => connectorResource(await connectors.replace(id(request), request.body)),
+    handle: async (request, { connectors }) =>
+      connectorResource(
+        await connectors.replace(id(request), schemas.writable(request.body, schemas.connectorReplacement)),
+      ),
   },
   {
     method: "DELETE",
@@ -174,11 +177,16 @@ const integrations: Route[] = [
     operationId: "replaceIntegration",
     tag: "integrations",
     summary: "Replaces an integration; its former version is kept.",
-    body: schemas.integrationBody,
+    body: schemas.integrationReplacement,
     answer: ok("The integration.", schemas.integration),
     problems: [409],
     handle: async (request, services) =>
-      shown(services)(await services.integrations.replace(id(request), request.body)),
+      shown(services)(
+        await services.integrations.replace(
+          id(request),
+          schemas.writable(request.body, schemas.integrationReplacement),
+        ),
+      ),
   },
   {
     method: "DELETE",

@@ -154,6 +154,8 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const problem = toProblem(error, request.id);
   if (problem.status === 500) request.log.error({ err: error, request_id: request.id }, "request failed");
   if (problem.status === 401) reply.header("www-authenticate", 'Bearer realm="sluice"');
+  // Closing now would cut the client off while it still sends, before it reads this answer: the rest is thrown away.
+  if (problem.status === 413) reply.removeHeader("connection");
   reply
     .header("x-request-id", request.id)
     .status(problem.status)

@@ -42,7 +42,8 @@ export async function listOrNamed<T>(
   options: PageOptions & { readonly name: string | null },
 ): Promise<Page<T>> {
   if (options.name === null) return source.list(options);
-  const row = await source.byName(options.name);
+  // Postgres knows no NUL, and no name has one.
+  const row = options.name.includes("\0") ? null : await source.byName(options.name);
   return { items: row === null ? [] : [row], nextCursor: null };
 }
 

@@ -25,8 +25,9 @@ export function checkConnector(connector: Json, { validator, types }: ConnectorC
   // What a reference stands for is checked once it is resolved.
   const unresolved = new Set(references.map(({ path }) => path));
   const found = validator.compile(type.config as object | boolean)(config);
+  const shaped = new Set(errors.map(({ path }) => path));
   const below = found.map(({ path, message }) => ({ path: joinPath("config", path), message }));
-  return [...errors, ...below.filter(({ path }) => !unresolved.has(path))];
+  return [...errors, ...below.filter(({ path }) => !unresolved.has(path) && !shaped.has(path))];
 }
 
 function findReferences(value: Json, path: string): { path: string; fault: string | undefined }[] {

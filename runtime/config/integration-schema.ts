@@ -1,5 +1,5 @@
 import { deliverySchema } from "./delivery-schema.ts";
-import { closed, duration, fieldPath, list, name, oneOfWords, type Part, text } from "./schema-parts.ts";
+import { closed, duration, fieldPath, id, list, name, oneOfWords, type Part, text } from "./schema-parts.ts";
 import { mappingSchema, stepSchema } from "./step-schema.ts";
 
 const source = closed(
@@ -16,7 +16,7 @@ const source = closed(
 const destination = closed(
   "Where records go.",
   {
-    id: name("Names the destination in counts, logs and dead letters; left out: the connector's name."),
+    id: id("Names the destination in counts, logs and dead letters; left out: the connector's name."),
     connector: name("Name of the connector."),
     stream: text("The stream: a table, a file's name, a topic."),
     mode: oneOfWords("How records are written.", ["append", "upsert", "replace"], "append"),
@@ -35,7 +35,6 @@ const trigger: Part = {
   default: { type: "manual" },
   description: "When a run starts. Default: manual.",
   discriminator: { propertyName: "type" },
-  required: ["type"],
   oneOf: [
     closed("Only when asked to.", { type: { const: "manual" } }, ["type"]),
     closed(

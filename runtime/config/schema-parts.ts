@@ -63,6 +63,14 @@ export const name = (description: string): Part => ({
   description,
 });
 
+/** Of a step or destination within an integration: like a name, but freer, since nothing but `needs` speaks of it. */
+export const id = (description: string): Part => ({
+  type: "string",
+  pattern: "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
+  $comment: "an id (1 to 63 letters, digits, hyphens and underscores, with a letter or digit in front)",
+  description,
+});
+
 export const fieldPath = (description: string): Part => text(`${description} A field path, such as a.b[0]["odd key"].`);
 
 export const predicate = (description: string): Part => ({

@@ -3,6 +3,7 @@ import {
   closed,
   duration,
   fieldPath,
+  id,
   integer,
   list,
   name,
@@ -125,7 +126,7 @@ const types: Record<string, StepType> = {
   },
 };
 
-const id = name("Unique among steps and destinations; `source` is taken.");
+const stepId = id("Unique among steps and destinations; `source` is taken.");
 const common = {
   needs: list("What feeds this step; left out: the step before.", text("Id of a step, or `source`."), 1),
   rate_limit: number("Records a second that leave the step; left out: no limit.", 0.001, 1_000_000_000),
@@ -138,8 +139,8 @@ export const stepSchema: Part = {
   type: "object",
   description: "A step of the pipeline.",
   discriminator: { propertyName: "type" },
-  required: ["id", "type"],
+  required: ["id"],
   oneOf: Object.entries(types).map(([type, { description, fields, required }]) =>
-    closed(description, { id, type: { const: type }, ...fields, ...common }, ["id", "type", ...required]),
+    closed(description, { id: stepId, type: { const: type }, ...fields, ...common }, ["id", "type", ...required]),
   ),
 };
