@@ -8,7 +8,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { peakRssMb, usageOf } from "./usage.ts";
 
-const main = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+const sluice = fileURLToPath(new URL("../bin/sluice.mjs", import.meta.url));
+/** For profiles: `--cpu-prof --cpu-prof-dir=DIR`. */
+const nodeArgs = process.env.SLUICE_BENCH_NODE_ARGS?.split(" ") ?? [];
 const pollMs = 10;
 
 export interface Run {
@@ -58,7 +60,7 @@ export class BenchNode {
   /** Resolves when readyz answers 200. */
   async start(): Promise<void> {
     mkdirSync(this.files, { recursive: true });
-    const child = spawn(process.execPath, [...(process.env.SLUICE_BENCH_NODE_ARGS?.split(" ") ?? []), main, "up"], {
+    const child = spawn(process.execPath, [...nodeArgs, sluice, "up"], {
       cwd: this.folder,
       env: {
         ...process.env,
