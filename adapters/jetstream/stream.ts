@@ -53,6 +53,9 @@ export function streamConfig(
     max_age: 0,
     allow_direct: true,
     duplicate_window: nanos(120_000),
+    // A log that was lost and is made anew goes on far above the sequences it had: they are epochs, and keys of what is
+    // settled, which the store remembers. Microseconds since 1970: no log takes a million messages a second.
+    first_seq: Date.now() * 1000,
     num_replicas: options.replicas,
   };
 }
