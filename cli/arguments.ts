@@ -62,7 +62,7 @@ export function parseArguments(syntax: Syntax, argv: readonly string[]): Argumen
 }
 
 const known = ({ options }: Syntax, name: string) => (Object.hasOwn(options, name) ? options[name] : undefined);
-const commandOf = ({ usage }: Syntax) => usage.split(/ (?=[A-Z[])/, 1)[0]!;
+const commandOf = ({ usage }: Syntax) => usage.split(/ (?=[A-Z[-])/, 1)[0]!;
 
 function unknownOption(given: string, { options }: Syntax): string {
   return unknownName(

@@ -45,6 +45,9 @@ test("numbers keep every digit", () => {
   expect(JSON.stringify(value("a: 12345678901234567890\nb: 0.1234567890123456789\nc: 1"))).toBe(
     '{"a":12345678901234567890,"b":0.1234567890123456789,"c":1}',
   );
+  expect(JSON.stringify(value("[+12345678901234567891, 012, .5, -5., 0x1FFFFFFFFFFFFFFFF, 1e400, +1.50e3, 0]"))).toBe(
+    "[12345678901234567891,12,0.5,-5,36893488147419103231,1e400,1500,0]",
+  );
 });
 
 test("__proto__ is a key as any other", () => {
@@ -62,6 +65,9 @@ test.each([
   ["a: !own xx\n", 1, 4],
   ["a: !!set { b }\n", 1, 10],
   ["a: .inf", 1, 4],
+  ["a: [1, -.INF]", 1, 8],
+  ["a: { ? [b] : 1 }", 1, 8],
+  ['1: a\n"1": b', 2, 1],
   ["a: 1\n---\nb: 2", 2, 1],
 ])("%j is refused where the fault is", (text, line, column) => {
   expect(firstError(text)).toMatchObject({ file: "x.yaml", line, column });
@@ -108,6 +114,14 @@ test("several files are one configuration, in which everything is found in its o
   expect(at("connectors[0].name")).toEqual(["a.yaml", 2]);
   expect(at("connectors[1].name")).toEqual(["b.json", 2]);
   expect(at("integrations[0]")).toEqual(["b.json", 3]);
+});
+
+test("a file that is no UTF-8 is refused", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "sluice config "));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, "latin1.yaml");
+  writeFileSync(file, Buffer.from("integrations: [ { name: caf\xe9 } ]", "latin1"));
+  expect(readConfiguration([file])).toMatchObject({ errors: [{ message: "the file is not valid UTF-8" }] });
 });
 
 test("a file that holds no configuration says so", () => {

@@ -1,9 +1,21 @@
+import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, visit } from "yaml";
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from "yaml";
 import type { Json, JsonObject } from "../connectors/sdk/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { type FieldPath, parseFieldPath } from "../runtime/mapping/index.ts";
-import { isNumberText, numberOf } from "../runtime/record/number.ts";
+import { numberOf } from "../runtime/record/number.ts";
 
 /** Line and column count from 1. */
 export interface Position {
@@ -26,15 +38,15 @@ export interface ConfigFile {
 
 /** A configuration file as YAML 1.2 core or JSON, or what keeps it from being one. `-` is stdin. */
 export function readConfigFile(file: string): ConfigFile | { readonly errors: readonly FileFinding[] } {
-  let text: string;
+  const refused = (message: string) => ({ errors: [{ file, line: 1, column: 1, path: "", message }] });
+  let bytes: Buffer;
   try {
-    text = readFileSync(file === "-" ? 0 : file, "utf8");
+    bytes = readFileSync(file === "-" ? 0 : file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const message = code === "ENOENT" ? "there is no such file" : messageOf(error);
-    return { errors: [{ file, line: 1, column: 1, path: "", message }] };
+    return refused(code === "ENOENT" ? "there is no such file" : messageOf(error));
   }
-  return parseConfig(text, file);
+  return isUtf8(bytes) ? parseConfig(bytes.toString(), file) : refused("the file is not valid UTF-8");
 }
 
 /** `!!str` and the like; what others make (bytes, sets) is no JSON. */
@@ -46,6 +58,8 @@ export function parseConfig(text: string, file: string): ConfigFile | { readonly
   const document = parseDocument(text.replace(/^\uFEFF/, ""), {
     version: "1.2",
     schema: "core",
+    // As JSON has keys: 1 and "1" are the same.
+    uniqueKeys: (a, b) => isScalar(a) && isScalar(b) && String(a.value ?? "") === String(b.value ?? ""),
     lineCounter: lines,
     prettyErrors: false,
   });
@@ -63,11 +77,15 @@ export function parseConfig(text: string, file: string): ConfigFile | { readonly
     },
   });
   visit(document, {
+    Pair(_, { key }) {
+      if (isCollection(key)) errors.push(finding(key.range?.[0] ?? 0, "a key is a text, not a list or a map"));
+    },
     Scalar(_, node) {
-      const { source, value, range } = node;
+      const { source = "", value, range } = node;
       if (typeof value !== "number") return;
-      if (!Number.isFinite(value)) errors.push(finding(range?.[0] ?? 0, `${source} is no number that JSON has`));
-      else if (source !== undefined && isNumberText(source)) node.value = numberOf(source);
+      const text = jsonNumber(source);
+      if (text !== undefined) node.value = numberOf(text);
+      else if (!Number.isFinite(value)) errors.push(finding(range?.[0] ?? 0, `${source} is no number that JSON has`));
     },
   });
   if (errors.length > 0) return { errors };
@@ -78,6 +96,14 @@ export function parseConfig(text: string, file: string): ConfigFile | { readonly
     return { errors: [finding(0, messageOf(error))] }; // Aliases that grow without end.
   }
   return { value, locate: (path) => at(offsetOf(document.contents, path)) };
+}
+
+/** A number as JSON spells it; YAML has `+1`, `.5`, `1.`, `007` and `0x1F` too. Undefined for infinities and the like. */
+function jsonNumber(source: string): string | undefined {
+  if (/^0[ox][\da-f]+$/i.test(source)) return String(BigInt(source));
+  const [, sign, whole, fraction, exponent] = /^([-+]?)0*(\d*)\.?(\d*)((?:[eE][-+]?\d+)?)$/.exec(source) ?? [];
+  if (exponent === undefined) return undefined;
+  return `${sign === "-" ? "-" : ""}${whole || "0"}${fraction ? `.${fraction}` : ""}${exponent}`;
 }
 
 /** Offset of the node, its key where it has one, that a path leads to; as far as it leads. */

@@ -48,7 +48,7 @@ function lintComparable(comparable: Comparable): string[] {
 }
 
 /** Within a filter a bare `@.a` is common and meant; its patterns count. */
-function lintQuery(query: Query): string[] {
+export function lintQuery(query: Query): string[] {
   return query.segments.flatMap(({ selectors }) =>
     selectors.flatMap((selector) =>
       selector.kind === "filter" ? lintPredicate(selector.where).filter((message) => message.includes("I-Regexp")) : [],

@@ -5,7 +5,7 @@ import { isNumber } from "../record/number.ts";
 import { castNames } from "./cast.ts";
 import { type FieldPath, parseFieldPath } from "./field-path.ts";
 import { parseQuery } from "./jsonpath/parse.ts";
-import { lintPredicate, parsePredicate } from "./parse-predicate.ts";
+import { lintPredicate, lintQuery, parsePredicate } from "./parse-predicate.ts";
 import { type Given, onErrors, type Rule, type Source, type WriteRule } from "./rule.ts";
 import { parseTemplate } from "./template.ts";
 
@@ -106,10 +106,12 @@ class RuleParser {
     if (given.length === 0) this.error([], `a rule needs one of ${list([...origins, "transform", "drop"])}`);
     if (this.has("source")) {
       const query = this.text("source", parseQuery);
+      if (query !== undefined) this.warn("source", lintQuery(query));
       return query && { kind: "query", query };
     }
     if (this.has("template")) {
       const template = this.text("template", parseTemplate);
+      for (const part of template ?? []) if (typeof part !== "string") this.warn("template", lintQuery(part.query));
       return template && { kind: "template", template };
     }
     const value = this.json("value");
@@ -141,7 +143,7 @@ class RuleParser {
     if (!this.has("when")) return undefined;
     try {
       const when = parsePredicate(this.rule.when);
-      for (const message of lintPredicate(when)) this.findings.warnings.push({ path: this.path(["when"]), message });
+      this.warn("when", lintPredicate(when));
       return when;
     } catch (error) {
       this.error(["when"], messageOf(error));
@@ -189,6 +191,10 @@ class RuleParser {
 
   private error(below: Path, message: string): void {
     this.findings.errors.push({ path: this.path(below), message });
+  }
+
+  private warn(name: string, messages: readonly string[]): void {
+    for (const message of messages) this.findings.warnings.push({ path: this.path([name]), message });
   }
 
   private path(below: Path): string {
