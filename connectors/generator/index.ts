@@ -26,7 +26,6 @@ export const generator: ConnectorType<GeneratorConfig> = {
 
 class Generator implements Connector {
   readonly #config: GeneratorConfig;
-  readonly #raised = new Set<number>();
   #render: Render | undefined;
 
   constructor(config: GeneratorConfig) {
@@ -44,7 +43,7 @@ class Generator implements Connector {
   }
 
   async openSource(options: SourceOptions): Promise<Source> {
-    return new GeneratorSource(this.#config, this.#compiled(), this.#raised, options);
+    return new GeneratorSource(this.#config, this.#compiled(), options);
   }
 
   async close(): Promise<void> {}

@@ -19,14 +19,11 @@ const malformedSlot = -2;
 export class GeneratorSource implements Source {
   readonly #config: GeneratorConfig;
   readonly #render: Render;
-  readonly #raised: Set<number>;
   readonly #options: SourceOptions;
 
-  /** `raised`: which of `error_at` were thrown before, so that a retry passes. */
-  constructor(config: GeneratorConfig, render: Render, raised: Set<number>, options: SourceOptions) {
+  constructor(config: GeneratorConfig, render: Render, options: SourceOptions) {
     this.#config = config;
     this.#render = render;
-    this.#raised = raised;
     this.#options = options;
   }
 
@@ -41,8 +38,8 @@ export class GeneratorSource implements Source {
       signal.throwIfAborted();
       if (delay > 0) await sleep(delay, undefined, { signal });
       if (faults?.stall_at === index) await aborted(signal);
-      if (faults?.error_at?.includes(index) && !this.#raised.has(index)) {
-        this.#raised.add(index);
+      // Whoever goes on at the very place has met the fault before: a retry passes, whichever process makes it.
+      if (index > first && faults?.error_at?.includes(index)) {
         throw new ConnectorError("UNAVAILABLE", `The generator fails before record ${index}, as configured.`, {
           fault: "transient",
         });

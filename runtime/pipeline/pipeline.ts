@@ -1,5 +1,6 @@
 import type { ErrorCode, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedIntegration, ResolvedStep } from "../config/index.ts";
+import { SluiceError } from "../errors/index.ts";
 import { compileMapping, compilePredicate, MappingFailure } from "../mapping/index.ts";
 
 /** Records between two steps: `origins[i]` is the index of the source record that `values[i]` descends from. */
@@ -27,12 +28,11 @@ export interface PipelineResult {
 }
 
 /** A step says `on_error: stop`: the run fails and the record stays in the log. */
-export class StopError extends Error {
-  override readonly name = "StopError";
+export class StopError extends SluiceError {
   readonly failure: StepFailure;
 
   constructor(failure: StepFailure) {
-    super(`step ${failure.step}: ${failure.message}`);
+    super(failure.code, `step ${failure.step}: ${failure.message}`);
     this.failure = failure;
   }
 }
