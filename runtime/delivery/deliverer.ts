@@ -2,7 +2,7 @@ import type { Destination, OutRecord } from "../../connectors/sdk/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type Delivered, deliver, type RetryPolicy, type Undelivered } from "./deliver.ts";
 
-/** Records of one log message: they are written in one call, so that a destination's state never cuts through them. */
+/** Records of one log message: they settle together, so that a destination's state never cuts through them. */
 export interface Parcel {
   readonly records: readonly OutRecord[];
   /** Size for the batch's aim; an estimate will do. */
@@ -10,7 +10,7 @@ export interface Parcel {
 }
 
 export interface DelivererOptions {
-  readonly destination: Destination;
+  readonly destination: Pick<Destination, "write" | "concurrency">;
   readonly batch: { readonly records: number; readonly bytes: number; readonly lingerMs: number };
   readonly retry: RetryPolicy;
   readonly clock: Clock;
@@ -105,7 +105,8 @@ export class Deliverer {
     try {
       const only = taken.length === 1 ? (taken[0] as Queued) : undefined;
       const records = only ? only.parcel.records : taken.flatMap(({ parcel }) => parcel.records);
-      const { undelivered, state } = await deliver(records, this.#options);
+      const bytes = taken.reduce((sum, { parcel }) => sum + parcel.bytes, 0);
+      const { undelivered, state } = await this.#deliver(records, bytes);
       let from = 0;
       for (const { parcel, resolve } of taken) {
         const to = from + parcel.records.length;
@@ -124,5 +125,21 @@ export class Deliverer {
       this.#writing--;
       this.#pump(false);
     }
+  }
+
+  /** What is larger than the aim, as one parcel may be, is written in equal parts, one after another. */
+  async #deliver(records: readonly OutRecord[], bytes: number): Promise<Delivered> {
+    const { batch } = this.#options;
+    const parts = Math.max(Math.ceil(records.length / batch.records), Math.round(bytes / batch.bytes));
+    if (parts <= 1) return deliver(records, this.#options);
+    const size = Math.ceil(records.length / parts);
+    const undelivered: Undelivered[] = [];
+    let state: Delivered["state"];
+    for (let from = 0; from < records.length; from += size) {
+      const part = await deliver(records.slice(from, from + size), this.#options);
+      for (const each of part.undelivered) undelivered.push({ ...each, index: each.index + from });
+      if (part.state !== undefined) state = part.state;
+    }
+    return { undelivered, state };
   }
 }
