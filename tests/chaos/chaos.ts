@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Run } from "../support/api.ts";
 import type { TestNode } from "../support/node.ts";
@@ -11,6 +12,16 @@ export const killNode: Blow = async (node) => {
   await node.kill();
   await node.start();
 };
+
+/** The second time while it is starting. */
+export const killNodeTwice =
+  (random: () => number): Blow =>
+  async (node) => {
+    await node.kill();
+    node.launch();
+    await delay(random() * 2_000);
+    await killNode(node);
+  };
 
 export interface Struck {
   readonly run: Run;

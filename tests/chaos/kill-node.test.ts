@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { TestNode } from "../support/node.ts";
 import { copyRules, kept, landedInFile, landedInTable, query, seededRandom, writeRecords } from "../support/records.ts";
-import { type Blow, killNode, strike, wholeRun } from "./chaos.ts";
+import { type Blow, killNode, killNodeTwice, strike, wholeRun } from "./chaos.ts";
 
 /** More of both for a long run: `CHAOS_RECORDS=1000000 CHAOS_KILLS=20`. */
 const records = Number(process.env.CHAOS_RECORDS ?? 300_000);
@@ -54,7 +54,7 @@ test("a file that is appended to misses nothing, however often the node is kille
   expect(landed).toMatchObject({ missing: 0, strange: 0 });
 });
 
-test("a table and a file both hold every record exactly once, however often the node is killed", {
+test("a table and a file both hold every record exactly once, also when the node is killed while it starts", {
   timeout,
 }, async () => {
   const destinations = [
@@ -62,7 +62,9 @@ test("a table and a file both hold every record exactly once, however often the 
     { id: "file", connector: "files", stream: "out.ndjson", mode: "replace" },
   ];
   const integration = await node.api.integration({ name: "both", source, destinations, ...copyRules });
-  const { run, peakMb } = await strike(node, await node.api.run(integration), blows());
+  const { random, ...others } = blows();
+  const blow = killNodeTwice(random);
+  const { run, peakMb } = await strike(node, await node.api.run(integration), { random, ...others, blow });
   expect(run).toMatchObject(wholeRun(records, ["table", "file"]));
   expect(await landedInTable(node.databaseUrl("landing"), "people", records)).toEqual(exactly);
   expect(await landedInFile(join(node.files, "out.ndjson"), records)).toEqual(exactly);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type ServerHandle, startPostgres } from "../../adapters/embedded/index.ts";
@@ -86,26 +86,57 @@ test("a node whose store goes away says so, and its runs go on when it is back",
 });
 
 const noMount = process.platform !== "linux" || process.getuid?.() !== 0;
-if (noMount) process.stderr.write("a full disk is not tested: a disk of a few MB can only be made as root on Linux\n");
+if (noMount) process.stderr.write("full disks are not tested: a disk of a few MB can only be made as root on Linux\n");
+
+/** A disk of its own at `path`, gone with the test. */
+function mountDisk(path: string, megabytes: number): void {
+  mkdirSync(path, { recursive: true, mode: 0o711 });
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m,mode=711`, "sluice-test", path]);
+  onTestFinished(() => void execFileSync("umount", [path]));
+}
+
+const partOf = async (node: TestNode, part: string) =>
+  (await node.api.request<Readiness>("GET", "/readyz")).body.parts[part]?.reason ?? null;
 
 test.skipIf(noMount)("a run whose log has no disk left waits, says why, and goes on when there is room", async () => {
   const folder = tempDir();
   const disk = join(folder, "data", "nats");
-  mkdirSync(disk, { recursive: true, mode: 0o711 });
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m", "sluice-test", disk]);
-  onTestFinished(() => void execFileSync("umount", [disk]));
+  mountDisk(disk, 16);
   const node = await filesNode(folder);
   const { api } = node;
   const id = await api.integration({ name: "full", source, destination: toFile, ...copyRules });
   const runId = await api.run(id);
-  const nats = async () => (await api.request<Readiness>("GET", "/readyz")).body.parts.nats?.reason;
-  await expect.poll(nats, patience).toMatch(/disk/);
-  await expect.poll(async () => (await api.runById(runId)).waiting, patience).toMatch(/disk/);
+  await expect.poll(() => partOf(node, "nats").then(String), patience).toMatch(/disk/);
+  await expect.poll(async () => String((await api.runById(runId)).waiting), patience).toMatch(/disk/);
   const { status, records_in } = await api.runById(runId);
   expect(status).toBe("running");
   expect(records_in).toBeLessThan(records);
   execFileSync("mount", ["-o", "remount,size=256m", disk]);
   expect(await api.ended(runId)).toMatchObject({ ...wholeRun(records, ["files"]), waiting: null });
   expect(await landedInFile(join(node.files, "out.ndjson"), records)).toEqual(exactly);
-  expect(await nats()).toBeNull();
+  expect(await partOf(node, "nats")).toBeNull();
 });
+
+test.skipIf(noMount)(
+  "sources pause before the data folder's disk is full, say why, and go on when there is room",
+  async () => {
+    const folder = tempDir();
+    const disk = join(folder, "data");
+    mountDisk(disk, 500);
+    const node = await filesNode(folder);
+    const { api } = node;
+    // Of this disk 25 MB stay free; the log of this run takes 46 MB.
+    const { bavail, bsize } = statfsSync(disk);
+    const filler = join(disk, "filler");
+    writeFileSync(filler, Buffer.alloc(bavail * bsize - 35 * 1024 * 1024));
+    const id = await api.integration({ name: "nearly", source, destination: toFile, ...copyRules });
+    const runId = await api.run(id);
+    await expect.poll(async () => String((await api.runById(runId)).waiting), patience).toMatch(/nearly full/);
+    expect(await partOf(node, "disk")).toMatch(/nearly full/);
+    expect((await api.runById(runId)).records_in).toBeLessThan(records);
+    rmSync(filler);
+    expect(await api.ended(runId)).toMatchObject({ ...wholeRun(records, ["files"]), waiting: null });
+    expect(await landedInFile(join(node.files, "out.ndjson"), records)).toEqual(exactly);
+    expect(await partOf(node, "disk")).toBeNull();
+  },
+);
