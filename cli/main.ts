@@ -116,7 +116,8 @@ function exitOf(error: unknown): number {
 exitWithParent();
 // Whoever read stdout has what they wanted (`sluice runs shop | head`).
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(exitCode.done);
+  if (error.code === "EPIPE") process.exit(exitCode.done);
+  process.stderr.write(`sluice: cannot write to stdout: ${error.message}\n`);
+  process.exit(exitCode.failed);
 });
 process.exitCode = await main(process.argv.slice(2));
