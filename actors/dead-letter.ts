@@ -1,6 +1,7 @@
 import { hash, randomUUIDv7 } from "node:crypto";
 import { recordId } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogBatch } from "../runtime/ports/log.ts";
+import type { Logger } from "../runtime/ports/logger.ts";
 import type { Attempt, NewDeadLetter, RunRow } from "../runtime/ports/store.ts";
 
 /** Where and why a record failed. */
@@ -64,4 +65,16 @@ export function rawRecord(batch: LogBatch, index: number): Uint8Array {
 function fingerprint({ code, step, destination, rule, message }: Cause): string {
   const shape = message.replace(/"[^"]*"|'[^']*'/g, '""').replace(/[0-9]+/g, "0");
   return hash("sha256", JSON.stringify([code, step, destination, rule, shape]), "hex").slice(0, 16);
+}
+
+/** Lines for one commit; more are only counted. */
+const loggedMax = 20;
+
+/** Says which records were given up, by id and without what they hold. */
+export function logDeadLetters(logger: Logger, integration: string, letters: readonly NewDeadLetter[]): void {
+  for (const { runId, recordId, step, destination, code, fingerprint } of letters.slice(0, loggedMax)) {
+    logger.warn({ integration, run: runId, record_id: recordId, step, destination, code, fingerprint }, "dead letter");
+  }
+  const more = letters.length - loggedMax;
+  if (more > 0) logger.warn({ integration, run: letters[0]?.runId, count: more }, "more dead letters");
 }

@@ -1,10 +1,18 @@
-import type { Destination, DestinationMode, Json, OutRecord } from "../connectors/sdk/index.ts";
+import type {
+  Destination,
+  DestinationMode,
+  Json,
+  OutRecord,
+  WriteBatch,
+  WriteResult,
+} from "../connectors/sdk/index.ts";
 import type { ResolvedDelivery, ResolvedDestination } from "../runtime/config/index.ts";
 import { type Delivered, Deliverer, failureOf } from "../runtime/delivery/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader } from "../runtime/ports/log.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import type { Connectors } from "./connectors.ts";
+import type { ConsumerVitals } from "./vitals.ts";
 
 export interface DestinationWriterOptions {
   readonly integration: string;
@@ -16,6 +24,7 @@ export interface DestinationWriterOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
+  readonly vitals: Pick<ConsumerVitals, "freshAt">;
   readonly signal: AbortSignal;
   readonly waiting: (reason: string | null) => void;
 }
@@ -33,7 +42,7 @@ export class DestinationWriter {
     this.#connectorType = connectorType;
     const { delivery, clock, signal, waiting } = options;
     this.#deliverer = new Deliverer({
-      destination,
+      destination: { concurrency: destination.concurrency, write: (batch) => this.#request(batch) },
       batch: delivery.batch,
       retry: delivery.retry,
       clock,
@@ -53,31 +62,40 @@ export class DestinationWriter {
 
   async write(
     records: readonly OutRecord[],
-    message: { readonly header: BatchHeader; readonly bytes: number },
+    message: { readonly header: BatchHeader; readonly bytes: number; readonly traceparent?: string | undefined },
   ): Promise<Delivered> {
     const { integration, destination, metrics, tracing, clock } = this.#options;
     const { header } = message;
     const span = tracing.start(
       "deliver",
       { "sluice.destination": destination.id, "sluice.records": records.length },
-      header.traceparent,
+      message.traceparent ?? header.traceparent,
     );
     try {
       const delivered = await this.#deliverer.submit({ records, bytes: message.bytes });
       const out = records.length - delivered.undelivered.length;
       metrics.recordsOut(integration, destination.id, this.#connectorType, out);
-      metrics.request(
-        integration,
-        destination.id,
-        this.#connectorType,
-        delivered.undelivered.length > 0 ? "failed" : "ok",
-      );
-      metrics.recordLatency(integration, destination.id, out, (clock.now() - header.ingestedAt) / 1000);
-      span.end();
+      const now = clock.now();
+      metrics.recordLatency(integration, destination.id, out, (now - header.ingestedAt) / 1000);
+      if (out > 0) this.#options.vitals.freshAt = now;
+      span.end(undefined, { "sluice.failed": delivered.undelivered.length });
       return delivered;
     } catch (error) {
       span.end(error);
       throw error;
+    }
+  }
+
+  /** One write as the destination sees it: what is tried again counts again. */
+  async #request(batch: WriteBatch): Promise<WriteResult> {
+    const { integration, destination, metrics } = this.#options;
+    let outcome: "ok" | "failed" = "failed";
+    try {
+      const result = await this.#destination.write(batch);
+      if (!result.failed?.length) outcome = "ok";
+      return result;
+    } finally {
+      metrics.request(integration, destination.id, this.#connectorType, outcome);
     }
   }
 

@@ -10,10 +10,12 @@ import { persist } from "./persist.ts";
 import { type RunMessage, runProps, type Services } from "./run.ts";
 import { sourceSubject } from "./source.ts";
 import { untilAborted } from "./until-aborted.ts";
+import type { Vitals } from "./vitals.ts";
 
 export interface IntegrationOptions extends Services {
   readonly integrationId: string;
   readonly logs: LogService;
+  readonly vitals: Vitals;
   /** How the integration does, whenever that changes. */
   readonly health: (health: { readonly status: "ok" | "degraded" | "waiting"; readonly reason: string | null }) => void;
 }

@@ -1,6 +1,9 @@
 import type { Json } from "../connectors/sdk/index.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
+import { type Logger, noLogger } from "../runtime/ports/logger.ts";
 import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
+import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
+import { logDeadLetters } from "./dead-letter.ts";
 import { KeyRanges } from "./key-ranges.ts";
 
 /** What a consumer has done of the current run. Kept in its checkpoint. */
@@ -8,8 +11,18 @@ export interface Progress {
   readonly runId: string;
   readonly batches: number;
   readonly records: number;
+  /** Records that were delivered, filtered, failed or passed on, counted where that happens (invariant 8). */
+  readonly accounted: number;
+  /** Records passed on, by destination. */
+  readonly sent: Readonly<Record<string, number>>;
+  /** In the log, of the first and the last message settled; null before. */
+  readonly sequences: readonly [first: number, last: number] | null;
   /** The run's end is settled here: nothing of it is to come. */
   readonly done: boolean;
+}
+
+function noProgress(runId: string): Progress {
+  return { runId, batches: 0, records: 0, accounted: 0, sent: {}, sequences: null, done: false };
 }
 
 /** What settling one log message changes. */
@@ -19,7 +32,20 @@ export interface Outcome {
   readonly deadLetters: readonly NewDeadLetter[];
   /** The destination's state after these records. */
   readonly state?: Json | undefined;
+  /** As in Progress, of this message. */
+  readonly accounted: number;
+  readonly sent?: ReadonlyMap<string, number>;
 }
+
+/** Where a ledger tells what it settles. */
+export interface LedgerTelemetry {
+  /** The integration's name. */
+  readonly integration: string;
+  readonly tracing: Tracing;
+  readonly logger: Logger;
+}
+
+const untold: LedgerTelemetry = { integration: "", tracing: noTracing, logger: noLogger };
 
 interface ConsumerState {
   /**
@@ -48,6 +74,7 @@ interface Settled {
   readonly key: number;
   readonly ack: LogMessage["ack"];
   readonly working: LogMessage["working"];
+  readonly span: Span;
 }
 
 interface Snapshot {
@@ -77,7 +104,15 @@ export class RunLedger {
   #dirty: () => void = () => {};
   #closed: { readonly error: unknown } | undefined;
 
-  constructor(run: Pick<RunRow, "id" | "integrationId" | "counts">, epoch: number, checkpoints: readonly Checkpoint[]) {
+  readonly #telemetry: LedgerTelemetry;
+
+  constructor(
+    run: Pick<RunRow, "id" | "integrationId" | "counts">,
+    epoch: number,
+    checkpoints: readonly Checkpoint[],
+    telemetry: LedgerTelemetry = untold,
+  ) {
+    this.#telemetry = telemetry;
     this.integrationId = run.integrationId;
     this.runId = run.id;
     this.epoch = epoch;
@@ -89,7 +124,7 @@ export class RunLedger {
         settled: new KeyRanges(settled),
         uncommitted: new Set(),
         state: same ? state : null,
-        progress: same ? known : { runId: run.id, batches: 0, records: 0, done: false },
+        progress: same ? known : noProgress(run.id),
         changed: false,
       });
     }
@@ -107,7 +142,7 @@ export class RunLedger {
   #consumer(name: string): ConsumerState {
     let consumer = this.#consumers.get(name);
     if (!consumer) {
-      const progress = { runId: this.runId, batches: 0, records: 0, done: false };
+      const progress = noProgress(this.runId);
       consumer = { settled: new KeyRanges([]), uncommitted: new Set(), state: null, progress, changed: false };
       this.#consumers.set(name, consumer);
     }
@@ -138,12 +173,21 @@ export class RunLedger {
         runId: this.runId,
         batches: progress.batches + (end ? 0 : 1),
         records: progress.records + message.header.count,
+        accounted: progress.accounted + outcome.accounted,
+        sent: added(progress.sent, outcome.sent),
+        sequences: [progress.sequences?.[0] ?? message.sequence, message.sequence],
         done: end,
       };
     }
     consumer.changed = true;
     const { ack, working } = message;
-    this.#messages.push({ consumer: name, key: messageKey(message), ack, working });
+    const { header } = message;
+    const span = this.#telemetry.tracing.start(
+      "settle",
+      { "sluice.consumer": name, "sluice.records": header.count },
+      header.traceparent,
+    );
+    this.#messages.push({ consumer: name, key: messageKey(message), ack, working, span });
     this.touch();
   }
 
@@ -175,7 +219,8 @@ export class RunLedger {
   snapshot(): Snapshot {
     const checkpoints: Checkpoint[] = [];
     for (const [consumer, { settled, state, progress, changed }] of this.#consumers) {
-      if (changed) checkpoints.push({ consumer, settled: [...settled.bounds], state, progress: { ...progress } });
+      if (changed)
+        checkpoints.push({ consumer, settled: [...settled.bounds], state, progress: progress as unknown as Json });
     }
     return {
       settlement: {
@@ -193,11 +238,12 @@ export class RunLedger {
   /** The snapshot is durable: its messages are acknowledged now. */
   committed(snapshot: Snapshot): void {
     this.#committed = snapshot.generation;
-    for (const letter of this.#deadLetters.splice(0, snapshot.settlement.deadLetters.length)) {
-      this.#deadLetterBytes -= letter.raw.length + (letter.state?.length ?? 0);
-    }
+    const letters = this.#deadLetters.splice(0, snapshot.settlement.deadLetters.length);
+    for (const { raw, state } of letters) this.#deadLetterBytes -= raw.length + (state?.length ?? 0);
+    if (letters.length > 0) logDeadLetters(this.#telemetry.logger, this.#telemetry.integration, letters);
     this.#messages.splice(0, snapshot.messages.length);
-    for (const { consumer, key, ack } of snapshot.messages) {
+    for (const { consumer, key, ack, span } of snapshot.messages) {
+      span.end();
       this.#consumer(consumer).uncommitted.delete(key);
       // Where this fails it is delivered again, and known.
       ack().catch(() => {});
@@ -212,4 +258,14 @@ export class RunLedger {
     this.#closed ??= { error };
     for (const { reject } of this.#waiters.splice(0)) reject(error);
   }
+}
+
+function added(
+  counts: Readonly<Record<string, number>>,
+  more: ReadonlyMap<string, number> | undefined,
+): Readonly<Record<string, number>> {
+  if (!more || more.size === 0) return counts;
+  const sum: Record<string, number> = { ...counts };
+  for (const [name, count] of more) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
 }

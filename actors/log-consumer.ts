@@ -3,6 +3,7 @@ import type { Log, LogConsumer, LogMessage } from "../runtime/ports/log.ts";
 import { messageKey, type Outcome, type RunLedger } from "./ledger.ts";
 import { isFullRead } from "./source-name.ts";
 import { untilAborted } from "./until-aborted.ts";
+import type { ConsumerVitals } from "./vitals.ts";
 
 /** What is done with the messages of one subject. */
 export interface Processor {
@@ -22,6 +23,7 @@ export interface LogConsumerOptions {
   readonly subject: string;
   readonly ledger: RunLedger;
   readonly open: (signal: AbortSignal) => Promise<Processor>;
+  readonly vitals: Pick<ConsumerVitals, "credit">;
   /** A message has left the log's backlog. */
   readonly settled: (message: LogMessage) => void;
   /** The run's end is settled and committed. */
@@ -29,7 +31,7 @@ export interface LogConsumerOptions {
 }
 
 /** Messages and bytes in hand at most: the credit of this consumer. */
-const window = { messages: 16, bytes: 4 * 1024 * 1024 };
+export const window = { messages: 16, bytes: 4 * 1024 * 1024 };
 /** Settled messages that wait for their commit, and dead letters in memory. */
 const unsettledMax = { messages: 512, deadLetterBytes: 32 * 1024 * 1024 };
 const heartbeatMs = 1000;
@@ -76,6 +78,7 @@ export class LogConsumerActor implements Actor<never> {
 
   async stopped(): Promise<void> {
     this.#cancelGrace?.();
+    this.#options.vitals.credit = window.messages;
     await this.#consumer?.close();
     await this.#processor?.close();
   }
@@ -115,6 +118,7 @@ export class LogConsumerActor implements Actor<never> {
     } else {
       this.#inHand.set(key, message);
       this.#bytesInHand += message.bytes;
+      this.#options.vitals.credit = window.messages - this.#inHand.size;
       // Goes down again after a large one, or the rest would be taken one at a time.
       this.#largest = Math.max(message.bytes, this.#largest * 0.9);
       ctx.run(async () => {
@@ -139,6 +143,7 @@ export class LogConsumerActor implements Actor<never> {
   #release(message: LogMessage): void {
     this.#inHand.delete(messageKey(message));
     this.#bytesInHand -= message.bytes;
+    this.#options.vitals.credit = window.messages - this.#inHand.size;
     this.#options.settled(message);
     for (const wake of this.#waiters) wake();
   }

@@ -10,6 +10,7 @@ import type { IntegrationRow } from "../runtime/ports/store.ts";
 import { type IntegrationMessage, integrationProps } from "./integration.ts";
 import type { Services } from "./run.ts";
 import { type Schedule, SchedulerActor, type SchedulerMessage } from "./scheduler.ts";
+import { Vitals } from "./vitals.ts";
 
 export interface Health {
   readonly status: "ok" | "degraded" | "stopped" | "waiting";
@@ -19,6 +20,8 @@ export interface Health {
 /** What this node knows of its integrations, to be read at any time. */
 export interface NodeView {
   readonly health: Map<string, Health>;
+  /** Of those owned. */
+  readonly vitals: Map<string, Vitals>;
   owned: ReadonlySet<string>;
 }
 
@@ -56,7 +59,7 @@ export class NodeActor implements Actor<NodeMessage> {
   }
 
   started(ctx: Context<NodeMessage>): void {
-    const { cluster, store, cron, metrics } = this.#options;
+    const { cluster, store, cron, metrics, logger } = this.#options;
     const reconcile = () => ctx.self.tell({ type: "reconcile" });
     this.#unsubscribe = [
       cluster.onChange(reconcile),
@@ -68,7 +71,7 @@ export class NodeActor implements Actor<NodeMessage> {
     ];
     const fired = (integrationId: string) => cluster.publish(control.wake, integrationId);
     this.#scheduler = ctx.spawn(
-      { create: () => new SchedulerActor({ store: store.schedules, cron, metrics, fired }) },
+      { create: () => new SchedulerActor({ store: store.schedules, cron, metrics, logger, fired }) },
       "scheduler",
     );
     ctx.run(async (signal) => {
@@ -122,6 +125,7 @@ export class NodeActor implements Actor<NodeMessage> {
       if (owned.has(id)) continue;
       this.#integrations.delete(id);
       view.health.delete(id);
+      view.vitals.delete(id);
       await ctx.stop(ref);
     }
     for (const id of this.#known) {
@@ -131,22 +135,31 @@ export class NodeActor implements Actor<NodeMessage> {
       await logs.remove(id).catch(() => {});
     }
     for (const id of ids) this.#known.add(id);
-    for (const id of owned) if (!this.#integrations.has(id)) this.#spawn(ctx, id);
+    for (const row of rows) {
+      if (!owned.has(row.id)) continue;
+      const vitals = view.vitals.get(row.id) ?? newVitals(row);
+      view.vitals.set(row.id, vitals);
+      vitals.name = row.name;
+      if (!this.#integrations.has(row.id)) this.#spawn(ctx, row.id, vitals);
+    }
     for (const [id, ref] of this.#integrations) if (running.has(id)) ref.tell({ type: "wake" });
     this.#scheduler?.tell({ type: "plan", schedules: rows.filter(({ id }) => owned.has(id)).flatMap(scheduleOf) });
   }
 
-  #spawn(ctx: Context<NodeMessage>, integrationId: string): void {
-    const { store, connectors, settler, metrics, tracing, space, logs, view } = this.#options;
+  #spawn(ctx: Context<NodeMessage>, integrationId: string, vitals: Vitals): void {
+    const { store, connectors, settler, metrics, tracing, logger, space, logs, view } = this.#options;
     const health = (health: Health) => view.health.set(integrationId, health);
     const props = integrationProps({
+      validator: this.#options.validator,
       store,
       connectors,
       settler,
       metrics,
       tracing,
+      logger,
       space,
       logs,
+      vitals,
       integrationId,
       health,
     });
@@ -166,6 +179,13 @@ interface CancelMessage {
 
 export function cancelMessage(message: CancelMessage): Json {
   return { ...message };
+}
+
+function newVitals({ name, spec }: IntegrationRow): Vitals {
+  return new Vitals(
+    name,
+    resolveIntegration(spec).destinations.map(({ id }) => id),
+  );
 }
 
 function scheduleOf(row: IntegrationRow): Schedule[] {

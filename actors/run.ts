@@ -11,11 +11,14 @@ import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config
 import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import { compilePipeline, StopError } from "../runtime/pipeline/index.ts";
+import type { Validator } from "../runtime/ports/connectors.ts";
 import { type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
+import type { LogFields, Logger } from "../runtime/ports/logger.ts";
 import type { Space } from "../runtime/ports/space.ts";
-import type { Checkpoint, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
-import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
+import type { Checkpoint, RunError, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
+import { type Metrics, type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
 import { Backlog } from "./backlog.ts";
+import { type Imbalance, imbalances, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
 import { DestinationWriter } from "./destination-writer.ts";
 import { type Outcome, RunLedger } from "./ledger.ts";
@@ -27,14 +30,17 @@ import { processSink } from "./sink.ts";
 import { SourceActor, sourceSubject } from "./source.ts";
 import { processSteps } from "./steps.ts";
 import { untilAborted } from "./until-aborted.ts";
+import type { Vitals } from "./vitals.ts";
 
 /** What a node lends to its actors. */
 export interface Services {
+  readonly validator: Validator;
   readonly store: Store;
   readonly connectors: Connectors;
   readonly settler: Settler;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
+  readonly logger: Logger;
   readonly space: Space;
 }
 
@@ -49,6 +55,7 @@ export interface RunOptions extends Services {
   /** Of the server that has the logs. */
   readonly logStatus: LogService["status"];
   readonly checkpoints: readonly Checkpoint[];
+  readonly vitals: Vitals;
   /** Why nothing moves, or null once it does again. */
   readonly waiting: (reason: string | null) => void;
   readonly finished: () => void;
@@ -61,7 +68,7 @@ export type RunMessage = { readonly type: "ready" | "done"; readonly consumer: s
 const openAttempts = 3;
 const commitGraceMs = 2000;
 const logLookMs = 500;
-const nothing: Outcome = { count: () => {}, deadLetters: [] };
+const nothing: Outcome = { count: () => {}, deadLetters: [], accounted: 0 };
 
 /**
  * One run of an integration: its source, its steps and, where there are several destinations, a sink for each. It ends
@@ -83,27 +90,46 @@ export class RunActor implements Actor<RunMessage> {
   readonly #waiting = new Map<string, string>();
   readonly #opening: Set<string>;
   readonly #pending: Set<string>;
+  readonly #tracing: Tracing;
+  #appended = 0;
   #ending = false;
 
   constructor(options: RunOptions) {
     this.#options = options;
-    this.#ledger = new RunLedger(options.run, options.epoch, options.checkpoints);
-    const sinks =
-      options.integration.destinations.length > 1 ? options.integration.destinations.map(({ id }) => sinkName(id)) : [];
+    const { run, name, logger, vitals } = options;
+    this.#tracing = withAttributes(options.tracing, { "sluice.integration": name, "sluice.run": run.id });
+    const telemetry = { integration: name, tracing: this.#tracing, logger };
+    this.#ledger = new RunLedger(run, options.epoch, options.checkpoints, telemetry);
+    const destinations = options.integration.destinations.map(({ id }) => id);
+    vitals.plan(destinations);
+    const sinks = destinations.length > 1 ? destinations.map(sinkName) : [];
     this.#opening = new Set(["steps", ...sinks]);
     this.#pending = new Set(this.#opening);
   }
 
   started(ctx: Context<RunMessage>): void {
-    const { settler, stale, integration, ingest, deliver } = this.#options;
+    const { run, settler, stale, integration, ingest, deliver } = this.#options;
     settler.add(this.#ledger, stale);
+    this.#say("info", this.#ledger.consumer("steps").progress.batches > 0 ? "run goes on" : "run started", {
+      trigger: run.trigger,
+      version: run.integrationVersion,
+    });
     ctx.run((signal) => this.#watchLog(ctx, signal));
-    this.#spawn(ctx, "steps", { log: ingest, subject: sourceSubject, open: (signal) => this.#openSteps(ctx, signal) });
+    const [first, second] = integration.destinations;
+    this.#spawn(ctx, "steps", {
+      log: ingest,
+      subject: sourceSubject,
+      destination: second ? undefined : first?.id,
+      appended: () => this.#appended,
+      open: (signal) => this.#openSteps(ctx, signal),
+    });
     if (integration.destinations.length > 1) {
       for (const destination of integration.destinations) {
         this.#spawn(ctx, sinkName(destination.id), {
           log: deliver,
           subject: destination.id,
+          destination: destination.id,
+          appended: () => this.#ledger.consumer("steps").progress.sent[destination.id] ?? 0,
           open: (signal) => this.#openSink(ctx, destination, signal),
         });
       }
@@ -132,13 +158,16 @@ export class RunActor implements Actor<RunMessage> {
     await untilAborted(grace.signal, this.#ledger.flushed()).catch(() => {});
     cancel();
     this.#options.settler.remove(this.#ledger);
+    this.#options.vitals.idle();
   }
 
   #spawn(
     ctx: Context<RunMessage>,
     consumer: string,
-    { log, subject, open }: { log: Log; subject: string; open: (signal: AbortSignal) => Promise<Processor> },
+    { log, subject, destination, appended, open }: ConsumerOptions,
   ): void {
+    const vitals = this.#options.vitals.consumer(destination);
+    vitals.lag = () => appended() - this.#ledger.consumer(consumer).progress.records;
     const backlog = new Backlog(ctx.clock);
     this.#backlogs.set(consumer, backlog);
     const create = () =>
@@ -147,6 +176,7 @@ export class RunActor implements Actor<RunMessage> {
         log,
         subject,
         ledger: this.#ledger,
+        vitals,
         open: async (signal) => {
           const processor = await open(signal);
           ctx.self.tell({ type: "ready", consumer });
@@ -166,7 +196,7 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   #startSource(ctx: Context<RunMessage>): void {
-    const { run, integration, ingest, connectors, tracing, space, store } = this.#options;
+    const { run, integration, ingest, connectors, space, store } = this.#options;
     const source = integration.sources[0];
     const backlog = this.#backlogs.get("steps");
     if (!source || !backlog) return;
@@ -178,8 +208,11 @@ export class RunActor implements Actor<RunMessage> {
         backlog,
         connectors,
         retry: integration.delivery.retry,
-        tracing,
+        tracing: this.#tracing,
         space,
+        appended: (records) => {
+          this.#appended = Math.max(this.#appended, records);
+        },
         savedCursor: () => persist(ctx.clock, ctx.signal, () => store.checkpoints.loadCursor(run.integrationId)),
         waiting: (reason) => this.#setWaiting("source", reason),
       });
@@ -189,13 +222,14 @@ export class RunActor implements Actor<RunMessage> {
   async #openSteps(ctx: Context<RunMessage>, signal: AbortSignal): Promise<Processor> {
     const { run, name, integration, deliver, metrics, store } = this.#options;
     const { destinations } = integration;
-    const pipeline = compilePipeline(integration);
+    const pipeline = compilePipeline(integration, { validator: this.#options.validator });
     const only = destinations.length === 1 ? destinations[0] : undefined;
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
     const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
-    const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, signal);
+    const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, this.#tracing, signal);
     return {
-      process: (message) => processSteps(message, { run, integration: name, pipeline, outlet, metrics }),
+      process: (message) =>
+        processSteps(message, { run, integration: name, pipeline, outlet, metrics, tracing: this.#tracing }),
       flush: () => writer?.flush(),
       end: async (message) => {
         this.#balance(message);
@@ -246,9 +280,13 @@ export class RunActor implements Actor<RunMessage> {
     destination: ResolvedDestination,
     signal: AbortSignal,
   ): Promise<DestinationWriter> {
-    const { name, integration, connectors, run, metrics, tracing } = this.#options;
+    const { name, integration, connectors, run, metrics } = this.#options;
+    const vitals = this.#options.vitals.consumer(destination.id);
     const { state, progress } = this.#ledger.consumer(consumer);
-    const waiting = (reason: string | null) => this.#setWaiting(destination.id, reason);
+    const waiting = (reason: string | null) => {
+      vitals.waiting = reason !== null;
+      this.#setWaiting(destination.id, reason);
+    };
     for (let attempt = 1; ; attempt++) {
       try {
         const writer = await DestinationWriter.open({
@@ -260,7 +298,8 @@ export class RunActor implements Actor<RunMessage> {
           state: state as Json | null,
           clock: ctx.clock,
           metrics,
-          tracing,
+          tracing: this.#tracing,
+          vitals,
           signal,
           waiting,
         });
@@ -295,6 +334,21 @@ export class RunActor implements Actor<RunMessage> {
     if (shown === this.#ledger.waiting) return;
     this.#ledger.setWaiting(shown);
     this.#options.waiting(shown);
+    if (shown === null) this.#say("info", "integration goes on", {});
+    else this.#say("warn", "integration waits", { reason: shown });
+  }
+
+  #say(level: keyof Logger, message: string, fields: LogFields): void {
+    this.#options.logger[level]({ integration: this.#options.name, run: this.#options.run.id, ...fields }, message);
+  }
+
+  /** Invariant 8: the node says so when the ledger does not balance. */
+  #report(found: readonly Imbalance[]): void {
+    this.#options.vitals.imbalance = found.reduce(
+      (sum, { expected, counted }) => sum + Math.abs(expected - counted),
+      0,
+    );
+    for (const imbalance of found) this.#say("error", "the ledger does not balance", { ...imbalance });
   }
 
   /** Invariant 8: what the source counted is what was settled here. */
@@ -302,10 +356,27 @@ export class RunActor implements Actor<RunMessage> {
     const read = header.totals.records;
     const settled = this.#ledger.consumer("steps").progress.records;
     if (read === settled) return;
+    this.#report(imbalances(this.#ledger, read, []));
     throw new SluiceError(
       "INTERNAL_ERROR",
       `the ledger does not balance: ${read} records were read, ${settled} settled`,
     );
+  }
+
+  #ended(now: number, status: RunStatus, error: RunError | null): void {
+    const { run, vitals } = this.#options;
+    const { in: records_in, out, filtered, failed } = this.#ledger.counts;
+    if (status === "success" || status === "partial") vitals.upToDate(now);
+    this.#say(status === "failed" ? "error" : status === "partial" ? "warn" : "info", "run ended", {
+      status,
+      seconds: (now - run.startedAt.getTime()) / 1000,
+      records_in,
+      records_out: out,
+      records_filtered: filtered,
+      records_failed: failed,
+      // What says no more than INTERNAL_ERROR may quote a record: it is with the run.
+      ...(error && { code: error.code, ...(error.code !== "INTERNAL_ERROR" && { reason: error.message }) }),
+    });
   }
 
   #finish(ctx: Context<RunMessage>, error: unknown, as?: RunStatus): void {
@@ -329,18 +400,29 @@ export class RunActor implements Actor<RunMessage> {
       if (counts.failed > 0) counts.failed = await persist(ctx.clock, signal, () => store.runs.failedRecords(run.id));
       const status = as ?? (failure ? "failed" : counts.failed > 0 ? "partial" : "success");
       await persist(ctx.clock, signal, () => store.runs.finish(run.id, { status, error: failure ?? null, counts }));
+      this.#ended(ctx.clock.now(), status, failure ?? null);
+      if (error === undefined && as === undefined && last?.runId === run.id) {
+        this.#report(imbalances(this.#ledger, last.totals.records, this.#options.integration.destinations));
+      }
       this.#options.waiting(null);
       finished();
     });
   }
 }
 
+interface ConsumerOptions {
+  readonly log: Log;
+  readonly subject: string;
+  /** Undefined: the steps, where several destinations follow them. */
+  readonly destination: string | undefined;
+  /** Records of the run that were appended for this consumer. */
+  readonly appended: () => number;
+  readonly open: (signal: AbortSignal) => Promise<Processor>;
+}
+
 export function runProps(options: RunOptions): Props<RunMessage> {
   return { create: () => new RunActor(options), supervision: RunActor.supervision };
 }
-
-/** A destination's consumer: named so that none can be called `steps`. */
-const sinkName = (destination: string): string => `sink-${destination}`;
 
 /** What a restart would meet again. */
 function isFinal(error: unknown): boolean {

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { Actor, Context } from "../runtime/actor/index.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
+import type { Logger } from "../runtime/ports/logger.ts";
 import type { ScheduleStore } from "../runtime/ports/store.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { persist } from "./persist.ts";
@@ -26,6 +27,7 @@ export interface SchedulerOptions {
   readonly store: ScheduleStore;
   readonly cron: Cron;
   readonly metrics: Metrics;
+  readonly logger: Logger;
   /** A run was opened. */
   readonly fired: (integrationId: string) => void;
 }
@@ -69,21 +71,24 @@ export class SchedulerActor implements Actor<SchedulerMessage> {
       (schedule) => !isSame(this.#planned.get(schedule.integrationId)?.schedule, schedule),
     );
     if (changed.length === 0) return;
-    const { store, cron, metrics } = this.#options;
+    const { store, cron, metrics, logger } = this.#options;
     const lastFires = await persist(ctx.clock, ctx.signal, () => store.lastFires());
     const now = new Date(ctx.clock.now());
     for (const schedule of changed) {
       const { integrationId, since, misfire } = schedule;
       const last = lastFires.get(integrationId);
       const missed = latestMissed(cron, schedule, last && last > since ? last : since, now);
-      if (missed && misfire === "skip") metrics.scheduleMissed(schedule.name, 1);
+      if (missed && misfire === "skip") {
+        metrics.scheduleMissed(schedule.name, 1);
+        logger.warn({ integration: schedule.name, due: missed }, "schedule missed");
+      }
       const next = missed && misfire === "once" ? missed : cron.next(schedule.cron, schedule.timezone, now);
       this.#planned.set(integrationId, { schedule, next });
     }
   }
 
   async #fireDue(ctx: Context<SchedulerMessage>): Promise<void> {
-    const { store, cron, fired } = this.#options;
+    const { store, cron, logger, fired } = this.#options;
     const now = new Date(ctx.clock.now());
     for (const planned of this.#planned.values()) {
       const { schedule, next } = planned;
@@ -91,6 +96,7 @@ export class SchedulerActor implements Actor<SchedulerMessage> {
       const { integrationId, integrationVersion, overlap } = schedule;
       const claim = { integrationId, integrationVersion, instant: next, overlap, runId: randomUUIDv7() };
       const fire = await persist(ctx.clock, ctx.signal, () => store.fire(claim));
+      if (fire) logger.info({ integration: schedule.name, due: next, run: fire.run?.id ?? null }, "schedule fired");
       if (fire?.run) fired(integrationId);
       planned.next = cron.next(schedule.cron, schedule.timezone, next > now ? next : now);
     }

@@ -1,6 +1,7 @@
 import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import { StaleOwnerError } from "../runtime/ports/log.ts";
+import { type Logger, noLogger } from "../runtime/ports/logger.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { RunLedger } from "./ledger.ts";
 
@@ -15,6 +16,7 @@ const retryMs = 500;
 export class Settler {
   readonly #store: Pick<CheckpointStore, "commit">;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #ledgers = new Map<RunLedger, (error: unknown) => void>();
   readonly #dirty = new Set<RunLedger>();
   readonly #stop = new AbortController();
@@ -22,9 +24,10 @@ export class Settler {
   #reason: string | null = null;
   #loop: Promise<void> | undefined;
 
-  constructor(store: Pick<CheckpointStore, "commit">, clock: Clock) {
+  constructor(store: Pick<CheckpointStore, "commit">, clock: Clock, logger: Logger = noLogger) {
     this.#store = store;
     this.#clock = clock;
+    this.#logger = logger;
   }
 
   /** Why commits fail at the moment, or null. */
@@ -73,9 +76,11 @@ export class Settler {
       }
       try {
         await this.#commit();
+        if (this.#reason !== null) this.#logger.info({}, "the store is back");
         this.#reason = null;
         await this.#clock.sleep(intervalMs, signal).catch(() => {});
       } catch (error) {
+        if (this.#reason === null) this.#logger.warn({ err: error }, "nothing is settled while the store is away");
         this.#reason = `the store is away: ${messageOf(error)}`;
         await this.#clock.sleep(retryMs, signal).catch(() => {});
       }

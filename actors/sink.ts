@@ -28,7 +28,10 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   const texts = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.length)
     .toString("utf8")
     .split("\n");
-  const records = texts.map((text, i) => new PipelineRecord(provenance, origins[i] ?? i, undefined, text, parseJson));
+  const children = header.children ?? [];
+  const records = texts.map(
+    (text, i) => new PipelineRecord(provenance, origins[i] ?? i, children[i] ?? "", undefined, text, parseJson),
+  );
   const { undelivered, state } = await writer.write(records, message);
   const deadLetters: NewDeadLetter[] = [];
   if (undelivered.length > 0) {
@@ -45,6 +48,7 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   return {
     deadLetters,
     state,
+    accounted: out + undelivered.length,
     count: (total) => {
       const counts = (total.byDestination[destination] ??= { out: 0, failed: 0 });
       total.out += out;

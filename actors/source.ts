@@ -28,6 +28,13 @@ export interface SourceOptions {
   /** The copy of the cursor, for a log that has none. */
   readonly savedCursor: () => Promise<Cursor | null>;
   readonly waiting: (reason: string | null) => void;
+  /** So many records of the run are in the log. */
+  readonly appended: (records: number) => void;
+}
+
+/** A batch as it was read, and the span of its reading. */
+interface Read extends ReadBatch {
+  readonly traceparent: string | undefined;
 }
 
 /** Aim of a batch in the log: larger messages slow the log's consumers down. */
@@ -58,6 +65,7 @@ export class SourceActor implements Actor<never> {
     const { retry, waiting } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const from = await this.#position(signal);
+      this.#options.appended(from.totals.records);
       if (from.ended) return;
       const progress = { made: false };
       try {
@@ -124,23 +132,26 @@ export class SourceActor implements Actor<never> {
     const batches = source.read()[Symbol.asyncIterator]();
     /** Room taken in the backlog for what is not in the log. */
     let reserved = 0;
-    const pull = async (): Promise<ReadBatch | null> => {
+    const pull = async (): Promise<Read | null> => {
       if (space.reason !== null) {
         waiting(space.reason);
         await space.available(signal);
         waiting(null);
       }
       const span = tracing.start("read", {});
-      const next = await batches.next();
-      span.end();
+      const next = await batches.next().catch((error: unknown) => {
+        span.end(error);
+        throw error;
+      });
       if (next.done) return null;
+      span.end(undefined, { "sluice.records": next.value.count });
       await backlog.take(next.value.data.length, signal);
       reserved += next.value.data.length;
-      return next.value;
+      return { ...next.value, traceparent: span.traceparent };
     };
     let position = from;
     const inFlight = new Set<Promise<void>>();
-    const append = async (read: ReadBatch): Promise<void> => {
+    const append = async (read: Read): Promise<void> => {
       if (read.count === 0) return;
       const totals = { batches: position.totals.batches + 1, records: position.totals.records + read.count };
       position = { cursor: read.cursor, totals, ended: false };
@@ -167,14 +178,15 @@ export class SourceActor implements Actor<never> {
     return position;
   }
 
-  async #append(position: Position, read: ReadBatch, signal: AbortSignal): Promise<void> {
-    const { log, tracing } = this.#options;
-    const span = tracing.start("append", { "sluice.records": read.count });
+  async #append(position: Position, read: Read, signal: AbortSignal): Promise<void> {
+    const { log, tracing, appended } = this.#options;
+    const span = tracing.start("append", { "sluice.records": read.count }, read.traceparent);
     const header = this.#header("records", position, read, span.traceparent);
     const logged = { header, body: read.data, ...(read.failures && { failures: read.failures }) };
     try {
       await log.append(sourceSubject, logged, { id: this.#id(position) }, signal);
       span.end();
+      appended(position.totals.records);
     } catch (error) {
       span.end(error);
       throw error;

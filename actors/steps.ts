@@ -4,7 +4,7 @@ import type { Flow, Pipeline, PipelineResult, StepFailure } from "../runtime/pip
 import { PipelineRecord, type Provenance, recordId } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
-import type { Metrics } from "../runtime/ports/telemetry.ts";
+import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts";
 import { deadLetter, ordinalOf, type RunKey, rawRecord } from "./dead-letter.ts";
 import type { Outcome } from "./ledger.ts";
@@ -12,7 +12,11 @@ import type { Outcome } from "./ledger.ts";
 /** Where records go after the steps: a destination right away, or a deliver log for each. */
 export interface Outlet {
   /** Resolves when each record is safe further on, or given up. */
-  send(message: LogMessage, outputs: ReadonlyMap<string, readonly OutRecord[]>): Promise<Sent>;
+  send(
+    message: LogMessage,
+    outputs: ReadonlyMap<string, readonly OutRecord[]>,
+    traceparent: string | undefined,
+  ): Promise<Sent>;
 }
 
 export interface Sent {
@@ -27,6 +31,7 @@ export interface StepsOptions {
   readonly pipeline: Pipeline;
   readonly outlet: Outlet;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
 }
 
 /** A record that failed, with its index in the ingest batch. */
@@ -37,27 +42,29 @@ interface Failed {
 
 /** Takes a batch of the ingest log through the steps to the outlet, and says what became of it. */
 export async function processSteps(message: LogMessage, options: StepsOptions): Promise<Outcome> {
-  const { run, pipeline, outlet, metrics, integration } = options;
+  const { run, outlet, metrics, integration } = options;
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
-  const decoded = decodeLines(message.body, header.count);
-  const result = pipeline(sourceFlow(decoded, message.failures));
+  const { decoded, entered, result, traceparent } = throughSteps(message, options);
   const outputs = new Map<string, readonly OutRecord[]>();
-  for (const [destination, { origins, values }] of result.outputs) {
+  for (const [destination, { origins, values, children }] of result.outputs) {
     if (values.length === 0) continue;
     outputs.set(
       destination,
-      values.map((value, i) => new PipelineRecord(provenance, origins[i] as number, value, undefined, parseJson)),
+      values.map(
+        (value, i) =>
+          new PipelineRecord(provenance, origins[i] as number, children?.[i] ?? "", value, undefined, parseJson),
+      ),
     );
   }
-  const sent: Sent = outputs.size === 0 ? { delivered: new Map() } : await outlet.send(message, outputs);
+  const sent: Sent = outputs.size === 0 ? { delivered: new Map() } : await outlet.send(message, outputs, traceparent);
 
   const failed = [
     ...sourceFailures(message, decoded, run),
     ...result.failures.map((failure) => stepFailed(message, failure, run)),
     ...undeliveredRecords(message, result, sent, run),
   ];
-  const counts = tally(header.count, result, failed);
+  const counts = tally(header.count, entered, result, failed);
   metrics.recordsIn(integration, header.count);
   if (counts.filtered > 0) metrics.recordsFiltered(integration, counts.filtered);
   for (const { letter } of failed) {
@@ -67,6 +74,8 @@ export async function processSteps(message: LogMessage, options: StepsOptions): 
   return {
     deadLetters: failed.map(({ letter }) => letter),
     state: sent.state,
+    accounted: counts.reached + counts.filtered + counts.failed,
+    sent: new Map(Array.from(outputs, ([destination, records]) => [destination, records.length])),
     count: (total) => {
       total.in += header.count;
       total.filtered += counts.filtered;
@@ -81,9 +90,24 @@ export async function processSteps(message: LogMessage, options: StepsOptions): 
   };
 }
 
+function throughSteps(message: LogMessage, { pipeline, tracing }: StepsOptions) {
+  const { header } = message;
+  const span = tracing.start("process", { "sluice.records": header.count }, header.traceparent);
+  try {
+    const decoded = decodeLines(message.body, header.count);
+    const entered = sourceFlow(decoded, message.failures);
+    const result = pipeline(entered);
+    span.end(undefined, { "sluice.failed": header.count - entered.values.length + result.failures.length });
+    return { decoded, entered, result, traceparent: span.traceparent };
+  } catch (error) {
+    span.end(error);
+    throw error;
+  }
+}
+
 export function provenanceOf(integrationId: string, header: BatchHeader): Provenance {
   return {
-    recordId: (origin) => recordId(integrationId, header.position.base, ordinalOf(header, origin)),
+    recordId: (origin, child) => recordId(integrationId, header.position.base, ordinalOf(header, origin), child),
   };
 }
 
@@ -100,12 +124,13 @@ function sourceFlow({ values }: Decoded, failures: readonly ReadFailure[] | unde
   return { origins, values: valid };
 }
 
-/** Each source record counts once: failed before delivered before filtered. */
+/** Each source record counts once: failed, before what reached a destination, before filtered. */
 function tally(
   records: number,
+  entered: Flow,
   { outputs }: PipelineResult,
   failed: readonly Failed[],
-): { filtered: number; failed: number } {
+): { reached: number; filtered: number; failed: number } {
   const seen = new Uint8Array(records);
   let left = records;
   const mark = (origin: number) => {
@@ -115,11 +140,15 @@ function tally(
   };
   for (const { origin } of failed) mark(origin);
   const failures = records - left;
+  const unfailed = left;
   for (const { origins } of outputs.values()) {
     if (left === 0) break;
     for (const origin of origins) mark(origin);
   }
-  return { filtered: left, failed: failures };
+  const reached = unfailed - left;
+  // Counted, not what is left: a record that was lost on the way shows (invariant 8).
+  const filtered = left === 0 ? 0 : entered.origins.reduce((count, origin) => count + 1 - (seen[origin] as number), 0);
+  return { reached, filtered, failed: failures };
 }
 
 function sourceFailures(message: LogMessage, decoded: Decoded, run: RunKey): Failed[] {

@@ -7,12 +7,16 @@ import { startNode } from "./start-node.ts";
 export async function up(argv: string[]): Promise<number> {
   parseArgs({ args: argv, options: {} });
   const began = performance.now();
-  const node = await startNode(readNodeSettings(), (line) => process.stderr.write(`${line}\n`)).catch(
-    (error: unknown) => {
-      process.stderr.write(`sluice up: ${messageOf(error)}\n`);
-      return undefined;
-    },
-  );
+  const stderr = (text: string) => void process.stderr.write(text);
+  // Nobody watches: whoever collects the logs gets them all, the progress of the set-up among them, in one form.
+  const collected = process.env.SLUICE_LOG ? process.env.SLUICE_LOG === "stderr" : !process.stderr.isTTY;
+  const starting = collected
+    ? startNode(readNodeSettings(), undefined, stderr)
+    : startNode(readNodeSettings(), (line) => stderr(`${line}\n`));
+  const node = await starting.catch((error: unknown) => {
+    stderr(`sluice up: ${messageOf(error)}\n`);
+    return undefined;
+  });
   if (!node) return 1;
   process.stdout.write(
     `sluice is ready at ${node.url} after ${((performance.now() - began) / 1000).toFixed(1)} s (Ctrl-C stops it)\n`,

@@ -1,8 +1,8 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { type Logger, pino } from "pino";
 import { type NodeView, nodeProps } from "../actors/node.ts";
 import { Settler } from "../actors/settler.ts";
+import { gaugesReader } from "../actors/vitals.ts";
 import { checkCron, nextFire } from "../adapters/cron/index.ts";
 import { DiskSpace } from "../adapters/disk/index.ts";
 import { lockDataDir, type ServerHandle, startNats, startPostgres } from "../adapters/embedded/index.ts";
@@ -10,13 +10,14 @@ import { connectLogs, joinCluster } from "../adapters/jetstream/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
 import { openStore } from "../adapters/postgres/index.ts";
 import { createSealer, loadMasterKey, localKey, referenceResolver } from "../adapters/secrets/index.ts";
-import { prometheusMetrics, startTracing } from "../adapters/telemetry/index.ts";
+import { prometheusMetrics, startLogger, startTracing } from "../adapters/telemetry/index.ts";
 import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
 import { createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
+import type { Logger } from "../runtime/ports/logger.ts";
 import { actorConnectors } from "./actor-connectors.ts";
 import { connectorTypes } from "./connector-types.ts";
 import { nodeId } from "./node-id.ts";
@@ -44,13 +45,14 @@ const maintenanceMs = 6 * 60 * 60 * 1000;
 export async function startNode(
   settings: NodeSettings,
   progress: (line: string) => void = () => {},
+  logLine?: (line: string) => void,
 ): Promise<RunningNode> {
   const closers: (() => unknown)[] = [];
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    return await start(settings, progress, closers, stop);
+    return await start(settings, progress, logLine, closers, stop);
   } catch (error) {
     await stop().catch(() => {});
     throw error;
@@ -59,26 +61,32 @@ export async function startNode(
 
 async function start(
   settings: NodeSettings,
-  progress: (line: string) => void,
+  tell: (line: string) => void,
+  logLine: ((line: string) => void) | undefined,
   closers: (() => unknown)[],
   stop: () => Promise<void>,
 ): Promise<RunningNode> {
   const { dataDir, env } = settings;
   const lock = await lockDataDir(dataDir);
   closers.push(() => lock.release());
-  const logger = pino(
-    { level: settings.logLevel, base: null },
-    pino.destination({ dest: path.join(dataDir, "sluice.log"), sync: false, mkdir: true }),
-  );
+  const file = path.join(dataDir, "sluice.log");
+  const { logger, close } = startLogger({ file, level: settings.logLevel, also: logLine });
+  closers.push(close);
+  const progress = (line: string) => {
+    logger.info(line);
+    tell(line);
+  };
   const version = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")).version as string;
   const { tracing, shutdown } = await startTracing(env, version);
-  closers.push(shutdown);
+  closers.push(() => shutdown().catch((error) => logger.warn({ err: error }, "the last spans could not be exported")));
 
   const [nats, postgres] = await Promise.all([
-    settings.natsUrl ? undefined : embedded(startNats({ dataDir, port: settings.natsPort, progress }), logger, closers),
+    settings.natsUrl
+      ? undefined
+      : embedded("nats-server", startNats({ dataDir, port: settings.natsPort, progress }), logger, closers),
     settings.databaseUrl
       ? undefined
-      : embedded(startPostgres({ dataDir, port: settings.postgresPort, progress }), logger, closers),
+      : embedded("postgres", startPostgres({ dataDir, port: settings.postgresPort, progress }), logger, closers),
   ]);
   const natsUrl = settings.natsUrl ?? (nats as ServerHandle).url;
   const databaseUrl = settings.databaseUrl ?? (postgres as ServerHandle).url;
@@ -101,6 +109,10 @@ async function start(
   };
   const logs = await connectLogs({ url: natsUrl, name: `sluice ${id}`, claims: store.claims, onUnconfirmed });
   closers.push(() => logs.close());
+  logs.link.onChange((connected) => {
+    if (connected) logger.info("nats-server is back");
+    else logger.warn("the connection to nats-server is lost");
+  });
   const cluster = await joinCluster({ link: logs.link, nodeId: id });
   closers.push(() => cluster.close());
 
@@ -114,8 +126,9 @@ async function start(
     resolveReference: referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") }),
   });
   const metrics = prometheusMetrics();
-  const settler = new Settler(store.checkpoints, realClock);
-  const view: NodeView = { health: new Map(), owned: new Set() };
+  const settler = new Settler(store.checkpoints, realClock, logger);
+  const view: NodeView = { health: new Map(), vitals: new Map(), owned: new Set() };
+  metrics.gauges(gaugesReader(view.vitals, store.deadLetters, realClock));
   const cron = { next: nextFire };
   const runner = createRunner({ store, cluster, cron, view });
   const services = createServices({ store, registry, runner, validator, sealer, checkCron });
@@ -123,15 +136,20 @@ async function start(
 
   const system = new ActorSystem({
     hooks: {
-      onRestart: (actor) => metrics.actorRestarted(actor),
-      onFailure: ({ path: actor, error, directive }) =>
-        logger.warn({ actor, err: error, directive }, "an actor failed"),
+      onRestart: (actor) => metrics.actorRestarted(...nameOf(actor, view)),
+      onFailure: ({ path: actor, error, directive, delayMs }) => {
+        const [name, integration] = nameOf(actor, view);
+        logger.warn({ actor: name, integration, err: error, directive, delay_ms: delayMs }, "an actor failed");
+      },
     },
   });
   settler.start();
   closers.push(() => settler.stop());
   const connectors = actorConnectors(store, registry);
-  system.spawn(nodeProps({ store, connectors, settler, metrics, tracing, space, cluster, logs, cron, view }), "node");
+  system.spawn(
+    nodeProps({ validator, store, connectors, settler, metrics, tracing, space, logger, cluster, logs, cron, view }),
+    "node",
+  );
   closers.push(() => system.shutdown(defaultDeadlineMs));
 
   const readiness = {
@@ -159,10 +177,21 @@ async function start(
   // For the command line: whichever port it is, and gone when the node is.
   await writeFile(path.join(dataDir, "url"), `${url}\n`);
   closers.push(() => rm(path.join(dataDir, "url"), { force: true }));
+  logger.info({ url, version }, "ready");
+  closers.push(() => logger.info("stopping"));
   return { url, token, services, databaseUrl, stop };
 }
 
+/** An actor's name as its part plays it, and the name of the integration that it belongs to. */
+function nameOf(actor: string, { vitals }: NodeView): [actor: string, integration?: string] {
+  const id = /\/integration-([0-9a-f-]{36})/.exec(actor)?.[1];
+  const name = /[^/]*$/.exec(actor)?.[0].replace(/^integration-.*/, "integration") ?? actor;
+  const integration = id === undefined ? undefined : vitals.get(id)?.name;
+  return integration === undefined ? [name] : [name, integration];
+}
+
 async function embedded(
+  name: string,
   starting: Promise<ServerHandle>,
   logger: Logger,
   closers: (() => unknown)[],
@@ -171,7 +200,8 @@ async function embedded(
   closers.push(() => server.stop());
   server.onStatus((status) => {
     if (status.state === "restarting")
-      logger.warn({ reason: status.reason }, "an embedded server died and is started again");
+      logger.warn({ server: name, reason: status.reason }, "an embedded server died and is started again");
+    else if (status.state === "ready") logger.info({ server: name }, "an embedded server is ready");
   });
   return server;
 }

@@ -1,11 +1,26 @@
 import { expect, test } from "vitest";
+import type { ConsumerGauges, IntegrationGauges } from "../../runtime/ports/telemetry.ts";
 import { prometheusMetrics } from "./metrics.ts";
+
+const consumer: ConsumerGauges = {
+  destination: "crm",
+  lag: 12,
+  credit: 16,
+  circuitOpen: true,
+  freshnessSeconds: 2.5,
+};
+const shop: IntegrationGauges = { integration: "shop", deadLetters: 3, ledgerImbalance: 0, consumers: [consumer] };
+
+async function linesOf(metrics: ReturnType<typeof prometheusMetrics>, metric: string): Promise<string[]> {
+  const lines = (await metrics.render()).split("\n");
+  return lines.filter((line) => line.startsWith(metric)).sort();
+}
 
 test("the latency of a batch counts as many times as it has records, in each bucket from its own on", async () => {
   const metrics = prometheusMetrics();
   metrics.recordLatency("shop", "crm", 500, 0.3);
   metrics.recordLatency("shop", "crm", 20, 400);
-  const lines = (await metrics.render()).split("\n").filter((line) => line.startsWith("sluice_record_latency_seconds"));
+  const lines = await linesOf(metrics, "sluice_record_latency_seconds");
   const labels = 'integration="shop",destination="crm"';
   expect(lines).toContain(`sluice_record_latency_seconds_bucket{le="0.2",${labels}} 0`);
   expect(lines).toContain(`sluice_record_latency_seconds_bucket{le="0.3",${labels}} 500`);
@@ -13,4 +28,81 @@ test("the latency of a batch counts as many times as it has records, in each buc
   expect(lines).toContain(`sluice_record_latency_seconds_bucket{le="+Inf",${labels}} 520`);
   expect(lines).toContain(`sluice_record_latency_seconds_count{${labels}} 520`);
   expect(lines).toContain(`sluice_record_latency_seconds_sum{${labels}} ${500 * 0.3 + 20 * 400}`);
+});
+
+test("each metric of the contract has its HELP and TYPE before anything happened", async () => {
+  const text = await prometheusMetrics().render();
+  const counters = ["records_in", "records_out", "records_filtered", "records_failed", "requests"];
+  const gauges = [
+    "error_ratio",
+    "circuit_open",
+    "dlq_depth",
+    "consumer_lag",
+    "credit_available",
+    "freshness_seconds",
+    "ledger_imbalance",
+  ];
+  for (const name of [...counters, "schedule_missed", "actor_restarts"]) {
+    expect(text).toMatch(new RegExp(`^# HELP sluice_${name}_total \\S.*\n# TYPE sluice_${name}_total counter$`, "m"));
+  }
+  for (const name of gauges) {
+    expect(text).toMatch(new RegExp(`^# HELP sluice_${name} \\S.*\n# TYPE sluice_${name} gauge$`, "m"));
+  }
+  expect(text).toMatch(/^# TYPE sluice_record_latency_seconds histogram$/m);
+  expect(text).toMatch(/^process_resident_memory_bytes \d/m);
+});
+
+test("what is exposed is Prometheus' text format, with each metric's samples under its own TYPE", async () => {
+  const metrics = prometheusMetrics();
+  metrics.gauges(async () => [shop]);
+  metrics.recordsFailed('odd "name"\\', { step: "map" }, 2);
+  metrics.recordLatency("shop", "crm", 10, 0.1);
+  metrics.request("shop", "crm", "http", "ok");
+  metrics.actorRestarted("sink-crm", "shop");
+  let current = "";
+  const seen = new Set<string>();
+  for (const line of (await metrics.render()).split("\n")) {
+    const [, type] = /^# TYPE (\S+) (counter|gauge|histogram|summary)$/.exec(line) ?? [];
+    if (type !== undefined) {
+      expect(seen, "one TYPE a metric").not.toContain(type);
+      seen.add(type);
+      current = type;
+    } else if (line !== "" && !line.startsWith("# HELP ")) {
+      expect(line).toMatch(
+        /^[a-z_]\w*(\{(\w+="([^"\\\n]|\\["\\n])*",?)*\})? (-?[\d.]+(e[+-]?\d+)?|NaN|[+-]Inf)( \d+)?$/i,
+      );
+      expect(line.replace(/_(bucket|sum|count)(?=[ {])/, "")).toMatch(
+        new RegExp(`^${current.replace(/_(sum|count)$/, "")}[ {]`),
+      );
+    }
+  }
+});
+
+test("gauges are read at each scrape, and what is gone is shown no longer", async () => {
+  const metrics = prometheusMetrics();
+  let now: IntegrationGauges[] = [shop];
+  metrics.gauges(async () => now);
+  const labels = '{integration="shop",destination="crm"}';
+  expect(await linesOf(metrics, "sluice_consumer_lag{")).toEqual([`sluice_consumer_lag${labels} 12`]);
+  expect(await linesOf(metrics, "sluice_credit_available{")).toEqual([`sluice_credit_available${labels} 16`]);
+  expect(await linesOf(metrics, "sluice_circuit_open{")).toEqual([`sluice_circuit_open${labels} 1`]);
+  expect(await linesOf(metrics, "sluice_freshness_seconds{")).toEqual([`sluice_freshness_seconds${labels} 2.5`]);
+  expect(await linesOf(metrics, "sluice_dlq_depth{")).toEqual(['sluice_dlq_depth{integration="shop"} 3']);
+  // The steps before several destinations have a lag and a credit, and no circuit.
+  now = [{ ...shop, deadLetters: null, consumers: [{ ...consumer, destination: undefined, freshnessSeconds: null }] }];
+  expect(await linesOf(metrics, "sluice_consumer_lag{")).toEqual(['sluice_consumer_lag{integration="shop"} 12']);
+  for (const gone of ["circuit_open", "freshness_seconds", "dlq_depth"]) {
+    expect(await linesOf(metrics, `sluice_${gone}{`)).toEqual([]);
+  }
+});
+
+test("the error ratio is of the recent writes: right from the first one on, and soon rid of what is mended", async () => {
+  const metrics = prometheusMetrics();
+  const ratio = async () => Number((await linesOf(metrics, "sluice_error_ratio{"))[0]?.split(" ").at(-1));
+  metrics.request("shop", "crm", "http", "failed");
+  expect(await ratio()).toBe(1);
+  metrics.request("shop", "crm", "http", "ok");
+  expect(await ratio()).toBeCloseTo(0.5, 1);
+  for (let i = 0; i < 500; i++) metrics.request("shop", "crm", "http", "ok");
+  expect(await ratio()).toBeLessThan(0.01);
 });

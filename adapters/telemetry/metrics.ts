@@ -1,18 +1,21 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import type { IntegrationGauges, Metrics } from "../../runtime/ports/telemetry.ts";
+import type { ConsumerGauges, IntegrationGauges, Metrics } from "../../runtime/ports/telemetry.ts";
 import { WeightedHistogram } from "./weighted-histogram.ts";
 
 /** In seconds; fine around the second that a fleet is held to. */
 const latencyBuckets = [
   0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2.5, 5, 10, 30, 60, 300,
 ];
-/** Calls over which `sluice_error_ratio` is taken. */
-const ratioWindow = 1000;
+/** How much of `sluice_error_ratio` a hundred further writes leave of those before: about a third. */
+const ratioDecay = 0.99;
 
 export interface PrometheusMetrics extends Metrics {
   readonly contentType: string;
   render(): Promise<string>;
 }
+
+const consumerLabels = ["integration", "destination"] as const;
+type Label = (typeof consumerLabels)[number];
 
 /** The metrics of contract section 12. */
 export function prometheusMetrics(): PrometheusMetrics {
@@ -33,16 +36,18 @@ export function prometheusMetrics(): PrometheusMetrics {
     "step",
     "destination",
   ]);
-  const requests = counter("sluice_requests_total", "Batches written, by outcome.", [
-    "integration",
-    "destination",
-    "connector_type",
-    "outcome",
-  ]);
+  const requests = counter(
+    "sluice_requests_total",
+    "Writes to a destination, by outcome; a write that is tried again counts again.",
+    ["integration", "destination", "connector_type", "outcome"],
+  );
   const missed = counter("sluice_schedule_missed_total", "Fires of a schedule that were missed and skipped.", [
     "integration",
   ]);
-  const restarts = counter("sluice_actor_restarts_total", "Restarts of actors after a failure.", ["actor"]);
+  const restarts = counter("sluice_actor_restarts_total", "Restarts of actors after a failure.", [
+    "integration",
+    "actor",
+  ]);
   const latency = new WeightedHistogram({
     name: "sluice_record_latency_seconds",
     help: "From reading a record to its destination's confirmation.",
@@ -51,63 +56,61 @@ export function prometheusMetrics(): PrometheusMetrics {
     registers,
   });
 
-  let readGauges: () => readonly IntegrationGauges[] = () => [];
-  const gauge = (name: string, help: string, read: (gauges: IntegrationGauges) => number | null) => {
-    new Gauge({
-      name,
-      help,
-      labelNames: ["integration"],
-      registers,
-      collect() {
-        this.reset();
-        for (const gauges of readGauges()) {
-          const value = read(gauges);
-          if (value !== null) this.set({ integration: gauges.integration }, value);
-        }
-      },
-    });
-  };
-  gauge("sluice_dlq_depth", "Unresolved dead letters.", ({ deadLetters }) => deadLetters);
-  gauge("sluice_consumer_lag", "Messages in the logs that are not settled.", ({ consumerLag }) => consumerLag);
-  gauge(
-    "sluice_credit_available",
-    "Messages that may still be taken in hand.",
-    ({ creditAvailable }) => creditAvailable,
-  );
-  gauge("sluice_freshness_seconds", "Since the last record was confirmed.", ({ freshnessSeconds }) => freshnessSeconds);
-  gauge(
-    "sluice_ledger_imbalance",
-    "Records that the ledger cannot account for.",
-    ({ ledgerImbalance }) => ledgerImbalance,
-  );
-  new Gauge({
-    name: "sluice_circuit_open",
-    help: "1 while a destination is waited for.",
-    labelNames: ["integration", "destination"],
-    registers,
-    collect() {
-      this.reset();
-      for (const { integration, circuitOpen } of readGauges()) {
-        for (const { destination, open } of circuitOpen) this.set({ integration, destination }, open ? 1 : 0);
-      }
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge({ name, help, labelNames: [...labelNames], registers });
+  const depth = gauge("sluice_dlq_depth", "Unresolved dead letters.", ["integration"]);
+  const imbalance = gauge("sluice_ledger_imbalance", "Records that the latest run's ledger cannot account for.", [
+    "integration",
+  ]);
+  const consumers: readonly { gauge: Gauge; read: (consumer: ConsumerGauges) => number | null }[] = [
+    {
+      gauge: gauge("sluice_consumer_lag", "Records in the log that are not settled.", consumerLabels),
+      read: ({ lag }) => lag,
     },
-  });
+    {
+      gauge: gauge("sluice_credit_available", "Batches that may still be taken in hand.", consumerLabels),
+      read: ({ credit }) => credit,
+    },
+    {
+      gauge: gauge("sluice_circuit_open", "1 while a destination is waited for.", consumerLabels),
+      read: ({ destination, circuitOpen }) => (destination === undefined ? null : Number(circuitOpen)),
+    },
+    {
+      gauge: gauge("sluice_freshness_seconds", "Since a destination was up to date or confirmed.", consumerLabels),
+      read: ({ freshnessSeconds }) => freshnessSeconds,
+    },
+  ];
+  const ratio = gauge("sluice_error_ratio", "Share of a destination's recent writes that failed.", consumerLabels);
+  /** Writes by destination, those long ago counting little. */
+  const writes = new Map<string, { readonly labels: Partial<Record<Label, string>>; all: number; failed: number }>();
 
-  const ratios = new Map<string, { integration: string; destination: string; ratio: number }>();
-  new Gauge({
-    name: "sluice_error_ratio",
-    help: "Share of recent writes that failed.",
-    labelNames: ["integration", "destination"],
-    registers,
-    collect() {
-      this.reset();
-      for (const { integration, destination, ratio } of ratios.values()) this.set({ integration, destination }, ratio);
-    },
-  });
+  let readGauges = async (): Promise<readonly IntegrationGauges[]> => [];
+  const refresh = async () => {
+    const integrations = await readGauges();
+    for (const { gauge } of consumers) gauge.reset();
+    depth.reset();
+    imbalance.reset();
+    for (const { integration, deadLetters, ledgerImbalance, consumers: all } of integrations) {
+      if (deadLetters !== null) depth.set({ integration }, deadLetters);
+      imbalance.set({ integration }, ledgerImbalance);
+      for (const consumer of all) {
+        const { destination } = consumer;
+        const labels = destination === undefined ? { integration } : { integration, destination };
+        for (const { gauge, read } of consumers) {
+          const value = read(consumer);
+          if (value !== null) gauge.set(labels, value);
+        }
+      }
+    }
+    for (const { labels, all, failed } of writes.values()) ratio.set(labels, failed / all);
+  };
 
   return {
     contentType: registry.contentType,
-    render: () => registry.metrics(),
+    async render() {
+      await refresh();
+      return registry.metrics();
+    },
     recordsIn: (integration, records) => recordsIn.inc({ integration }, records),
     recordsFiltered: (integration, records) => filtered.inc({ integration }, records),
     recordsOut: (integration, destination, connector_type, records) =>
@@ -119,19 +122,13 @@ export function prometheusMetrics(): PrometheusMetrics {
     request(integration, destination, connector_type, outcome) {
       requests.inc({ integration, destination, connector_type, outcome });
       const key = `${integration}\n${destination}`;
-      const known = ratios.get(key) ?? { integration, destination, ratio: 0 };
-      // An exponential mean stands for the window: no list of calls is kept.
-      known.ratio += ((outcome === "failed" ? 1 : 0) - known.ratio) * (2 / (ratioWindow + 1));
-      ratios.set(key, known);
+      const known = writes.get(key) ?? { labels: { integration, destination }, all: 0, failed: 0 };
+      known.all = known.all * ratioDecay + 1;
+      known.failed = known.failed * ratioDecay + (outcome === "failed" ? 1 : 0);
+      writes.set(key, known);
     },
-    actorRestarted: (path) =>
-      restarts.inc({
-        actor:
-          path
-            .split("/")
-            .at(-1)
-            ?.replace(/-[0-9a-f-]{36}$/, "") ?? path,
-      }),
+    actorRestarted: (actor, integration) =>
+      restarts.inc(integration === undefined ? { actor } : { actor, integration }),
     scheduleMissed: (integration, fires) => missed.inc({ integration }, fires),
     gauges(read) {
       readGauges = read;

@@ -4,41 +4,64 @@ export interface Metrics {
   recordsFiltered(integration: string, records: number): void;
   recordsOut(integration: string, destination: string, connectorType: string, records: number): void;
   /** `where` is the step's or the destination's id. */
-  recordsFailed(integration: string, where: { readonly step?: string; readonly destination?: string }, records: number): void;
+  recordsFailed(
+    integration: string,
+    where: { readonly step?: string; readonly destination?: string },
+    records: number,
+  ): void;
   /** Seconds from reading to the destination's confirmation. */
   recordLatency(integration: string, destination: string, records: number, seconds: number): void;
   request(integration: string, destination: string, connectorType: string, outcome: "ok" | "failed"): void;
-  actorRestarted(path: string): void;
+  /** `actor` is its name in the tree, `integration` undefined for those of the node itself. */
+  actorRestarted(actor: string, integration?: string): void;
   scheduleMissed(integration: string, fires: number): void;
   /** Gauges are asked for when they are scraped. */
-  gauges(read: () => readonly IntegrationGauges[]): void;
+  gauges(read: () => Promise<readonly IntegrationGauges[]>): void;
 }
 
 export interface IntegrationGauges {
   readonly integration: string;
-  /** Messages in the logs that are not settled. */
-  readonly consumerLag: number;
-  /** Records that may still be taken in hand. */
-  readonly creditAvailable: number;
-  /** Seconds since the last record was confirmed, or null before the first. */
-  readonly freshnessSeconds: number | null;
+  /** Unresolved; null where the store has not said yet. */
+  readonly deadLetters: number | null;
+  /** Records that the latest run's ledger cannot account for. */
   readonly ledgerImbalance: number;
-  readonly deadLetters: number;
-  readonly circuitOpen: readonly { readonly destination: string; readonly open: boolean }[];
+  readonly consumers: readonly ConsumerGauges[];
 }
+
+/** One consumer of an integration's logs. */
+export interface ConsumerGauges {
+  /** Undefined: the steps, where several destinations follow them. */
+  readonly destination: string | undefined;
+  /** Records in its log that are not settled. */
+  readonly lag: number;
+  /** Batches that it may still take in hand. */
+  readonly credit: number;
+  readonly circuitOpen: boolean;
+  /** Seconds since the destination was up to date or confirmed a record; null before the first. */
+  readonly freshnessSeconds: number | null;
+}
+
+export type Attributes = Readonly<Record<string, string | number>>;
 
 export interface Span {
   /** W3C `traceparent` of this span, or undefined where nothing is traced. */
   readonly traceparent: string | undefined;
-  end(error?: unknown): void;
+  /** What is known only now may be added. A span that never ends is not exported. */
+  end(error?: unknown, attributes?: Attributes): void;
 }
 
 /** Batch-level spans at the actors' boundaries: read, append, process, deliver, settle. */
 export interface Tracing {
-  start(name: string, attributes: Readonly<Record<string, string | number>>, parent?: string): Span;
+  start(name: "read" | "append" | "process" | "deliver" | "settle", attributes: Attributes, parent?: string): Span;
 }
 
 const noSpan: Span = { traceparent: undefined, end: () => {} };
 
 /** Where nothing is exported. */
 export const noTracing: Tracing = { start: () => noSpan };
+
+/** The same, with attributes that all spans share. */
+export function withAttributes(tracing: Tracing, shared: Attributes): Tracing {
+  if (tracing === noTracing) return noTracing;
+  return { start: (name, attributes, parent) => tracing.start(name, { ...shared, ...attributes }, parent) };
+}

@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
+import { gaugesReader, Vitals } from "./vitals.ts";
+
+test("an integration that never ran shows each of its consumers, without a freshness", () => {
+  const gauges = new Vitals("shop", ["a", "b"]).gauges(0, 0);
+  expect(gauges.consumers.map(({ destination }) => destination)).toEqual([undefined, "a", "b"]);
+  for (const consumer of gauges.consumers) {
+    expect(consumer).toMatchObject({ lag: 0, circuitOpen: false, freshnessSeconds: null });
+    expect(consumer.credit).toBeGreaterThan(0);
+  }
+});
+
+test("what is known of a destination outlives a new run, and a change of the others", () => {
+  const vitals = new Vitals("shop", ["a", "b"]);
+  vitals.consumer("b").freshAt = 1_000;
+  vitals.consumer("b").waiting = true;
+  vitals.plan(["b"]);
+  expect(vitals.gauges(4_000, null).consumers).toMatchObject([
+    { destination: "b", freshnessSeconds: 3, circuitOpen: true },
+  ]);
+  vitals.idle();
+  expect(vitals.gauges(4_000, null).consumers).toMatchObject([{ circuitOpen: false }]);
+});
+
+test("a lag that is counted a moment late is never below zero", () => {
+  const vitals = new Vitals("shop", ["a"]);
+  vitals.consumer("a").lag = () => -2;
+  expect(vitals.gauges(0, null).consumers[0]?.lag).toBe(0);
+});
+
+test("dead letters are counted every ten seconds at most, and a store that is away holds no scrape up", async () => {
+  const clock = new VirtualClock();
+  let asked = 0;
+  let answer: (depths: Map<string, number>) => void = () => {};
+  const store = {
+    depths: () => {
+      asked++;
+      return new Promise<Map<string, number>>((resolve) => {
+        answer = resolve;
+      });
+    },
+  };
+  const vitals = new Map([["id", new Vitals("shop", ["a"])]]);
+  const read = gaugesReader(vitals, store, clock);
+  const depth = async () => (await read())[0]?.deadLetters;
+
+  const first = depth();
+  await clock.advance(250);
+  expect(await first).toBeNull();
+  answer(new Map([["id", 7]]));
+  expect(await depth()).toBe(7);
+  await clock.advance(9_000);
+  expect(await depth()).toBe(7);
+  expect(asked).toBe(1);
+  await clock.advance(1_000);
+  const later = depth();
+  answer(new Map());
+  expect(await later).toBe(0);
+  expect(asked).toBe(2);
+});

@@ -1,0 +1,95 @@
+import type { Clock } from "../runtime/ports/clock.ts";
+import type { DeadLetterStore } from "../runtime/ports/store.ts";
+import type { ConsumerGauges, IntegrationGauges } from "../runtime/ports/telemetry.ts";
+import { window } from "./log-consumer.ts";
+
+/** How a consumer does: set by its actors as they go, read when metrics are scraped. */
+export interface ConsumerVitals {
+  /** Asked for, since the run's ledger counts already: records in the log that are not settled. */
+  lag: () => number;
+  /** Batches that may still be taken in hand. */
+  credit: number;
+  /** The destination is waited for. */
+  waiting: boolean;
+  /** When the destination was last up to date or confirmed a record, in milliseconds since the epoch. */
+  freshAt: number | null;
+}
+
+/** How an integration does, kept over its runs and the crashes of its actors. */
+export class Vitals {
+  /** The integration's name. */
+  name: string;
+  imbalance = 0;
+  #consumers = new Map<string | undefined, ConsumerVitals>();
+
+  constructor(name: string, destinations: readonly string[]) {
+    this.name = name;
+    this.plan(destinations);
+  }
+
+  /** What the integration consists of now. What is known of a destination that stays is kept. */
+  plan(destinations: readonly string[]): void {
+    const names = destinations.length > 1 ? [undefined, ...destinations] : destinations;
+    this.#consumers = new Map(names.map((name) => [name, this.consumer(name)]));
+  }
+
+  /** Of a destination, or of the steps where several destinations follow them. */
+  consumer(destination: string | undefined): ConsumerVitals {
+    const known = this.#consumers.get(destination);
+    return known ?? { lag: () => 0, credit: window.messages, waiting: false, freshAt: null };
+  }
+
+  /** No run is going on: nothing is waited for. */
+  idle(): void {
+    for (const consumer of this.#consumers.values()) consumer.waiting = false;
+  }
+
+  /** A run has taken everything over: every destination has what the source had. */
+  upToDate(now: number): void {
+    for (const consumer of this.#consumers.values()) consumer.freshAt = now;
+  }
+
+  gauges(now: number, deadLetters: number | null): IntegrationGauges {
+    const consumers = Array.from(
+      this.#consumers,
+      ([destination, { lag, credit, waiting, freshAt }]): ConsumerGauges => {
+        const freshnessSeconds =
+          destination === undefined || freshAt === null ? null : Math.max(0, now - freshAt) / 1000;
+        return { destination, lag: Math.max(0, lag()), credit, circuitOpen: waiting, freshnessSeconds };
+      },
+    );
+    return { integration: this.name, deadLetters, ledgerImbalance: this.imbalance, consumers };
+  }
+}
+
+/** The store counts dead letters by walking them: not at every scrape. */
+const depthsMaxAgeMs = 10_000;
+/** A scrape waits no longer for the store; the former count stands. */
+const depthsWaitMs = 250;
+
+/** Reads the gauges of all integrations of a node. Never rejects. */
+export function gaugesReader(
+  vitals: ReadonlyMap<string, Vitals>,
+  store: Pick<DeadLetterStore, "depths">,
+  clock: Clock,
+): () => Promise<readonly IntegrationGauges[]> {
+  let depths: ReadonlyMap<string, number> | undefined;
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let asking: Promise<void> | undefined;
+  const ask = async () => {
+    askedAt = clock.now();
+    try {
+      depths = await store.depths();
+    } catch {
+      // The store is away: readiness says so.
+    } finally {
+      asking = undefined;
+    }
+  };
+  return async () => {
+    if (clock.now() - askedAt >= depthsMaxAgeMs) asking ??= ask();
+    if (asking) await Promise.race([asking, clock.sleep(depthsWaitMs)]);
+    const now = clock.now();
+    return Array.from(vitals, ([id, one]) => one.gauges(now, depths ? (depths.get(id) ?? 0) : null));
+  };
+}
