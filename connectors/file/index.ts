@@ -25,7 +25,7 @@ export const file: ConnectorType<FileConfig> = {
   description: "Reads and writes files of a folder: lines of JSON, JSON arrays and CSV with a header, also gzipped.",
   config: fileConfig,
   capabilities: {
-    source: { modes: ["full", "incremental"] },
+    source: { modes: ["full", "incremental"], ownCursor: true },
     destination: { modes: ["append", "replace"] },
   },
   create: (config, context) => new FileConnector(config, context),

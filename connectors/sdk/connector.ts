@@ -20,7 +20,11 @@ export type SourceMode = "full" | "incremental";
 export type DestinationMode = "append" | "upsert" | "replace";
 
 export interface Capabilities {
-  readonly source?: { readonly modes: readonly SourceMode[] };
+  readonly source?: {
+    readonly modes: readonly SourceMode[];
+    /** Mode incremental goes by a place of the connector's own, such as a line's number, and needs no cursor field. */
+    readonly ownCursor?: boolean;
+  };
   readonly destination?: { readonly modes: readonly DestinationMode[] };
   readonly lookup?: boolean;
 }
@@ -62,7 +66,7 @@ export type Cursor = Json;
 export interface SourceOptions {
   readonly stream: string;
   readonly mode: SourceMode;
-  /** Field path; required by mode incremental. */
+  /** Field path; given in mode incremental, save where the type has a cursor of its own. */
   readonly cursorField: string | undefined;
   /** Where to go on: the cursor of the last batch that reached the log, or null to begin. */
   readonly from: Cursor | null;

@@ -7,6 +7,7 @@ import type {
   Page,
   RunRow,
 } from "../../runtime/ports/store.ts";
+import { parseJson } from "../../runtime/record/index.ts";
 import type { Health } from "./ports.ts";
 
 /*
@@ -23,13 +24,17 @@ export function listResource<T>(page: Page<T>, resource: (row: T) => JsonObject)
 }
 
 export function connectorTypeResource(type: ConnectorType): JsonObject {
+  const { source, ...rest } = type.capabilities;
+  const capabilities = source
+    ? { source: { modes: source.modes, own_cursor: source.ownCursor === true }, ...rest }
+    : rest;
   return {
     type: type.type,
     version: type.version,
     title: type.title,
     description: type.description,
     config: type.config as Json,
-    capabilities: type.capabilities as unknown as Json,
+    capabilities: capabilities as unknown as Json,
   };
 }
 
@@ -107,7 +112,17 @@ export function deadLetterResource(row: DeadLetterRow): JsonObject {
 }
 
 export function deadLetterDetailResource(row: DeadLetterDetail): JsonObject {
-  return { ...deadLetterResource(row), payload: row.payload, raw: rawText(row.raw), state: row.state };
+  const raw = rawText(row.raw);
+  return { ...deadLetterResource(row), payload: row.payload ?? jsonOf(raw), raw, state: row.state };
+}
+
+/** Postgres' JSON has no NUL: a record that holds one is stored as its text alone. Null for what is no JSON. */
+function jsonOf(text: string): Json {
+  try {
+    return parseJson(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Bytes as text where they are UTF-8, else as a data URL, so that none is lost. */

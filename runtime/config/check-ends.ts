@@ -35,7 +35,8 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
     const { connector, mode = "full", cursor_field } = object(value);
     const type = findConnector(path, connector, context, errors, warnings);
     if (type) checkMode(path, "source", mode, type, errors);
-    if (mode === "incremental" && cursor_field === undefined) {
+    const ownCursor = type === undefined || type.capabilities.source?.ownCursor === true;
+    if (mode === "incremental" && cursor_field === undefined && !ownCursor) {
       errors.push({ path: `${path}.cursor_field`, message: "is required by mode incremental" });
     }
   }

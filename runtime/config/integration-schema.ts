@@ -8,7 +8,9 @@ const source = closed(
     connector: name("Name of the connector."),
     stream: text("The stream: a table, a file's name, a topic."),
     mode: oneOfWords("Everything each time, or what is new since the last run.", ["full", "incremental"], "full"),
-    cursor_field: fieldPath("Field that grows with every change; required by mode incremental."),
+    cursor_field: fieldPath(
+      "Field that grows with every change; required by mode incremental, save where the connector has a cursor of its own.",
+    ),
   },
   ["connector", "stream"],
 );
