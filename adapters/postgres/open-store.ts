@@ -11,6 +11,7 @@ import { migrate } from "./migrate.ts";
 import { maintain } from "./partitions.ts";
 import { runStore } from "./runs.ts";
 import { scheduleStore } from "./schedules.ts";
+import { schemaStore } from "./schemas.ts";
 
 export interface StoreOptions {
   /** `postgres://user:password@host:port/database`; the database is made where it does not exist; default `sluice`. */
@@ -69,6 +70,7 @@ function storeOn(db: Database, flushes: Database, close: () => Promise<void>): S
     schedules: guarded(scheduleStore(db)),
     checkpoints: guarded(checkpointStore(db, flushes)),
     claims: guarded(claimStore(db)),
+    schemas: guarded(schemaStore(db)),
     tokens: guarded(tokenStore(db)),
     transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, close))),
     async ping() {

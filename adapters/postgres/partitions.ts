@@ -79,6 +79,7 @@ function dropDay(db: Database, table: string, number: number): Promise<void> {
 function deleteOld(db: Database, before: Date): Promise<void> {
   return db.transaction(async (tx) => {
     await tx.query("delete from sluice.claims where created_at < $1", [before]);
+    await tx.query("delete from sluice.schema_drift where seen_at < $1", [before]);
     await tx.query(
       `delete from sluice.scheduled_fires fire where instant < $1 and outcome <> 'queued'
           and instant < (select max(instant) from sluice.scheduled_fires where integration_id = fire.integration_id)`,

@@ -11,8 +11,8 @@ import {
   unique,
   uuid,
 } from "drizzle-orm/pg-core";
-import type { ErrorCode, Json, JsonObject } from "../../connectors/sdk/index.ts";
-import type { Attempt, DestinationCounts, RunError, RunStatus, RunTrigger } from "../../runtime/ports/store.ts";
+import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { Attempt, DestinationCounts, Drift, RunError, RunStatus, RunTrigger } from "../../runtime/ports/store.ts";
 import { bytea, json, jsonb } from "./json-column.ts";
 
 /** All that sluice keeps stands in one schema, so that a database may be shared with others. */
@@ -199,6 +199,38 @@ export const claims = sluice.table(
     createdAt: time("created_at").notNull().defaultNow(),
   },
   (t) => [index("claims_by_age").on(t.createdAt)],
+);
+
+/** Versions of a source stream's schema, as an integration knows it. */
+export const sourceSchemas = sluice.table(
+  "source_schemas",
+  {
+    integrationId: integrationId(),
+    connector: text("connector").notNull(),
+    stream: text("stream").notNull(),
+    version: integer("version").notNull(),
+    schema: json("schema").$type<JsonSchema>().notNull(),
+    seenAt: time("seen_at").notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.integrationId, t.connector, t.stream, t.version] })],
+);
+
+/** What a run met that its stream's schema did not know: a row a fact, however many records have it. */
+export const schemaDrift = sluice.table(
+  "schema_drift",
+  {
+    integrationId: integrationId(),
+    runId: uuid("run_id").notNull(),
+    /** SHA-256 of connector, stream and drift: a path may be longer than an index entry. */
+    fact: bytea("fact").notNull(),
+    connector: text("connector").notNull(),
+    stream: text("stream").notNull(),
+    version: integer("version").notNull(),
+    /** JSON, since fields may have names that Postgres does not take for text. */
+    drift: json("drift").$type<Drift>().notNull(),
+    seenAt: time("seen_at").notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.fact] }), index("schema_drift_by_age").on(t.seenAt)],
 );
 
 export const apiTokens = sluice.table("api_tokens", {

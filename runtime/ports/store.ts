@@ -1,4 +1,4 @@
-import type { ErrorCode, Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 
 /** Ids are UUIDv7 in their text form; times are Dates. */
 export interface ConnectorRow {
@@ -265,6 +265,59 @@ export interface ClaimStore {
   remove(ids: readonly string[]): Promise<void>;
 }
 
+/** What of a record differs from its stream's schema. */
+export interface Drift {
+  readonly kind: "new_field" | "changed_type" | "missing_field";
+  /** Field path; `items[*].price` for what elements of an array have. */
+  readonly path: string;
+  /** JSON types that the schema names, joined by `|`; null where it does not know the field. */
+  readonly expected: string | null;
+  /** The value's JSON type; null where the field is missing. */
+  readonly found: string | null;
+}
+
+/** A stream as an integration reads it: one's contract is not moved by another's. */
+export interface StreamKey {
+  readonly integrationId: string;
+  /** Name of the source's connector. */
+  readonly connector: string;
+  readonly stream: string;
+}
+
+export interface SchemaVersion {
+  readonly stream: StreamKey;
+  /** From 1. */
+  readonly version: number;
+  /** JSON Schema of a record. */
+  readonly schema: JsonSchema;
+  readonly seenAt: Date;
+}
+
+/** Drift that a run met, told once a run. */
+export interface DriftRow extends Drift {
+  readonly connector: string;
+  readonly stream: string;
+  /** The schema's version that it differs from. */
+  readonly version: number;
+  readonly seenAt: Date;
+}
+
+export interface SchemaStore {
+  current(stream: StreamKey): Promise<SchemaVersion | null>;
+  /** The version that the schema has from now on: that of the current one where they are equal. Null: it is gone. */
+  add(stream: StreamKey, schema: JsonSchema): Promise<number | null>;
+  /** All versions of all streams of an integration, the latest first. */
+  list(integrationId: string): Promise<readonly SchemaVersion[]>;
+  /** Facts that the run told before are left out. */
+  recordDrift(
+    runId: string,
+    version: Pick<SchemaVersion, "stream" | "version">,
+    drift: readonly Drift[],
+  ): Promise<void>;
+  /** Oldest first. */
+  drift(runId: string): Promise<readonly DriftRow[]>;
+}
+
 export interface TokenStore {
   /** Keeps the SHA-256 of a token; false when it is known. */
   add(hash: Uint8Array, name: string): Promise<boolean>;
@@ -279,6 +332,7 @@ export interface Store {
   readonly schedules: ScheduleStore;
   readonly checkpoints: CheckpointStore;
   readonly claims: ClaimStore;
+  readonly schemas: SchemaStore;
   readonly tokens: TokenStore;
   /** Runs `work` in one transaction: all of its changes or none (apply). */
   transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;
