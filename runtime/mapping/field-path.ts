@@ -6,6 +6,8 @@ import { PathError, Scanner } from "./jsonpath/scanner.ts";
 export type FieldPath = readonly (string | number)[];
 
 const maxIndex = 65_535;
+/** As many levels as a record may have; what walks and writes them stays within its stack. */
+const maxParts = 1000;
 const unquoted = /[^.[\]'"*\s]+/uy;
 
 /** `a.b.c`, `items[0].name`, `["odd key"]`. Throws a PathError. */
@@ -18,6 +20,7 @@ export function parseFieldPath(text: string): FieldPath {
     if (path.length === 0 ? scanner.next !== "[" : scanner.take(".")) path.push(name(scanner));
     else path.push(bracketed(scanner));
   } while (!scanner.done);
+  if (path.length > maxParts) throw new PathError(`more than ${maxParts} names and indexes`, 0);
   return path;
 }
 
@@ -44,7 +47,7 @@ function index(scanner: Scanner): number {
 }
 
 function jsonPathHint(text: string): string {
-  const rest = text.slice(1).replace(/^\./, "");
+  const rest = text.slice(1).replace(/^\.+/, "");
   const hint = rest === "" ? "*" : rest;
   return `a field path does not begin with "$"; write ${JSON.stringify(hint)}`;
 }

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { SluiceError } from "../errors/index.ts";
 import { parseJson } from "../record/index.ts";
@@ -7,6 +7,8 @@ import { compileMapping, compilePredicate, compileQuery, MappingFailure, parseFi
 import { applyReference, ReferenceFailure, type SpecRule } from "./testing/reference.ts";
 
 const runs = 2000;
+// Many runs on a machine that may be busy: a limit for what hangs, not a measure of speed.
+vi.setConfig({ testTimeout: 120_000 });
 // Few names, so that paths meet values and each other.
 const name = fc.constantFrom("a", "b", "c", "__proto__", "constructor", "length", "toString");
 const scalar = fc.constantFrom<Json>(

@@ -59,6 +59,18 @@ describe("field paths", () => {
   it("$.a is refused with the hint a", () => {
     expect(refusalsOf(rule({ value: 1, destination: "$.a" }))[0]).toContain('"a"');
     expect(refusalsOf(rule({ value: 1, destination: "$.a.b[0]" }))[0]).toContain('"a.b[0]"');
+    expect(refusalsOf(rule({ drop: "$['odd key']" }))[0]).toContain("['odd key']");
+  });
+
+  it("a path of 1,000 parts is written, a longer one refused", () => {
+    const path = (parts: number) => Array(parts).fill("a").join(".");
+    expect(fateOf(rule({ value: 1, destination: path(1000) }), "{}")).toBe(
+      `${'{"a":'.repeat(1000)}1${"}".repeat(1000)}`,
+    );
+    expect(refusalsOf(rule({ value: 1, destination: path(1001) }))).toEqual([
+      expect.stringContaining("more than 1000"),
+    ]);
+    expect(refusalsOf(rule({ drop: `a${"[0]".repeat(20_000)}` }))).toEqual([expect.stringContaining("more than 1000")]);
   });
 
   it("the last index is 65,535, and all before it are null", () => {
