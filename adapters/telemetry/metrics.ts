@@ -22,6 +22,8 @@ export function prometheusMetrics(): PrometheusMetrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  // Gauges with a counter's name, which promtool refuses; what they sum up is there under names of its own.
+  for (const what of ["handles", "requests", "resources"]) registry.removeSingleMetric(`nodejs_active_${what}_total`);
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name, help, labelNames: [...labelNames], registers });
   const recordsIn = counter("sluice_records_in_total", "Records taken from the source.", ["integration"]);
@@ -48,12 +50,10 @@ export function prometheusMetrics(): PrometheusMetrics {
     "integration",
     "actor",
   ]);
-  const latency = new WeightedHistogram({
+  const latency = new WeightedHistogram<Label>({
     name: "sluice_record_latency_seconds",
     help: "From reading a record to its destination's confirmation.",
-    labelNames: ["integration", "destination"],
     buckets: latencyBuckets,
-    registers,
   });
 
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
@@ -109,7 +109,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     contentType: registry.contentType,
     async render() {
       await refresh();
-      return registry.metrics();
+      return (await registry.metrics()) + latency.render();
     },
     recordsIn: (integration, records) => recordsIn.inc({ integration }, records),
     recordsFiltered: (integration, records) => filtered.inc({ integration }, records),
@@ -118,7 +118,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     recordsFailed: (integration, { step = "", destination = "" }, records) =>
       failed.inc({ integration, step, destination }, records),
     recordLatency: (integration, destination, records, seconds) =>
-      latency.observeWeighted({ integration, destination }, seconds, records),
+      latency.observe({ integration, destination }, seconds, records),
     request(integration, destination, connector_type, outcome) {
       requests.inc({ integration, destination, connector_type, outcome });
       const key = `${integration}\n${destination}`;
