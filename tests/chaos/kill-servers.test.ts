@@ -4,9 +4,9 @@ import { TestNode } from "../support/node.ts";
 import { copyRules, kept, landedInFile, landedInTable, query, seededRandom, writeRecords } from "../support/records.ts";
 import { strike, wholeRun } from "./chaos.ts";
 
-const records = Number(process.env.CHAOS_RECORDS ?? 300_000);
+const records = Number(process.env.CHAOS_RECORDS ?? 200_000);
 const times = Number(process.env.CHAOS_KILLS ?? 3);
-const timeout = 60_000 + times * 20_000;
+const timeout = 180_000 + times * 20_000;
 const exactly = { total: kept(records), missing: 0, duplicates: 0, strange: 0 };
 
 let node: TestNode;

@@ -31,7 +31,7 @@ beforeEach(async () => {
   nodes = await Promise.all(["first", "second"].map((data) => TestNode.start({ folder, data, env })));
 });
 
-test("a run whose node died is finished by another, every record exactly once", async () => {
+test("a run whose node died is finished by another, every record exactly once", { timeout: 240_000 }, async () => {
   const [{ api, files }] = nodes as [TestNode];
   writeRecords(join(files, "in.ndjson"), records);
   await api.connector("files", "file", { path: files });
@@ -56,7 +56,9 @@ test("a run whose node died is finished by another, every record exactly once", 
   expect(await landedInFile(join(files, "out.ndjson"), records)).toEqual(exactly);
 });
 
-test("a schedule fires once at each instant across nodes, also when the node that fired it dies", async () => {
+test("a schedule fires once at each instant across nodes, also when the node that fired it dies", {
+  timeout: 240_000,
+}, async () => {
   const [{ api }] = nodes as [TestNode];
   await api.connector("numbers", "generator", { count: 5 });
   await api.connector("nowhere", "blackhole", {});

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { type ServerHandle, startPostgres } from "../../adapters/embedded/index.ts";
 import { freePort } from "../../adapters/embedded/ports.ts";
 import { wholeRun } from "../chaos/chaos.ts";
@@ -13,7 +13,9 @@ const records = 200_000;
 const exactly = { total: kept(records), missing: 0, duplicates: 0, strange: 0 };
 const source = { connector: "files", stream: "in.ndjson" };
 const toFile = { connector: "files", stream: "out.ndjson", mode: "replace" };
-const patience = { timeout: 30_000, interval: 50 };
+const patience = { timeout: 60_000, interval: 50 };
+// Limits for what hangs, on a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 240_000 });
 
 /** Starts a Postgres that is not the node's; started again it is the same one. */
 async function otherPostgres(folder: string): Promise<{ url: string; stop(): Promise<void>; start(): Promise<void> }> {

@@ -77,12 +77,12 @@ export class Api {
   }
 
   /** Waits for the run's end, at most `timeout` milliseconds. */
-  async ended(id: string, timeout = 90_000): Promise<Run> {
+  async ended(id: string, timeout = 150_000): Promise<Run> {
     return await this.until(id, ({ status }) => status !== "running", timeout);
   }
 
   /** Waits until the run is as wanted, or has ended. */
-  async until(id: string, wanted: (run: Run) => boolean, timeout = 90_000): Promise<Run> {
+  async until(id: string, wanted: (run: Run) => boolean, timeout = 150_000): Promise<Run> {
     let run = await this.runById(id);
     await expect
       .poll(
