@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
 import {
-  isRecord,
   itemsOf,
   type Keywords,
   keywordsOf,
