@@ -5,4 +5,9 @@ import { postgres } from "../connectors/postgres/index.ts";
 import type { ConnectorType } from "../connectors/sdk/index.ts";
 
 /** The connector types that come with the product. */
-export const connectorTypes: readonly ConnectorType[] = [blackhole, file, generator, postgres] as readonly ConnectorType[];
+export const connectorTypes: readonly ConnectorType[] = [
+  blackhole,
+  file,
+  generator,
+  postgres,
+] as readonly ConnectorType[];

@@ -19,7 +19,7 @@ export interface WireBatch {
   readonly payload: Uint8Array;
 }
 
-export interface WireHeader extends Omit<BatchHeader, "position" | "origins"> {
+export interface WireHeader extends Omit<BatchHeader, "position" | "origins" | "children"> {
   readonly position: { readonly base: string; readonly offset: number };
   /** Bytes of the sidecar at the payload's end. */
   readonly sidecar?: number;
@@ -30,19 +30,20 @@ export interface WireHeader extends Omit<BatchHeader, "position" | "origins"> {
 interface Sidecar {
   readonly ordinals?: readonly number[] | undefined;
   readonly origins?: readonly number[] | undefined;
+  readonly children?: readonly string[] | undefined;
   /** `raw` in base64. */
   readonly failures?: readonly (Omit<ReadFailure, "raw"> & { readonly raw: string })[] | undefined;
 }
 
 /** Copies the body only where a sidecar follows it. RangeError when the cursor is too large for a header. */
 export function encodeBatch(batch: LogBatch): WireBatch {
-  const { origins, position, ...header } = batch.header;
+  const { origins, children, position, ...header } = batch.header;
   const { ordinals, ...place } = position;
   let payload = batch.body;
   let sidecar: number | undefined;
   if (ordinals !== undefined || origins !== undefined || batch.failures !== undefined) {
     const failures = batch.failures?.map((f) => ({ ...f, raw: Buffer.from(f.raw).toString("base64") }));
-    const side = Buffer.from(JSON.stringify({ ordinals, origins, failures } satisfies Sidecar));
+    const side = Buffer.from(JSON.stringify({ ordinals, origins, children, failures } satisfies Sidecar));
     payload = Buffer.concat([payload, side]);
     sidecar = side.length;
   }
@@ -76,12 +77,13 @@ export function decodeBatch(wire: WireHeader, payload: Uint8Array): LogBatch {
   if (wire.sidecar === undefined) return { header, body: payload };
   const length = payload.length - wire.sidecar;
   const side: Sidecar = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset + length, wire.sidecar).toString());
-  const { ordinals, origins, failures } = side;
+  const { ordinals, origins, children, failures } = side;
   return {
     header: {
       ...header,
       ...(ordinals && { position: { ...header.position, ordinals } }),
       ...(origins && { origins }),
+      ...(children && { children }),
     },
     body: payload.subarray(0, length),
     ...(failures && {

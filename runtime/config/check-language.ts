@@ -15,14 +15,23 @@ export function checkLanguage(spec: Json): Findings {
     errors.push(
       ...attempt(path, () => warnings.push(...compileMapping(rules).warnings.map((each) => below(path, each)))),
     );
+  const predicate = (path: string, where: Json | undefined) => {
+    if (typeof where !== "string" && !isObject(where)) return; // Of the wrong shape, which is said elsewhere.
+    const warn = (message: string) => warnings.push({ path, message });
+    errors.push(...attempt(path, () => compilePredicate(where).warnings.forEach(warn)));
+  };
   if (Array.isArray(mapping_spec)) mapping("mapping_spec", mapping_spec);
   items(object(pipeline_spec).steps).forEach((step, index) => {
-    const { type, mapping: rules, where } = object(step);
+    const { type, mapping: rules, where, routes, path: array, as } = object(step);
     const path = `pipeline_spec.steps[${index}]`;
     if (type === "map" && Array.isArray(rules)) mapping(`${path}.mapping`, rules);
-    if (type === "filter" && (typeof where === "string" || isObject(where))) {
-      const warn = (message: string) => warnings.push({ path: `${path}.where`, message });
-      errors.push(...attempt(`${path}.where`, () => compilePredicate(where).warnings.forEach(warn)));
+    if (type === "filter") predicate(`${path}.where`, where);
+    if (type === "route") {
+      for (const [i, route] of items(routes).entries()) predicate(`${path}.routes[${i}].where`, object(route).where);
+    }
+    if (type === "split") {
+      if (typeof array === "string") errors.push(...attempt(`${path}.path`, () => parseFieldPath(array)));
+      if (typeof as === "string") errors.push(...attempt(`${path}.as`, () => parseFieldPath(as)));
     }
   });
   return { errors, warnings };

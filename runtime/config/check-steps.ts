@@ -51,7 +51,43 @@ export function checkSteps(spec: Json): FieldError[] {
       errors.push({ path: step.path, message: `step ${step.id} leads nowhere: no step or destination needs it` });
     }
   }
-  errors.push(...checkMappingUse(spec, explicit, usesMapping));
+  errors.push(...checkRoutes(spec, all), ...checkMappingUse(spec, explicit, usesMapping));
+  return errors;
+}
+
+/** What a route names must name the route in its needs, and what needs a route must be named by it. */
+function checkRoutes(spec: Json, all: readonly Located[]): FieldError[] {
+  const errors: FieldError[] = [];
+  items(object(object(spec).pipeline_spec).steps).forEach((step, index) => {
+    const { id, type, routes, otherwise } = object(step);
+    if (type !== "route" || typeof id !== "string") return;
+    const path = `pipeline_spec.steps[${index}]`;
+    const named = items(routes).map((route, i) => ({ path: `${path}.routes[${i}].to`, to: object(route).to }));
+    if (otherwise !== undefined) named.push({ path: `${path}.otherwise`, to: otherwise });
+    for (const { path, to } of named) {
+      const target = all.find((node) => node.id === to);
+      if (typeof to !== "string") continue;
+      if (target === undefined) {
+        errors.push({
+          path,
+          message: unknownName(
+            "step or destination",
+            to,
+            all.map((node) => node.id),
+          ),
+        });
+      } else if (!target.needs.includes(id)) {
+        errors.push({
+          path,
+          message: `${to} does not name this route in its needs; add ${id} to ${target.path}.needs`,
+        });
+      }
+    }
+    for (const node of all) {
+      if (!node.needs.includes(id) || named.some(({ to }) => to === node.id)) continue;
+      errors.push({ path: `${node.path}.needs`, message: `${id} is a route that sends nothing to ${node.id}` });
+    }
+  });
   return errors;
 }
 

@@ -1,11 +1,11 @@
 import type { Json } from "../../connectors/sdk/index.ts";
-import { type FieldError, joinPath } from "../errors/index.ts";
+import { type FieldError, joinPath, messageOf } from "../errors/index.ts";
 import type { CheckContext, Findings } from "./check-context.ts";
 import { checkEnds } from "./check-ends.ts";
 import { checkFieldPaths, checkLanguage } from "./check-language.ts";
 import { checkSteps } from "./check-steps.ts";
 import { integrationSchema } from "./integration-schema.ts";
-import { object } from "./json-shape.ts";
+import { items, object } from "./json-shape.ts";
 import { checkAvailable, warnIdle } from "./unavailable.ts";
 
 /** Everything that can be known of an integration without running it, all at once. Never throws. */
@@ -22,6 +22,7 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
     ...language.errors,
     ...checkFieldPaths(spec),
     ...checkTrigger(spec, context),
+    ...checkSchemas(spec, context),
     ...checkAvailable(spec),
   ];
   // Where the shape is wrong already, a second sentence about the same field helps nobody.
@@ -34,6 +35,21 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
 
 const isCompiled = (path: string): boolean =>
   /^mapping_spec\[|^pipeline_spec\.steps\[\d+\]\.(mapping\[|where\.)/.test(path);
+
+/** The schemas of `validate` steps are JSON Schemas. */
+function checkSchemas(spec: Json, { validator }: CheckContext): FieldError[] {
+  return items(object(object(spec).pipeline_spec).steps).flatMap((step, index) => {
+    const { type, schema } = object(step);
+    if (type !== "validate" || typeof schema !== "object" || schema === null) return [];
+    try {
+      validator.compile(schema);
+      return [];
+    } catch (error) {
+      const message = `is no JSON Schema (2020-12): ${messageOf(error)}`;
+      return [{ path: `pipeline_spec.steps[${index}].schema`, message }];
+    }
+  });
+}
 
 function checkTrigger(spec: Json, { checkCron }: CheckContext): FieldError[] {
   const { type, cron, timezone } = object(object(spec).trigger);

@@ -88,10 +88,24 @@ function sortSteps(steps: readonly CompleteStep[]): ResolvedStep[] {
       rateLimit: step.rate_limit ?? null,
       concurrency: step.concurrency,
     };
-    return step.type === "filter"
-      ? { ...base, type: "filter", where: step.where }
-      : { ...base, type: "map", mapping: step.mapping };
+    return { ...base, ...stepOptions(step) };
   });
+}
+
+function stepOptions(step: CompleteStep) {
+  const { type, where, mapping, schema, path, as = null, keep_parent, routes, otherwise = null } = step;
+  switch (type) {
+    case "filter":
+      return { type, where };
+    case "validate":
+      return { type, schema };
+    case "split":
+      return { type, path, as, keepParent: keep_parent };
+    case "route":
+      return { type, routes, otherwise };
+    default:
+      return { type: "map" as const, mapping };
+  }
 }
 
 function resolveDelivery(delivery: CompleteDelivery): ResolvedDelivery {
@@ -140,10 +154,17 @@ interface CompleteSpec {
   readonly schema: { readonly contract: SchemaContract };
 }
 
+/** The fields of all types; those of its own type are there. */
 interface CompleteStep extends Node {
-  readonly type: string;
+  readonly type: ResolvedStep["type"];
   readonly where: Json;
   readonly mapping: readonly Json[];
+  readonly schema: JsonObject | boolean;
+  readonly path: string;
+  readonly as?: string;
+  readonly keep_parent: boolean;
+  readonly routes: readonly { readonly to: string; readonly where: Json }[];
+  readonly otherwise?: string;
   readonly rate_limit?: number;
   readonly concurrency: number;
   readonly on_error: "dead_letter" | "drop" | "stop";

@@ -55,7 +55,22 @@ interface StepBase {
 
 export type ResolvedStep =
   | (StepBase & { readonly type: "filter" /** Source of a predicate. */; readonly where: Json })
-  | (StepBase & { readonly type: "map" /** Mapping rules. */; readonly mapping: readonly Json[] });
+  | (StepBase & { readonly type: "map" /** Mapping rules. */; readonly mapping: readonly Json[] })
+  | (StepBase & { readonly type: "validate"; readonly schema: JsonObject | boolean })
+  | (StepBase & {
+      readonly type: "split";
+      /** Field path of the array. */
+      readonly path: string;
+      /** Field path for the element; null: the element is the record. */
+      readonly as: string | null;
+      readonly keepParent: boolean;
+    })
+  | (StepBase & {
+      readonly type: "route";
+      /** Ids of steps or destinations, with the source of a predicate each. */
+      readonly routes: readonly { readonly to: string; readonly where: Json }[];
+      readonly otherwise: string | null;
+    });
 
 export interface ResolvedDestination {
   /** Unique among steps and destinations; names the destination in counts, dead letters and logs. */

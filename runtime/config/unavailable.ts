@@ -4,7 +4,7 @@ import { items, object } from "./json-shape.ts";
 
 /** What the language has and this version does not run. Shorten this list as it comes. */
 const unavailable = {
-  steps: ["validate", "enrich", "split", "aggregate", "transform", "route"],
+  steps: ["enrich", "aggregate", "transform"],
   triggers: ["webhook", "event"],
   contracts: ["freeze", "discard_value", "discard_record"],
   severalSources: true,

@@ -1,10 +1,5 @@
+export type { Flow } from "./flow.ts";
 export { PipelineRecord, type Provenance } from "./out-record.ts";
-export {
-  compilePipeline,
-  type Flow,
-  type Pipeline,
-  type PipelineResult,
-  type StepFailure,
-  StopError,
-} from "./pipeline.ts";
+export { compilePipeline, type Pipeline, type PipelineResult, type StepFailure, StopError } from "./pipeline.ts";
 export { recordId } from "./record-id.ts";
+export type { StepServices } from "./step.ts";

@@ -2,7 +2,8 @@ import type { Json, OutRecord } from "../../connectors/sdk/index.ts";
 
 /** What the records of one batch share: the ids that their source gives them. */
 export interface Provenance {
-  recordId(origin: number): string;
+  /** `child` tells apart what a step made of one record; the empty text is the record itself. */
+  recordId(origin: number, child: string): string;
 }
 
 /** A record that left the steps. Text, value and id are made when they are asked for, and kept. */
@@ -10,6 +11,7 @@ export class PipelineRecord implements OutRecord {
   readonly #provenance: Provenance;
   /** Index of the source record in its batch. */
   readonly origin: number;
+  readonly child: string;
   #value: Json | undefined;
   #text: string | undefined;
   readonly #parse: (text: string) => Json;
@@ -17,12 +19,14 @@ export class PipelineRecord implements OutRecord {
   constructor(
     provenance: Provenance,
     origin: number,
+    child: string,
     value: Json | undefined,
     text: string | undefined,
     parse: (text: string) => Json,
   ) {
     this.#provenance = provenance;
     this.origin = origin;
+    this.child = child;
     this.#value = value;
     this.#text = text;
     this.#parse = parse;
@@ -37,6 +41,6 @@ export class PipelineRecord implements OutRecord {
   }
 
   get id(): string {
-    return this.#provenance.recordId(this.origin);
+    return this.#provenance.recordId(this.origin, this.child);
   }
 }

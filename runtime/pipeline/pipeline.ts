@@ -1,13 +1,9 @@
 import type { ErrorCode, JsonObject } from "../../connectors/sdk/index.ts";
-import type { ResolvedIntegration, ResolvedStep } from "../config/index.ts";
-import { SluiceError } from "../errors/index.ts";
-import { compileMapping, compilePredicate, MappingFailure } from "../mapping/index.ts";
-
-/** Records between two steps: `origins[i]` is the index of the source record that `values[i]` descends from. */
-export interface Flow {
-  readonly origins: readonly number[];
-  readonly values: readonly JsonObject[];
-}
+import type { ResolvedIntegration } from "../config/index.ts";
+import { MappingFailure } from "../mapping/index.ts";
+import { compileStep } from "./compile-step.ts";
+import { type Flow, union } from "./flow.ts";
+import { type StepOutput, StepRefusal, type StepServices } from "./step.ts";
 
 /** A record that a step refused. */
 export interface StepFailure {
@@ -28,81 +24,58 @@ export interface PipelineResult {
 }
 
 /** A step says `on_error: stop`: the run fails and the record stays in the log. */
-export class StopError extends SluiceError {
+export class StopError extends Error {
+  override readonly name = "StopError";
   readonly failure: StepFailure;
 
   constructor(failure: StepFailure) {
-    super(failure.code, `step ${failure.step}: ${failure.message}`);
+    super(`step ${failure.step}: ${failure.message}`);
     this.failure = failure;
   }
 }
 
 export type Pipeline = (source: Flow) => PipelineResult;
 
-type Step = (input: Flow, fail: (index: number, error: unknown) => void) => Flow;
+const nothing: Flow = { origins: [], values: [] };
 
 /** Compiles an integration's steps: one pass a batch, each step over the whole batch, in dependency order. */
-export function compilePipeline(integration: ResolvedIntegration): Pipeline {
-  const steps = integration.steps.map((step) => ({ step, run: compileStep(step) }));
+export function compilePipeline(integration: ResolvedIntegration, services: StepServices): Pipeline {
+  const steps = integration.steps.map((step) => ({ step, run: compileStep(step, services) }));
   const { destinations } = integration;
   return (source) => {
-    const flows = new Map<string, Flow>([["source", source]]);
+    const outputs = new Map<string, StepOutput>([["source", source]]);
     const failures: StepFailure[] = [];
     for (const { step, run } of steps) {
-      const input = union(flows, step.needs);
+      const input = inputOf(step, outputs);
       const fail = (index: number, error: unknown) => {
         const failure = stepFailure(step.id, input, index, error);
         if (step.onError === "stop") throw new StopError(failure);
         if (step.onError === "dead_letter") failures.push(failure);
       };
-      flows.set(step.id, run(input, fail));
+      outputs.set(step.id, run(input, fail));
     }
-    return { outputs: new Map(destinations.map(({ id, needs }) => [id, union(flows, needs)])), failures };
+    return {
+      outputs: new Map(destinations.map((destination) => [destination.id, inputOf(destination, outputs)])),
+      failures,
+    };
   };
 }
 
-function union(flows: ReadonlyMap<string, Flow>, needs: readonly string[]): Flow {
-  const inputs = needs.map((id) => flows.get(id) as Flow);
-  if (inputs.length === 1) return inputs[0] as Flow;
-  return { origins: inputs.flatMap(({ origins }) => origins), values: inputs.flatMap(({ values }) => values) };
-}
-
-function compileStep(step: ResolvedStep): Step {
-  switch (step.type) {
-    case "filter": {
-      const where = compilePredicate(step.where);
-      return (input, fail) => each(input, fail, (value) => (where.test(value) ? value : undefined));
-    }
-    case "map": {
-      const mapping = compileMapping(step.mapping);
-      return (input, fail) => each(input, fail, (value) => mapping.apply(value));
-    }
-  }
-}
-
-/** Applies `change` to each record; undefined leaves it out, a throw fails it alone. */
-function each(
-  input: Flow,
-  fail: (index: number, error: unknown) => void,
-  change: (value: JsonObject) => JsonObject | undefined,
+/** What feeds a step or destination: all that its needs give, of a route only what it sends there. */
+function inputOf(
+  { id, needs }: { id: string; needs: readonly string[] },
+  outputs: ReadonlyMap<string, StepOutput>,
 ): Flow {
-  const origins: number[] = [];
-  const values: JsonObject[] = [];
-  for (let i = 0; i < input.values.length; i++) {
-    try {
-      const value = change(input.values[i] as JsonObject);
-      if (value === undefined) continue;
-      origins.push(input.origins[i] as number);
-      values.push(value);
-    } catch (error) {
-      fail(i, error);
-    }
-  }
-  return { origins, values };
+  return union(
+    needs.map((need) => {
+      const output = outputs.get(need) as StepOutput;
+      return output instanceof Map ? (output.get(id) ?? nothing) : (output as Flow);
+    }),
+  );
 }
 
 function stepFailure(step: string, input: Flow, index: number, error: unknown): StepFailure {
-  if (!(error instanceof MappingFailure)) throw error;
+  if (!(error instanceof MappingFailure) && !(error instanceof StepRefusal)) throw error;
   const { code, message, rule } = error;
   return {
     origin: input.origins[index] as number,

@@ -26,6 +26,8 @@ export interface BatchHeader {
   readonly ingestSequence?: number;
   /** On a deliver log, for each record its index in the ingest batch, where it is not the identity. */
   readonly origins?: readonly number[];
+  /** Beside `origins`: which of the records that a step made of one it is; the empty text for the record itself. */
+  readonly children?: readonly string[];
 }
 
 export interface LogBatch {

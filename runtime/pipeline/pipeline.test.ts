@@ -1,0 +1,188 @@
+import { describe, expect, test } from "vitest";
+import { createValidator } from "../../adapters/json-schema/index.ts";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import { resolveIntegration } from "../config/index.ts";
+import { compilePipeline, type PipelineResult, StopError } from "./index.ts";
+
+type Spec = { readonly steps: readonly JsonObject[]; readonly destinations?: readonly JsonObject[] };
+
+/** Runs records through steps as a configuration has them. */
+function run({ steps, destinations = [{ id: "out" }] }: Spec, records: readonly JsonObject[]): PipelineResult {
+  const integration = resolveIntegration({
+    source: { connector: "c", stream: "s" },
+    destinations: destinations.map((each) => ({ connector: "c", stream: "d", ...each })),
+    pipeline_spec: { steps: [...steps] },
+  } as JsonObject);
+  const pipeline = compilePipeline(integration, { validator: createValidator() });
+  return pipeline({ origins: records.map((_, i) => i), values: records });
+}
+
+const out = (result: PipelineResult, id = "out") => result.outputs.get(id)?.values;
+
+describe("the graph", () => {
+  test("branches each see what feeds them, and a union holds what comes over both twice", () => {
+    const result = run(
+      {
+        steps: [
+          { id: "even", type: "filter", where: "$.n == 2 || $.n == 4", needs: ["source"] },
+          { id: "big", type: "filter", where: "$.n > 2", needs: ["source"] },
+        ],
+        destinations: [
+          { id: "both", needs: ["even", "big"] },
+          { id: "all", needs: ["source"] },
+        ],
+      },
+      [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }],
+    );
+    expect(out(result, "both")).toEqual([{ n: 2 }, { n: 4 }, { n: 3 }, { n: 4 }]);
+    expect(result.outputs.get("both")?.origins).toEqual([1, 3, 2, 3]);
+    expect(out(result, "all")).toHaveLength(4);
+  });
+
+  test("a record that fails a step goes on over the other branch, and is dead-lettered once, as it entered the step", () => {
+    const mapping = [{ source: "$.n", destination: "n", cast: "integer" }];
+    const result = run(
+      {
+        steps: [
+          { id: "cast", type: "map", mapping, needs: ["source"] },
+          { id: "some", type: "filter", where: "$.n", needs: ["source"] },
+        ],
+        destinations: [
+          { id: "a", needs: ["cast"] },
+          { id: "b", needs: ["some"] },
+        ],
+      },
+      [{ n: "x" }, { n: "7" }],
+    );
+    expect(out(result, "a")).toEqual([{ n: 7 }]);
+    expect(out(result, "b")).toHaveLength(2);
+    expect(result.failures).toMatchObject([
+      { origin: 0, step: "cast", rule: 0, code: "VALIDATION_ERROR", state: { n: "x" } },
+    ]);
+  });
+
+  test("on_error drop leaves the record out without a dead letter; stop throws", () => {
+    const step = { id: "m", type: "map", mapping: [{ source: "$.n", destination: "n", cast: "integer" }] };
+    const dropped = run({ steps: [{ ...step, on_error: "drop" }] }, [{ n: "x" }, { n: 1 }]);
+    expect([out(dropped), dropped.failures]).toEqual([[{ n: 1 }], []]);
+    expect(() => run({ steps: [{ ...step, on_error: "stop" }] }, [{ n: "x" }])).toThrow(StopError);
+  });
+});
+
+describe("route", () => {
+  const steps = [
+    {
+      id: "by-kind",
+      type: "route",
+      routes: [
+        { to: "a", where: "$.kind == 'a'" },
+        { to: "big", where: "$.n > 10" },
+      ],
+      otherwise: "rest",
+    },
+    { id: "big", type: "filter", where: "$.n < 100", needs: ["by-kind"] },
+  ];
+  const destinations = [
+    { id: "a", needs: ["by-kind"] },
+    { id: "b", needs: ["big"] },
+    { id: "rest", needs: ["by-kind"] },
+  ];
+
+  test("the first route that takes a record has it, alone; otherwise has what none takes", () => {
+    const records = [
+      { kind: "a", n: 50 },
+      { kind: "b", n: 50 },
+      { kind: "b", n: 500 },
+      { kind: "c", n: 1 },
+    ];
+    const result = run({ steps, destinations }, records);
+    expect([out(result, "a"), out(result, "b"), out(result, "rest")]).toEqual([
+      [records[0]],
+      [records[1]],
+      [records[3]],
+    ]);
+  });
+
+  test("without otherwise, what no route takes is filtered", () => {
+    const { otherwise: _, ...route } = steps[0] as JsonObject;
+    const result = run(
+      {
+        steps: [route],
+        destinations: [
+          { id: "a", needs: ["by-kind"] },
+          { id: "big", needs: ["by-kind"] },
+        ],
+      },
+      [{ kind: "z", n: 1 }],
+    );
+    expect([out(result, "a"), out(result, "big"), result.failures]).toEqual([[], [], []]);
+  });
+});
+
+describe("validate", () => {
+  test("passes what the schema takes, with formats asserted, and names all errors of what it does not", () => {
+    const schema = {
+      type: "object",
+      required: ["id"],
+      properties: { email: { type: "string", format: "email" }, age: { type: "integer", minimum: 0 } },
+    };
+    const good = { id: 1, email: "a@b.example", age: 3 };
+    const result = run({ steps: [{ id: "v", type: "validate", schema }] }, [good, { email: "x", age: -1 }]);
+    expect(out(result)).toEqual([good]);
+    expect(result.failures).toHaveLength(1);
+    expect(result.failures[0]).toMatchObject({ origin: 1, step: "v", rule: null, code: "VALIDATION_ERROR" });
+    for (const path of ["id", "email", "age"]) expect(result.failures[0]?.message).toContain(path);
+  });
+});
+
+describe("split", () => {
+  const split = (options: JsonObject, record: JsonObject) =>
+    run({ steps: [{ id: "s", type: "split", ...options }] }, [record]);
+
+  test("each element is a record, with a place among its siblings", () => {
+    const result = split({ path: "a.lines" }, { id: 1, a: { lines: [{ n: 1 }, { n: 2 }] } });
+    expect(result.outputs.get("out")).toEqual({ origins: [0, 0], values: [{ n: 1 }, { n: 2 }], children: ["0", "1"] });
+  });
+
+  test("with as, an element sits in that field; keep_parent keeps the other fields and leaves the parent as it is", () => {
+    const record = { id: 1, a: { x: 2, lines: [10, 20] } };
+    expect(out(split({ path: "a.lines", as: "line.qty", keep_parent: true }, record))).toEqual([
+      { id: 1, a: { x: 2 }, line: { qty: 10 } },
+      { id: 1, a: { x: 2 }, line: { qty: 20 } },
+    ]);
+    expect(record).toEqual({ id: 1, a: { x: 2, lines: [10, 20] } });
+    expect(out(split({ path: "a.lines", as: "n" }, record))).toEqual([{ n: 10 }, { n: 20 }]);
+    expect(out(split({ path: "l", keep_parent: true }, { id: 1, l: [{ id: 2 }] }))).toEqual([{ id: 2 }]);
+  });
+
+  test("an empty array gives nothing; missing, null and what is no array fail", () => {
+    expect(split({ path: "l" }, { l: [] })).toMatchObject({ failures: [] });
+    for (const record of [{}, { l: null }, { l: "x" }, { l: {} }]) {
+      const { failures } = split({ path: "l" }, record as JsonObject);
+      expect(failures).toMatchObject([{ origin: 0, step: "s", code: "VALIDATION_ERROR" }]);
+    }
+  });
+
+  test("an element that cannot be a record fails alone", () => {
+    const result = split({ path: "l" }, { l: [{ n: 1 }, 5, { n: 2 }] });
+    expect(out(result)).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(result.failures).toHaveLength(1);
+    expect(result.outputs.get("out")?.children).toEqual(["0", "2"]);
+  });
+
+  test("a split of a split numbers its children below their parents; __proto__ is a key as any other", () => {
+    const result = run(
+      {
+        steps: [
+          { id: "a", type: "split", path: "a" },
+          { id: "b", type: "split", path: "b", keep_parent: true },
+        ],
+      },
+      [JSON.parse('{"a":[{"b":[{"__proto__":{"x":1}},{"n":2}]}]}')],
+    );
+    expect(result.outputs.get("out")?.children).toEqual(["0.0", "0.1"]);
+    const [first] = out(result) as JsonObject[];
+    expect(Object.hasOwn(first as object, "__proto__")).toBe(true);
+    expect(({} as { x?: number }).x).toBeUndefined();
+  });
+});
