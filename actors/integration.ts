@@ -9,6 +9,7 @@ import { RunLedger } from "./ledger.ts";
 import { persist } from "./persist.ts";
 import { type RunMessage, runProps, type Services } from "./run.ts";
 import { sourceSubject } from "./source.ts";
+import { trim } from "./trim.ts";
 import { untilAborted } from "./until-aborted.ts";
 import type { Vitals } from "./vitals.ts";
 
@@ -27,6 +28,9 @@ export type IntegrationMessage =
   | { readonly type: "lost"; readonly run: RunRow; readonly error: unknown }
   | { readonly type: "cancel"; readonly runId: string };
 
+/** How often the logs are cut back to their history. */
+const trimMs = 30_000;
+
 interface Logs {
   readonly ingest: Log;
   readonly deliver: Log;
@@ -39,6 +43,8 @@ interface Logs {
 export class IntegrationActor implements Actor<IntegrationMessage> {
   readonly #options: IntegrationOptions;
   #logs: Logs | undefined;
+  /** Of the latest run; undefined once the logs are trimmed after its end. */
+  #destinations: readonly string[] | undefined;
   #run:
     | { readonly row: RunRow; readonly stop: () => Promise<unknown>; readonly tell: (message: RunMessage) => void }
     | undefined;
@@ -49,6 +55,12 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 
   started(ctx: Context<IntegrationMessage>): void {
     ctx.self.tell({ type: "wake" });
+    ctx.run(async (signal) => {
+      for (;;) {
+        await ctx.clock.sleep(trimMs, signal);
+        await untilAborted(signal, this.#trim());
+      }
+    });
   }
 
   async receive(message: IntegrationMessage, ctx: Context<IntegrationMessage>): Promise<void> {
@@ -77,6 +89,17 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   async stopped(): Promise<void> {
     await this.#logs?.ingest.close();
     await this.#logs?.deliver.close();
+  }
+
+  async #trim(): Promise<void> {
+    const ended = this.#run === undefined;
+    if (!this.#logs || !this.#destinations) return;
+    try {
+      await trim(this.#logs, this.#destinations);
+      if (ended && this.#run === undefined) this.#destinations = undefined;
+    } catch {
+      // The server is away, as readiness says: the next time will do.
+    }
   }
 
   async #next(ctx: Context<IntegrationMessage>): Promise<void> {
@@ -129,6 +152,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     if (steps.progress.batches > 0 && last?.runId !== id) {
       return fail({ code: "INTERNAL_ERROR", message: "the log with what this run had read was lost; run it again" });
     }
+    const resolved = resolveIntegration(integration.spec as JsonObject);
+    this.#destinations = resolved.destinations.map(({ id }) => id);
     const ref = ctx.spawn(
       runProps({
         ...services,
@@ -136,7 +161,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         store,
         run,
         name: integration.name,
-        integration: resolveIntegration(integration.spec as JsonObject),
+        integration: resolved,
         checkpoints,
         logStatus: status,
         waiting: (reason) => health({ status: reason === null ? "ok" : "waiting", reason }),

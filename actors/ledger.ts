@@ -53,8 +53,8 @@ interface ConsumerState {
    * takes back acks that it confirmed and had not yet written to its disk.
    */
   readonly settled: KeyRanges;
-  /** Those of them that no commit holds yet. */
-  readonly uncommitted: Set<number>;
+  /** Those of them that no commit holds yet, with the sequence of the message. */
+  readonly uncommitted: Map<number, number>;
   state: Json | null;
   progress: Progress;
   changed: boolean;
@@ -122,7 +122,7 @@ export class RunLedger {
       const same = known?.runId === run.id;
       this.#consumers.set(consumer, {
         settled: new KeyRanges(settled),
-        uncommitted: new Set(),
+        uncommitted: new Map(),
         state: same ? state : null,
         progress: same ? known : noProgress(run.id),
         changed: false,
@@ -143,7 +143,7 @@ export class RunLedger {
     let consumer = this.#consumers.get(name);
     if (!consumer) {
       const progress = noProgress(this.runId);
-      consumer = { settled: new KeyRanges([]), uncommitted: new Set(), state: null, progress, changed: false };
+      consumer = { settled: new KeyRanges([]), uncommitted: new Map(), state: null, progress, changed: false };
       this.#consumers.set(name, consumer);
     }
     return consumer;
@@ -166,7 +166,7 @@ export class RunLedger {
     }
     if (outcome.state !== undefined) consumer.state = outcome.state;
     consumer.settled.add(messageKey(message));
-    consumer.uncommitted.add(messageKey(message));
+    consumer.uncommitted.set(messageKey(message), message.sequence);
     // What an earlier run left is settled here, and is no progress of this one.
     if (message.header.runId === this.runId) {
       consumer.progress = {

@@ -106,12 +106,13 @@ export class LogConsumerActor implements Actor<never> {
     const { ledger, name } = this.#options;
     const key = messageKey(message);
     const { settled, uncommitted } = ledger.consumer(name);
-    const isOpen = uncommitted.has(key) || this.#inHand.has(key);
-    if (isOpen || settled.has(key)) {
-      // Known, and coming for the first time: a second copy, which took room of its own.
+    const open = uncommitted.get(key) ?? this.#inHand.get(key)?.sequence;
+    if (open === message.sequence) message.working();
+    else if (open !== undefined || settled.has(key)) {
+      // Only its ack was lost. Or a second copy: the other one stands for it until its commit, whatever happens.
+      message.ack().catch(() => {});
+      // A copy took room of its own.
       if (message.deliveries === 1) this.#options.settled(message);
-      if (isOpen) message.working();
-      else message.ack().catch(() => {});
     } else if (message.header.runId !== ledger.runId && (message.header.kind === "end" || isFullRead(message.header))) {
       // Left by a run that was given up. What it read in full, this run reads anew; anything else is settled in this one.
       message.ack().catch(() => {});

@@ -87,6 +87,12 @@ export class FakeLog implements Log {
     return this.#stream.entries.findLast((entry) => entry.subject === subject)?.batch.header ?? null;
   }
 
+  async next(subject: string, sequence: number): Promise<BatchHeader | null> {
+    await this.#life.delay();
+    const next = this.#stream.entries.find((entry) => entry.subject === subject && entry.sequence > sequence);
+    return next?.batch.header ?? null;
+  }
+
   async get(sequence: number): Promise<LogBatch | null> {
     await this.#life.delay();
     return this.#stream.entries.find((entry) => entry.sequence === sequence)?.batch ?? null;
@@ -122,8 +128,9 @@ export class FakeLog implements Log {
         await life.delay();
         const lost = life.random() < this.#faults.loseAck;
         if (!lost) consumer.pending.delete(entry.sequence);
-        if (lost && life.random() < 0.5) throw new Error("the ack was not confirmed");
+        // Nobody works on it any more: it comes again.
         mine.delete(entry.sequence);
+        if (lost && life.random() < 0.5) throw new Error("the ack was not confirmed");
       },
       working: () => {},
     });
@@ -156,7 +163,20 @@ export class FakeLog implements Log {
     return { bytes, messages: entries.length, consumers };
   }
 
-  async purge(): Promise<void> {}
+  async beyond({ bytes }: { readonly bytes: number }): Promise<number> {
+    await this.#life.delay();
+    let kept = 0;
+    const { entries } = this.#stream;
+    return entries.findLast(({ batch }) => (kept += batch.body.length) > bytes)?.sequence ?? 0;
+  }
+
+  async purge(subject: string, sequence: number): Promise<void> {
+    await this.#life.delay();
+    const { entries } = this.#stream;
+    const last = entries.findLast((entry) => entry.subject === subject);
+    const kept = entries.filter((one) => one === last || one.subject !== subject || one.sequence > sequence);
+    entries.splice(0, entries.length, ...kept);
+  }
 
   async close(): Promise<void> {}
 }

@@ -11,8 +11,11 @@ export class FakeTables {
   cursor: unknown = null;
 }
 
-/** The part of a store that an integration's actors ask. `fail` is the chance that a commit's answer is an error. */
-export function fakeStore(tables: FakeTables, life: Life, { fail = 0 } = {}): Store {
+/**
+ * The part of a store that an integration's actors ask. `failing` is the chance that a commit's answer is an error: in half
+ * of the cases it was made.
+ */
+export function fakeStore(tables: FakeTables, life: Life, failing: () => number): Store {
   const unavailable = () => new Error("the store is away");
   const part = {
     integrations: {
@@ -53,6 +56,7 @@ export function fakeStore(tables: FakeTables, life: Life, { fail = 0 } = {}): St
         const given = structuredClone(settlements);
         await life.delay();
         const chance = life.random();
+        const fail = failing();
         if (chance < fail / 2) throw unavailable();
         const stale: string[] = [];
         for (const { integrationId, epoch, run, checkpoints, deadLetters } of given) {

@@ -51,6 +51,12 @@ export class JetStreamLog implements Log {
     return message && batchHeader(readHeader(message.header.get(batchHeaderName)));
   }
 
+  async next(subject: string, sequence: number): Promise<BatchHeader | null> {
+    const query = { seq: sequence + 1, next_by_subj: this.#subjects.any(subject) };
+    const message = await this.#link.call(() => this.#link.jsm.direct.getMessage(this.#subjects.stream, query));
+    return message && batchHeader(readHeader(message.header.get(batchHeaderName)));
+  }
+
   async get(sequence: number): Promise<LogBatch | null> {
     const message = await this.#retry(() => this.#link.jsm.direct.getMessage(this.#subjects.stream, { seq: sequence }));
     const header = message?.header.get(batchHeaderName);
@@ -103,6 +109,21 @@ export class JetStreamLog implements Log {
       }
     });
     return { bytes: state.bytes, messages: state.messages, consumers };
+  }
+
+  async beyond({ bytes, ageMs }: { readonly bytes: number; readonly ageMs: number }): Promise<number> {
+    const { jsm } = this.#link;
+    const { stream, integrationId } = this.#subjects;
+    const { state } = await this.#link.call(() => jsm.streams.info(stream));
+    if (state.messages === 0) return 0;
+    const total = state.bytes + (await this.#options.claims.bytes(integrationId));
+    // By the average size: what is wrong with that is put right the next time.
+    const share = Math.max(0, 1 - bytes / total);
+    const bySize = state.first_seq - 1 + Math.floor((state.last_seq - state.first_seq + 1) * share);
+    const oldest = new Date(Date.now() - ageMs);
+    if (new Date(state.first_ts) >= oldest) return bySize;
+    const young = await this.#link.call(() => jsm.direct.getMessage(stream, { start_time: oldest }));
+    return Math.max(bySize, young === null ? state.last_seq : young.seq - 1);
   }
 
   async purge(subject: string, sequence: number): Promise<void> {

@@ -25,6 +25,14 @@ export function claimStore(db: Database): ClaimStore {
     async remove(ids) {
       await db.query("delete from sluice.claims where id = any($1::uuid[])", [ids]);
     },
+
+    async bytes(integrationId) {
+      const [row] = await db.query<{ bytes: number }>(
+        "select coalesce(sum(octet_length(bytes)), 0)::bigint as bytes from sluice.claims where integration_id = $1",
+        [integrationId],
+      );
+      return row!.bytes;
+    },
   };
 }
 

@@ -84,11 +84,15 @@ export interface Log {
   ): Promise<{ sequence: number; duplicate: boolean }>;
   /** The header of the newest batch on a subject, or null. */
   last(subject: string): Promise<BatchHeader | null>;
+  /** The header of the first batch behind a sequence on a subject, or null. */
+  next(subject: string, sequence: number): Promise<BatchHeader | null>;
   /** The batch at a sequence, or null where it was purged: for a dead letter's original. */
   get(sequence: number): Promise<LogBatch | null>;
   /** Messages of one subject, each consumer with its own position. At most `limit` messages are pulled at once. */
   consumer(name: string, subject: string): Promise<LogConsumer>;
   stats(): Promise<LogStats>;
+  /** The sequence up to which the log holds more than `bytes` (about), or what is older than `ageMs`; 0 where neither. */
+  beyond(history: { readonly bytes: number; readonly ageMs: number }): Promise<number>;
   /** Deletes what is at or below `sequence` on `subject`, never the subject's last message. */
   purge(subject: string, sequence: number): Promise<void>;
   close(): Promise<void>;

@@ -263,6 +263,8 @@ export interface ClaimStore {
   put(integrationId: string, bytes: Uint8Array): Promise<string>;
   get(id: string): Promise<Uint8Array | null>;
   remove(ids: readonly string[]): Promise<void>;
+  /** Bytes of all batches of an integration. */
+  bytes(integrationId: string): Promise<number>;
 }
 
 /** What of a record differs from its stream's schema. */

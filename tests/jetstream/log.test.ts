@@ -175,6 +175,39 @@ describe("a log", () => {
     await log.append("r.0", batchOf(3), { id: "3" });
   });
 
+  it("says what is beyond a history of so many bytes or so long, claims included", async () => {
+    const claims = new MemoryClaims();
+    const log = await (await node({ claims })).open(randomUUID(), "ingest");
+    const epoch = await log.own();
+    const appended = await Promise.all(
+      Array.from({ length: 100 }, (_, n) => log.append("r.0", batchOf(n, 10_000), { id: String(n) })),
+    );
+    const at = (n: number) => appended[n]!.sequence;
+    const years = 1e12;
+    expect(await log.beyond({ bytes: 10_000_000, ageMs: years })).toBeLessThan(epoch);
+    const half = await log.beyond({ bytes: 500_000, ageMs: years });
+    expect(half).toBeGreaterThan(at(40));
+    expect(half).toBeLessThan(at(60));
+    expect(await log.beyond({ bytes: 10_000_000, ageMs: -60_000 })).toBe(at(99));
+    await log.append("r.0", batchOf(100, largeSize), { id: "100" });
+    expect(await log.beyond({ bytes: 1_000_000, ageMs: years })).toBeGreaterThan(at(80));
+    await log.purge("r.0", half);
+    expect((await log.next("r.0", 0))?.cursor).toEqual({ n: half - at(0) + 1 });
+    expect(await log.next("r.0", at(99) + 1)).toBeNull();
+    const from = Date.now() - 10;
+    expect(await log.beyond({ bytes: 10_000_000, ageMs: Date.now() - from })).toBeLessThanOrEqual(at(99) + 1);
+  });
+
+  it("never gives a sequence again that it gave before it was lost", async () => {
+    const logs = await node();
+    const id = randomUUID();
+    const first = await logs.open(id, "ingest");
+    await first.own();
+    const { sequence } = await first.append("r.0", batchOf(0), { id: "0" });
+    await logs.remove(id);
+    expect(await (await logs.open(id, "ingest")).own()).toBeGreaterThan(sequence);
+  });
+
   it("puts a batch over the server's message size into the claim store, in order with the others", async () => {
     const claims = new MemoryClaims();
     const log = await (await node({ claims })).open(randomUUID(), "ingest");

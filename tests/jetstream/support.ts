@@ -29,6 +29,10 @@ export class MemoryClaims implements ClaimStore {
   async remove(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.kept.delete(id);
   }
+
+  async bytes(): Promise<number> {
+    return Array.from(this.kept.values(), ({ length }) => length).reduce((sum, length) => sum + length, 0);
+  }
 }
 
 export function connectTo(url: string, options: Partial<LogsOptions> = {}): Promise<JetStreamLogs> {
