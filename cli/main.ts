@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { exitWithParent } from "../adapters/embedded/parent.ts";
 import { messageOf, SluiceError, unknownName } from "../runtime/errors/index.ts";
 import { CommandError, exitCode, usageError } from "./exit.ts";
@@ -89,6 +90,11 @@ export async function main([name, ...argv]: readonly string[]): Promise<number> 
     }
     if (name === "--help" || name === "-h" || name === "help") {
       process.stdout.write(helpText());
+      return exitCode.done;
+    }
+    if (name === "--version" || name === "-v" || name === "version") {
+      const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+      process.stdout.write(`sluice ${version}\n`);
       return exitCode.done;
     }
     const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;

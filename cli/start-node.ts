@@ -15,7 +15,7 @@ import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
 import { createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
-import { messageOf } from "../runtime/errors/index.ts";
+import { messageOf, SluiceError } from "../runtime/errors/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
 import { actorConnectors } from "./actor-connectors.ts";
@@ -80,14 +80,17 @@ async function start(
   const { tracing, shutdown } = await startTracing(env, version);
   closers.push(() => shutdown().catch((error) => logger.warn({ err: error }, "the last spans could not be exported")));
 
-  const [nats, postgres] = await Promise.all([
+  const servers = [
     settings.natsUrl
       ? undefined
       : embedded("nats-server", startNats({ dataDir, port: settings.natsPort, progress }), logger, closers),
     settings.databaseUrl
       ? undefined
       : embedded("postgres", startPostgres({ dataDir, port: settings.postgresPort, progress }), logger, closers),
-  ]);
+  ] as const;
+  // Where one fails, the other is waited for all the same: it has to be stopped.
+  await Promise.allSettled(servers);
+  const [nats, postgres] = await Promise.all(servers);
   const natsUrl = settings.natsUrl ?? (nats as ServerHandle).url;
   const databaseUrl = settings.databaseUrl ?? (postgres as ServerHandle).url;
   const store = await openStore({ url: databaseUrl });
@@ -173,7 +176,14 @@ async function start(
     version,
   });
   closers.push(() => rest.close());
-  const url = await rest.listen({ host: "127.0.0.1", port: settings.httpPort });
+  const url = await rest
+    .listen({ host: "127.0.0.1", port: settings.httpPort })
+    .catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EADDRINUSE" && error.code !== "EACCES") throw error;
+      const why = error.code === "EADDRINUSE" ? "is taken by another program" : "is not for this user to open";
+      const fix = "Set SLUICE_HTTP_PORT to a free port.";
+      throw new SluiceError("UNAVAILABLE", `port ${settings.httpPort} for the REST API ${why}. ${fix}`, [], error);
+    });
   // For the command line: whichever port it is, and gone when the node is.
   await writeFile(path.join(dataDir, "url"), `${url}\n`);
   closers.push(() => rm(path.join(dataDir, "url"), { force: true }));
