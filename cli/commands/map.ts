@@ -109,5 +109,7 @@ function readPredicate(text: string): Predicate {
 
 /** Large reads from a file; from a pipe what is there. */
 function openInput(): AsyncIterable<Buffer> {
-  return fstatSync(0).isFile() ? createReadStream("", { fd: 0, highWaterMark: 256 * 1024 }) : process.stdin;
+  const stdin = fstatSync(0);
+  if (stdin.isDirectory()) throw usageError("stdin is a folder, not a file or a pipe");
+  return stdin.isFile() ? createReadStream("", { fd: 0, highWaterMark: 256 * 1024 }) : process.stdin;
 }

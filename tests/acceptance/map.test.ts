@@ -229,6 +229,19 @@ describe("as a filter program", () => {
     expect(stderr).toBe("");
   });
 
+  it("a folder as stdin is refused", async () => {
+    const folder = tempDir();
+    const spec = join(folder, "rules.json");
+    writeFileSync(spec, copy);
+    const child = spawn(process.execPath, [program, "map", "--spec", spec], {
+      stdio: [openSync(folder, "r"), "pipe", "pipe"],
+    });
+    let stderr = "";
+    child.stderr?.on("data", (chunk) => (stderr += chunk));
+    expect(await once(child, "close")).toEqual([2, null]);
+    expect(stderr).toContain("stdin is a folder");
+  });
+
   it.runIf(process.platform === "linux")("a full disk is told in a sentence, with exit code 1", async () => {
     const spec = join(tempDir(), "rules.json");
     writeFileSync(spec, copy);
