@@ -2,6 +2,7 @@ import { randomUUIDv7 } from "node:crypto";
 import type { JsonObject } from "../connectors/sdk/index.ts";
 import { type Actor, type Context, oneForOne, type Props } from "../runtime/actor/index.ts";
 import { resolveIntegration } from "../runtime/config/index.ts";
+import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { type Log, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
@@ -28,8 +29,18 @@ export type IntegrationMessage =
   | { readonly type: "lost"; readonly run: RunRow; readonly error: unknown }
   | { readonly type: "cancel"; readonly runId: string };
 
+/** A run that crashes so often without getting on is failed: what crashes it would crash it for ever. */
+const crashesMax = 5;
 /** How often the logs are cut back to their history. */
 const trimMs = 30_000;
+
+/** Of the run that crashed last; outlives the actor's restarts. */
+interface Crashes {
+  runId: string;
+  batches: number;
+  times: number;
+  error: unknown;
+}
 
 interface Logs {
   readonly ingest: Log;
@@ -42,6 +53,7 @@ interface Logs {
  */
 export class IntegrationActor implements Actor<IntegrationMessage> {
   readonly #options: IntegrationOptions;
+  readonly #crashes: Crashes;
   #logs: Logs | undefined;
   /** Of the latest run; undefined once the logs are trimmed after its end. */
   #destinations: readonly string[] | undefined;
@@ -49,8 +61,9 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     | { readonly row: RunRow; readonly stop: () => Promise<unknown>; readonly tell: (message: RunMessage) => void }
     | undefined;
 
-  constructor(options: IntegrationOptions) {
+  constructor(options: IntegrationOptions, crashes: Crashes) {
     this.#options = options;
+    this.#crashes = crashes;
   }
 
   started(ctx: Context<IntegrationMessage>): void {
@@ -79,8 +92,12 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       }
       case "lost":
         // The actor begins anew: it takes the logs over again if the integration is still this node's.
-        if (this.#run?.row === message.run) throw message.error;
-        return;
+        if (this.#run?.row !== message.run) return;
+        if (!(message.error instanceof StaleOwnerError)) {
+          this.#crashes.times++;
+          this.#crashes.error = message.error;
+        }
+        throw message.error;
       case "cancel":
         if (this.#run?.row.id === message.runId) this.#run.tell({ type: "cancel" });
     }
@@ -131,14 +148,14 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const logs = await this.#takeOver(ctx.signal);
     const last = await untilAborted(ctx.signal, logs.ingest.last(sourceSubject));
     // What is in the log is of the run that has begun: it goes before the others.
-    const { id, counts, integrationVersion } = (rows.find(({ id }) => id === last?.runId) ?? rows[0]) as RunRow;
-    const fail = async (error: RunError) => {
+    const { id, ...row } = (rows.find(({ id }) => id === last?.runId) ?? rows[0]) as RunRow;
+    const fail = async (error: RunError, { counts }: Pick<RunRow, "counts">) => {
       await ask(() => store.runs.finish(id, { status: "failed", error, counts }));
       return false;
     };
-    const integration = await ask(() => store.integrations.version(integrationId, integrationVersion));
+    const integration = await ask(() => store.integrations.version(integrationId, row.integrationVersion));
     if (!integration) {
-      return fail({ code: "NOT_FOUND", message: `version ${integrationVersion} of the integration is gone` });
+      return fail({ code: "NOT_FOUND", message: `version ${row.integrationVersion} of the integration is gone` }, row);
     }
     // Invariant 5: an earlier owner commits nothing from here on, so that what is read now is the last word.
     const { epoch } = logs;
@@ -150,8 +167,15 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const checkpoints = await ask(() => store.checkpoints.load(integrationId));
     const steps = new RunLedger(run, epoch, checkpoints).consumer("steps");
     if (steps.progress.batches > 0 && last?.runId !== id) {
-      return fail({ code: "INTERNAL_ERROR", message: "the log with what this run had read was lost; run it again" });
+      return fail(
+        { code: "INTERNAL_ERROR", message: "the log with what this run had read was lost; run it again" },
+        run,
+      );
     }
+    const { batches } = steps.progress;
+    const crashes = this.#crashes;
+    if (crashes.runId !== id || crashes.batches !== batches) Object.assign(crashes, { runId: id, batches, times: 0 });
+    if (crashes.times >= crashesMax) return fail(runError(failureOf(crashes.error)), run);
     const resolved = resolveIntegration(integration.spec as JsonObject);
     this.#destinations = resolved.destinations.map(({ id }) => id);
     const ref = ctx.spawn(
@@ -191,8 +215,9 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 }
 
 export function integrationProps(options: IntegrationOptions): Props<IntegrationMessage> {
+  const crashes: Crashes = { runId: "", batches: 0, times: 0, error: undefined };
   return {
-    create: () => new IntegrationActor(options),
+    create: () => new IntegrationActor(options, crashes),
     // A run that crashes is begun again from what the store and the logs say, not from its own memory.
     supervision: oneForOne({ decide: () => "stop" }),
   };

@@ -6,10 +6,11 @@ import { messageOf } from "../runtime/errors/index.ts";
 import type { Cluster } from "../runtime/ports/cluster.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
 import type { LogService } from "../runtime/ports/log.ts";
-import type { IntegrationRow } from "../runtime/ports/store.ts";
+import type { IntegrationRow, RunRow } from "../runtime/ports/store.ts";
 import { type IntegrationMessage, integrationProps } from "./integration.ts";
 import type { Services } from "./run.ts";
 import { type Schedule, SchedulerActor, type SchedulerMessage } from "./scheduler.ts";
+import { untilAborted } from "./until-aborted.ts";
 import { Vitals } from "./vitals.ts";
 
 export interface Health {
@@ -110,13 +111,21 @@ export class NodeActor implements Actor<NodeMessage> {
   async #reconcile(ctx: Context<NodeMessage>): Promise<void> {
     const { store, cluster, view, logs } = this.#options;
     let rows: readonly IntegrationRow[];
-    let running: ReadonlySet<string>;
+    let runs: readonly RunRow[];
     try {
+      // In this order: a run's integration was there before it.
+      runs = await store.runs.running();
       rows = await store.integrations.all();
-      running = new Set((await store.runs.running()).map(({ integrationId }) => integrationId));
+      const there = new Set(rows.map(({ id }) => id));
+      // Of an integration that was deleted nobody else would end the runs.
+      const error = { code: "NOT_FOUND" as const, message: "the integration was deleted" };
+      for (const { id, integrationId, counts } of runs) {
+        if (!there.has(integrationId)) await store.runs.finish(id, { status: "cancelled", error, counts });
+      }
     } catch {
       return; // The store is away: what runs goes on, and the next look comes soon.
     }
+    const running = new Set(runs.map(({ integrationId }) => integrationId));
     const ids = rows.map(({ id }) => id);
     const owners = assign(ids, cluster.members());
     const owned = new Set(ids.filter((id) => owners.get(id) === cluster.nodeId));
@@ -131,8 +140,10 @@ export class NodeActor implements Actor<NodeMessage> {
     for (const id of this.#known) {
       if (ids.includes(id)) continue;
       this.#known.delete(id);
-      // Deleted: its logs go with it, from whichever node sees it first.
-      await logs.remove(id).catch(() => {});
+      // Deleted: its logs go with it, from whichever node sees it first. Not waited for: the server may be away.
+      ctx.run(async (signal) => {
+        await untilAborted(signal, logs.remove(id)).catch(() => this.#known.add(id));
+      });
     }
     for (const id of ids) this.#known.add(id);
     for (const row of rows) {

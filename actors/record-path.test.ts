@@ -224,3 +224,19 @@ test("a stop ends in time although the store is away, and what was not committed
   second.kill();
   expectDelivered(world, run, world.batches.flat(), ["a"]);
 });
+
+test("a run whose actors crash again and again at the same batch ends with their error", async () => {
+  const world = new World(specOf());
+  world.batches = batchesOf([5, 5]);
+  const run = world.open();
+  const node = world.start();
+  world.beforeWrite = () => new Promise(() => {});
+  await node.advance(1_000);
+  node.kill();
+  const [entry] = world.streams.ingest.entries;
+  Object.assign(entry!.batch, { body: null });
+  const next = world.start();
+  await next.advance(120_000, () => !world.running);
+  next.kill();
+  expect(world.run(run)).toMatchObject({ status: "failed", error: { code: "INTERNAL_ERROR" } });
+});

@@ -37,6 +37,10 @@ interface Planned {
   next: Date | null;
 }
 
+/** A restart, a takeover or a change takes seconds: what fell due within them is not missed. */
+const onTimeMs = 10_000;
+/** No timer is longer: a machine that slept, or whose clock was set, notices soon. */
+const longestWaitMs = 30_000;
 const minute = 60_000;
 /** How far back a missed fire is looked for, in growing steps: few instants are walked whatever the expression. */
 const lookBackMs = [minute, 60 * minute, 24 * 60 * minute, 31 * 24 * 60 * minute, 366 * 24 * 60 * minute];
@@ -71,34 +75,44 @@ export class SchedulerActor implements Actor<SchedulerMessage> {
       (schedule) => !isSame(this.#planned.get(schedule.integrationId)?.schedule, schedule),
     );
     if (changed.length === 0) return;
-    const { store, cron, metrics, logger } = this.#options;
+    const { store, cron } = this.#options;
     const lastFires = await persist(ctx.clock, ctx.signal, () => store.lastFires());
     const now = new Date(ctx.clock.now());
     for (const schedule of changed) {
-      const { integrationId, since, misfire } = schedule;
+      const { integrationId, since } = schedule;
       const last = lastFires.get(integrationId);
       const missed = latestMissed(cron, schedule, last && last > since ? last : since, now);
-      if (missed && misfire === "skip") {
-        metrics.scheduleMissed(schedule.name, 1);
-        logger.warn({ integration: schedule.name, due: missed }, "schedule missed");
-      }
-      const next = missed && misfire === "once" ? missed : cron.next(schedule.cron, schedule.timezone, now);
+      const next =
+        missed && !this.#skips(schedule, missed, now) ? missed : cron.next(schedule.cron, schedule.timezone, now);
       this.#planned.set(integrationId, { schedule, next });
     }
   }
 
+  /** Whether a fire that was due at `instant` is left out, since it is too late for it. */
+  #skips({ name, misfire }: Schedule, instant: Date, now: Date): boolean {
+    if (misfire !== "skip" || now.getTime() - instant.getTime() <= onTimeMs) return false;
+    this.#options.metrics.scheduleMissed(name, 1);
+    this.#options.logger.warn({ integration: name, due: instant }, "schedule missed");
+    return true;
+  }
+
   async #fireDue(ctx: Context<SchedulerMessage>): Promise<void> {
     const { store, cron, logger, fired } = this.#options;
-    const now = new Date(ctx.clock.now());
     for (const planned of this.#planned.values()) {
       const { schedule, next } = planned;
+      const now = new Date(ctx.clock.now());
       if (!next || next > now) continue;
+      if (this.#skips(schedule, next, now)) {
+        planned.next = cron.next(schedule.cron, schedule.timezone, now);
+        continue;
+      }
       const { integrationId, integrationVersion, overlap } = schedule;
       const claim = { integrationId, integrationVersion, instant: next, overlap, runId: randomUUIDv7() };
       const fire = await persist(ctx.clock, ctx.signal, () => store.fire(claim));
       if (fire) logger.info({ integration: schedule.name, due: next, run: fire.run?.id ?? null }, "schedule fired");
       if (fire?.run) fired(integrationId);
-      planned.next = cron.next(schedule.cron, schedule.timezone, next > now ? next : now);
+      // From the time after the answer: while the store was away, no fires have piled up.
+      planned.next = cron.next(schedule.cron, schedule.timezone, new Date(ctx.clock.now()));
     }
   }
 
@@ -108,7 +122,7 @@ export class SchedulerActor implements Actor<SchedulerMessage> {
     const times = Array.from(this.#planned.values(), ({ next }) => next?.getTime() ?? Number.POSITIVE_INFINITY);
     const soonest = Math.min(...times);
     if (soonest === Number.POSITIVE_INFINITY) return;
-    const waitMs = Math.max(0, soonest - ctx.clock.now());
+    const waitMs = Math.min(longestWaitMs, Math.max(0, soonest - ctx.clock.now()));
     this.#cancelTimer = ctx.clock.after(waitMs, () => ctx.self.tell({ type: "due" }));
   }
 }

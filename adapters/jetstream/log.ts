@@ -97,9 +97,9 @@ export class JetStreamLog implements Log {
   async stats(): Promise<LogStats> {
     const { jsm } = this.#link;
     const { stream } = this.#subjects;
-    const { state } = await this.#link.call(() => jsm.streams.info(stream));
+    const { state } = await this.#retry(() => jsm.streams.info(stream));
     const consumers: Record<string, LogStats["consumers"][string]> = {};
-    await this.#link.call(async () => {
+    await this.#retry(async () => {
       for await (const one of jsm.consumers.list(stream)) {
         consumers[one.name] = {
           pending: one.num_pending,
