@@ -67,11 +67,11 @@ class Postgres implements Connector {
     return this.#briefly(signal, async (session) => {
       const streams: StreamInfo[] = [];
       for (const [name, text] of Object.entries(this.#config.queries ?? {})) {
-        streams.push(streamInfo(name, await describeQuery(session, name, text)));
+        streams.push(streamInfo(name, await describeQuery(session, name, text), true));
       }
       for (const { name } of await listTables(session)) {
         const relation = Object.hasOwn(this.#config.queries ?? {}, name) ? undefined : await findTable(session, name);
-        if (relation) streams.push(streamInfo(name, relation));
+        if (relation) streams.push(streamInfo(name, relation, this.#config.create_table !== true));
       }
       return streams;
     });
@@ -180,10 +180,17 @@ function keyOf(relation: Relation): Column[] | undefined {
   return undefined;
 }
 
-function streamInfo(name: string, relation: Relation): StreamInfo {
+function streamInfo(name: string, relation: Relation, closed: boolean): StreamInfo {
   const key = keyOf(relation)?.map((column) => fieldPath(column.name));
-  const cursorFields = relation.columns.filter(isScalar).map((column) => fieldPath(column.name));
-  return { name, schema: recordSchema(relation.columns), cursorFields, ...(key ? { key } : {}) };
+  const paths = (columns: readonly Column[]) => columns.map((column) => fieldPath(column.name));
+  const needed = ({ notNull, hasDefault, generated }: Column) => notNull && !hasDefault && !generated;
+  return {
+    name,
+    schema: recordSchema(relation.columns, closed),
+    required: paths(relation.columns.filter(needed)),
+    cursorFields: paths(relation.columns.filter(isScalar)),
+    ...(key ? { key } : {}),
+  };
 }
 
 function fieldPath(name: string): string {

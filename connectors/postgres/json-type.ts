@@ -28,11 +28,13 @@ export function schemaOf(column: Column): JsonSchema {
   return nullable(column, schemas[column.oid] ?? { type: "string" });
 }
 
-export function recordSchema(columns: readonly Column[]): JsonSchema {
+/** `closed`: a record with other fields is refused. */
+export function recordSchema(columns: readonly Column[], closed: boolean): JsonSchema {
   return {
     type: "object",
     properties: Object.fromEntries(columns.map((column) => [column.name, schemaOf(column)])),
     required: columns.map((column) => column.name),
+    ...(closed && { additionalProperties: false }),
   };
 }
 

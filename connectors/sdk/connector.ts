@@ -56,6 +56,8 @@ export interface StreamInfo {
   readonly schema: JsonSchema;
   /** Field paths that identify a record, where known. */
   readonly key?: readonly string[];
+  /** Fields without which a destination cannot insert a record, where known: no null and no default stands for them. */
+  readonly required?: readonly string[];
   /** Fields that may serve as `cursor_field`. */
   readonly cursorFields?: readonly string[];
 }

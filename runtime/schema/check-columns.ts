@@ -1,16 +1,19 @@
-import type { Json, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { Json, StreamInfo } from "../../connectors/sdk/index.ts";
 import { type FieldError, formatPath, unknownName } from "../errors/index.ts";
-import { type CastName, casts } from "../mapping/index.ts";
+import { type CastName, casts, parseFieldPath } from "../mapping/index.ts";
 import { type Keywords, keywordsOf, membersOf, namedTypes, type TypeName } from "./keywords.ts";
 import type { Known } from "./known.ts";
 import { typeOf } from "./shape.ts";
 
+/** What a destination's connector says of its stream. */
+export type DestinationStream = Pick<StreamInfo, "schema" | "required">;
+
 /** What reaches a destination against its stream's schema, where that one is known to the field. */
 export function checkColumns(
   path: string,
-  destination: JsonSchema,
+  { schema: destination, required }: DestinationStream,
   known: Known,
-): { readonly breaks: readonly FieldError[]; readonly warnings: readonly FieldError[] } {
+): FieldError[] {
   const breaks: FieldError[] = [];
   const columns = membersOf(keywordsOf(destination), "properties");
   const closed = keywordsOf(destination).additionalProperties === false;
@@ -26,15 +29,12 @@ export function checkColumns(
     if (fault !== undefined) breaks.push({ path: at, message: `${formatPath([name])} ${fault}` });
   }
   const complete = known.schema !== null && keywordsOf(known.schema).additionalProperties !== true;
-  for (const [name, schema] of Object.entries(columns)) {
-    if (!complete || keywordsOf(schema)[requiredColumn] !== true || written.has(name)) continue;
-    breaks.push({ path, message: `${formatPath([name])} needs a value, and no record has one` });
+  for (const field of complete ? (required ?? []) : []) {
+    const [name] = parseFieldPath(field);
+    if (!written.has(String(name))) breaks.push({ path, message: `${field} needs a value, and no record has one` });
   }
-  return { breaks, warnings: [] };
+  return breaks;
 }
-
-/** Set by connectors on a column that takes no null and has no default: a record without it cannot be inserted. */
-const requiredColumn = "x-sluice-required";
 
 function writtenFields({ schema, samples }: Known): Map<string, Keywords> {
   const fields = new Map<string, Keywords>();

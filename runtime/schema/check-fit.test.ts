@@ -12,7 +12,7 @@ const samples: JsonObject[] = [
 const table: JsonSchema = {
   type: "object",
   properties: {
-    id: { type: "integer", "x-sluice-required": true },
+    id: { type: "integer" },
     name: { type: ["string", "null"] },
     born: { type: ["string", "null"], format: "date" },
     score: { type: ["number", "string", "null"] },
@@ -38,7 +38,9 @@ function check({ mapping, more = {}, schema = inferSchema(samples), records = sa
     ...(mapping !== undefined && { mapping_spec: mapping }),
     ...more,
   };
-  const destinations = new Map(destination === undefined ? [] : [["shop", destination]]);
+  const destinations = new Map(
+    destination === undefined ? [] : [["shop", { schema: destination, required: ["id"] }] as const],
+  );
   return checkFit({ spec, integration: resolveIntegration(spec), source: { schema, samples: records }, destinations });
 }
 
@@ -154,5 +156,13 @@ test("what the destination converts is no break", () => {
 
 test("a destination whose schema is open takes any field", () => {
   const { additionalProperties: _, ...open } = table as { additionalProperties: boolean; [keyword: string]: unknown };
-  expect(breaks({ destination: open })).toEqual([]);
+  expect(
+    breaks({
+      mapping: [
+        { source: "$", destination: "*" },
+        { source: "$.id", destination: "other" },
+      ],
+      destination: open,
+    }),
+  ).toEqual([]);
 });

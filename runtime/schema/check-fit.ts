@@ -2,7 +2,7 @@ import type { JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { ResolvedDestination, ResolvedIntegration, ResolvedStep } from "../config/index.ts";
 import { type FieldError, joinPath } from "../errors/index.ts";
 import { compileMapping, compilePredicate, getField, parseFieldPath } from "../mapping/index.ts";
-import { checkColumns } from "./check-columns.ts";
+import { checkColumns, type DestinationStream } from "./check-columns.ts";
 import { checkRule } from "./check-rule.ts";
 import type { Known } from "./known.ts";
 import { locate } from "./locate.ts";
@@ -21,7 +21,7 @@ export interface FitInput {
   /** What `discover` says of the source's stream, and records of it. */
   readonly source: { readonly schema: JsonSchema | null; readonly samples: readonly JsonObject[] };
   /** What `discover` says of the destinations' streams, by destination; those not known are left out. */
-  readonly destinations: ReadonlyMap<string, JsonSchema>;
+  readonly destinations: ReadonlyMap<string, DestinationStream>;
 }
 
 const nothing: Known = { samples: [], schema: null, writtenBy: new Map() };
@@ -56,11 +56,9 @@ export function checkFit({ spec, integration, source, destinations }: FitInput):
     const known = at(destination.needs);
     const path = spec.destinations === undefined ? "destination" : `destinations[${index}]`;
     breaks.push(...checkKey(path, destination, known));
-    const schema = destinations.get(destination.id);
-    if (schema === undefined) continue;
-    const found = checkColumns(path, schema, known);
-    breaks.push(...found.breaks);
-    warnings.push(...found.warnings);
+    const stream = destinations.get(destination.id);
+    if (stream === undefined) continue;
+    breaks.push(...checkColumns(path, stream, known));
   }
   return { breaks, warnings };
 }
