@@ -2,8 +2,9 @@ import { and, desc, eq, lt, sql } from "drizzle-orm";
 import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
+import { lockRuns } from "./locks.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
-import { integrations, integrationVersions } from "./schema.ts";
+import { integrations, integrationVersions, pipelineRuns } from "./schema.ts";
 
 export function integrationStore(db: Database): IntegrationStore {
   return {
@@ -81,15 +82,22 @@ export function integrationStore(db: Database): IntegrationStore {
     all: () => db.orm.select().from(integrations).orderBy(integrations.id),
 
     // Versions, checkpoints, cursor, claims and fires go with it; runs and dead letters are history, which retention
-    // drops by the day.
-    async remove(id) {
-      if (!isUuid(id)) return false;
-      const removed = await db.orm
-        .delete(integrations)
-        .where(eq(integrations.id, id))
-        .returning({ id: integrations.id });
-      return removed.length > 0;
-    },
+    // drops by the day. A run that is under way ends here: nobody is left to end it later.
+    remove: (id) =>
+      db.transaction(async (tx) => {
+        if (!isUuid(id)) return false;
+        await lockRuns(tx, id);
+        const removed = await tx.orm
+          .delete(integrations)
+          .where(eq(integrations.id, id))
+          .returning({ id: integrations.id });
+        if (removed.length === 0) return false;
+        await tx.orm
+          .update(pipelineRuns)
+          .set({ status: "cancelled", finishedAt: sql`now()`, waiting: null })
+          .where(and(eq(pipelineRuns.integrationId, id), eq(pipelineRuns.status, "running")));
+        return true;
+      }),
   };
 }
 

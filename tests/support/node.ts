@@ -41,7 +41,7 @@ export class TestNode {
     this.files = join(folder, "files");
     mkdirSync(this.files, { recursive: true });
     this.#env = env;
-    this.api = new Api(() => ({ url: this.#url, token: readFileSync(join(dataDir, "token"), "utf8").trim() }));
+    this.api = new Api(() => this);
   }
 
   /** Started and ready; ended when the test is over. */
@@ -69,6 +69,14 @@ export class TestNode {
     });
     atEnd(() => node.kill());
     return node;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get token(): string {
+    return readFileSync(join(this.dataDir, "token"), "utf8").trim();
   }
 
   get pid(): number {

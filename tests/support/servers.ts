@@ -16,11 +16,11 @@ export function uniqueName(prefix = "test"): string {
   return `${prefix}_${randomUUID().replaceAll("-", "")}`;
 }
 
-/** A new, empty database on the shared Postgres, as its URL; dropped when the test is over. */
-export async function createDatabase(): Promise<string> {
+/** A new, empty database on the shared Postgres, as its URL; dropped at the end, that of the test unless said otherwise. */
+export async function createDatabase(atEnd: (drop: () => Promise<void>) => void = onTestFinished): Promise<string> {
   const name = uniqueName();
   await administer(`CREATE DATABASE ${name}`);
-  onTestFinished(() => administer(`DROP DATABASE ${name} WITH (FORCE)`));
+  atEnd(() => administer(`DROP DATABASE ${name} WITH (FORCE)`));
   const url = new URL(inject("databaseUrl"));
   url.pathname = `/${name}`;
   return url.href;
