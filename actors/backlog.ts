@@ -8,7 +8,7 @@ const aimSeconds = 0.2;
 const windowMs = 100;
 
 /**
- * Bounds what a writer may be ahead of a log's consumer, in bytes (invariant 4). The bound follows the consumer's own
+ * Bounds what waits in a log for its consumer to take it in hand, in bytes (invariant 4). The bound follows the consumer's own
  * pace, so that records do not grow old in a long queue: reading further ahead would not deliver anything sooner.
  */
 export class Backlog {
@@ -45,7 +45,7 @@ export class Backlog {
     this.#pending += bytes;
   }
 
-  /** The consumer is done with so many bytes. */
+  /** The consumer has taken so many bytes in hand. */
   give(bytes: number): void {
     // What was in the log before this run's start was never taken.
     this.#pending = Math.max(0, this.#pending - bytes);

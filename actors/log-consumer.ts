@@ -25,7 +25,7 @@ export interface LogConsumerOptions {
   readonly open: (signal: AbortSignal) => Promise<Processor>;
   readonly vitals: Pick<ConsumerVitals, "credit">;
   /** A message has left the log's backlog. */
-  readonly settled: (message: LogMessage) => void;
+  readonly taken: (message: LogMessage) => void;
   /** The run's end is settled and committed. */
   readonly done: () => void;
 }
@@ -112,13 +112,15 @@ export class LogConsumerActor implements Actor<never> {
       // Only its ack was lost. Or a second copy: the other one stands for it until its commit, whatever happens.
       message.ack().catch(() => {});
       // A copy took room of its own.
-      if (message.deliveries === 1) this.#options.settled(message);
+      if (message.deliveries === 1) this.#options.taken(message);
     } else if (message.header.runId !== ledger.runId && (message.header.kind === "end" || isFullRead(message.header))) {
       // Left by a run that was given up. What it read in full, this run reads anew; anything else is settled in this one.
       message.ack().catch(() => {});
     } else {
       this.#inHand.set(key, message);
       this.#bytesInHand += message.bytes;
+      // What is in hand has its own bound: a destination that takes long for each of many writes finds them here.
+      this.#options.taken(message);
       this.#options.vitals.credit = window.messages - this.#inHand.size;
       // Goes down again after a large one, or the rest would be taken one at a time.
       this.#largest = Math.max(message.bytes, this.#largest * 0.9);
@@ -145,7 +147,6 @@ export class LogConsumerActor implements Actor<never> {
     this.#inHand.delete(messageKey(message));
     this.#bytesInHand -= message.bytes;
     this.#options.vitals.credit = window.messages - this.#inHand.size;
-    this.#options.settled(message);
     for (const wake of this.#waiters) wake();
   }
 

@@ -182,7 +182,7 @@ export class RunActor implements Actor<RunMessage> {
           ctx.self.tell({ type: "ready", consumer });
           return processor;
         },
-        settled: ({ bytes }: LogMessage) => backlog.give(bytes),
+        taken: ({ bytes }: LogMessage) => backlog.give(bytes),
         done: () => ctx.self.tell({ type: "done", consumer }),
       });
     this.#watch(ctx, ctx.spawn({ create }, consumer));
