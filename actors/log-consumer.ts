@@ -3,7 +3,7 @@ import type { Log, LogConsumer, LogMessage } from "../runtime/ports/log.ts";
 import { messageKey, type Outcome, type RunLedger } from "./ledger.ts";
 import { isFullRead } from "./source-name.ts";
 import { untilAborted } from "./until-aborted.ts";
-import type { ConsumerVitals } from "./vitals.ts";
+import { type ConsumerVitals, window } from "./vitals.ts";
 
 /** What is done with the messages of one subject. */
 export interface Processor {
@@ -30,8 +30,6 @@ export interface LogConsumerOptions {
   readonly done: () => void;
 }
 
-/** Messages and bytes in hand at most: the credit of this consumer. */
-export const window = { messages: 16, bytes: 4 * 1024 * 1024 };
 /** Settled messages that wait for their commit, and dead letters in memory. */
 const unsettledMax = { messages: 512, deadLetterBytes: 32 * 1024 * 1024 };
 const heartbeatMs = 1000;

@@ -1,7 +1,9 @@
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { DeadLetterStore } from "../runtime/ports/store.ts";
 import type { ConsumerGauges, IntegrationGauges } from "../runtime/ports/telemetry.ts";
-import { window } from "./log-consumer.ts";
+
+/** Messages and bytes that a consumer has in hand at most: its credit. */
+export const window = { messages: 16, bytes: 4 * 1024 * 1024 };
 
 /** How a consumer does: set by its actors as they go, read when metrics are scraped. */
 export interface ConsumerVitals {
