@@ -13,6 +13,7 @@ import { type FieldError, joinPath, SluiceError } from "../../runtime/errors/ind
 import type { ConnectorRow, IntegrationRow } from "../../runtime/ports/store.ts";
 import { type ConnectorInput, keepSecrets, type StoredConnector, seal, strayRedactions } from "./connectors.ts";
 import { allConnectors, newId, refuse, type ServiceContext, sentenceOf, usersOf } from "./context.ts";
+import { type FoundFit, findFit, keepFirstSchema, sentencesOf } from "./fit.ts";
 import { storedIntegration, updateIntegration } from "./integrations.ts";
 import { failureOf, probeIntegration, probeTimeoutMs, within } from "./probe.ts";
 
@@ -59,7 +60,7 @@ export function applyService(context: ServiceContext) {
       stored.set(change.name, await seal(row?.id ?? newId(), input, registry, sealer));
     }
     const changedIntegrations = integrations.filter(({ change }) => change.action !== "unchanged");
-    if (!skipChecks) await probe(connectors, changedIntegrations, stored, rowByName);
+    const fits = skipChecks ? [] : await probe(connectors, changedIntegrations, stored, rowByName);
 
     const ids = await store.transaction(async (tx) => {
       for (const { row, change } of connectors) {
@@ -76,11 +77,17 @@ export function applyService(context: ServiceContext) {
             ? await tx.integrations.create({ id: newId(), ...parts, owner: null })
             : await updateIntegration(tx, row, parts, row.version);
         changed.push(id);
+        const fit = fits.find(({ name }) => name === parts.name);
+        if (fit !== undefined) await keepFirstSchema(tx.schemas, id, parts.spec, fit.schema);
       }
       return changed;
     });
     runner.changed([...new Set([...ids, ...(await usersOf([...stored.keys()], store))])]);
-    return changes;
+    return changes.map((change) => {
+      const fit = change.kind === "integration" ? fits.find(({ name }) => name === change.name) : undefined;
+      const notes = fit === undefined ? [] : sentencesOf(fit).map((message) => ({ message, destructive: false }));
+      return notes.length === 0 ? change : { ...change, notes: [...change.notes, ...notes] };
+    });
   };
 
   /** The configuration with `***` replaced by the secrets that are stored under the same names. */
@@ -145,13 +152,17 @@ export function applyService(context: ServiceContext) {
     return { ...change, action: "update", fields: [...change.fields, ...fields] };
   }
 
-  /** Connects to what changed and opens what changed integrations use; all that fails is told at once. */
+  /**
+   * Connects to what changed and opens what changed integrations use; all that fails is told at once. Answers how the
+   * integrations fit with what their connectors say.
+   */
   async function probe(
     connectors: readonly Wanted<ConnectorRow>[],
     integrations: readonly Wanted<IntegrationRow>[],
     stored: ReadonlyMap<string, StoredConnector>,
     rows: ReadonlyMap<string, ConnectorRow>,
-  ): Promise<void> {
+  ): Promise<(FoundFit & { readonly name: string })[]> {
+    const fits: (FoundFit & { readonly name: string })[] = [];
     const errors: FieldError[] = [];
     const opened = new Map<string, Connector>();
     const enabled = integrations.filter(({ value }) => value.enabled !== false);
@@ -178,11 +189,13 @@ export function applyService(context: ServiceContext) {
         const several = { sources: value.sources !== undefined, destinations: value.destinations !== undefined };
         const failed = await probeIntegration(spec, several, opened);
         errors.push(...failed.map(({ path, message }) => ({ path: `integrations[${index}].${path}`, message })));
+        if (failed.length === 0) fits.push({ name: value.name as string, ...(await findFit(value, opened)) });
       });
     } finally {
       await Promise.all([...opened.values()].map((connector) => connector.close()));
     }
     if (errors.length > 0) throw new SluiceError("BUSINESS_RULE", `nothing was applied: ${sentenceOf(errors)}`, errors);
+    return fits;
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { checkIntegration, keepsCursor } from "../../runtime/config/index.ts";
+import type { Connector, Json, JsonObject } from "../../connectors/sdk/index.ts";
+import { checkIntegration, keepsCursor, resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { IntegrationRow, Page, PageOptions, RunRow, Store } from "../../runtime/ports/store.ts";
 import { isObject } from "../../runtime/record/index.ts";
@@ -13,6 +13,7 @@ import {
   sentenceOf,
   typesOf,
 } from "./context.ts";
+import { type FoundFit, findFit, keepFirstSchema } from "./fit.ts";
 
 export function integrationService({ store, registry, runner, validator, checkCron }: ServiceContext) {
   const one = async (id: string): Promise<IntegrationRow> => found(await store.integrations.get(id), "integration", id);
@@ -36,9 +37,31 @@ export function integrationService({ store, registry, runner, validator, checkCr
     if (errors.length > 0) {
       throw new SluiceError("CONFLICT", `${row.name} cannot be enabled: ${sentenceOf(errors)}`, errors);
     }
+    const fit = enabled ? await fitOf(row.spec) : null;
+    if (fit !== null && fit.breaks.length > 0) {
+      throw new SluiceError("CONFLICT", `${row.name} cannot be enabled: ${sentenceOf(fit.breaks)}`, fit.breaks);
+    }
     const changed = await store.integrations.update(id, { name: row.name, spec: row.spec, enabled }, row.version);
+    if (fit !== null) await keepFirstSchema(store.schemas, id, row.spec, fit.schema);
     runner.changed([id]);
     return found(changed, "integration", id);
+  }
+
+  /** With those of its connectors that can be opened. */
+  async function fitOf(spec: JsonObject): Promise<FoundFit> {
+    const { sources, destinations } = resolveIntegration(spec);
+    const names = new Set([...sources, ...destinations].map(({ connector }) => connector));
+    const opened = new Map<string, Connector>();
+    try {
+      for (const name of names) {
+        const row = await store.connectors.byName(name);
+        const connector = row && (await registry.open(row).catch(() => null));
+        if (connector) opened.set(name, connector);
+      }
+      return await findFit(spec, opened);
+    } finally {
+      await Promise.all([...opened.values()].map((connector) => connector.close()));
+    }
   }
 
   return {

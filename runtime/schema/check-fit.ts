@@ -1,4 +1,4 @@
-import type { JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { ResolvedDestination, ResolvedIntegration, ResolvedStep } from "../config/index.ts";
 import { type FieldError, joinPath } from "../errors/index.ts";
 import { compileMapping, compilePredicate, getField, parseFieldPath } from "../mapping/index.ts";
@@ -84,6 +84,7 @@ function mappingPath(spec: JsonObject, id: string): string {
 }
 
 function filtered({ where }: ResolvedStep & { type: "filter" }, known: Known): Known {
+  if (typeof where !== "string") return { ...known, samples: [] }; // A script: not run here.
   const { test } = compilePredicate(where);
   return { ...known, samples: known.samples.filter((sample) => passes(test, sample)) };
 }
@@ -91,8 +92,9 @@ function filtered({ where }: ResolvedStep & { type: "filter" }, known: Known): K
 /** What the rules make: their fields, and the source's where they copy all of it. */
 function mapped({ mapping }: ResolvedStep & { type: "map" }, path: string, known: Known): Known {
   const rules = mapping as readonly JsonObject[];
-  const { apply } = compileMapping(mapping);
-  const samples = known.samples.flatMap((sample) => {
+  const scripted = rules.some(({ transform, when }) => transform !== undefined || isScript(when));
+  const { apply } = compileMapping(scripted ? [] : mapping);
+  const samples = (scripted ? [] : known.samples).flatMap((sample) => {
     try {
       return [apply(sample)];
     } catch {
@@ -124,6 +126,8 @@ function mapped({ mapping }: ResolvedStep & { type: "map" }, path: string, known
   };
   return { samples, schema, writtenBy };
 }
+
+const isScript = (predicate: Json | undefined) => predicate !== undefined && typeof predicate !== "string";
 
 function passes(test: (record: JsonObject) => boolean, sample: JsonObject): boolean {
   try {

@@ -1,0 +1,68 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { fileConnector, integration, startApi } from "./support.ts";
+
+const people = '{"id":1,"name":"Ada","joined":"2024-01-02"}\n{"id":2,"name":"Bob","joined":"soon"}\n';
+
+async function withPeople() {
+  const api = await startApi();
+  writeFileSync(path.join(api.dataDir, "files", "a.ndjson"), people);
+  await api.call("POST", "/v1/connectors", fileConnector(api));
+  const made = async (mapping_spec: object[], change: object = {}) => {
+    const { body } = await api.call(
+      "POST",
+      "/v1/integrations",
+      integration({ enabled: false, mapping_spec, ...change }),
+    );
+    return body.id as string;
+  };
+  return { ...api, made };
+}
+
+test("enabling is refused with what breaks, by rule and path", async () => {
+  const api = await withPeople();
+  const id = await api.made([
+    { source: "$.id", destination: "id" },
+    { source: "$.nmae", destination: "name" },
+    { source: "$.name", destination: "n", cast: "integer" },
+  ]);
+  const { status, body } = await api.call("PUT", `/v1/integrations/${id}/enable`);
+  expect([status, body.code]).toEqual([409, "CONFLICT"]);
+  expect(body.errors).toEqual([
+    { path: "mapping_spec[1].source", message: "no record has $.nmae" },
+    { path: "mapping_spec[2].cast", message: "the cast to integer refuses $.name of all of 2 samples" },
+  ]);
+  expect((await api.call("GET", `/v1/integrations/${id}`)).body.enabled).toBe(false);
+});
+
+test("what only some records break is no reason to refuse, and the schema found is the stream's first version", async () => {
+  const api = await withPeople();
+  const id = await api.made([{ source: "$.joined", destination: "joined", cast: "date" }]);
+  expect((await api.call("PUT", `/v1/integrations/${id}/enable`)).status).toBe(200);
+  expect(await api.store.schemas.list(id)).toMatchObject([
+    {
+      stream: { connector: "files", stream: "a.ndjson" },
+      version: 1,
+      schema: { properties: { id: { type: "integer" } } },
+    },
+  ]);
+});
+
+test("a source that cannot be read does not keep an integration from being enabled", async () => {
+  const api = await withPeople();
+  const id = await api.made([{ source: "$.any", destination: "any" }], {
+    source: { connector: "files", stream: "later.ndjson" },
+  });
+  expect((await api.call("PUT", `/v1/integrations/${id}/enable`)).status).toBe(200);
+});
+
+test("apply says what does not fit as notes of the change, and applies it", async () => {
+  const api = await withPeople();
+  const integrations = [integration({ mapping_spec: [{ source: "$.nmae", destination: "name" }] })];
+  const { status, body } = await api.call("POST", "/v1/apply", { integrations });
+  expect([status, body.changes[0].notes]).toEqual([
+    200,
+    [{ message: "mapping_spec[0].source: no record has $.nmae", destructive: false }],
+  ]);
+});
