@@ -1,0 +1,1 @@
+export { checkScript, scriptText } from "./check-script.ts";
