@@ -1,5 +1,6 @@
 import type { ErrorCode, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedIntegration } from "../config/index.ts";
+import { SluiceError } from "../errors/index.ts";
 import { MappingFailure } from "../mapping/index.ts";
 import { compileStep } from "./compile-step.ts";
 import { type Flow, union } from "./flow.ts";
@@ -24,12 +25,11 @@ export interface PipelineResult {
 }
 
 /** A step says `on_error: stop`: the run fails and the record stays in the log. */
-export class StopError extends Error {
-  override readonly name = "StopError";
+export class StopError extends SluiceError {
   readonly failure: StepFailure;
 
   constructor(failure: StepFailure) {
-    super(`step ${failure.step}: ${failure.message}`);
+    super(failure.code, `step ${failure.step}: ${failure.message}`);
     this.failure = failure;
   }
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect } from "vitest";
 import type { Run } from "../support/api.ts";
 import { TestNode } from "../support/node.ts";
@@ -75,8 +76,19 @@ export class SharedNode {
     return answer.body.id;
   }
 
-  run(id: string): Promise<Run> {
-    return this.node.api.runAndWait(id);
+  /** A run from its start to its end. */
+  async run(id: string): Promise<Run> {
+    return await this.until(await this.node.api.run(id), () => false);
+  }
+
+  /** Waits until the run is as wanted or has ended; without `expect.poll`, which concurrent tests cannot use. */
+  async until(id: string, wanted: (run: Run) => boolean): Promise<Run> {
+    for (let tries = 0; tries < 3_000; tries++) {
+      const run = await this.node.api.runById(id);
+      if (run.status !== "running" || wanted(run)) return run;
+      await delay(30);
+    }
+    throw new Error(`run ${id} does not end`);
   }
 
   /** Path in the folder that file connectors may touch, which is made. */
