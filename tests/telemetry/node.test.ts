@@ -141,3 +141,24 @@ test("log and metrics tell what happened to runs and records, without payloads a
   }
   expect(loadedModules()).toEqual([]);
 });
+
+test("a destination that is waited for is an open circuit with a lag behind it, and the log says why", async () => {
+  const { node, entries } = await observedNode();
+  const { api } = node;
+  await api.connector("refuses", "blackhole", { fail: { ratio: 1, code: "UNAUTHORIZED" } });
+  const destination = { connector: "refuses", stream: "any" };
+  await api.run(await api.integration({ ...shop, destinations: undefined, destination }));
+  const value = async (metric: string) => samples((await api.text("/metrics")).text, metric);
+  const labels = { integration: "shop", destination: "refuses" };
+  await expect.poll(() => value("sluice_circuit_open"), { timeout: 30_000 }).toEqual([{ labels, value: 1 }]);
+  await expect.poll(async () => (await value("sluice_consumer_lag"))[0]?.value, { timeout: 30_000 }).toBeGreaterThan(0);
+  expect((await value("sluice_credit_available"))[0]).toMatchObject({ labels });
+  expect(await value("sluice_freshness_seconds")).toEqual([]);
+  expect(entries()).toContainEqual(
+    expect.objectContaining({
+      msg: "integration waits",
+      integration: "shop",
+      reason: expect.stringMatching(/^refuses: ./),
+    }),
+  );
+});
