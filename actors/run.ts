@@ -29,6 +29,7 @@ import type { Settler } from "./settler.ts";
 import { processSink } from "./sink.ts";
 import { SourceActor, sourceSubject } from "./source.ts";
 import { processSteps } from "./steps.ts";
+import { StreamGate } from "./stream-gate.ts";
 import { untilAborted } from "./until-aborted.ts";
 import type { Vitals } from "./vitals.ts";
 
@@ -220,8 +221,19 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   async #openSteps(ctx: Context<RunMessage>, signal: AbortSignal): Promise<Processor> {
-    const { run, name, integration, deliver, metrics, store } = this.#options;
+    const { run, name, integration, deliver, metrics, store, logger } = this.#options;
     const { destinations } = integration;
+    const { clock } = ctx;
+    const gate = await StreamGate.open({
+      run,
+      name,
+      integration,
+      schemas: store.schemas,
+      metrics,
+      logger,
+      clock,
+      signal,
+    });
     const pipeline = compilePipeline(integration, { validator: this.#options.validator });
     const only = destinations.length === 1 ? destinations[0] : undefined;
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
@@ -229,7 +241,7 @@ export class RunActor implements Actor<RunMessage> {
     const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, this.#tracing, signal);
     return {
       process: (message) =>
-        processSteps(message, { run, integration: name, pipeline, outlet, metrics, tracing: this.#tracing }),
+        processSteps(message, { run, integration: name, gate, pipeline, outlet, metrics, tracing: this.#tracing }),
       flush: () => writer?.flush(),
       end: async (message) => {
         this.#balance(message);

@@ -6,8 +6,10 @@ import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts";
+import type { ContractResult } from "../runtime/schema/index.ts";
 import { deadLetter, ordinalOf, type RunKey, rawRecord } from "./dead-letter.ts";
 import type { Outcome } from "./ledger.ts";
+import type { StreamGate } from "./stream-gate.ts";
 
 /** Where records go after the steps: a destination right away, or a deliver log for each. */
 export interface Outlet {
@@ -28,6 +30,8 @@ export interface Sent {
 export interface StepsOptions {
   readonly run: RunKey;
   readonly integration: string;
+  /** Undefined: no schema contract holds. */
+  readonly gate: StreamGate | undefined;
   readonly pipeline: Pipeline;
   readonly outlet: Outlet;
   readonly metrics: Metrics;
@@ -42,10 +46,10 @@ interface Failed {
 
 /** Takes a batch of the ingest log through the steps to the outlet, and says what became of it. */
 export async function processSteps(message: LogMessage, options: StepsOptions): Promise<Outcome> {
-  const { run, outlet, metrics, integration } = options;
+  const { run, outlet, metrics, integration, gate } = options;
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
-  const { decoded, entered, result, traceparent } = throughSteps(message, options);
+  const { decoded, entered, refused, result, traceparent } = throughSteps(message, options);
   const outputs = new Map<string, readonly OutRecord[]>();
   for (const [destination, { origins, values, children }] of result.outputs) {
     if (values.length === 0) continue;
@@ -58,9 +62,11 @@ export async function processSteps(message: LogMessage, options: StepsOptions): 
     );
   }
   const sent: Sent = outputs.size === 0 ? { delivered: new Map() } : await outlet.send(message, outputs, traceparent);
+  await gate?.saved();
 
   const failed = [
     ...sourceFailures(message, decoded, run),
+    ...refused.map(({ index, message: text }) => contractFailed(message, entered, index, text, run)),
     ...result.failures.map((failure) => stepFailed(message, failure, run)),
     ...undeliveredRecords(message, result, sent, run),
   ];
@@ -90,15 +96,16 @@ export async function processSteps(message: LogMessage, options: StepsOptions): 
   };
 }
 
-function throughSteps(message: LogMessage, { pipeline, tracing }: StepsOptions) {
+function throughSteps(message: LogMessage, { pipeline, tracing, gate }: StepsOptions) {
   const { header } = message;
   const span = tracing.start("process", { "sluice.records": header.count }, header.traceparent);
   try {
     const decoded = decodeLines(message.body, header.count);
     const entered = sourceFlow(decoded, message.failures);
-    const result = pipeline(entered);
+    const held = gate?.apply(entered.values);
+    const result = pipeline(held === undefined ? entered : passing(entered, held));
     span.end(undefined, { "sluice.failed": header.count - entered.values.length + result.failures.length });
-    return { decoded, entered, result, traceparent: span.traceparent };
+    return { decoded, entered, refused: held?.failures ?? [], result, traceparent: span.traceparent };
   } catch (error) {
     span.end(error);
     throw error;
@@ -122,6 +129,11 @@ function sourceFlow({ values }: Decoded, failures: readonly ReadFailure[] | unde
     valid.push(value);
   }
   return { origins, values: valid };
+}
+
+/** What the schema contract lets pass. */
+function passing(entered: Flow, { passed, values }: ContractResult): Flow {
+  return passed === undefined ? entered : { origins: passed.map((index) => entered.origins[index] as number), values };
 }
 
 /** Each source record counts once: failed, before what reached a destination, before filtered. */
@@ -179,6 +191,17 @@ function sourceFailures(message: LogMessage, decoded: Decoded, run: RunKey): Fai
       }),
     };
   });
+}
+
+function contractFailed(message: LogMessage, entered: Flow, index: number, text: string, run: RunKey): Failed {
+  const origin = entered.origins[index] as number;
+  const state = JSON.stringify(entered.values[index]);
+  const code = "VALIDATION_ERROR" as const;
+  const cause = { step: null, destination: null, rule: null, code, message: text, state, attempts: [] };
+  return {
+    origin,
+    letter: deadLetter({ run, header: message.header, origin, raw: rawRecord(message, origin), cause }),
+  };
 }
 
 function stepFailed(message: LogMessage, failure: StepFailure, run: RunKey): Failed {

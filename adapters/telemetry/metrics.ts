@@ -46,6 +46,9 @@ export function prometheusMetrics(): PrometheusMetrics {
   const missed = counter("sluice_schedule_missed_total", "Fires of a schedule that were missed and skipped.", [
     "integration",
   ]);
+  const drift = counter("sluice_schema_drift_total", "Fields and types that a stream's schema did not know.", [
+    "integration",
+  ]);
   const restarts = counter("sluice_actor_restarts_total", "Restarts of actors after a failure.", [
     "integration",
     "actor",
@@ -130,6 +133,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     actorRestarted: (actor, integration) =>
       restarts.inc(integration === undefined ? { actor } : { actor, integration }),
     scheduleMissed: (integration, fires) => missed.inc({ integration }, fires),
+    schemaDrift: (integration, facts) => drift.inc({ integration }, facts),
     gauges(read) {
       readGauges = read;
     },

@@ -94,7 +94,7 @@ const error: Part = {
   description: "With `path` of the setting at fault, where there is one.",
 };
 
-export const run = object({
+const runFields: Record<string, Part> = {
   id,
   integration_id: id,
   integration_version: integer,
@@ -109,6 +109,26 @@ export const run = object({
   by_destination: { type: "object", additionalProperties: object({ out: integer, failed: integer }) },
   error: orNull(error),
   waiting: { ...orNull(string), description: "Why the run does not move at the moment." },
+};
+
+export const run = object(runFields);
+
+export const runDetail = object({
+  ...runFields,
+  drift: {
+    type: "array",
+    description: "What records had that the stream's schema did not know, each once.",
+    items: object({
+      kind: { enum: ["new_field", "changed_type", "missing_field"] },
+      path: string,
+      expected: orNull(string),
+      found: orNull(string),
+      connector: string,
+      stream: string,
+      version: integer,
+      seen_at: time,
+    }),
+  },
 });
 
 const deadLetterFields: Record<string, Part> = {

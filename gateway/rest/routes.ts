@@ -9,6 +9,7 @@ import {
   deadLetterResource,
   integrationResource,
   listResource,
+  runDetailResource,
   runResource,
 } from "../services/resources.ts";
 import * as schemas from "./resource-schemas.ts";
@@ -250,8 +251,8 @@ const history: Route[] = [
     operationId: "getRun",
     tag: "runs",
     summary: "One run.",
-    answer: ok("The run.", schemas.run),
-    handle: async (request, { history }) => runResource(await history.run(id(request))),
+    answer: ok("The run, with the drift of its stream's schema.", schemas.runDetail),
+    handle: async (request, { history }) => runDetailResource(await history.run(id(request))),
   },
   {
     method: "GET",

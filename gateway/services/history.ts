@@ -7,6 +7,7 @@ import type {
   RunStatus,
 } from "../../runtime/ports/store.ts";
 import { found, type ServiceContext } from "./context.ts";
+import type { RunDetail } from "./resources.ts";
 
 /** Runs and dead letters, to look at. */
 export function historyService({ store }: ServiceContext) {
@@ -14,7 +15,10 @@ export function historyService({ store }: ServiceContext) {
     found(await store.integrations.get(integrationId), "integration", integrationId);
 
   return {
-    run: async (id: string): Promise<RunRow> => found(await store.runs.get(id), "run", id),
+    async run(id: string): Promise<RunDetail> {
+      const [run, drift] = await Promise.all([store.runs.get(id), store.schemas.drift(id)]);
+      return { run: found(run, "run", id), drift };
+    },
 
     async runs(integrationId: string, options: PageOptions & { status: RunStatus | null }): Promise<Page<RunRow>> {
       await known(integrationId);

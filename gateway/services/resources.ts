@@ -3,6 +3,7 @@ import type {
   ConnectorRow,
   DeadLetterDetail,
   DeadLetterRow,
+  DriftRow,
   IntegrationRow,
   Page,
   RunRow,
@@ -85,6 +86,28 @@ export function runResource(row: RunRow): JsonObject {
     error: row.error as unknown as Json,
     waiting: row.waiting,
   };
+}
+
+/** A run by itself also tells the drift of its stream's schema. */
+export function runDetailResource({ run, drift }: RunDetail): JsonObject {
+  return {
+    ...runResource(run),
+    drift: drift.map(({ kind, path, expected, found, connector, stream, version, seenAt }) => ({
+      kind,
+      path,
+      expected,
+      found,
+      connector,
+      stream,
+      version,
+      seen_at: seenAt.toISOString(),
+    })),
+  };
+}
+
+export interface RunDetail {
+  readonly run: RunRow;
+  readonly drift: readonly DriftRow[];
 }
 
 export function deadLetterResource(row: DeadLetterRow): JsonObject {

@@ -6,7 +6,6 @@ import { items, object } from "./json-shape.ts";
 const unavailable = {
   steps: ["enrich", "aggregate", "transform"],
   triggers: ["webhook", "event"],
-  contracts: ["freeze", "discard_value", "discard_record"],
   severalSources: true,
   /** Taken, and without effect. */
   delivery: ["ordering", "circuit_breaker", "rate_limit", "timeout", "idempotency", "dead_letter"],
@@ -18,11 +17,9 @@ export function checkAvailable(spec: Json): FieldError[] {
   const errors: FieldError[] = [];
   const refuse = (path: string, what: string) =>
     errors.push({ path, message: `${what} is not available in this version` });
-  const { trigger, schema, sources, pipeline_spec } = object(spec);
+  const { trigger, sources, pipeline_spec } = object(spec);
   const triggerType = object(trigger).type;
   if (unavailable.triggers.includes(triggerType as string)) refuse("trigger.type", `the trigger ${triggerType}`);
-  const { contract } = object(schema);
-  if (unavailable.contracts.includes(contract as string)) refuse("schema.contract", `the schema contract ${contract}`);
   if (unavailable.severalSources && items(sources).length > 1) refuse("sources", "more than one source");
   items(object(pipeline_spec).steps).forEach((step, index) => {
     const { type } = object(step);

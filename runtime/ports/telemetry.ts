@@ -15,6 +15,8 @@ export interface Metrics {
   /** `actor` is its name in the tree, `integration` undefined for those of the node itself. */
   actorRestarted(actor: string, integration?: string): void;
   scheduleMissed(integration: string, fires: number): void;
+  /** What records had that their stream's schema did not know, each counted once a run. */
+  schemaDrift(integration: string, facts: number): void;
   /** Gauges are asked for when they are scraped. */
   gauges(read: () => Promise<readonly IntegrationGauges[]>): void;
 }
