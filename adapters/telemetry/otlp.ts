@@ -3,12 +3,14 @@ import { context, defaultTextMapGetter, defaultTextMapSetter, SpanStatusCode, tr
 import { core, NodeSDK, resources } from "@opentelemetry/sdk-node";
 import { failureOf } from "../../runtime/delivery/index.ts";
 import type { Span, Tracing } from "../../runtime/ports/telemetry.ts";
-import type { StartedTracing } from "./tracing.ts";
 
 const shutdownMs = 3000;
 
 /** Spans by OTLP. The SDK reads the OTEL_ variables itself: endpoint, protocol, headers, sampler, sizes of batches. */
-export function startOtlp(serviceName: string, version: string): StartedTracing {
+export function startOtlp(
+  serviceName: string,
+  version: string,
+): { readonly tracing: Tracing; shutdown(): Promise<void> } {
   const sdk = new NodeSDK({
     serviceName,
     resource: resources.resourceFromAttributes({ "service.version": version }),
