@@ -90,11 +90,11 @@ test("a node whose store goes away says so, and its runs go on when it is back",
 const noMount = process.platform !== "linux" || process.getuid?.() !== 0;
 if (noMount) process.stderr.write("full disks are not tested: a disk of a few MB can only be made as root on Linux\n");
 
-/** A disk of its own at `path`, gone with the test. */
+/** A disk of its own at `path`, gone with the test, also where something still looks into it. */
 function mountDisk(path: string, megabytes: number): void {
   mkdirSync(path, { recursive: true, mode: 0o711 });
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m,mode=711`, "sluice-test", path]);
-  onTestFinished(() => void execFileSync("umount", [path]));
+  onTestFinished(() => void execFileSync("umount", ["-l", path]));
 }
 
 const partOf = async (node: TestNode, part: string) =>
