@@ -10,6 +10,7 @@ interface Scenario {
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   mapping: { summary: "the mapping engine alone, on one core", load: () => import("./scenarios/mapping.ts") },
+  script: { summary: "users' JavaScript through the sandbox", load: () => import("./scenarios/script.ts") },
   single: {
     summary: "one integration: file to file, and file to Postgres by upsert",
     load: () => import("./scenarios/single.ts"),

@@ -23,11 +23,10 @@ export interface Harness {
  * milliseconds) the next one runs. No user's code can reach it.
  */
 export function harness(progress: Float64Array, maxResult: number, maxAnswer: number): Harness {
-  const { parse, stringify, isRawJSON, rawJSON } = JSON as unknown as {
+  const { parse, stringify, isRawJSON } = JSON as unknown as {
     parse(text: string): unknown;
     stringify(value: unknown): string;
     isRawJSON(value: unknown): boolean;
-    rawJSON(text: string): object;
   };
   const { now } = Date;
   const { isArray } = Array;
@@ -52,12 +51,13 @@ export function harness(progress: Float64Array, maxResult: number, maxAnswer: nu
 
   // Memory that no limit counts, code that runs at a time of its own, and threads: nothing that a script needs.
   const NativeBuffer = ArrayBuffer;
-  const Fixed = function ArrayBuffer(length: number): ArrayBuffer {
+  const Fixed = function (length: number): ArrayBuffer {
     if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'");
     return Reflect.construct(NativeBuffer, [length], new.target) as ArrayBuffer;
   };
   const world = globalThis as unknown as Record<string, unknown>;
   Object.defineProperty(Fixed, "prototype", { value: NativeBuffer.prototype, writable: false });
+  Object.defineProperty(Fixed, "name", { value: "ArrayBuffer", configurable: true });
   Object.defineProperty(Fixed, "isView", { value: NativeBuffer.isView, configurable: true, writable: true });
   Object.defineProperty(NativeBuffer.prototype, "constructor", { value: Fixed, configurable: true, writable: true });
   Object.defineProperty(world, "ArrayBuffer", { value: Fixed, configurable: true, writable: true });

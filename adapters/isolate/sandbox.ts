@@ -108,7 +108,8 @@ class IsolateSandbox implements Sandbox {
     if (this.#suspects.length > 0) {
       if (this.#inFlight.size > 0) return;
       this.#alone = true;
-      return this.#send(this.#suspects.shift() as Request);
+      this.#send(this.#suspects.shift() as Request);
+      return;
     }
     while (this.#waiting.length > 0 && this.#inFlight.size < this.#maxInFlight) {
       this.#send(this.#waiting.shift() as Request);

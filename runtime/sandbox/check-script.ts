@@ -43,12 +43,12 @@ function describe(error: Error, source: string): string {
   const lines = source.split("\n");
   const line = Number(number);
   const inside = number !== undefined && line >= 1 && line <= lines.length && carets.includes("^");
-  const at = inside ? `line ${line}, column ${carets.indexOf("^") + 1}` : "at its end";
+  const at = inside ? `line ${line}, column ${carets.indexOf("^") + 1}` : `line ${lines.length}, at its end`;
   return `${error.message} (${at})`;
 }
 
 const notOne = "must be one function: (record, meta) => …, or function (record, meta) { … }";
-const space = /^(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*[^]*?\*\/)+/;
+const space = /^(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*.*?\*\/)+/s;
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/u;
 
 /** `source` is one expression. */
@@ -56,7 +56,7 @@ function functionProblem(source: string): string | undefined {
   const text = source.replace(space, "");
   if (/^\(/.test(text)) {
     // In brackets of its own.
-    const inner = /^\(([^]*)\)\s*$/.exec(text)?.[1];
+    const inner = /^\((.*)\)\s*$/s.exec(text)?.[1];
     if (inner?.trim() && parses(`(\n${inner}\n)`) && parses(`[\n${inner}\n]`)) return functionProblem(inner);
   }
   // A comma at its top level would end the branch.
