@@ -40,18 +40,18 @@ export class BenchNode {
   /** A node that is ready, for as long as `use` takes. */
   static async with<T>(use: (node: BenchNode) => Promise<T>): Promise<T> {
     const node = new BenchNode();
-    const interrupted = () => {
-      node.#child?.kill("SIGKILL");
-      process.exit(130);
+    const remove = async () => {
+      await node.stop();
+      rmSync(node.folder, { recursive: true, force: true, maxRetries: 10 });
     };
+    const interrupted = () => void remove().finally(() => process.exit(130));
     process.once("SIGINT", interrupted);
     process.once("SIGTERM", interrupted);
     try {
       await node.start();
       return await use(node);
     } finally {
-      await node.stop();
-      rmSync(node.folder, { recursive: true, force: true, maxRetries: 10 });
+      await remove();
       process.off("SIGINT", interrupted);
       process.off("SIGTERM", interrupted);
     }
