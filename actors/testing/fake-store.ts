@@ -47,6 +47,17 @@ export function fakeStore(tables: FakeTables, life: Life, failing: () => number)
       },
     },
     schedules: { fireQueued: async () => null },
+    schemas: {
+      current: async () => {
+        await life.delay();
+        return null;
+      },
+      add: async () => {
+        await life.delay();
+        return 1;
+      },
+      recordDrift: () => life.delay(),
+    },
     checkpoints: {
       load: async () => {
         await life.delay();
