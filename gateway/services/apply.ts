@@ -13,7 +13,7 @@ import { type FieldError, joinPath, SluiceError } from "../../runtime/errors/ind
 import type { ConnectorRow, IntegrationRow } from "../../runtime/ports/store.ts";
 import { type ConnectorInput, keepSecrets, type StoredConnector, seal, strayRedactions } from "./connectors.ts";
 import { allConnectors, newId, refuse, type ServiceContext, sentenceOf, usersOf } from "./context.ts";
-import { type FoundFit, findFit, keepFirstSchema, sentencesOf } from "./fit.ts";
+import { changedSchema, type FoundFit, findFit, keepFirstSchema, sentencesOf } from "./fit.ts";
 import { storedIntegration, updateIntegration } from "./integrations.ts";
 import { failureOf, probeIntegration, probeTimeoutMs, within } from "./probe.ts";
 
@@ -166,7 +166,7 @@ export function applyService(context: ServiceContext) {
     const errors: FieldError[] = [];
     const opened = new Map<string, Connector>();
     const enabled = integrations.filter(({ value }) => value.enabled !== false);
-    const resolved = enabled.map(({ index, value }) => ({ index, value, spec: resolveIntegration(value) }));
+    const resolved = enabled.map(({ index, value, row }) => ({ index, value, row, spec: resolveIntegration(value) }));
     const used = resolved.flatMap(({ spec }) =>
       [...spec.sources, ...spec.destinations].map(({ connector }) => connector),
     );
@@ -185,11 +185,14 @@ export function applyService(context: ServiceContext) {
           errors.push({ path: path === undefined ? place : joinPath(place, path), message });
         }
       });
-      await inParallel(resolved, async ({ index, value, spec }) => {
+      await inParallel(resolved, async ({ index, value, row, spec }) => {
         const several = { sources: value.sources !== undefined, destinations: value.destinations !== undefined };
         const failed = await probeIntegration(spec, several, opened);
         errors.push(...failed.map(({ path, message }) => ({ path: `integrations[${index}].${path}`, message })));
-        if (failed.length === 0) fits.push({ name: value.name as string, ...(await findFit(value, opened)) });
+        if (failed.length > 0) return;
+        const fit = await findFit(value, opened);
+        const changed = row === undefined ? [] : await changedSchema(store.schemas, row.id, value, fit.schema);
+        fits.push({ name: value.name as string, ...fit, warnings: [...changed, ...fit.warnings] });
       });
     } finally {
       await Promise.all([...opened.values()].map((connector) => connector.close()));

@@ -1,8 +1,9 @@
 import type { Connector, JsonObject, JsonSchema, StreamInfo } from "../../connectors/sdk/index.ts";
 import { type ResolvedIntegration, type ResolvedSource, resolveIntegration } from "../../runtime/config/index.ts";
+import type { FieldError } from "../../runtime/errors/index.ts";
 import type { SchemaStore, StreamKey } from "../../runtime/ports/store.ts";
 import { decodeLines } from "../../runtime/record/index.ts";
-import { checkFit, type Fit, inferSchema } from "../../runtime/schema/index.ts";
+import { checkFit, compatibility, type Fit, inferSchema } from "../../runtime/schema/index.ts";
 import { within } from "./probe.ts";
 
 /** Both are courtesies: what takes longer is left out, and what cannot be read says so when it runs. */
@@ -88,6 +89,21 @@ function isEmpty(schema: JsonSchema | undefined): schema is undefined {
   return typeof schema !== "object" || Object.keys(schema).length === 0;
 }
 
+/** Says where the records found now are not all valid under the current version of the stream's schema. */
+export async function changedSchema(
+  schemas: SchemaStore,
+  integrationId: string,
+  spec: JsonObject,
+  schema: JsonSchema | null,
+): Promise<FieldError[]> {
+  const { contract } = resolveIntegration(spec);
+  const stream = streamOf(integrationId, spec);
+  const current = stream && (await schemas.current(stream));
+  if (!current || schema === null || compatibility(current.schema, schema).forward) return [];
+  const message = `its schema is no longer that of version ${current.version}, which the contract ${contract} holds it against`;
+  return [{ path: spec.sources === undefined ? "source.stream" : "sources[0].stream", message }];
+}
+
 /** Keeps the schema that was found as a stream's first version; later ones come of its records (schema contracts). */
 export async function keepFirstSchema(
   schemas: SchemaStore,
@@ -95,10 +111,14 @@ export async function keepFirstSchema(
   spec: JsonObject,
   schema: JsonSchema | null,
 ): Promise<void> {
-  const [source] = resolveIntegration(spec).sources;
-  if (source === undefined || schema === null) return;
-  const stream: StreamKey = { integrationId, connector: source.connector, stream: source.stream };
+  const stream = streamOf(integrationId, spec);
+  if (stream === null || schema === null) return;
   if ((await schemas.current(stream)) === null) await schemas.add(stream, schema);
+}
+
+function streamOf(integrationId: string, spec: JsonObject): StreamKey | null {
+  const [source] = resolveIntegration(spec).sources;
+  return source === undefined ? null : { integrationId, connector: source.connector, stream: source.stream };
 }
 
 /** What a found fit says, one sentence each. */

@@ -124,7 +124,7 @@ function refusal(drift: readonly Drift[]): string {
 }
 
 /** One clause: `discount is new (number)`. */
-export function describeDrift({ kind, path, expected, found }: Drift): string {
+function describeDrift({ kind, path, expected, found }: Drift): string {
   const field = path === "" ? "the record" : path;
   switch (kind) {
     case "new_field":

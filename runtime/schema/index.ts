@@ -1,5 +1,4 @@
-export { checkFit, type Fit, type FitInput } from "./check-fit.ts";
-export { type Compatibility, compatibility } from "./compatibility.ts";
-export { type ContractFailure, type ContractResult, describeDrift, StreamContract } from "./contract.ts";
-export type { Schema } from "./keywords.ts";
-export { inferSchema, learn } from "./learn.ts";
+export { checkFit, type Fit } from "./check-fit.ts";
+export { compatibility } from "./compatibility.ts";
+export { type ContractResult, StreamContract } from "./contract.ts";
+export { inferSchema } from "./learn.ts";

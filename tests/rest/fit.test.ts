@@ -66,3 +66,20 @@ test("apply says what does not fit as notes of the change, and applies it", asyn
     [{ message: "mapping_spec[0].source: no record has $.nmae", destructive: false }],
   ]);
 });
+
+test("apply says where a stream is no longer what its current schema says, and keeps that version", async () => {
+  const api = await withPeople();
+  const apply = (mode: string) =>
+    api.call("POST", "/v1/apply", { integrations: [integration({ schema: { contract: mode } })] });
+  await apply("evolve");
+  writeFileSync(path.join(api.dataDir, "files", "a.ndjson"), '{"id":"x"}\n');
+  const { body } = await apply("freeze");
+  expect(body.changes[0].notes).toEqual([
+    {
+      message: "source.stream: its schema is no longer that of version 1, which the contract freeze holds it against",
+      destructive: false,
+    },
+  ]);
+  const [{ id }] = (await api.call("GET", "/v1/integrations?name=copy")).body.items;
+  expect(await api.store.schemas.list(id)).toHaveLength(1);
+});
