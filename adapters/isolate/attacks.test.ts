@@ -5,23 +5,37 @@ import { createSandbox } from "./index.ts";
 // Each attack is the second of three records; whatever becomes of it, its neighbours have their results, and so have
 // the next batches of this scope and of another.
 
-const sandbox = createSandbox({ limits: { timeMs: 500 } });
-afterAll(() => sandbox.close());
+/** For what has to run out of time; all else has plenty, whatever else the machine does. */
+const strict = createSandbox({ limits: { timeMs: 500 } });
+const patient = createSandbox({ limits: { timeMs: 20_000 } });
+afterAll(async () => {
+  await strict.close();
+  await patient.close();
+});
 const signal = new AbortController().signal;
 
-function run(scope: string, script: Script, records: readonly object[]): Promise<readonly ScriptResult[]> {
+function run(
+  scope: string,
+  script: Script,
+  records: readonly object[],
+  sandbox = patient,
+): Promise<readonly ScriptResult[]> {
   const calls = records.map((record) => ({ record: { ...record }, meta: { run_id: "r" } }));
   return sandbox.run(scope, script, calls as Parameters<typeof sandbox.run>[2], signal);
 }
 
-async function attack(body: string): Promise<ScriptResult> {
+let attacks = 0;
+
+async function attack(body: string, sandbox = patient): Promise<ScriptResult> {
+  const attacked = `attacked ${attacks++}`;
   const source = `record.n === 2 ? (() => { ${body} })() : record.n * 10`;
   const script: Script = { kind: "expression", source };
-  const [first, second, third] = await run("attacked", script, [{ n: 1 }, { n: 2 }, { n: 3 }]);
+  const [first, second, third] = await run(attacked, script, [{ n: 1 }, { n: 2 }, { n: 3 }], sandbox);
   expect(first).toEqual({ ok: true, value: 10 });
   expect(third).toEqual({ ok: true, value: 30 });
-  for (const scope of ["attacked", "another"]) {
-    const after = await run(scope, { kind: "function", source: "r => [{ a: r.n }, { b: [r.n] }]" }, [{ n: 5 }]);
+  for (const scope of [attacked, "another"]) {
+    const next: Script = { kind: "function", source: "r => [{ a: r.n }, { b: [r.n] }]" };
+    const after = await run(scope, next, [{ n: 5 }], sandbox);
     expect(after).toEqual([{ ok: true, value: [{ a: 5 }, { b: [5] }] }]);
   }
   return second as ScriptResult;
@@ -45,7 +59,7 @@ describe("what does not end, or takes all memory, fails with TIMEOUT", () => {
     "an endless list in a global": "globalThis.leak = []; for (;;) leak.push(new Array(1e5).fill(leak.length))",
   };
   test.for(Object.entries(attacks))("%s", { timeout: limit }, async ([, body]) => {
-    expect(await attack(body)).toMatchObject({ ok: false, code: "TIMEOUT" });
+    expect(await attack(body, strict)).toMatchObject({ ok: false, code: "TIMEOUT" });
   });
 });
 
@@ -94,9 +108,9 @@ describe("what is refused by the engine or by the conversion fails with VALIDATI
       /ReferenceError/,
     ],
     "an error from a full stack": [
-      'const f = () => { try { f() } catch (e) { return e.constructor.constructor("return process")() } };' +
-        "f(); throw new Error('nothing found')",
-      /ReferenceError|nothing found/,
+      "let error; const f = () => { try { f() } catch (e) { error ??= e } }; f();" +
+        'return error.constructor.constructor("return process")()',
+      /ReferenceError/,
     ],
     "a getter in the result that throws": ["return { get a() { throw new Error('no') } }", /no/],
     "a revoked proxy as the result": ["const p = Proxy.revocable([], {}); p.revoke(); return p.proxy", /revoked/],
@@ -143,7 +157,6 @@ describe("what is tampered with changes no result, its own neither", () => {
       ok: true,
       value: { a: [1, { b: "x" }] },
     });
-    await run("attacked", { kind: "expression", source: "(() => { for (;;); })()" }, [{}]); // a new world for the next
   });
 });
 
@@ -158,11 +171,15 @@ describe("what is odd but harmless has its result", () => {
       "const a = {}; for (let i = 0; i < 1e5; i++) a['k' + i] = i; return Object.keys(a).length + 0 * (a.k1)",
       100_000,
     ],
-    "what runs after the script": ["Promise.resolve().then(function f() { Promise.resolve().then(f) }); return 1", 1],
     "a rejected promise that nobody sees": ["Promise.reject(new Error('x')); return 1", 1],
   };
   test.for(Object.entries(cases))("%s", { timeout: limit }, async ([, [body, value]]) => {
     expect(await attack(body)).toEqual({ ok: true, value });
+  });
+
+  test("a promise's reactions without end stop, and the results are kept", { timeout: limit }, async () => {
+    const body = "Promise.resolve().then(function f() { Promise.resolve().then(f) }); return 1";
+    expect(await attack(body, strict)).toEqual({ ok: true, value: 1 });
   });
 
   test("globals of one scope are not seen by another", async () => {
@@ -181,5 +198,8 @@ describe("what is odd but harmless has its result", () => {
 test("an array filled in one go, which no time limit interrupts, costs the process and its own record", {
   timeout: limit,
 }, async () => {
-  expect(await attack("return new Array(2 ** 27).fill(0).length")).toMatchObject({ ok: false, code: "TIMEOUT" });
+  expect(await attack("return new Array(2 ** 27).fill(0).length", strict)).toMatchObject({
+    ok: false,
+    code: "TIMEOUT",
+  });
 });

@@ -76,6 +76,8 @@ export function harness(progress: Float64Array, maxResult: number, maxAnswer: nu
   let reason = "";
   let room = 0;
 
+  const tooLarge = `the result is larger than ${maxResult} characters`;
+
   function refuse(why: string): never {
     reason = why;
     throw refusal;
@@ -83,13 +85,14 @@ export function harness(progress: Float64Array, maxResult: number, maxAnswer: nu
 
   function sized(text: string): string {
     room -= text.length + 1;
-    if (room < 0) refuse(`the result is larger than ${maxResult} characters`);
+    if (room < 0) refuse(tooLarge);
     return text;
   }
 
   function write(value: unknown, above: Ancestor | undefined, depth: number): string {
     switch (typeof value) {
       case "string":
+        if (value.length > room) refuse(tooLarge);
         return sized(stringify(value));
       case "number":
         if (value - value !== 0) refuse(`${String_(value)} is no JSON`);
@@ -116,6 +119,7 @@ export function harness(progress: Float64Array, maxResult: number, maxAnswer: nu
     if (depth > 1000) refuse("the result is nested deeper than 1000 levels");
     const here: Ancestor = { value, above };
     if (isArray(value)) {
+      if (value.length > room / 2) refuse(tooLarge); // a character and a comma each, at the least
       let text = "[";
       for (let i = 0; i < value.length; i++) text += (i === 0 ? "" : ",") + write(value[i], here, depth + 1);
       return `${text}]`;
@@ -179,6 +183,7 @@ export function harness(progress: Float64Array, maxResult: number, maxAnswer: nu
     if (kind === "function") {
       if (result === null) return "u";
       if (isArray(result)) {
+        if (result.length > room / 2) refuse(tooLarge);
         let text = "v[";
         const here: Ancestor = { value: result, above: undefined };
         for (let i = 0; i < result.length; i++) {

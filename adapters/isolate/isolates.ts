@@ -46,7 +46,7 @@ export class World {
     const shared = new SharedArrayBuffer(16);
     this.#progress = new Float64Array(shared);
     const made = this.#context.evalClosureSync(
-      `return (${harness})(new Float64Array($0), $1, $2)`,
+      `"use strict"; return (${harness})(new Float64Array($0), $1, $2)`,
       [new ExternalCopy(shared).copyInto(), maxResult, maxAnswer],
       { result: { reference: true } },
     ) as ivm.Reference;
