@@ -1,6 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../errors/index.ts";
+import { fillDefaults } from "./defaults.ts";
+import { deliverySchema } from "./delivery-schema.ts";
 import { items, object } from "./json-shape.ts";
+import type { Part } from "./schema-parts.ts";
 
 /** What the language has and this version does not run. Shorten this list as it comes. */
 const unavailable = {
@@ -29,18 +33,24 @@ export function checkAvailable(spec: Json): FieldError[] {
   return errors;
 }
 
-/** Warns of options that this version takes and does not act on, where they are set. */
+/** Warns of options that this version takes and does not act on, where they are set to anything but their defaults. */
 export function warnIdle(spec: Json): FieldError[] {
   const message = "has no effect in this version";
   const { delivery, pipeline_spec } = object(spec);
-  const idle = (path: string, value: Json | undefined, names: readonly string[]) =>
-    names.filter((name) => name in object(value)).map((name) => ({ path: `${path}.${name}`, message }));
+  const options = deliverySchema.properties as Record<string, Part>;
+  const set = Object.entries(object(delivery)).filter(
+    ([name, value]) => unavailable.delivery.includes(name) && !isDefault(options[name]!, value!),
+  );
   return [
-    ...idle("delivery", delivery, unavailable.delivery).filter(({ path }) => {
-      return path !== "delivery.ordering" || object(delivery).ordering !== "none";
-    }),
+    ...set.map(([name]) => ({ path: `delivery.${name}`, message })),
     ...items(object(pipeline_spec).steps).flatMap((step, index) =>
-      idle(`pipeline_spec.steps[${index}]`, step, unavailable.stepOptions),
+      Object.entries(object(step))
+        .filter(([name, value]) => unavailable.stepOptions.includes(name) && !(name === "concurrency" && value === 1))
+        .map(([name]) => ({ path: `pipeline_spec.steps[${index}].${name}`, message })),
     ),
   ];
+}
+
+function isDefault(option: Part, value: Json): boolean {
+  return isDeepStrictEqual(fillDefaults(option, value), fillDefaults(option, option.default as Json));
 }
