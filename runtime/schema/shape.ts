@@ -11,6 +11,8 @@ export interface Shape {
   readonly types: number;
   /** Undefined: any members may stand in the object. */
   readonly members: ReadonlyMap<string, Member> | undefined;
+  /** The members in the schema's order, which is that of most records: they are found without being looked up. */
+  readonly order: readonly Member[];
   readonly required: number;
   /** Of members that are not named; undefined: there should be none. */
   readonly others: Shape | undefined;
@@ -18,13 +20,21 @@ export interface Shape {
 }
 
 interface Member {
+  readonly name: string;
   readonly shape: Shape;
   readonly required: boolean;
 }
 
 const bits = { null: 1, boolean: 2, integer: 4, number: 8, string: 16, array: 32, object: 64 } as const;
 const anyType = (1 << typeNames.length) - 1;
-const anything: Shape = { types: anyType, members: undefined, required: 0, others: undefined, items: undefined };
+const anything: Shape = {
+  types: anyType,
+  members: undefined,
+  order: [],
+  required: 0,
+  others: undefined,
+  items: undefined,
+};
 /** Deeper schemas, such as those that refer to themselves, say nothing of what lies below. */
 const maxDepth = 50;
 
@@ -49,13 +59,14 @@ function compile(schema: unknown, root: JsonSchema, depth: number): Shape {
   const members = new Map<string, Member>();
   for (const name of new Set([...Object.keys(properties), ...(required as Set<string>)])) {
     const shape = Object.hasOwn(properties, name) ? compile(properties[name], root, depth + 1) : anything;
-    members.set(name, { shape, required: required.has(name) });
+    members.set(name, { name, shape, required: required.has(name) });
   }
   const { places, rest } = itemsOf(schema);
   const others = isRecord(additionalProperties) ? compile(additionalProperties, root, depth + 1) : undefined;
   return {
     types: typeBits(schema),
     members: named || others !== undefined ? members : undefined,
+    order: [...members.values()],
     required: required.size,
     others: others ?? (open ? anything : undefined),
     items: places.length > 0 ? undefined : compile(rest, root, depth + 1),
@@ -70,6 +81,7 @@ function either(a: Shape, b: Shape): Shape {
   return {
     types: a.types | b.types,
     members: only?.members,
+    order: only?.order ?? [],
     required: only?.required ?? 0,
     others: only?.others,
     items: a.items === undefined || (a.types & bits.array) === 0 ? b.items : undefined,
@@ -96,9 +108,12 @@ export function fits(value: Json, shape: Shape): boolean {
   if ((shape.types & bits.object) === 0) return false;
   const { members } = shape;
   if (members === undefined) return true;
+  const { order } = shape;
   let required = 0;
+  let at = 0;
   for (const name in value) {
-    const member = members.get(name);
+    let member = order[at++];
+    if (member?.name !== name) member = members.get(name);
     if (member === undefined) {
       if (shape.others === undefined || !fits(value[name] as Json, shape.others)) return false;
     } else {
