@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { query } from "../support/records.ts";
 import { fileConnector, integration, startApi } from "./support.ts";
 
 const people = '{"id":1,"name":"Ada","joined":"2024-01-02"}\n{"id":2,"name":"Bob","joined":"soon"}\n';
@@ -82,4 +83,24 @@ test("apply says where a stream is no longer what its current schema says, and k
   ]);
   const [{ id }] = (await api.call("GET", "/v1/integrations?name=copy")).body.items;
   expect(await api.store.schemas.list(id)).toHaveLength(1);
+});
+
+test("enabling is refused where a table's columns do not take what is written", async () => {
+  const api = await withPeople();
+  await query(api.databaseUrl, "CREATE TABLE public.people (id bigint PRIMARY KEY, name text, born date NOT NULL)");
+  await api.call("POST", "/v1/connectors", { name: "shop", type: "postgres", config: { url: api.databaseUrl } });
+  const destination = { connector: "shop", stream: "people", mode: "upsert", key: ["id"] };
+  const bad = [
+    { source: "$.id", destination: "id" },
+    { source: "$.name", destination: "nmae" },
+  ];
+  const refused = await api.call("PUT", `/v1/integrations/${await api.made(bad, { destination })}/enable`);
+  expect(refused.status).toBe(409);
+  expect(refused.body.errors).toEqual([
+    { path: "mapping_spec[1].destination", message: 'unknown field "nmae"; did you mean "name"?' },
+    { path: "destination", message: "born needs a value, and no record has one" },
+  ]);
+  const good = [{ source: "$", destination: "*" }, { value: "2024-01-01", destination: "born" }, { drop: "joined" }];
+  const id = await api.made(good, { name: "good", destination });
+  expect((await api.call("PUT", `/v1/integrations/${id}/enable`)).status).toBe(200);
 });
