@@ -162,6 +162,7 @@ export class NodeActor implements Actor<NodeMessage> {
     const health = (health: Health) => view.health.set(integrationId, health);
     const props = integrationProps({
       validator: this.#options.validator,
+      sandbox: this.#options.sandbox,
       store,
       connectors,
       settler,

@@ -14,6 +14,7 @@ import { compilePipeline, StopError } from "../runtime/pipeline/index.ts";
 import type { Validator } from "../runtime/ports/connectors.ts";
 import { type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { LogFields, Logger } from "../runtime/ports/logger.ts";
+import type { Sandbox } from "../runtime/ports/sandbox.ts";
 import type { Space } from "../runtime/ports/space.ts";
 import type { Checkpoint, RunError, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
 import { type Metrics, type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
@@ -36,6 +37,7 @@ import type { Vitals } from "./vitals.ts";
 /** What a node lends to its actors. */
 export interface Services {
   readonly validator: Validator;
+  readonly sandbox: Sandbox;
   readonly store: Store;
   readonly connectors: Connectors;
   readonly settler: Settler;
@@ -234,14 +236,23 @@ export class RunActor implements Actor<RunMessage> {
       clock,
       signal,
     });
-    const pipeline = compilePipeline(integration, { validator: this.#options.validator });
+    const pipeline = compilePipeline(integration, this.#options);
     const only = destinations.length === 1 ? destinations[0] : undefined;
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
     const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
     const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, this.#tracing, signal);
     return {
       process: (message) =>
-        processSteps(message, { run, integration: name, gate, pipeline, outlet, metrics, tracing: this.#tracing }),
+        processSteps(message, {
+          run,
+          integration: name,
+          gate,
+          pipeline,
+          outlet,
+          metrics,
+          tracing: this.#tracing,
+          signal,
+        }),
       flush: () => writer?.flush(),
       end: async (message) => {
         this.#balance(message);

@@ -36,6 +36,7 @@ export interface StepsOptions {
   readonly outlet: Outlet;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
+  readonly signal: AbortSignal;
 }
 
 /** A record that failed, with its index in the ingest batch. */
@@ -49,7 +50,7 @@ export async function processSteps(message: LogMessage, options: StepsOptions): 
   const { run, outlet, metrics, integration, gate } = options;
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
-  const { decoded, entered, refused, result, traceparent } = throughSteps(message, options);
+  const { decoded, entered, refused, result, traceparent } = await throughSteps(message, provenance, options);
   const outputs = new Map<string, readonly OutRecord[]>();
   for (const [destination, { origins, values, children }] of result.outputs) {
     if (values.length === 0) continue;
@@ -96,14 +97,26 @@ export async function processSteps(message: LogMessage, options: StepsOptions): 
   };
 }
 
-function throughSteps(message: LogMessage, { pipeline, tracing, gate }: StepsOptions) {
+async function throughSteps(message: LogMessage, provenance: Provenance, options: StepsOptions) {
+  const { pipeline, tracing, gate, integration, run, signal } = options;
   const { header } = message;
   const span = tracing.start("process", { "sluice.records": header.count }, header.traceparent);
   try {
     const decoded = decodeLines(message.body, header.count);
     const entered = sourceFlow(decoded, message.failures);
     const held = gate?.apply(entered.values);
-    const result = pipeline(held === undefined ? entered : passing(entered, held));
+    const result = await pipeline(held === undefined ? entered : passing(entered, held), {
+      scope: run.integrationId,
+      meta: (origin, child) => ({
+        integration,
+        run_id: header.runId,
+        stream: header.stream,
+        record_id: provenance.recordId(origin, child),
+        attempt: message.deliveries,
+        ingested_at: new Date(header.ingestedAt).toISOString(),
+      }),
+      signal,
+    });
     span.end(undefined, { "sluice.failed": header.count - entered.values.length + result.failures.length });
     return { decoded, entered, refused: held?.failures ?? [], result, traceparent: span.traceparent };
   } catch (error) {

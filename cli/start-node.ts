@@ -6,6 +6,7 @@ import { gaugesReader } from "../actors/vitals.ts";
 import { checkCron, nextFire } from "../adapters/cron/index.ts";
 import { DiskSpace } from "../adapters/disk/index.ts";
 import { lockDataDir, type ServerHandle, startNats, startPostgres } from "../adapters/embedded/index.ts";
+import { createSandbox } from "../adapters/isolate/index.ts";
 import { connectLogs, joinCluster } from "../adapters/jetstream/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
 import { openStore } from "../adapters/postgres/index.ts";
@@ -120,6 +121,8 @@ async function start(
   closers.push(() => cluster.close());
 
   const validator = createValidator();
+  const sandbox = createSandbox();
+  closers.push(() => sandbox.close());
   const sealer = createSealer(localKey(await loadMasterKey({ env, dataDir })));
   const registry = createConnectorRegistry({
     types: connectorTypes,
@@ -150,7 +153,21 @@ async function start(
   closers.push(() => settler.stop());
   const connectors = actorConnectors(store, registry);
   system.spawn(
-    nodeProps({ validator, store, connectors, settler, metrics, tracing, space, logger, cluster, logs, cron, view }),
+    nodeProps({
+      validator,
+      sandbox,
+      store,
+      connectors,
+      settler,
+      metrics,
+      tracing,
+      space,
+      logger,
+      cluster,
+      logs,
+      cron,
+      view,
+    }),
     "node",
   );
   closers.push(() => system.shutdown(defaultDeadlineMs));

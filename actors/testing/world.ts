@@ -9,6 +9,7 @@ import { ActorSystem } from "../../runtime/actor/index.ts";
 import type { Validator } from "../../runtime/ports/connectors.ts";
 import type { LogKind } from "../../runtime/ports/log.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
+import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import type { RunRow } from "../../runtime/ports/store.ts";
 import { type Metrics, noTracing } from "../../runtime/ports/telemetry.ts";
 import type { Connectors } from "../connectors.ts";
@@ -41,6 +42,7 @@ export interface TestRecord {
 export const integrationId = "01900000-0000-7000-8000-000000000001";
 
 const validator: Validator = { compile: () => () => [] };
+const sandbox: Sandbox = { run: () => Promise.reject(new Error("no script runs here")), close: async () => {} };
 const metrics = new Proxy({} as Metrics, { get: () => () => {} });
 
 /** An integration's actors on servers in memory, which outlive them. */
@@ -103,6 +105,7 @@ export class World {
         logger: noLogger,
         vitals: new Vitals("test", []),
         validator,
+        sandbox,
         space: { reason: null, available: async () => {} },
         logs: {
           open: async (_id, kind) => {

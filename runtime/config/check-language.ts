@@ -2,6 +2,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import { type FieldError, formatPath, joinPath, messageOf, SluiceError } from "../errors/index.ts";
 import { compileMapping, compilePredicate, parseFieldPath } from "../mapping/index.ts";
 import { isObject } from "../record/index.ts";
+import { checkScript } from "../sandbox/index.ts";
 import type { Findings } from "./check-context.ts";
 import { items, object } from "./json-shape.ts";
 import { hasReference } from "./references.ts";
@@ -22,12 +23,16 @@ export function checkLanguage(spec: Json): Findings {
   };
   if (Array.isArray(mapping_spec)) mapping("mapping_spec", mapping_spec);
   items(object(pipeline_spec).steps).forEach((step, index) => {
-    const { type, mapping: rules, where, routes, path: array, as } = object(step);
+    const { type, mapping: rules, where, routes, path: array, as, script } = object(step);
     const path = `pipeline_spec.steps[${index}]`;
     if (type === "map" && Array.isArray(rules)) mapping(`${path}.mapping`, rules);
     if (type === "filter") predicate(`${path}.where`, where);
     if (type === "route") {
       for (const [i, route] of items(routes).entries()) predicate(`${path}.routes[${i}].where`, object(route).where);
+    }
+    if (type === "transform" && typeof script === "string") {
+      const problem = checkScript({ kind: "function", source: script });
+      if (problem !== undefined) errors.push({ path: `${path}.script`, message: problem });
     }
     if (type === "split") {
       if (typeof array === "string") errors.push(...attempt(`${path}.path`, () => parseFieldPath(array)));

@@ -93,7 +93,7 @@ function sortSteps(steps: readonly CompleteStep[]): ResolvedStep[] {
 }
 
 function stepOptions(step: CompleteStep) {
-  const { type, where, mapping, schema, path, as = null, keep_parent, routes, otherwise = null } = step;
+  const { type, where, mapping, schema, path, as = null, keep_parent, routes, otherwise = null, script } = step;
   switch (type) {
     case "filter":
       return { type, where };
@@ -103,6 +103,8 @@ function stepOptions(step: CompleteStep) {
       return { type, path, as, keepParent: keep_parent };
     case "route":
       return { type, routes, otherwise };
+    case "transform":
+      return { type, script };
     default:
       return { type: "map" as const, mapping };
   }
@@ -165,6 +167,7 @@ interface CompleteStep extends Node {
   readonly keep_parent: boolean;
   readonly routes: readonly { readonly to: string; readonly where: Json }[];
   readonly otherwise?: string;
+  readonly script: string;
   readonly rate_limit?: number;
   readonly concurrency: number;
   readonly on_error: "dead_letter" | "drop" | "stop";

@@ -65,6 +65,7 @@ export type ResolvedStep =
       readonly as: string | null;
       readonly keepParent: boolean;
     })
+  | (StepBase & { readonly type: "transform" /** A JavaScript function. */; readonly script: string })
   | (StepBase & {
       readonly type: "route";
       /** Ids of steps or destinations, with the source of a predicate each. */

@@ -4,8 +4,9 @@ import { compileMapping, compilePredicate } from "../mapping/index.ts";
 import { type Flow, FlowBuilder } from "./flow.ts";
 import { compileSplit } from "./split.ts";
 import { type Step, StepRefusal, type StepServices } from "./step.ts";
+import { compileTransform } from "./transform.ts";
 
-export function compileStep(step: ResolvedStep, { validator }: StepServices): Step {
+export function compileStep(step: ResolvedStep, services: StepServices): Step {
   switch (step.type) {
     case "filter": {
       const where = compilePredicate(step.where);
@@ -16,7 +17,7 @@ export function compileStep(step: ResolvedStep, { validator }: StepServices): St
       return (input, fail) => each(input, fail, (value) => mapping.apply(value));
     }
     case "validate": {
-      const validate = validator.compile(step.schema);
+      const validate = services.validator.compile(step.schema);
       return (input, fail) =>
         each(input, fail, (value) => {
           const errors = validate(value);
@@ -28,6 +29,8 @@ export function compileStep(step: ResolvedStep, { validator }: StepServices): St
       return compileSplit(step);
     case "route":
       return compileRoute(step);
+    case "transform":
+      return compileTransform(step, services);
   }
 }
 

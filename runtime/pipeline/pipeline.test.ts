@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
+import { createSandbox } from "../../adapters/isolate/index.ts";
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { resolveIntegration } from "../config/index.ts";
@@ -6,22 +7,32 @@ import { compilePipeline, type PipelineResult, StopError } from "./index.ts";
 
 type Spec = { readonly steps: readonly JsonObject[]; readonly destinations?: readonly JsonObject[] };
 
+const sandbox = createSandbox();
+afterAll(() => sandbox.close());
+
 /** Runs records through steps as a configuration has them. */
-function run({ steps, destinations = [{ id: "out" }] }: Spec, records: readonly JsonObject[]): PipelineResult {
+function run({ steps, destinations = [{ id: "out" }] }: Spec, records: readonly JsonObject[]): Promise<PipelineResult> {
   const integration = resolveIntegration({
     source: { connector: "c", stream: "s" },
     destinations: destinations.map((each) => ({ connector: "c", stream: "d", ...each })),
     pipeline_spec: { steps: [...steps] },
   } as JsonObject);
-  const pipeline = compilePipeline(integration, { validator: createValidator() });
-  return pipeline({ origins: records.map((_, i) => i), values: records });
+  const pipeline = compilePipeline(integration, { validator: createValidator(), sandbox });
+  return pipeline(
+    { origins: records.map((_, i) => i), values: records },
+    {
+      scope: "test",
+      meta: (origin, child) => ({ record_id: `${origin}/${child}` }),
+      signal: new AbortController().signal,
+    },
+  );
 }
 
 const out = (result: PipelineResult, id = "out") => result.outputs.get(id)?.values;
 
 describe("the graph", () => {
-  test("branches each see what feeds them, and a union holds what comes over both twice", () => {
-    const result = run(
+  test("branches each see what feeds them, and a union holds what comes over both twice", async () => {
+    const result = await run(
       {
         steps: [
           { id: "even", type: "filter", where: "$.n == 2 || $.n == 4", needs: ["source"] },
@@ -39,9 +50,9 @@ describe("the graph", () => {
     expect(out(result, "all")).toHaveLength(4);
   });
 
-  test("a record that fails a step goes on over the other branch, and is dead-lettered once, as it entered the step", () => {
+  test("a record that fails a step goes on over the other branch, and is dead-lettered once, as it entered the step", async () => {
     const mapping = [{ source: "$.n", destination: "n", cast: "integer" }];
-    const result = run(
+    const result = await run(
       {
         steps: [
           { id: "cast", type: "map", mapping, needs: ["source"] },
@@ -61,11 +72,11 @@ describe("the graph", () => {
     ]);
   });
 
-  test("on_error drop leaves the record out without a dead letter; stop throws", () => {
+  test("on_error drop leaves the record out without a dead letter; stop throws", async () => {
     const step = { id: "m", type: "map", mapping: [{ source: "$.n", destination: "n", cast: "integer" }] };
-    const dropped = run({ steps: [{ ...step, on_error: "drop" }] }, [{ n: "x" }, { n: 1 }]);
+    const dropped = await run({ steps: [{ ...step, on_error: "drop" }] }, [{ n: "x" }, { n: 1 }]);
     expect([out(dropped), dropped.failures]).toEqual([[{ n: 1 }], []]);
-    expect(() => run({ steps: [{ ...step, on_error: "stop" }] }, [{ n: "x" }])).toThrow(StopError);
+    await expect(run({ steps: [{ ...step, on_error: "stop" }] }, [{ n: "x" }])).rejects.toThrow(StopError);
   });
 });
 
@@ -88,14 +99,14 @@ describe("route", () => {
     { id: "rest", needs: ["by-kind"] },
   ];
 
-  test("the first route that takes a record has it, alone; otherwise has what none takes", () => {
+  test("the first route that takes a record has it, alone; otherwise has what none takes", async () => {
     const records = [
       { kind: "a", n: 50 },
       { kind: "b", n: 50 },
       { kind: "b", n: 500 },
       { kind: "c", n: 1 },
     ];
-    const result = run({ steps, destinations }, records);
+    const result = await run({ steps, destinations }, records);
     expect([out(result, "a"), out(result, "b"), out(result, "rest")]).toEqual([
       [records[0]],
       [records[1]],
@@ -103,9 +114,9 @@ describe("route", () => {
     ]);
   });
 
-  test("without otherwise, what no route takes is filtered", () => {
+  test("without otherwise, what no route takes is filtered", async () => {
     const { otherwise: _, ...route } = steps[0] as JsonObject;
-    const result = run(
+    const result = await run(
       {
         steps: [route],
         destinations: [
@@ -120,14 +131,14 @@ describe("route", () => {
 });
 
 describe("validate", () => {
-  test("passes what the schema takes, with formats asserted, and names all errors of what it does not", () => {
+  test("passes what the schema takes, with formats asserted, and names all errors of what it does not", async () => {
     const schema = {
       type: "object",
       required: ["id"],
       properties: { email: { type: "string", format: "email" }, age: { type: "integer", minimum: 0 } },
     };
     const good = { id: 1, email: "a@b.example", age: 3 };
-    const result = run({ steps: [{ id: "v", type: "validate", schema }] }, [good, { email: "x", age: -1 }]);
+    const result = await run({ steps: [{ id: "v", type: "validate", schema }] }, [good, { email: "x", age: -1 }]);
     expect(out(result)).toEqual([good]);
     expect(result.failures).toHaveLength(1);
     expect(result.failures[0]).toMatchObject({ origin: 1, step: "v", rule: null, code: "VALIDATION_ERROR" });
@@ -139,39 +150,39 @@ describe("split", () => {
   const split = (options: JsonObject, record: JsonObject) =>
     run({ steps: [{ id: "s", type: "split", ...options }] }, [record]);
 
-  test("each element is a record, with a place among its siblings", () => {
-    const result = split({ path: "a.lines" }, { id: 1, a: { lines: [{ n: 1 }, { n: 2 }] } });
+  test("each element is a record, with a place among its siblings", async () => {
+    const result = await split({ path: "a.lines" }, { id: 1, a: { lines: [{ n: 1 }, { n: 2 }] } });
     expect(result.outputs.get("out")).toEqual({ origins: [0, 0], values: [{ n: 1 }, { n: 2 }], children: ["0", "1"] });
   });
 
-  test("with as, an element sits in that field; keep_parent keeps the other fields and leaves the parent as it is", () => {
+  test("with as, an element sits in that field; keep_parent keeps the other fields and leaves the parent as it is", async () => {
     const record = { id: 1, a: { x: 2, lines: [10, 20] } };
-    expect(out(split({ path: "a.lines", as: "line.qty", keep_parent: true }, record))).toEqual([
+    expect(out(await split({ path: "a.lines", as: "line.qty", keep_parent: true }, record))).toEqual([
       { id: 1, a: { x: 2 }, line: { qty: 10 } },
       { id: 1, a: { x: 2 }, line: { qty: 20 } },
     ]);
     expect(record).toEqual({ id: 1, a: { x: 2, lines: [10, 20] } });
-    expect(out(split({ path: "a.lines", as: "n" }, record))).toEqual([{ n: 10 }, { n: 20 }]);
-    expect(out(split({ path: "l", keep_parent: true }, { id: 1, l: [{ id: 2 }] }))).toEqual([{ id: 2 }]);
+    expect(out(await split({ path: "a.lines", as: "n" }, record))).toEqual([{ n: 10 }, { n: 20 }]);
+    expect(out(await split({ path: "l", keep_parent: true }, { id: 1, l: [{ id: 2 }] }))).toEqual([{ id: 2 }]);
   });
 
-  test("an empty array gives nothing; missing, null and what is no array fail", () => {
-    expect(split({ path: "l" }, { l: [] })).toMatchObject({ failures: [] });
+  test("an empty array gives nothing; missing, null and what is no array fail", async () => {
+    expect(await split({ path: "l" }, { l: [] })).toMatchObject({ failures: [] });
     for (const record of [{}, { l: null }, { l: "x" }, { l: {} }]) {
-      const { failures } = split({ path: "l" }, record as JsonObject);
+      const { failures } = await split({ path: "l" }, record as JsonObject);
       expect(failures).toMatchObject([{ origin: 0, step: "s", code: "VALIDATION_ERROR" }]);
     }
   });
 
-  test("an element that cannot be a record fails alone", () => {
-    const result = split({ path: "l" }, { l: [{ n: 1 }, 5, { n: 2 }] });
+  test("an element that cannot be a record fails alone", async () => {
+    const result = await split({ path: "l" }, { l: [{ n: 1 }, 5, { n: 2 }] });
     expect(out(result)).toEqual([{ n: 1 }, { n: 2 }]);
     expect(result.failures).toHaveLength(1);
     expect(result.outputs.get("out")?.children).toEqual(["0", "2"]);
   });
 
-  test("a split of a split numbers its children below their parents; __proto__ is a key as any other", () => {
-    const result = run(
+  test("a split of a split numbers its children below their parents; __proto__ is a key as any other", async () => {
+    const result = await run(
       {
         steps: [
           { id: "a", type: "split", path: "a" },
@@ -184,5 +195,47 @@ describe("split", () => {
     const [first] = out(result) as JsonObject[];
     expect(Object.hasOwn(first as object, "__proto__")).toBe(true);
     expect(({} as { x?: number }).x).toBeUndefined();
+  });
+});
+
+describe("transform", () => {
+  const script = (source: string, ...records: JsonObject[]) =>
+    run({ steps: [{ id: "t", type: "transform", script: source }] }, records);
+
+  test("a record gives one, several or none, and sees its meta", async () => {
+    const source =
+      "(record, meta) => record.n === 0 ? null : Array.from({ length: record.n }, (_, i) => ({ i, id: meta.record_id }))";
+    const result = await script(source, { n: 0 }, { n: 2 });
+    expect(result.outputs.get("out")).toEqual({
+      origins: [1, 1],
+      values: [
+        { i: 0, id: "1/" },
+        { i: 1, id: "1/" },
+      ],
+      children: ["0", "1"],
+    });
+    expect(out(await script("r => ({ ...r, at: new Date(0) })", { n: 1 }))).toEqual([
+      { n: 1, at: "1970-01-01T00:00:00.000Z" },
+    ]);
+  });
+
+  test("a throw, and a result that is no record, fail their own record", async () => {
+    const result = await script(
+      "r => { if (r.n === 1) throw new Error('no'); return r.n === 2 ? NaN : r; }",
+      { n: 1 },
+      { n: 2 },
+      { n: 3 },
+    );
+    expect(out(result)).toEqual([{ n: 3 }]);
+    expect(result.failures).toMatchObject([
+      { origin: 0, step: "t", code: "VALIDATION_ERROR", state: { n: 1 } },
+      { origin: 1, step: "t", code: "VALIDATION_ERROR", state: { n: 2 } },
+    ]);
+  });
+
+  test("a loop without end fails its own record with TIMEOUT", async () => {
+    const result = await script("r => { while (r.n === 2); return r; }", { n: 1 }, { n: 2 }, { n: 3 });
+    expect(out(result)).toEqual([{ n: 1 }, { n: 3 }]);
+    expect(result.failures).toMatchObject([{ origin: 1, step: "t", code: "TIMEOUT" }]);
   });
 });

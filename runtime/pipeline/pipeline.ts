@@ -4,7 +4,7 @@ import { SluiceError } from "../errors/index.ts";
 import { MappingFailure } from "../mapping/index.ts";
 import { compileStep } from "./compile-step.ts";
 import { type Flow, union } from "./flow.ts";
-import { type StepOutput, StepRefusal, type StepServices } from "./step.ts";
+import { type StepContext, type StepOutput, StepRefusal, type StepServices } from "./step.ts";
 
 /** A record that a step refused. */
 export interface StepFailure {
@@ -34,7 +34,7 @@ export class StopError extends SluiceError {
   }
 }
 
-export type Pipeline = (source: Flow) => PipelineResult;
+export type Pipeline = (source: Flow, context: StepContext) => Promise<PipelineResult>;
 
 const nothing: Flow = { origins: [], values: [] };
 
@@ -42,7 +42,7 @@ const nothing: Flow = { origins: [], values: [] };
 export function compilePipeline(integration: ResolvedIntegration, services: StepServices): Pipeline {
   const steps = integration.steps.map((step) => ({ step, run: compileStep(step, services) }));
   const { destinations } = integration;
-  return (source) => {
+  return async (source, context) => {
     const outputs = new Map<string, StepOutput>([["source", source]]);
     const failures: StepFailure[] = [];
     for (const { step, run } of steps) {
@@ -52,7 +52,9 @@ export function compilePipeline(integration: ResolvedIntegration, services: Step
         if (step.onError === "stop") throw new StopError(failure);
         if (step.onError === "dead_letter") failures.push(failure);
       };
-      outputs.set(step.id, run(input, fail));
+      const output = run(input, fail, context);
+      // Steps without scripts cost no turn of the event loop.
+      outputs.set(step.id, output instanceof Promise ? await output : output);
     }
     return {
       outputs: new Map(destinations.map((destination) => [destination.id, inputOf(destination, outputs)])),
