@@ -189,10 +189,6 @@ interface CancelMessage {
   readonly runId: string;
 }
 
-export function cancelMessage(message: CancelMessage): Json {
-  return { ...message };
-}
-
 function newVitals({ name, spec }: IntegrationRow): Vitals {
   return new Vitals(
     name,

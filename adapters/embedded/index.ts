@@ -1,6 +1,5 @@
 export { lockDataDir } from "./data-dir.ts";
 export { startNats } from "./nats.ts";
-export { exitWithParent } from "./parent.ts";
 export { freePort } from "./ports.ts";
 export { startPostgres } from "./postgres.ts";
 export type { ServerHandle } from "./supervised-server.ts";

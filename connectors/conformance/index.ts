@@ -1,3 +1,3 @@
 export { describeConnector } from "./describe-connector.ts";
 export type { DestinationFixture, Fixture, SourceFixture } from "./fixture.ts";
-export { idsOf, readAll, recordsOf, textsOf } from "./read.ts";
+export { recordsOf, textsOf } from "./read.ts";

@@ -1,3 +1,3 @@
 export { describeType, isObject, type JsonType, jsonType, parseJson, textOf } from "./json.ts";
 export { type Decoded, type DecodeFailure, decodeLines, decodeText } from "./lines.ts";
-export { compareNumbers, isNumber, isRawNumber, type RawNumber } from "./number.ts";
+export { compareNumbers, isNumber, type RawNumber } from "./number.ts";
