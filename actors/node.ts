@@ -1,4 +1,3 @@
-import type { Json } from "../connectors/sdk/index.ts";
 import { type Actor, type Context, oneForOne, type Props, type Ref } from "../runtime/actor/index.ts";
 import { assign } from "../runtime/cluster/assign.ts";
 import { resolveIntegration } from "../runtime/config/index.ts";
