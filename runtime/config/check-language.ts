@@ -18,6 +18,11 @@ export function checkLanguage(spec: Json): Findings {
     );
   const predicate = (path: string, where: Json | undefined) => {
     if (typeof where !== "string" && !isObject(where)) return; // Of the wrong shape, which is said elsewhere.
+    if (isObject(where) && typeof where.js === "string") {
+      const problem = checkScript({ kind: "predicate", source: where.js });
+      if (problem !== undefined) errors.push({ path: `${path}.js`, message: problem });
+      return;
+    }
     const warn = (message: string) => warnings.push({ path, message });
     errors.push(...attempt(path, () => compilePredicate(where).warnings.forEach(warn)));
   };

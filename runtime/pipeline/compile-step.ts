@@ -1,17 +1,17 @@
-import type { JsonObject } from "../../connectors/sdk/index.ts";
+import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedStep } from "../config/index.ts";
-import { compileMapping, compilePredicate } from "../mapping/index.ts";
+import { compileMapping } from "../mapping/index.ts";
+import { compileCondition } from "./condition.ts";
 import { type Flow, FlowBuilder } from "./flow.ts";
+import { compileRoute } from "./route.ts";
 import { compileSplit } from "./split.ts";
 import { type Step, StepRefusal, type StepServices } from "./step.ts";
 import { compileTransform } from "./transform.ts";
 
 export function compileStep(step: ResolvedStep, services: StepServices): Step {
   switch (step.type) {
-    case "filter": {
-      const where = compilePredicate(step.where);
-      return (input, fail) => each(input, fail, (value) => (where.test(value) ? value : undefined));
-    }
+    case "filter":
+      return compileFilter(step.where, services);
     case "map": {
       const mapping = compileMapping(step.mapping);
       return (input, fail) => each(input, fail, (value) => mapping.apply(value));
@@ -28,27 +28,23 @@ export function compileStep(step: ResolvedStep, services: StepServices): Step {
     case "split":
       return compileSplit(step);
     case "route":
-      return compileRoute(step);
+      return compileRoute(step, services);
     case "transform":
       return compileTransform(step, services);
   }
 }
 
-/** Each record goes to the first route that takes it, else where `otherwise` says, else nowhere. */
-function compileRoute({ routes, otherwise }: Extract<ResolvedStep, { type: "route" }>): Step {
-  const compiled = routes.map(({ to, where }) => ({ to, where: compilePredicate(where) }));
-  const targets = [...new Set([...routes.map(({ to }) => to), ...(otherwise === null ? [] : [otherwise])])];
-  return (input, fail) => {
-    const flows = new Map(targets.map((target) => [target, new FlowBuilder()]));
-    for (const [index, value] of input.values.entries()) {
-      try {
-        const target = compiled.find(({ where }) => where.test(value))?.to ?? otherwise;
-        if (target !== null) flows.get(target)?.add(input, index, value);
-      } catch (error) {
-        fail(index, error);
-      }
-    }
-    return new Map(Array.from(flows, ([target, flow]) => [target, flow.build()]));
+function compileFilter(where: Json, services: StepServices): Step {
+  const condition = compileCondition(where, services);
+  const keep = (input: Flow, places: readonly number[]): Flow => {
+    if (places.length === input.values.length) return input;
+    const output = new FlowBuilder();
+    for (const place of places) output.add(input, place, input.values[place] as JsonObject);
+    return output.build();
+  };
+  return (input, fail, context) => {
+    const places = condition(input, [...input.values.keys()], fail, context);
+    return places instanceof Promise ? places.then((kept) => keep(input, kept)) : keep(input, places);
   };
 }
 

@@ -198,6 +198,38 @@ describe("split", () => {
   });
 });
 
+describe("a predicate in JavaScript", () => {
+  test("counts by truthiness, in filters and routes; a throw fails its record and is never false", async () => {
+    const js = "record.n === 1 ? nothing.here : record.n % 2 && meta.record_id";
+    const records = [{ n: 1 }, { n: 2 }, { n: 3 }];
+    const filtered = await run({ steps: [{ id: "f", type: "filter", where: { js } }] }, records);
+    expect(out(filtered)).toEqual([{ n: 3 }]);
+    expect(filtered.failures).toMatchObject([{ origin: 0, step: "f", code: "VALIDATION_ERROR", state: { n: 1 } }]);
+
+    const route = {
+      id: "r",
+      type: "route",
+      routes: [
+        { to: "odd", where: { js } },
+        { to: "two", where: "$.n == 2" },
+      ],
+      otherwise: "two",
+    };
+    const routed = await run(
+      {
+        steps: [route],
+        destinations: [
+          { id: "odd", needs: ["r"] },
+          { id: "two", needs: ["r"] },
+        ],
+      },
+      records,
+    );
+    expect([out(routed, "odd"), out(routed, "two")]).toEqual([[{ n: 3 }], [{ n: 2 }]]);
+    expect(routed.failures).toHaveLength(1);
+  });
+});
+
 describe("transform", () => {
   const script = (source: string, ...records: JsonObject[]) =>
     run({ steps: [{ id: "t", type: "transform", script: source }] }, records);

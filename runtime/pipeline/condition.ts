@@ -1,0 +1,49 @@
+import type { Json } from "../../connectors/sdk/index.ts";
+import { compilePredicate } from "../mapping/index.ts";
+import type { Script } from "../ports/sandbox.ts";
+import { isObject } from "../record/index.ts";
+import type { Flow } from "./flow.ts";
+import { type StepContext, StepRefusal, type StepServices } from "./step.ts";
+
+/** Of some places of a flow those for which a predicate holds, in order; what it fails for is told and is none of them. */
+export type Condition = (
+  input: Flow,
+  places: readonly number[],
+  fail: (index: number, error: unknown) => void,
+  context: StepContext,
+) => readonly number[] | Promise<readonly number[]>;
+
+/** Whether a predicate is a script, `{ "js": … }`. */
+export function isScript(where: Json): where is { js: string } {
+  return isObject(where) && typeof where.js === "string" && Object.keys(where).length === 1;
+}
+
+/** A predicate over a batch: a script for all places in one call of the sandbox. */
+export function compileCondition(where: Json, { sandbox }: StepServices): Condition {
+  if (isScript(where)) {
+    const script: Script = { kind: "predicate", source: where.js };
+    return async (input, places, fail, { scope, meta, signal }) => {
+      if (places.length === 0) return places;
+      const calls = places.map((place) => ({
+        record: input.values[place] as Flow["values"][number],
+        meta: meta(input.origins[place] as number, input.children?.[place] ?? ""),
+      }));
+      const results = await sandbox.run(scope, script, calls, signal);
+      return places.filter((place, i) => {
+        const result = results[i] as (typeof results)[number];
+        if (!result.ok) fail(place, new StepRefusal(result.message, result.code));
+        return result.ok && result.value === true;
+      });
+    };
+  }
+  const predicate = compilePredicate(where);
+  return (input, places, fail) =>
+    places.filter((place) => {
+      try {
+        return predicate.test(input.values[place] as Flow["values"][number]);
+      } catch (error) {
+        fail(place, error);
+        return false;
+      }
+    });
+}
