@@ -157,6 +157,7 @@ test("runs and dead letters have the contract's fields, filters and pages", asyn
     by_destination: { [failing]: { out: 0, failed: 3 } },
     error: null,
     waiting: null,
+    drift: [],
   });
   await shared.run(id);
   await shared.run(id);

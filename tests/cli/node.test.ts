@@ -52,7 +52,9 @@ test("plan, apply, run, runs and dlq work together against a node", async () => 
   const applied = await node.sluice("apply", "shop.yaml");
   expect(applied).toEqual({
     code: 0,
-    stdout: "created    connector    in\ncreated    connector    out\ncreated    integration  copy\n",
+    stdout:
+      "created    connector    in\ncreated    connector    out\ncreated    integration  copy\n" +
+      "           mapping_spec[0].cast: the cast to integer refuses $.a of 1 of 3 samples\n",
     stderr: "",
   });
 

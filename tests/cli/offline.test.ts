@@ -79,10 +79,11 @@ test("lint refuses a cycle, naming its way", async () => {
 });
 
 test("lint says of what this version does not run that it is not available", async () => {
-  const steps = "    pipeline_spec: { steps: [{ id: s, type: transform, script: 'r => r' }, { id: m, type: map }] }\n";
+  const step = "{ id: s, type: enrich, connector: files, request: {}, merge_at: a }";
+  const steps = `    pipeline_spec: { steps: [${step}, { id: m, type: map }] }\n`;
   const { code, stderr } = await lint(config + steps);
   expect(code).toBe(2);
-  expect(stderr).toContain("the step type transform is not available in this version");
+  expect(stderr).toContain("the step type enrich is not available in this version");
 });
 
 test("lint --json has every finding with its place", async () => {
