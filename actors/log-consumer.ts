@@ -32,6 +32,8 @@ export interface LogConsumerOptions {
 
 /** Settled messages that wait for their commit, and dead letters in memory. */
 const unsettledMax = { messages: 512, deadLetterBytes: 32 * 1024 * 1024 };
+/** Messages a pull asks for at least. */
+const leastPull = 4;
 const heartbeatMs = 1000;
 const pollMs = 20;
 /** How long a stop waits for what is in hand. */
@@ -136,6 +138,8 @@ export class LogConsumerActor implements Actor<never> {
     if (messages >= unsettledMax.messages || deadLetterBytes >= unsettledMax.deadLetterBytes) return 0;
     const byBytes = Math.floor((window.bytes - this.#bytesInHand) / this.#largest);
     const byMessages = window.messages - this.#inHand.size;
+    // A pull is a request of its own: one for each message that is released would cost more than the message.
+    if (byMessages < leastPull) return 0;
     return this.#inHand.size === 0
       ? Math.max(1, Math.min(byMessages, byBytes))
       : Math.max(0, Math.min(byMessages, byBytes));
