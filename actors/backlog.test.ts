@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
-import { Backlog } from "./backlog.ts";
+import { Backlog, FairShare } from "./backlog.ts";
 
 const { signal } = new AbortController();
 const kB = 1024;
@@ -32,14 +32,14 @@ async function consume(backlog: Backlog, clock: VirtualClock, bytesPerSecond: nu
 
 test("a writer may be 200 ms of the consumer's pace ahead", async () => {
   const clock = new VirtualClock();
-  const backlog = new Backlog(clock);
+  const backlog = new Backlog(clock, new FairShare());
   await consume(backlog, clock, 10_000 * kB, 5);
   expect(await ahead(backlog, 99 * kB)).toBe(20);
 });
 
 test("a consumer that stands nearly still lets little through, and a batch larger than that alone", async () => {
   const clock = new VirtualClock();
-  const backlog = new Backlog(clock);
+  const backlog = new Backlog(clock, new FairShare());
   await consume(backlog, clock, kB, 5);
   expect(await ahead(backlog, 16 * kB)).toBe(4);
   backlog.give(64 * kB);
@@ -47,7 +47,7 @@ test("a consumer that stands nearly still lets little through, and a batch large
 });
 
 test("who waits for room goes on once the consumer has taken something in hand", async () => {
-  const backlog = new Backlog(new VirtualClock());
+  const backlog = new Backlog(new VirtualClock(), new FairShare());
   await backlog.take(1_000 * kB, signal);
   const waiting = backlog.take(1_000 * kB, signal);
   backlog.give(1_000 * kB);
@@ -56,10 +56,54 @@ test("who waits for room goes on once the consumer has taken something in hand",
 });
 
 test("who waits for room is told when the run stops", async () => {
-  const backlog = new Backlog(new VirtualClock());
+  const backlog = new Backlog(new VirtualClock(), new FairShare());
   await backlog.take(1_000 * kB, signal);
   const stop = new AbortController();
   const waiting = backlog.take(1, stop.signal);
   stop.abort(new Error("stopped"));
   await expect(waiting).rejects.toThrow("stopped");
+});
+
+test("of consumers whose writers wait, the fast one gets no more room than the slow one", async () => {
+  const clock = new VirtualClock();
+  const share = new FairShare();
+  const [fast, slow] = [new Backlog(clock, share), new Backlog(clock, share)];
+  const stop = new AbortController();
+  const write = async (backlog: Backlog) => {
+    for (;;) await backlog.take(16 * kB, stop.signal);
+  };
+  const writers = [write(fast), write(slow)];
+  for (let i = 0; i < 200; i++) {
+    await clock.advance(10);
+    fast.give(96 * kB);
+    slow.give(32 * kB);
+    await turn();
+  }
+  const room = [fast.pendingBytes, slow.pendingBytes];
+  stop.abort();
+  await Promise.allSettled(writers);
+  // The mean, 6,400 kB a second, for 200 ms.
+  for (const bytes of room) expect(Math.abs(bytes - 1_280 * kB)).toBeLessThan(130 * kB);
+});
+
+test("a consumer that is slow whatever its room does not get the share of the fast", async () => {
+  const clock = new VirtualClock();
+  const share = new FairShare();
+  const [fast, slow] = [new Backlog(clock, share), new Backlog(clock, share)];
+  const stop = new AbortController();
+  const write = async (backlog: Backlog) => {
+    for (;;) await backlog.take(16 * kB, stop.signal);
+  };
+  const writers = [write(fast), write(slow)];
+  for (let i = 0; i < 200; i++) {
+    await clock.advance(10);
+    fast.give(320 * kB);
+    slow.give(2 * kB);
+    await turn();
+  }
+  const bytes = slow.pendingBytes;
+  stop.abort();
+  await Promise.allSettled(writers);
+  // Four times its own 200 kB a second, for 200 ms.
+  expect(Math.abs(bytes - 160 * kB)).toBeLessThan(32 * kB);
 });

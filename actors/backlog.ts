@@ -6,21 +6,52 @@ const maxBytes = 16 * 1024 * 1024;
 /** How long a record should wait in a log when its consumer keeps its pace. */
 const aimSeconds = 0.2;
 const windowMs = 100;
+/** How much more than its own pace a consumer is given room for, until it has its share. */
+const growth = 4;
+/** A consumer that took nothing for so long has no part in the share. */
+const quietMs = 1000;
 
 /**
- * Bounds what waits in a log for its consumer to take it in hand, in bytes (invariant 4). The bound follows the consumer's own
+ * The share of those consumers of a node whose writers wait for room: the mean of their paces. Room by each one's own pace
+ * alone would give the fast ones more and more of it.
+ */
+export class FairShare {
+  readonly #paces = new Map<Backlog, { readonly bytesPerSecond: number; readonly at: number }>();
+
+  /** `bytesPerSecond` undefined: nobody waits for room in this backlog. */
+  tell(backlog: Backlog, bytesPerSecond: number | undefined, now: number): void {
+    if (bytesPerSecond === undefined) this.#paces.delete(backlog);
+    else this.#paces.set(backlog, { bytesPerSecond, at: now });
+  }
+
+  /** In bytes a second. */
+  at(now: number): number {
+    let sum = 0;
+    for (const [backlog, { bytesPerSecond, at }] of this.#paces) {
+      if (now - at > quietMs) this.#paces.delete(backlog);
+      else sum += bytesPerSecond;
+    }
+    return sum / this.#paces.size;
+  }
+}
+
+/**
+ * Bounds what waits in a log for its consumer to take it in hand, in bytes (invariant 4). The bound follows the consumer's
  * pace, so that records do not grow old in a long queue: reading further ahead would not deliver anything sooner.
  */
 export class Backlog {
   readonly #clock: Clock;
+  readonly #share: FairShare;
   #pending = 0;
   #limit = 256 * 1024;
   #windowStart: number;
   #windowBytes = 0;
+  #hadWaiters = false;
   #waiters: (() => void)[] = [];
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, share: FairShare) {
     this.#clock = clock;
+    this.#share = share;
     this.#windowStart = clock.now();
   }
 
@@ -32,6 +63,7 @@ export class Backlog {
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     while (this.#pending > 0 && this.#pending + bytes > this.#limit) {
       signal.throwIfAborted();
+      this.#hadWaiters = true;
       await new Promise<void>((resolve) => {
         const done = () => {
           signal.removeEventListener("abort", done);
@@ -50,13 +82,17 @@ export class Backlog {
     // What was in the log before this run's start was never taken.
     this.#pending = Math.max(0, this.#pending - bytes);
     this.#windowBytes += bytes;
-    const elapsedMs = this.#clock.now() - this.#windowStart;
+    const now = this.#clock.now();
+    const elapsedMs = now - this.#windowStart;
     if (elapsedMs >= windowMs) {
-      const aim = (this.#windowBytes / elapsedMs) * 1000 * aimSeconds;
+      const pace = (this.#windowBytes / elapsedMs) * 1000;
+      this.#share.tell(this, this.#hadWaiters ? pace : undefined, now);
+      const room = this.#hadWaiters ? Math.min(growth * pace, this.#share.at(now)) : pace;
       // Half the way at a time: a pause of the consumer must not shut the door.
-      this.#limit = Math.min(maxBytes, Math.max(minBytes, (this.#limit + aim) / 2));
-      this.#windowStart = this.#clock.now();
+      this.#limit = Math.min(maxBytes, Math.max(minBytes, (this.#limit + room * aimSeconds) / 2));
+      this.#windowStart = now;
       this.#windowBytes = 0;
+      this.#hadWaiters = false;
     }
     for (const wake of this.#waiters.splice(0)) wake();
   }

@@ -157,23 +157,8 @@ export class NodeActor implements Actor<NodeMessage> {
   }
 
   #spawn(ctx: Context<NodeMessage>, integrationId: string, vitals: Vitals): void {
-    const { store, connectors, settler, metrics, tracing, logger, space, logs, view } = this.#options;
-    const health = (health: Health) => view.health.set(integrationId, health);
-    const props = integrationProps({
-      validator: this.#options.validator,
-      sandbox: this.#options.sandbox,
-      store,
-      connectors,
-      settler,
-      metrics,
-      tracing,
-      logger,
-      space,
-      logs,
-      vitals,
-      integrationId,
-      health,
-    });
+    const health = (health: Health) => this.#options.view.health.set(integrationId, health);
+    const props = integrationProps({ ...this.#options, integrationId, vitals, health });
     const ref = ctx.spawn(props, `integration-${integrationId}`);
     this.#integrations.set(integrationId, ref);
     ctx.watch(ref, ({ reason }) => {

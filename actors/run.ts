@@ -18,7 +18,7 @@ import type { Sandbox } from "../runtime/ports/sandbox.ts";
 import type { Space } from "../runtime/ports/space.ts";
 import type { Checkpoint, RunError, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
 import { type Metrics, type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
-import { Backlog } from "./backlog.ts";
+import { Backlog, type FairShare } from "./backlog.ts";
 import { type Imbalance, imbalances, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
 import { DestinationWriter } from "./destination-writer.ts";
@@ -45,6 +45,7 @@ export interface Services {
   readonly tracing: Tracing;
   readonly logger: Logger;
   readonly space: Space;
+  readonly share: FairShare;
 }
 
 export interface RunOptions extends Services {
@@ -169,9 +170,10 @@ export class RunActor implements Actor<RunMessage> {
     consumer: string,
     { log, subject, destination, appended, open }: ConsumerOptions,
   ): void {
+    const { share } = this.#options;
     const vitals = this.#options.vitals.consumer(destination);
     vitals.lag = () => appended() - this.#ledger.consumer(consumer).progress.records;
-    const backlog = new Backlog(ctx.clock);
+    const backlog = new Backlog(ctx.clock, share);
     this.#backlogs.set(consumer, backlog);
     const create = () =>
       new LogConsumerActor({

@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { FairShare } from "../actors/backlog.ts";
 import { type NodeView, nodeProps } from "../actors/node.ts";
 import { Settler } from "../actors/settler.ts";
 import { gaugesReader } from "../actors/vitals.ts";
@@ -159,6 +160,7 @@ async function start(
       store,
       connectors,
       settler,
+      share: new FairShare(),
       metrics,
       tracing,
       space,

@@ -12,6 +12,7 @@ import { noLogger } from "../../runtime/ports/logger.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import type { RunRow } from "../../runtime/ports/store.ts";
 import { type Metrics, noTracing } from "../../runtime/ports/telemetry.ts";
+import { FairShare } from "../backlog.ts";
 import type { Connectors } from "../connectors.ts";
 import { type IntegrationMessage, integrationProps } from "../integration.ts";
 import { Settler } from "../settler.ts";
@@ -99,6 +100,7 @@ export class World {
         integrationId,
         store,
         settler,
+        share: new FairShare(),
         connectors: this.#connectors(life),
         metrics,
         tracing: noTracing,
