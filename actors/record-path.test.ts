@@ -85,12 +85,12 @@ test("whatever crashes, comes twice or gets lost on the way, each record is coun
         world.faults = faults;
         const run = world.open();
         for (const { ms, gently } of lives) {
-          const node = world.start();
+          const node = world.begin();
           await node.advance(ms);
           if (gently) expect(await node.stop()).toBeLessThan(10_000);
           else node.kill();
         }
-        const node = world.start();
+        const node = world.begin();
         await node.advance(300_000, () => !world.running);
         node.kill();
         expectDelivered(world, run, world.batches.flat(), ["a", "b", "c"].slice(0, destinations));
@@ -114,9 +114,9 @@ test("while a node that was taken over does not know it yet, nothing it commits 
         world.batches = batchesOf(sizes);
         world.faults = { ...noFaults, redeliver: 0.05 };
         const run = world.open();
-        const former = world.start();
+        const former = world.begin();
         await former.advance(before);
-        const owner = world.start();
+        const owner = world.begin();
         for (let i = 0; i < 20 && world.running; i++) {
           await former.advance(5);
           await owner.advance(5);
@@ -134,7 +134,7 @@ test("while a node that was taken over does not know it yet, nothing it commits 
 /** A run of which the source has given everything, and the destinations have taken nothing, is cancelled. */
 async function cancelled(world: World) {
   const run = world.open();
-  const node = world.start();
+  const node = world.begin();
   const hung = new Promise<void>(() => {});
   world.beforeWrite = () => hung;
   await node.advance(1_000);
@@ -176,12 +176,12 @@ test("a run whose log was lost ends and says so", async () => {
   const world = new World(specOf());
   world.batches = batchesOf(Array.from({ length: 60 }, () => 5));
   const run = world.open();
-  const first = world.start();
+  const first = world.begin();
   await first.advance(5_000, () => world.run(run).counts.in > 20);
   first.kill();
   world.streams.ingest.entries.length = 0;
   world.streams.ingest.consumers.clear();
-  const second = world.start();
+  const second = world.begin();
   await second.advance(60_000, () => !world.running);
   second.kill();
   expect(world.run(run)).toMatchObject({
@@ -194,12 +194,12 @@ test("a stop ends in time although a destination answers nothing, and its batch 
   const world = new World(specOf());
   world.batches = batchesOf([5, 5]);
   const run = world.open();
-  const first = world.start();
+  const first = world.begin();
   world.beforeWrite = () => new Promise(() => {});
   await first.advance(1_000);
   expect(await first.stop()).toBeLessThanOrEqual(10_005);
   world.beforeWrite = () => {};
-  const second = world.start();
+  const second = world.begin();
   await second.advance(60_000, () => !world.running);
   second.kill();
   expectDelivered(world, run, world.batches.flat(), ["a"]);
@@ -210,7 +210,7 @@ test("a stop ends in time although the store is away, and what was not committed
   world.batches = batchesOf([5, 5]);
   world.faults = { ...noFaults, commit: 0 };
   const run = world.open();
-  const first = world.start();
+  const first = world.begin();
   world.beforeWrite = () => {
     world.away = true;
   };
@@ -219,7 +219,7 @@ test("a stop ends in time although the store is away, and what was not committed
   expect(await first.stop()).toBeLessThan(6_000);
   world.away = false;
   world.beforeWrite = () => {};
-  const second = world.start();
+  const second = world.begin();
   await second.advance(60_000, () => !world.running);
   second.kill();
   expectDelivered(world, run, world.batches.flat(), ["a"]);
@@ -229,13 +229,13 @@ test("a run whose actors crash again and again at the same batch ends with their
   const world = new World(specOf());
   world.batches = batchesOf([5, 5]);
   const run = world.open();
-  const node = world.start();
+  const node = world.begin();
   world.beforeWrite = () => new Promise(() => {});
   await node.advance(1_000);
   node.kill();
   const [entry] = world.streams.ingest.entries;
   Object.assign(entry!.batch, { body: null });
-  const next = world.start();
+  const next = world.begin();
   await next.advance(120_000, () => !world.running);
   next.kill();
   expect(world.run(run)).toMatchObject({ status: "failed", error: { code: "INTERNAL_ERROR" } });

@@ -5,24 +5,20 @@ import {
   type OutRecord,
   type Source,
 } from "../../connectors/sdk/index.ts";
-import { ActorSystem } from "../../runtime/actor/index.ts";
 import type { Validator } from "../../runtime/ports/connectors.ts";
-import type { LogKind } from "../../runtime/ports/log.ts";
-import { noLogger } from "../../runtime/ports/logger.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
-import type { RunRow } from "../../runtime/ports/store.ts";
-import { type Metrics, noTracing } from "../../runtime/ports/telemetry.ts";
-import { FairShare } from "../backlog.ts";
 import type { Connectors } from "../connectors.ts";
-import { type IntegrationMessage, integrationProps } from "../integration.ts";
-import { Settler } from "../settler.ts";
-import { Vitals } from "../vitals.ts";
-import { FakeLog, FakeStream, type LogFaults } from "./fake-log.ts";
-import { FakeTables, fakeStore } from "./fake-store.ts";
-import { Life } from "./life.ts";
+import type { IntegrationMessage } from "../integration.ts";
+import { Life } from "../simulation/life.ts";
+import type { LogScript } from "../simulation/memory-log.ts";
+import { Servers } from "../simulation/servers.ts";
 
 /** Chances, 0 to 1. */
-export interface Faults extends LogFaults {
+export interface Faults {
+  /** A message in hand is delivered again. */
+  readonly redeliver: number;
+  /** An ack is lost, or taken back after it was confirmed. */
+  readonly loseAck: number;
   /** A commit's answer is an error, whether it was made or not. */
   readonly commit: number;
   /** A write throws, whether it was made or not. */
@@ -40,16 +36,13 @@ export interface TestRecord {
   readonly bad: boolean;
 }
 
-export const integrationId = "01900000-0000-7000-8000-000000000001";
-
 const validator: Validator = { compile: () => () => [] };
 const sandbox: Sandbox = { run: () => Promise.reject(new Error("no script runs here")), close: async () => {} };
-const metrics = new Proxy({} as Metrics, { get: () => () => {} });
+/** Of a moment on the way to a server. */
+const latencyMs = 4;
 
-/** An integration's actors on servers in memory, which outlive them. */
-export class World {
-  readonly tables = new FakeTables();
-  readonly streams: Record<LogKind, FakeStream> = { ingest: new FakeStream(), deliver: new FakeStream() };
+/** An integration's actors on servers in memory, which outlive them, with faults by chance. */
+export class World extends Servers {
   /** What the destinations hold, by their stream: how often each record was written. */
   readonly landed = new Map<string, Map<number, number>>();
   /** What the source has: batches of records. */
@@ -63,86 +56,51 @@ export class World {
   #seed: number;
 
   constructor(spec: Record<string, Json>, seed = 1) {
+    super("test");
     this.#seed = seed;
     this.change(1, spec);
   }
 
-  change(version: number, spec: Record<string, Json>): void {
-    const row = { id: integrationId, name: "test", spec, enabled: true, version, owner: null };
-    this.tables.integrations.set(version, { ...row, createdAt: new Date(0), updatedAt: new Date(0) });
-  }
-
-  /** Opens a run; its id sorts behind those before it. */
-  open(integrationVersion = 1): string {
-    const id = `01900000-0000-7000-9000-${String(this.tables.runs.size).padStart(12, "0")}`;
-    const counts = { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} };
-    const run = { id, integrationId, integrationVersion, trigger: "manual" as const, status: "running" as const };
-    this.tables.runs.set(id, { ...run, startedAt: new Date(0), finishedAt: null, counts, error: null, waiting: null });
-    return id;
-  }
-
-  run(id: string): RunRow {
-    return this.tables.runs.get(id) as RunRow;
+  override open(integrationVersion = 1): string {
+    return super.open(integrationVersion, new Date(0));
   }
 
   get running(): boolean {
     return [...this.tables.runs.values()].some(({ status }) => status === "running");
   }
 
-  start(): Incarnation {
-    const life = new Life(this.#now, this.#seed++);
-    const store = fakeStore(this.tables, life, () => (this.away ? 2 : this.faults.commit));
-    const settler = new Settler(store.checkpoints, life.clock);
-    settler.start();
-    const system = new ActorSystem({ clock: life.clock });
-    const ref = system.spawn<IntegrationMessage>(
-      integrationProps({
-        integrationId,
-        store,
-        settler,
-        share: new FairShare(),
-        connectors: this.#connectors(life),
-        metrics,
-        tracing: noTracing,
-        logger: noLogger,
-        vitals: new Vitals("test", []),
-        validator,
-        sandbox,
-        space: { reason: null, available: async () => {} },
-        logs: {
-          open: async (_id, kind) => {
-            await life.delay();
-            return new FakeLog(this.streams[kind], life, this.faults);
-          },
-          remove: async () => {},
-          status: { connected: true, reason: undefined },
-        },
-        health: () => {},
-      }),
-      "integration",
-    );
+  begin(): Incarnation {
+    const life = new Life(this.#now, this.#seed++, latencyMs);
+    const chances: LogScript = {
+      idleMs: () => Math.floor(life.random() * 20),
+      redelivers: () => life.random() < this.faults.redeliver,
+      ack: () => (life.random() >= this.faults.loseAck ? "taken" : life.random() < 0.5 ? "refused" : "lost"),
+    };
+    const node = this.start(life, {
+      connectors: this.#connectors(life),
+      validator,
+      sandbox,
+      logs: () => chances,
+      store: { failing: () => (this.away ? 2 : this.faults.commit) },
+    });
     const keepTime = () => {
       this.#now = life.clock.now();
     };
     return {
-      tell: (message) => ref.tell(message),
+      tell: (message) => node.ref.tell(message),
       advance: async (ms, until = () => false) => {
         for (const end = life.clock.now() + ms; life.clock.now() < end && !until(); ) await life.clock.advance(5);
         keepTime();
       },
       kill: () => {
         life.end();
-        // What the server would only remember for its duplicate window is forgotten.
-        for (const stream of Object.values(this.streams)) stream.ids.clear();
+        this.forget();
       },
       stop: async () => {
         let stopped = false;
-        void system
-          .shutdown()
-          .then(() => settler.stop())
-          .then(() => {
-            stopped = true;
-          });
+        void node.stop().then(() => {
+          stopped = true;
+        });
         const begun = life.clock.now();
         while (!stopped && life.clock.now() < begun + 60_000) await life.clock.advance(5);
         keepTime();

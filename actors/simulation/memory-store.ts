@@ -1,22 +1,51 @@
-import type { Checkpoint, IntegrationRow, NewDeadLetter, RunRow, Store } from "../../runtime/ports/store.ts";
+import type { JsonSchema } from "../../connectors/sdk/index.ts";
+import type {
+  Checkpoint,
+  IntegrationRow,
+  NewDeadLetter,
+  RunRow,
+  SchemaStore,
+  Settlement,
+  Store,
+  StreamKey,
+} from "../../runtime/ports/store.ts";
 import type { Life } from "./life.ts";
 
-/** What a database keeps of one integration. */
-export class FakeTables {
+/** What a database keeps of one integration, over all lives of its clients. */
+export class MemoryTables {
   readonly integrations = new Map<number, IntegrationRow>();
   readonly runs = new Map<string, RunRow>();
   readonly checkpoints = new Map<string, Checkpoint>();
   readonly deadLetters = new Map<string, NewDeadLetter>();
+  /** The current schema of every stream. */
+  schema: JsonSchema | null = null;
   epoch = 0;
   cursor: unknown = null;
 }
 
-/**
- * The part of a store that an integration's actors ask. `failing` is the chance that a commit's answer is an error: in half
- * of the cases it was made.
- */
-export function fakeStore(tables: FakeTables, life: Life, failing: () => number): Store {
+/** What the server does at its own time, and what is told before it happens; all of it may be left out. */
+export interface StoreScript {
+  /** A chance, 0 to 1, that a commit's answer is an error: in half of the cases it was made. */
+  readonly failing?: () => number;
+  /** Goes on when it resolves. */
+  readonly beforeCommit?: (settlements: readonly Settlement[]) => Promise<void>;
+}
+
+/** The part of a store that an integration's actors ask. */
+export function memoryStore(tables: MemoryTables, life: Life, script: StoreScript): Store {
   const unavailable = () => new Error("the store is away");
+  const schemas: Pick<SchemaStore, "current" | "add" | "recordDrift"> = {
+    current: async (stream: StreamKey) => {
+      await life.delay();
+      const { schema } = tables;
+      return schema === null ? null : { stream, version: 1, schema, seenAt: new Date(life.clock.now()) };
+    },
+    add: async () => {
+      await life.delay();
+      return 1;
+    },
+    recordDrift: () => life.delay(),
+  };
   const part = {
     integrations: {
       version: async (_id: string, version: number) => {
@@ -37,7 +66,8 @@ export function fakeStore(tables: FakeTables, life: Life, failing: () => number)
         await life.delay();
         const run = tables.runs.get(id);
         if (run?.status !== "running") return false;
-        tables.runs.set(id, { ...run, ...structuredClone(end), finishedAt: new Date(0), waiting: null });
+        const finishedAt = new Date(life.clock.now());
+        tables.runs.set(id, { ...run, ...structuredClone(end), finishedAt, waiting: null });
         return true;
       },
       failedRecords: async (id: string) => {
@@ -47,27 +77,18 @@ export function fakeStore(tables: FakeTables, life: Life, failing: () => number)
       },
     },
     schedules: { fireQueued: async () => null },
-    schemas: {
-      current: async () => {
-        await life.delay();
-        return null;
-      },
-      add: async () => {
-        await life.delay();
-        return 1;
-      },
-      recordDrift: () => life.delay(),
-    },
+    schemas,
     checkpoints: {
       load: async () => {
         await life.delay();
         return structuredClone([...tables.checkpoints.values()]);
       },
-      commit: async (settlements: Parameters<Store["checkpoints"]["commit"]>[0]) => {
+      commit: async (settlements: readonly Settlement[]) => {
         const given = structuredClone(settlements);
         await life.delay();
+        await script.beforeCommit?.(given);
+        const fail = script.failing?.() ?? 0;
         const chance = life.random();
-        const fail = failing();
         if (chance < fail / 2) throw unavailable();
         const stale: string[] = [];
         for (const { integrationId, epoch, run, checkpoints, deadLetters } of given) {
@@ -77,8 +98,8 @@ export function fakeStore(tables: FakeTables, life: Life, failing: () => number)
           }
           tables.epoch = epoch;
           const row = run && tables.runs.get(run.id);
-          if (row?.status === "running") {
-            tables.runs.set(row.id, { ...row, counts: run!.counts, waiting: run!.waiting });
+          if (run && row?.status === "running") {
+            tables.runs.set(row.id, { ...row, counts: run.counts, waiting: run.waiting });
           }
           for (const checkpoint of checkpoints) tables.checkpoints.set(checkpoint.consumer, checkpoint);
           for (const letter of deadLetters) tables.deadLetters.set(letter.id, letter);

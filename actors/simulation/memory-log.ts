@@ -10,15 +10,28 @@ import {
 } from "../../runtime/ports/log.ts";
 import type { Life } from "./life.ts";
 
-/** Chances, 0 to 1, of what a server may do at any time. */
-export interface LogFaults {
-  /** A message in hand is delivered again. */
-  readonly redeliver: number;
-  /** An ack is lost, or taken back after it was confirmed. */
-  readonly loseAck: number;
+/** A message and the consumer that has it. */
+export interface Delivered {
+  readonly consumer: string;
+  readonly entry: Entry;
+  /** Deliveries so far, from 1. */
+  readonly deliveries: number;
 }
 
-interface Entry {
+/** What the server does at its own time, and what is told before it happens; all of it may be left out. */
+export interface LogScript {
+  /** How long a pull waits for a message, in milliseconds, before it looks again; five times it does. */
+  readonly idleMs?: () => number;
+  /** Whether a message in hand is delivered again now. */
+  readonly redelivers?: (delivered: Delivered) => boolean;
+  /** `lost`: the ack never arrives, and its sender is told that it did; `refused`: the sender is told. */
+  readonly ack?: (delivered: Delivered) => "taken" | "lost" | "refused";
+  /** Goes on when it resolves. */
+  readonly beforeAppend?: (subject: string, batch: LogBatch) => Promise<void>;
+  readonly beforeAck?: (delivered: Delivered) => Promise<void>;
+}
+
+export interface Entry {
   readonly sequence: number;
   readonly subject: string;
   readonly batch: LogBatch;
@@ -30,29 +43,44 @@ interface Delivery {
   deliveries: number;
 }
 
+interface Position {
+  /** Sequence of the last message delivered. */
+  at: number;
+  /** Delivered and not acknowledged. */
+  readonly pending: Map<number, Delivery>;
+}
+
+const idleTimes = 5;
+const defaultIdleMs = 5_000;
+
 /** What a server keeps of one stream, over all lives of its clients. */
-export class FakeStream {
+export class MemoryStream {
   readonly entries: Entry[] = [];
   readonly ids = new Map<string, number>();
-  /** By consumer: where it is, and what is delivered and not acknowledged. */
-  readonly consumers = new Map<string, { at: number; readonly pending: Map<number, Delivery> }>();
+  readonly consumers = new Map<string, Position>();
   sequence = 0;
   owner = 0;
+  /** Called when there may be something to deliver. */
+  readonly waiters = new Set<() => void>();
+
+  wake(): void {
+    for (const waiter of this.waiters) waiter();
+  }
 }
 
 /** A log in memory that keeps the port's promises and no others: it delivers again, loses acks, dies with its life. */
-export class FakeLog implements Log {
-  readonly #stream: FakeStream;
+export class MemoryLog implements Log {
+  readonly #stream: MemoryStream;
   readonly #life: Life;
-  readonly #faults: LogFaults;
+  readonly #script: LogScript;
   #epoch = 0;
   /** Appends land in the order of their calls. */
   #landing: Promise<unknown> = Promise.resolve();
 
-  constructor(stream: FakeStream, life: Life, faults: LogFaults) {
+  constructor(stream: MemoryStream, life: Life, script: LogScript) {
     this.#stream = stream;
     this.#life = life;
-    this.#faults = faults;
+    this.#script = script;
   }
 
   async own(): Promise<number> {
@@ -65,6 +93,7 @@ export class FakeLog implements Log {
     const landed = this.#landing.then(async () => {
       await this.#life.delay();
       signal?.throwIfAborted();
+      await this.#script.beforeAppend?.(subject, batch);
       const stream = this.#stream;
       if (stream.owner !== this.#epoch) throw new StaleOwnerError("a later owner");
       const known = stream.ids.get(id);
@@ -72,6 +101,7 @@ export class FakeLog implements Log {
       const sequence = ++stream.sequence;
       stream.entries.push({ sequence, subject, batch: structuredClone(batch), id });
       stream.ids.set(id, sequence);
+      stream.wake();
       return { sequence, duplicate: false };
     });
     this.#landing = landed.catch(() => {});
@@ -100,23 +130,24 @@ export class FakeLog implements Log {
 
   async consumer(name: string, subject: string): Promise<LogConsumer> {
     await this.#life.delay();
-    const consumer = this.#stream.consumers.get(name) ?? { at: 0, pending: new Map<number, Delivery>() };
-    this.#stream.consumers.set(name, consumer);
+    const stream = this.#stream;
+    const life = this.#life;
+    const { idleMs, redelivers, ack, beforeAck } = this.#script;
+    const position: Position = stream.consumers.get(name) ?? { at: 0, pending: new Map() };
+    stream.consumers.set(name, position);
     /** Delivered to this client: anything else that is pending was delivered to one that is gone. */
     const mine = new Set<number>();
-    const { entries } = this.#stream;
-    const life = this.#life;
     const next = (): Delivery | undefined => {
-      for (const [sequence, delivery] of consumer.pending) {
-        if (mine.has(sequence) && life.random() >= this.#faults.redeliver) continue;
+      for (const [sequence, delivery] of position.pending) {
+        if (mine.has(sequence) && !redelivers?.({ consumer: name, ...delivery })) continue;
         delivery.deliveries++;
         return delivery;
       }
-      const entry = entries.find((one) => one.subject === subject && one.sequence > consumer.at);
+      const entry = stream.entries.find((one) => one.subject === subject && one.sequence > position.at);
       if (!entry) return;
-      consumer.at = entry.sequence;
+      position.at = entry.sequence;
       const delivery = { entry, deliveries: 1 };
-      consumer.pending.set(entry.sequence, delivery);
+      position.pending.set(entry.sequence, delivery);
       return delivery;
     };
     const message = ({ entry, deliveries }: Delivery): LogMessage => ({
@@ -126,20 +157,35 @@ export class FakeLog implements Log {
       bytes: entry.batch.body.length,
       ack: async () => {
         await life.delay();
-        const lost = life.random() < this.#faults.loseAck;
-        if (!lost) consumer.pending.delete(entry.sequence);
+        const delivered = { consumer: name, entry, deliveries };
+        await beforeAck?.(delivered);
+        const outcome = ack?.(delivered) ?? "taken";
+        if (outcome === "taken") position.pending.delete(entry.sequence);
         // Nobody works on it any more: it comes again.
         mine.delete(entry.sequence);
-        if (lost && life.random() < 0.5) throw new Error("the ack was not confirmed");
+        stream.wake();
+        if (outcome === "refused") throw new Error("the ack was not confirmed");
       },
       working: () => {},
     });
+    const idle = (signal: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        const done = () => {
+          cancel();
+          stream.waiters.delete(done);
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        const cancel = life.clock.after(idleMs?.() ?? defaultIdleMs, done);
+        stream.waiters.add(done);
+        signal.addEventListener("abort", done, { once: true });
+      });
     async function* pull(limit: number, signal: AbortSignal): AsyncGenerator<LogMessage> {
-      for (let idle = 0, given = 0; given < limit && idle < 5 && !signal.aborted; ) {
+      for (let idled = 0, given = 0; given < limit && idled < idleTimes && !signal.aborted; ) {
         const delivery = next();
         if (!delivery) {
-          idle++;
-          await life.delay(20);
+          idled++;
+          await idle(signal);
           continue;
         }
         given++;
