@@ -128,7 +128,7 @@ export class MemoryLog implements Log {
     return this.#stream.entries.find((entry) => entry.sequence === sequence)?.batch ?? null;
   }
 
-  async consumer(name: string, subject: string): Promise<LogConsumer> {
+  async consumer(name: string, subjects: string | readonly string[]): Promise<LogConsumer> {
     await this.#life.delay();
     const stream = this.#stream;
     const life = this.#life;
@@ -143,7 +143,7 @@ export class MemoryLog implements Log {
         delivery.deliveries++;
         return delivery;
       }
-      const entry = stream.entries.find((one) => one.subject === subject && one.sequence > position.at);
+      const entry = stream.entries.find(({ subject, sequence }) => subjects.includes(subject) && sequence > position.at);
       if (!entry) return;
       position.at = entry.sequence;
       const delivery = { entry, deliveries: 1 };

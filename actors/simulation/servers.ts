@@ -1,0 +1,98 @@
+import type { Json } from "../../connectors/sdk/index.ts";
+import { ActorSystem, type Ref } from "../../runtime/actor/index.ts";
+import type { LogKind } from "../../runtime/ports/log.ts";
+import { noLogger } from "../../runtime/ports/logger.ts";
+import type { RunRow } from "../../runtime/ports/store.ts";
+import { type Metrics, noTracing } from "../../runtime/ports/telemetry.ts";
+import { FairShare } from "../backlog.ts";
+import { type IntegrationMessage, integrationProps } from "../integration.ts";
+import type { Services } from "../run.ts";
+import { Settler } from "../settler.ts";
+import { Vitals } from "../vitals.ts";
+import type { Life } from "./life.ts";
+import { type LogScript, MemoryLog, MemoryStream } from "./memory-log.ts";
+import { MemoryTables, memoryStore, type StoreScript } from "./memory-store.ts";
+
+/** What differs from one node to the next. */
+export interface NodeOptions extends Pick<Services, "connectors" | "validator" | "sandbox"> {
+  readonly logs: (kind: LogKind) => LogScript;
+  readonly store: StoreScript;
+}
+
+export interface Node {
+  readonly ref: Ref<IntegrationMessage>;
+  /** In order, as at a Ctrl-C. */
+  stop(): Promise<void>;
+}
+
+const noMetrics = new Proxy({} as Metrics, { get: () => () => {} });
+const integrationId = "01900000-0000-7000-8000-000000000001";
+
+/** The servers that one integration needs, in memory. They outlive the nodes that use them. */
+export class Servers {
+  readonly tables = new MemoryTables();
+  readonly streams: Record<LogKind, MemoryStream> = { ingest: new MemoryStream(), deliver: new MemoryStream() };
+  readonly #name: string;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  change(version: number, spec: Record<string, Json>): void {
+    const row = { id: integrationId, name: this.#name, spec, enabled: true, version, owner: null };
+    this.tables.integrations.set(version, { ...row, createdAt: new Date(0), updatedAt: new Date(0) });
+  }
+
+  /** Opens a run; its id sorts behind those before it. */
+  open(integrationVersion: number, startedAt: Date): string {
+    const id = `01900000-0000-7000-9000-${String(this.tables.runs.size).padStart(12, "0")}`;
+    const counts = { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} };
+    const run = { id, integrationId, integrationVersion, trigger: "manual" as const, status: "running" as const };
+    this.tables.runs.set(id, { ...run, startedAt, finishedAt: null, counts, error: null, waiting: null });
+    return id;
+  }
+
+  run(id: string): RunRow {
+    return this.tables.runs.get(id) as RunRow;
+  }
+
+  /** What the servers would only remember for a while is forgotten: no id of an append is known any more. */
+  forget(): void {
+    for (const { ids } of Object.values(this.streams)) ids.clear();
+  }
+
+  /** The integration's actors on a node of its own. */
+  start(life: Life, { connectors, validator, sandbox, logs, store: script }: NodeOptions): Node {
+    const store = memoryStore(this.tables, life, script);
+    const settler = new Settler(store.checkpoints, life.clock);
+    settler.start();
+    const system = new ActorSystem({ clock: life.clock });
+    const ref = system.spawn<IntegrationMessage>(
+      integrationProps({
+        integrationId,
+        store,
+        settler,
+        share: new FairShare(),
+        connectors,
+        metrics: noMetrics,
+        tracing: noTracing,
+        logger: noLogger,
+        vitals: new Vitals(this.#name, []),
+        validator,
+        sandbox,
+        space: { reason: null, available: async () => {} },
+        logs: {
+          open: async (_id, kind) => {
+            await life.delay();
+            return new MemoryLog(this.streams[kind], life, logs(kind));
+          },
+          remove: async () => {},
+          status: { connected: true, reason: undefined },
+        },
+        health: () => {},
+      }),
+      "integration",
+    );
+    return { ref, stop: () => system.shutdown().then(() => settler.stop()) };
+  }
+}
