@@ -1,5 +1,12 @@
-import { type Mapping, MappingFailure, type Predicate } from "../../runtime/mapping/index.ts";
-import { decodeText } from "../../runtime/record/index.ts";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import {
+  type Mapping,
+  MappingFailure,
+  type Predicate,
+  predicateFailure,
+  type RunScript,
+} from "../../runtime/mapping/index.ts";
+import type { Decoded } from "../../runtime/record/index.ts";
 
 export interface MapCounts {
   in: number;
@@ -13,19 +20,72 @@ export interface MappedLines {
   readonly out: string;
   /** Failures as JSON, a line each. */
   readonly errors: string;
-  /** Number of lines taken, blank ones included. */
-  readonly lines: number;
   readonly counts: MapCounts;
 }
 
-/** Maps a block of whole lines, without the LF after the last; `first` is the number of its first line. */
+/** Maps the records of some lines; `first` is the number of the first. */
 export function mapLines(
-  block: Uint8Array,
+  decoded: Decoded,
   first: number,
   mapping: Mapping,
   predicate: Predicate | undefined,
 ): MappedLines {
-  const { values, failures } = decodeText(block);
+  return mapEach(decoded, first, (value) =>
+    predicate === undefined || predicate.test(value) ? mapping.apply(value) : undefined,
+  );
+}
+
+/** As `mapLines`, where rules or predicate have scripts: each is run for all lines at once. */
+export async function mapScriptedLines(
+  decoded: Decoded,
+  first: number,
+  mapping: Mapping,
+  predicate: Predicate | undefined,
+  run: RunScript,
+): Promise<MappedLines> {
+  const { values } = decoded;
+  const meta = (index: number): JsonObject => ({ line: first + index });
+  const fates: (JsonObject | MappingFailure | undefined)[] = new Array(values.length).fill(undefined);
+  let places = [...values.keys()].filter((index) => values[index] !== undefined);
+  if (predicate !== undefined) places = await ask(predicate, values as readonly JsonObject[], places, meta, run, fates);
+  const results = await mapping.applyAll(
+    places.map((place) => values[place] as JsonObject),
+    (index) => meta(places[index] as number),
+    run,
+  );
+  for (const [i, place] of places.entries()) fates[place] = results[i];
+  return mapEach(decoded, first, (_value, index) => {
+    const fate = fates[index];
+    if (fate instanceof MappingFailure) throw fate;
+    return fate;
+  });
+}
+
+/** The places for which a predicate holds; where it fails, that is the record's fate. */
+async function ask(
+  { script, test }: Predicate,
+  values: readonly JsonObject[],
+  places: readonly number[],
+  meta: (index: number) => JsonObject,
+  run: RunScript,
+  fates: (JsonObject | MappingFailure | undefined)[],
+): Promise<number[]> {
+  if (script === undefined) return places.filter((place) => test(values[place] as JsonObject));
+  const calls = places.map((place) => ({ record: values[place] as JsonObject, meta: meta(place) }));
+  const results = await run(script, calls);
+  return places.filter((place, i) => {
+    const result = results[i] as (typeof results)[number];
+    if (!result.ok) fates[place] = predicateFailure(script, values[place] as JsonObject, result);
+    return result.ok && result.value === true;
+  });
+}
+
+/** Writes down what became of each line: a record, nothing where it was filtered, or the MappingFailure that is thrown. */
+function mapEach(
+  { values, failures }: Decoded,
+  first: number,
+  map: (value: JsonObject, index: number) => JsonObject | undefined,
+): MappedLines {
   const counts: MapCounts = { in: values.length, out: 0, filtered: 0, failed: 0 };
   let out = "";
   let errors = "";
@@ -43,11 +103,12 @@ export function mapLines(
       continue;
     }
     try {
-      if (predicate !== undefined && !predicate.test(value)) {
+      const mapped = map(value, i);
+      if (mapped === undefined) {
         counts.filtered++;
         continue;
       }
-      out += `${JSON.stringify(mapping.apply(value))}\n`;
+      out += `${JSON.stringify(mapped)}\n`;
       counts.out++;
     } catch (error) {
       if (!(error instanceof MappingFailure)) throw error;
@@ -56,7 +117,7 @@ export function mapLines(
       errors += `${JSON.stringify({ line, code, reason, rule, message })}\n`;
     }
   }
-  return { out, errors, lines: values.length, counts };
+  return { out, errors, counts };
 }
 
 /** The report of a line that is no record. */

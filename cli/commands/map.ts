@@ -1,4 +1,5 @@
 import { createReadStream, fstatSync } from "node:fs";
+import type { Readable } from "node:stream";
 import { messageOf, SluiceError } from "../../runtime/errors/index.ts";
 import {
   compileMapping,
@@ -6,14 +7,15 @@ import {
   type Mapping,
   type Predicate,
   parseFieldPath,
+  type RunScript,
 } from "../../runtime/mapping/index.ts";
-import { parseJson } from "../../runtime/record/index.ts";
+import { type Decoded, decodeText, parseJson } from "../../runtime/record/index.ts";
 import { parseArguments, type Syntax } from "../arguments.ts";
 import { type ConfigFile, type FileFinding, readConfigFile } from "../config-file.ts";
 import { exitCode, usageError } from "../exit.ts";
 import { note } from "../output.ts";
 import { maxLineBytes, readBlocks, withoutBom } from "./map-blocks.ts";
-import { jsonError, type MapCounts, mapLines } from "./map-lines.ts";
+import { jsonError, type MapCounts, type MappedLines, mapLines, mapScriptedLines } from "./map-lines.ts";
 
 const syntax: Syntax = {
   usage: "sluice map --spec RULES [--where PREDICATE] [--stats] < in.ndjson > out.ndjson",
@@ -49,24 +51,58 @@ export async function map(argv: string[]): Promise<number> {
 }
 
 async function mapInput(mapping: Mapping, predicate: Predicate | undefined): Promise<MapCounts> {
+  if (!mapping.scripted && predicate?.script === undefined) {
+    return mapBlocks(0, (decoded, first) => mapLines(decoded, first, mapping, predicate));
+  }
+  // Loaded where it is used: a filter program starts fast.
+  const { createSandbox } = await import("../../adapters/isolate/index.ts");
+  const sandbox = createSandbox();
+  const { signal } = new AbortController();
+  const run: RunScript = (script, calls) => sandbox.run("map", script, calls, signal);
+  try {
+    return await mapBlocks(blocksInSandbox, (decoded, first) =>
+      mapScriptedLines(decoded, first, mapping, predicate, run),
+    );
+  } finally {
+    await sandbox.close();
+  }
+}
+
+/** While the sandbox has these, further ones are read and parsed, and what it gave is written. */
+const blocksInSandbox = 4;
+
+/** Maps blocks of lines, of which some may be in hand at once, and writes what they give in their order. */
+async function mapBlocks(
+  inHand: number,
+  map: (decoded: Decoded, first: number) => MappedLines | Promise<MappedLines>,
+): Promise<MapCounts> {
   const total: MapCounts = { in: 0, out: 0, filtered: 0, failed: 0 };
+  const input = openInput();
   let line = 1;
+  let last = Promise.resolve();
+  const writes: Promise<void>[] = [];
   // A reader of stderr that has gone is no reason to stop; what a closed stdout means is the dispatcher's business.
   process.stderr.on("error", () => {});
-  for await (const block of readBlocks(openInput())) {
+  for await (const block of readBlocks(input)) {
+    let mapped: MappedLines | Promise<MappedLines>;
     if ("tooLong" in block) {
-      total.in++;
-      total.failed++;
-      await write(process.stderr, jsonError(line++, `longer than ${maxLineBytes} bytes`));
-      continue;
+      const counts: MapCounts = { in: 1, out: 0, filtered: 0, failed: 1 };
+      mapped = { out: "", errors: jsonError(line++, `longer than ${maxLineBytes} bytes`), counts };
+    } else {
+      const decoded = decodeText(line === 1 ? withoutBom(block.lines) : block.lines);
+      mapped = map(decoded, line);
+      line += decoded.values.length;
     }
-    const lines = line === 1 ? withoutBom(block.lines) : block.lines;
-    const mapped = mapLines(lines, line, mapping, predicate);
-    line += mapped.lines;
-    for (const name of Object.keys(total) as (keyof MapCounts)[]) total[name] += mapped.counts[name];
-    await write(process.stdout, mapped.out);
-    await write(process.stderr, mapped.errors);
+    last = Promise.all([mapped, last]).then(async ([{ out, errors, counts }]) => {
+      for (const name of Object.keys(total) as (keyof MapCounts)[]) total[name] += counts[name];
+      await write(process.stdout, out);
+      await write(process.stderr, errors);
+    });
+    // Waiting for more input, nobody else would hear of it.
+    last.catch((error: Error) => input.destroy(error));
+    if (writes.push(last) > inHand) await writes.shift();
   }
+  await last;
   return total;
 }
 
@@ -108,7 +144,7 @@ function readPredicate(text: string): Predicate {
 }
 
 /** Large reads from a file; from a pipe what is there. */
-function openInput(): AsyncIterable<Buffer> {
+function openInput(): Readable {
   const stdin = fstatSync(0);
   if (stdin.isDirectory()) throw usageError("stdin is a folder, not a file or a pipe");
   return stdin.isFile() ? createReadStream("", { fd: 0, highWaterMark: 256 * 1024 }) : process.stdin;

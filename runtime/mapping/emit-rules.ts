@@ -4,7 +4,7 @@ import type { Emitter } from "./emitter.ts";
 import type { FieldPath } from "./field-path.ts";
 import { RuleFailures } from "./helpers.ts";
 import { emitAll, emitLogical, emitSingular, isOrdinary } from "./jsonpath/emit.ts";
-import type { DropRule, Rule, Source, WriteRule } from "./rule.ts";
+import { type DropRule, isScript, isScripted, type Rule, type Source, type WriteRule } from "./rule.ts";
 import type { Filter, Hole, Template } from "./template.ts";
 
 const scope = { root: "r", current: "r" };
@@ -12,24 +12,72 @@ const scope = { root: "r", current: "r" };
 /** V8 does not optimise a function beyond some 60 kB of bytecode. */
 const rulesAFunction = 32;
 
-/** Emits a function from a record to a new one, which throws a MappingFailure; returns its name. */
+/**
+ * Emits a function from a record to a new one, which throws a MappingFailure; returns its name. Where rules have
+ * scripts it also takes `columns` and an index `i`: `columns[n][i]` is what the n-th of them makes ahead of its cast.
+ */
 export function emitRules(emitter: Emitter, rules: readonly Rule[]): string {
   const apply = emitter.name("apply");
+  const scripted = rules.filter(isScripted);
+  const more = scripted.length === 0 ? "" : ", columns, i";
   const calls: string[] = [];
   for (let from = 0; from < rules.length; from += rulesAFunction) {
     const part = emitter.name("part");
-    const body = rules.slice(from, from + rulesAFunction).map((rule) => emitRule(emitter, rule, rules));
-    emitter.function(part, "r, out", body.join("\n"));
-    calls.push(`${part}(r, out);`);
+    const body = rules
+      .slice(from, from + rulesAFunction)
+      .map((rule) => emitRule(emitter, rule, rules, scripted.indexOf(rule)));
+    emitter.function(part, `r, out${more}`, body.join("\n"));
+    calls.push(`${part}(r, out${more});`);
   }
-  emitter.function(apply, "r", `const out = new RecordObject();\n${calls.join("\n")}\nreturn out;`);
+  emitter.function(apply, `r${more}`, `const out = new RecordObject();\n${calls.join("\n")}\nreturn out;`);
   return apply;
 }
 
-function emitRule(emitter: Emitter, rule: Rule, rules: readonly Rule[]): string {
+/** The predicate of a rule's `when`, as a function of the record; undefined where it has none, or a script. */
+export function emitTest(emitter: Emitter, { when }: Rule): string | undefined {
+  if (when === undefined || isScript(when)) return undefined;
+  const test = emitter.name("test");
+  emitter.function(test, "r", `return ${emitLogical(emitter, when, scope)};`);
+  return test;
+}
+
+/** The value of a rule's source or default, as a function of the record; undefined where it has no source. */
+export function emitValue(emitter: Emitter, rule: Rule): string | undefined {
+  if (rule.kind === "drop" || rule.source.kind === "none") return undefined;
+  const value = emitter.name("value");
+  const fallback = rule.default === undefined ? "undefined" : literal(emitter, rule.default.value);
+  const source = emitSource(emitter, rule.source);
+  emitter.function(value, "r", `const v = ${source};\nreturn v === undefined ? ${fallback} : v;`);
+  return value;
+}
+
+function emitRule(emitter: Emitter, rule: Rule, rules: readonly Rule[], column: number): string {
   const label = emitter.name("rule");
-  const when = rule.when === undefined ? "" : `if (!${emitLogical(emitter, rule.when, scope)}) break ${label};\n`;
-  return `${label}: {\n${when}${rule.kind === "drop" ? emitDrop(emitter, rule) : emitWriteRule(emitter, rule, rules, label)}\n}`;
+  const body =
+    rule.kind === "drop"
+      ? emitDropRule(emitter, rule, label, column)
+      : emitWriteRule(emitter, rule, rules, label, column);
+  return `${label}: {\n${body}\n}`;
+}
+
+function emitWhen(emitter: Emitter, { when }: Rule, label: string): string {
+  return when === undefined || isScript(when) ? "" : `if (!${emitLogical(emitter, when, scope)}) break ${label};\n`;
+}
+
+function emitDropRule(emitter: Emitter, rule: DropRule, label: string, column: number): string {
+  const head = column < 0 ? emitWhen(emitter, rule, label) : emitColumn(column, label, "throw v;");
+  return head + emitDrop(emitter, rule);
+}
+
+/** Takes what a rule with scripts has come to; what is undefined writes nothing, and a source's failure is the record's. */
+function emitColumn(column: number, label: string, onError: string): string {
+  return `let v = columns[${column}][i];
+if (v === undefined) break ${label};
+if (v instanceof MappingFailure) {
+  if (v.reason === "source") throw v;
+  ${onError}
+}
+`;
 }
 
 function emitDrop(emitter: Emitter, { path }: DropRule): string {
@@ -38,8 +86,14 @@ function emitDrop(emitter: Emitter, { path }: DropRule): string {
     : `deleteField(out, ${emitter.constant(path)});`;
 }
 
-/** Order: source, default, each, cast, write. */
-function emitWriteRule(emitter: Emitter, rule: WriteRule, rules: readonly Rule[], label: string): string {
+/** Order: when, source, default, each, cast, write. */
+function emitWriteRule(
+  emitter: Emitter,
+  rule: WriteRule,
+  rules: readonly Rule[],
+  label: string,
+  column: number,
+): string {
   const failures = emitter.constant(new RuleFailures(rule));
   const fallback = rule.default === undefined ? undefined : literal(emitter, rule.default.value);
   const blocked = `${failures}.destination(out, v)`;
@@ -50,10 +104,15 @@ function emitWriteRule(emitter: Emitter, rule: WriteRule, rules: readonly Rule[]
     if (rule.onError === "fail") return fail(failure);
     return `v = ${fallback};\n${write(fail(blocked))}\nbreak ${label};`;
   };
-  const code = [`let v = ${emitSource(emitter, rule.source)};`];
-  if (canBeNothing(rule.source))
-    code.push(`if (v === undefined) ${fallback === undefined ? `break ${label}` : `v = ${fallback}`};`);
-  if (rule.each !== undefined) code.push(emitEach(emitter, rule.each, failures, onError));
+  const code: string[] = [];
+  if (column >= 0) {
+    code.push(emitColumn(column, label, onError("v")));
+  } else {
+    code.push(`${emitWhen(emitter, rule, label)}let v = ${emitSource(emitter, rule.source)};`);
+    if (canBeNothing(rule.source))
+      code.push(`if (v === undefined) ${fallback === undefined ? `break ${label}` : `v = ${fallback}`};`);
+    if (rule.each !== undefined) code.push(emitEach(emitter, rule.each, failures, onError));
+  }
   if (rule.cast !== undefined) {
     const cast = emitter.constant(casts[rule.cast] satisfies Cast);
     code.push(`if (v !== null) {
@@ -97,6 +156,8 @@ function emitSource(emitter: Emitter, source: Source): string {
       return emitTemplate(emitter, source.template);
     case "value":
       return literal(emitter, source.value);
+    case "none":
+      return "undefined";
   }
 }
 
@@ -104,14 +165,16 @@ function canBeNothing(source: Source): boolean {
   return source.kind === "query" && source.query.singular;
 }
 
-function emitTemplate(emitter: Emitter, template: Template): string {
+/** An expression for the text of a template. */
+export function emitTemplate(emitter: Emitter, template: Template): string {
   const parts = template.map((part) =>
     typeof part === "string" ? JSON.stringify(part) : `text(${emitHole(emitter, part)})`,
   );
   return parts.length === 0 ? '""' : parts.join(" + ");
 }
 
-function emitHole(emitter: Emitter, { query, filters }: Hole): string {
+/** An expression for what a hole gives, or undefined. */
+export function emitHole(emitter: Emitter, { query, filters }: Hole): string {
   const value = query.singular ? emitSingular(query, scope) : `some(${emitAll(emitter, query, scope)})`;
   return filters.reduce(emitFilter, value);
 }

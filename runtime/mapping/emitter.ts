@@ -24,15 +24,15 @@ export class Emitter {
     this.functions.push(`function ${name}(${parameters}) {\n${body}\n}`);
   }
 
-  /** The compiled function of that name. */
-  build<F>(name: string, helpers: object = {}): F {
+  /** What an expression over the compiled functions gives, such as the name of one. */
+  build<F>(expression: string, helpers: object = {}): F {
     const scope = { ...values, ...helpers };
     const names = this.constants.map((_value, index) => `k${index}`);
     const source = `"use strict";
 const {${Object.keys(scope).join(",")}} = scope;
 const [${names.join(",")}] = constants;
 ${this.functions.join("\n")}
-return ${name};`;
+return ${expression};`;
     return new Function("scope", "constants", source)(scope, this.constants) as F;
   }
 }

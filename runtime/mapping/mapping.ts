@@ -1,32 +1,29 @@
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { type FieldError, SluiceError } from "../errors/index.ts";
-import { isObject } from "../record/json.ts";
-import { emitRules } from "./emit-rules.ts";
-import { Emitter } from "./emitter.ts";
-import { deleteField, setField } from "./field-path.ts";
-import * as helpers from "./helpers.ts";
+import { applyAll, compileRules, type RunScript } from "./compile-rules.ts";
+import type { MappingFailure } from "./failure.ts";
 import { type Findings, parseRules } from "./parse-rules.ts";
-
-/** What scripts know about a record beside it; absent things are absent. */
-export interface RecordMeta {
-  readonly integration?: string;
-  readonly run_id?: string;
-  readonly stream?: string;
-  readonly record_id?: string;
-  readonly attempt?: number;
-  readonly ingested_at?: string;
-  readonly line?: number;
-}
 
 /** A compiled list of rules. */
 export interface Mapping {
   /** What is allowed but hardly meant, by paths relative to the list: `[3].when`. */
   readonly warnings: readonly FieldError[];
+  /** Whether rules have scripts: then only `applyAll` maps. */
+  readonly scripted: boolean;
   /**
    * The record that the rules make of this one, which stays as it is; the two may share values that no rule changed.
-   * Throws a MappingFailure for the first rule that fails. `meta` is for scripts, which come later.
+   * Throws a MappingFailure for the first rule that fails.
    */
-  apply(record: JsonObject, meta?: RecordMeta): JsonObject;
+  apply(record: JsonObject): JsonObject;
+  /**
+   * As `apply`, for a batch, with one run of each script; a failure stands in the place of its record. `meta`, of the
+   * record at an index, is for scripts.
+   */
+  applyAll(
+    records: readonly JsonObject[],
+    meta: (index: number) => JsonObject,
+    run: RunScript,
+  ): Promise<(JsonObject | MappingFailure)[]>;
 }
 
 /**
@@ -42,7 +39,16 @@ export function compileMapping(rules: unknown): Mapping {
     const others = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
     throw new SluiceError("VALIDATION_ERROR", `${first.path}: ${first.message}${others}`.replace(/^: /, ""), errors);
   }
-  const emitter = new Emitter();
-  const apply = emitRules(emitter, parsed);
-  return { warnings, apply: emitter.build(apply, { ...helpers, isObject, setField, deleteField }) };
+  const compiled = compileRules(parsed);
+  const scripted = compiled.scripted.length > 0;
+  return {
+    warnings,
+    scripted,
+    apply: scripted ? refuse : compiled.apply,
+    applyAll: (records, meta, run) => applyAll(compiled, { records, meta, run }),
+  };
+}
+
+function refuse(): never {
+  throw new Error("a mapping with scripts is applied to batches");
 }

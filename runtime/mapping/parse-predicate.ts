@@ -1,14 +1,20 @@
 import type { Json } from "../../connectors/sdk/index.ts";
+import { unknownName } from "../errors/index.ts";
+import type { Script } from "../ports/sandbox.ts";
 import { describeType, isObject } from "../record/json.ts";
 import type { Comparable, Logical, Query } from "./jsonpath/ast.ts";
 import { compileIRegexp } from "./jsonpath/iregexp.ts";
 import { parseLogical } from "./jsonpath/parse.ts";
 
-/** Throws an Error that says what is wrong with it. */
-export function parsePredicate(source: unknown): Logical {
+/** Throws an Error that says what is wrong with it. A script is given as it is, see `checkScript`. */
+export function parsePredicate(source: unknown): Logical | Script {
   if (typeof source === "string") return parseLogical(source);
   if (isObject(source as Json) && Object.hasOwn(source as object, "js")) {
-    throw new Error("js needs the script sandbox, which this version does not have yet");
+    const { js, ...others } = source as { readonly js: unknown };
+    for (const name of Object.keys(others)) throw new Error(unknownName("field", name, ["js"]));
+    if (typeof js !== "string")
+      throw new Error(`js is a text with a JavaScript expression, found ${describeType(js as Json)}`);
+    return { kind: "predicate", source: js };
   }
   const found = source === undefined ? "nothing" : describeType(source as Json);
   throw new Error(`a predicate is a text such as "$.status == 'active'" or {"js": …}, found ${found}`);

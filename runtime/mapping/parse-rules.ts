@@ -1,12 +1,14 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import { type FieldError, formatPath, messageOf, nearest, unknownName } from "../errors/index.ts";
+import type { Script } from "../ports/sandbox.ts";
 import { describeType, isObject } from "../record/json.ts";
 import { isNumber } from "../record/number.ts";
+import { checkScript } from "../sandbox/index.ts";
 import { castNames } from "./cast.ts";
 import { type FieldPath, parseFieldPath } from "./field-path.ts";
 import { parseQuery } from "./jsonpath/parse.ts";
 import { lintPredicate, lintQuery, parsePredicate } from "./parse-predicate.ts";
-import { type Given, onErrors, type Rule, type Source, type WriteRule } from "./rule.ts";
+import { type Given, isScript, onErrors, type Rule, type Source, type WriteRule } from "./rule.ts";
 import { parseTemplate } from "./template.ts";
 
 const fields = [
@@ -88,22 +90,34 @@ class RuleParser {
     if (onError === "default" && !this.has("default")) this.error(["on_error"], 'on_error "default" needs a default');
     const when = this.when();
     const each = this.each();
+    const transform = this.transform();
     if (source === undefined || destination === undefined) return undefined;
-    const from =
-      source.kind === "value" ? "value" : source.kind === "query" ? source.query.text : String(rule.template);
+    const from = this.from(source);
     const to = String(rule.destination);
     const { index } = this;
-    return { kind: "write", index, when, source, from, default: fallback, each, cast, onError, destination, to };
+    return {
+      kind: "write",
+      index,
+      when,
+      source,
+      from,
+      default: fallback,
+      each,
+      transform,
+      cast,
+      onError,
+      destination,
+      to,
+    };
   }
 
   private source(): Source | undefined {
     const given = origins.filter((name) => this.has(name));
     if (given.length > 1) this.error([given[1] as string], `a rule has one of ${list(origins)}, not ${list(given)}`);
-    if (this.has("transform")) {
-      this.error(["transform"], "transform needs the script sandbox, which this version does not have yet");
-      return undefined;
+    if (given.length === 0) {
+      if (this.has("transform")) return { kind: "none" };
+      this.error([], `a rule needs one of ${list([...origins, "transform", "drop"])}`);
     }
-    if (given.length === 0) this.error([], `a rule needs one of ${list([...origins, "transform", "drop"])}`);
     if (this.has("source")) {
       const query = this.text("source", parseQuery);
       if (query !== undefined) this.warn("source", lintQuery(query));
@@ -116,6 +130,13 @@ class RuleParser {
     }
     const value = this.json("value");
     return value && { kind: "value", value: value.value };
+  }
+
+  /** The source as a message names it. */
+  private from(source: Source): string {
+    if (source.kind === "query") return source.query.text;
+    if (source.kind === "template") return String(this.rule.template);
+    return source.kind === "value" ? "value" : "transform";
   }
 
   private destination(): WriteRule["destination"] | undefined {
@@ -143,12 +164,24 @@ class RuleParser {
     if (!this.has("when")) return undefined;
     try {
       const when = parsePredicate(this.rule.when);
+      if (isScript(when)) return this.script(["when", "js"], when);
       this.warn("when", lintPredicate(when));
       return when;
     } catch (error) {
       this.error(["when"], messageOf(error));
       return undefined;
     }
+  }
+
+  private transform(): Script | undefined {
+    const source = this.has("transform") ? this.text("transform", String) : undefined;
+    return source === undefined ? undefined : this.script(["transform"], { kind: "expression", source });
+  }
+
+  private script(below: Path, script: Script): Script | undefined {
+    const problem = checkScript(script);
+    if (problem !== undefined) this.error(below, problem);
+    return problem === undefined ? script : undefined;
   }
 
   private json(name: "default" | "value"): Given | undefined {

@@ -1,7 +1,5 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import { compilePredicate } from "../mapping/index.ts";
-import type { Script } from "../ports/sandbox.ts";
-import { isObject } from "../record/index.ts";
 import type { Flow } from "./flow.ts";
 import { type StepContext, StepRefusal, type StepServices } from "./step.ts";
 
@@ -13,15 +11,10 @@ export type Condition = (
   context: StepContext,
 ) => readonly number[] | Promise<readonly number[]>;
 
-/** Whether a predicate is a script, `{ "js": … }`. */
-export function isScript(where: Json): where is { js: string } {
-  return isObject(where) && typeof where.js === "string" && Object.keys(where).length === 1;
-}
-
 /** A predicate over a batch: a script for all places in one call of the sandbox. */
 export function compileCondition(where: Json, { sandbox }: StepServices): Condition {
-  if (isScript(where)) {
-    const script: Script = { kind: "predicate", source: where.js };
+  const { script, test } = compilePredicate(where);
+  if (script !== undefined) {
     return async (input, places, fail, { scope, meta, signal }) => {
       if (places.length === 0) return places;
       const calls = places.map((place) => ({
@@ -36,11 +29,10 @@ export function compileCondition(where: Json, { sandbox }: StepServices): Condit
       });
     };
   }
-  const predicate = compilePredicate(where);
   return (input, places, fail) =>
     places.filter((place) => {
       try {
-        return predicate.test(input.values[place] as Flow["values"][number]);
+        return test(input.values[place] as Flow["values"][number]);
       } catch (error) {
         fail(place, error);
         return false;

@@ -14,7 +14,8 @@ export interface Script {
 /** One evaluation. Absent things are absent: `value` undefined stands for no value. */
 export interface ScriptCall {
   readonly value?: Json | undefined;
-  readonly record: JsonObject;
+  /** Within `each` an element, which may be any JSON. */
+  readonly record: Json;
   readonly meta: JsonObject;
 }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { mapLines } from "../../cli/commands/map-lines.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import { compileMapping, compilePredicate } from "../../runtime/mapping/index.ts";
-import { parseJson } from "../../runtime/record/index.ts";
+import { decodeText, parseJson } from "../../runtime/record/index.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 export const program = fileURLToPath(new URL("../../bin/sluice.mjs", import.meta.url));
@@ -18,7 +18,7 @@ export type Fate = string | null;
 /** Runs one line through rules in this process, the way `sluice map` does. */
 export function fateOf(rules: string, line: string, where?: string): Fate {
   const predicate = where === undefined ? undefined : compilePredicate(where);
-  const { out, errors } = mapLines(Buffer.from(line), 1, compileMapping(parseJson(rules)), predicate);
+  const { out, errors } = mapLines(decodeText(Buffer.from(line)), 1, compileMapping(parseJson(rules)), predicate);
   if (errors === "") return out === "" ? null : out.slice(0, -1);
   const { reason, rule } = JSON.parse(errors);
   return `${reason} ${rule}`;
