@@ -1,4 +1,5 @@
 import type { Destination, DestinationOptions, Source, SourceOptions } from "../connectors/sdk/index.ts";
+import type { Lookups } from "../runtime/ports/lookups.ts";
 
 /**
  * Opens connectors by name for the actors: looked up in the store, secrets unsealed, references resolved. Rejects with a
@@ -10,4 +11,5 @@ export interface Connectors {
     connector: string,
     options: DestinationOptions,
   ): Promise<{ readonly destination: Destination; readonly type: string }>;
+  readonly lookups: Lookups;
 }

@@ -95,7 +95,7 @@ export class DestinationWriter {
       if (!result.failed?.length) outcome = "ok";
       return result;
     } finally {
-      metrics.request(integration, destination.id, this.#connectorType, outcome);
+      metrics.request(integration, { destination: destination.id }, this.#connectorType, outcome);
     }
   }
 

@@ -1,11 +1,16 @@
 import type { Connectors } from "../actors/connectors.ts";
 import type { Connector } from "../connectors/sdk/index.ts";
+import { type ResolveReference, resolveReferences } from "../runtime/config/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import type { ConnectorRegistry } from "../runtime/ports/connectors.ts";
 import type { Store } from "../runtime/ports/store.ts";
 
 /** Connectors by name out of the store, for the actors: each source and destination has a connector of its own. */
-export function actorConnectors(store: Pick<Store, "connectors">, registry: ConnectorRegistry): Connectors {
+export function actorConnectors(
+  store: Pick<Store, "connectors">,
+  registry: ConnectorRegistry,
+  resolveReference: ResolveReference,
+): Connectors {
   const open = async (name: string): Promise<{ connector: Connector; type: string }> => {
     const row = await store.connectors.byName(name);
     if (!row) throw new SluiceError("NOT_FOUND", `there is no connector "${name}"`);
@@ -40,6 +45,16 @@ export function actorConnectors(store: Pick<Store, "connectors">, registry: Conn
       const { connector, type } = await open(name);
       const refused = `connector type ${type} has no destination`;
       return { destination: await withConnector(connector, connector.openDestination?.(options), refused), type };
+    },
+    lookups: {
+      async open(name) {
+        const { connector, type } = await open(name);
+        const lookup = connector.lookup?.bind(connector);
+        if (lookup) return { connectorType: type, lookup, close: () => connector.close() };
+        await connector.close();
+        throw new SluiceError("VALIDATION_ERROR", `connector type ${type} cannot look anything up`);
+      },
+      resolve: async (text) => (await resolveReferences(text, resolveReference)) as string,
     },
   };
 }

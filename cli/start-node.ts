@@ -125,12 +125,13 @@ async function start(
   const sandbox = createSandbox();
   closers.push(() => sandbox.close());
   const sealer = createSealer(localKey(await loadMasterKey({ env, dataDir })));
+  const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
   const registry = createConnectorRegistry({
     types: connectorTypes,
     context: { dataDir, fileRoots: settings.fileRoots },
     validator,
     sealer,
-    resolveReference: referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") }),
+    resolveReference,
   });
   const metrics = prometheusMetrics();
   const settler = new Settler(store.checkpoints, realClock, logger);
@@ -152,7 +153,7 @@ async function start(
   });
   settler.start();
   closers.push(() => settler.stop());
-  const connectors = actorConnectors(store, registry);
+  const connectors = actorConnectors(store, registry, resolveReference);
   system.spawn(
     nodeProps({
       validator,

@@ -40,8 +40,8 @@ export function prometheusMetrics(): PrometheusMetrics {
   ]);
   const requests = counter(
     "sluice_requests_total",
-    "Writes to a destination, by outcome; a write that is tried again counts again.",
-    ["integration", "destination", "connector_type", "outcome"],
+    "Writes to a destination and calls for a step's look-ups, by outcome; what is tried again counts again.",
+    ["integration", "step", "destination", "connector_type", "outcome"],
   );
   const missed = counter("sluice_schedule_missed_total", "Fires of a schedule that were missed and skipped.", [
     "integration",
@@ -122,8 +122,10 @@ export function prometheusMetrics(): PrometheusMetrics {
       failed.inc({ integration, step, destination }, records),
     recordLatency: (integration, destination, records, seconds) =>
       latency.observe({ integration, destination }, seconds, records),
-    request(integration, destination, connector_type, outcome) {
-      requests.inc({ integration, destination, connector_type, outcome });
+    request(integration, where, connector_type, outcome) {
+      requests.inc({ integration, ...where, connector_type, outcome });
+      const { destination } = where;
+      if (destination === undefined) return;
       const key = `${integration}\n${destination}`;
       const known = writes.get(key) ?? { labels: { integration, destination }, all: 0, failed: 0 };
       known.all = known.all * ratioDecay + 1;

@@ -31,12 +31,13 @@ export function describeConnector<Config>(type: ConnectorType<Config>, setup: ()
       expect(type.description).toMatch(/\.$/);
       expect(type.capabilities.source !== undefined).toBe(connector.openSource !== undefined);
       expect(type.capabilities.destination !== undefined).toBe(connector.openDestination !== undefined);
-      expect(type.capabilities.lookup ?? false).toBe(connector.lookup !== undefined);
+      expect(type.capabilities.lookup !== undefined).toBe(connector.lookup !== undefined);
     });
 
     test("its config is a closed JSON Schema 2020-12 that describes every member", () => {
       expect(validatorOf(type.config)(fixture.config)).toBe(true);
       expect(flawsOf(type.config)).toEqual([]);
+      expect(flawsOf(type.capabilities.lookup?.request ?? true, "request")).toEqual([]);
     });
 
     test("an unknown field of the config is refused", () => {

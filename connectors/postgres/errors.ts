@@ -51,7 +51,7 @@ export function meaningOf(error: unknown): Meaning {
 const unknown: Meaning = { code: "UNAVAILABLE", fault: "transient" };
 
 /** Where the setting stands that a statement is made of. */
-export type Setting = "source.stream" | "destination.stream" | `config.queries.${string}`;
+export type Setting = "source.stream" | "destination.stream" | "request.stream" | `config.queries.${string}`;
 
 /** The error of a statement, as a connector throws it. */
 export function statementError(error: unknown, setting: Setting): ConnectorError {
@@ -62,7 +62,7 @@ export function statementError(error: unknown, setting: Setting): ConnectorError
   }
   const { code, fault, at } = meaningOf(error);
   // What would be a record's fault in a destination is the setting's in a source: nothing can be read past it.
-  const isSource = fault === "record" && setting !== "destination.stream";
+  const isSource = fault === "record" && setting !== "destination.stream" && setting !== "request.stream";
   const path = at === "stream" || isSource ? setting : at === undefined ? undefined : `config.${at}`;
   return new ConnectorError(code, `Postgres: ${withoutValues(error.message)} (SQLSTATE ${error.code}).`, {
     fault: isSource ? "destination" : fault,

@@ -5,6 +5,7 @@ import {
   type Destination,
   type DestinationOptions,
   type Json,
+  type LookupResult,
   type Source,
   type SourceOptions,
   type StreamInfo,
@@ -23,7 +24,7 @@ import { PostgresDestination } from "./destination.ts";
 import { type Setting, statementError } from "./errors.ts";
 import { IncrementalSource } from "./incremental-source.ts";
 import { isScalar, recordSchema } from "./json-type.ts";
-import { lookUp } from "./lookup.ts";
+import { lookUp, lookupRequest } from "./lookup.ts";
 import { columnOf } from "./names.ts";
 import { Session } from "./session.ts";
 import { FullSource, names } from "./source.ts";
@@ -41,7 +42,7 @@ export const postgres: ConnectorType<PostgresConfig> = {
   capabilities: {
     source: { modes: ["full", "incremental"] },
     destination: { modes: ["append", "upsert"] },
-    lookup: true,
+    lookup: { request: lookupRequest },
   },
   create: (config) => new Postgres(config, addressOf(config)),
 };
@@ -113,7 +114,7 @@ class Postgres implements Connector {
   }
 
   /** Requests of several steps wait for each other: they share one connection. */
-  lookup(requests: readonly Json[], signal: AbortSignal): Promise<(Json | null)[]> {
+  lookup(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult> {
     const answered = this.#lookups.then(async () => {
       if (!this.#lookupSession || this.#lookupSession.lost) {
         this.#lookupSession = await Session.open(this.#address, true, signal);
@@ -123,7 +124,7 @@ class Postgres implements Connector {
         return await session.during(signal, () => lookUp(session, this.#config, requests));
       } catch (error) {
         signal.throwIfAborted();
-        throw statementError(error, "source.stream");
+        throw statementError(error, "request.stream");
       }
     });
     this.#lookups = answered.catch(() => undefined);

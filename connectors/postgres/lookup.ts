@@ -1,7 +1,15 @@
-import { ConnectorError, type Json, type JsonObject } from "../sdk/index.ts";
+import {
+  ConnectorError,
+  type Json,
+  type JsonObject,
+  type JsonSchema,
+  type LookupFailure,
+  type LookupResult,
+} from "../sdk/index.ts";
 import { columnNamed, findTable, noSuchTable, type Relation } from "./catalog.ts";
 import type { PostgresConfig } from "./config.ts";
 import { parameterOf, plainText, quoted } from "./element.ts";
+import { statementError } from "./errors.ts";
 import { jsonColumns } from "./json-type.ts";
 import { identifier } from "./names.ts";
 import type { Session } from "./session.ts";
@@ -11,17 +19,50 @@ type Request =
   | { readonly stream: string; readonly by: JsonObject }
   | { readonly query: string; readonly params: readonly Json[] };
 
+/** The same as a JSON Schema. */
+export const lookupRequest: JsonSchema = {
+  type: "object",
+  description: "A row of a table by columns that are equal, or the first row of a query of the config.",
+  oneOf: [
+    {
+      type: "object",
+      additionalProperties: false,
+      required: ["stream", "by"],
+      properties: {
+        stream: { type: "string", minLength: 1, description: "Table or view." },
+        by: { type: "object", minProperties: 1, description: "Values by the names of columns; nothing equals null." },
+      },
+    },
+    {
+      type: "object",
+      additionalProperties: false,
+      required: ["query"],
+      properties: {
+        query: { type: "string", minLength: 1, description: "Name under the config's `queries`." },
+        params: { type: "array", description: "Values of $1, $2 and so on.", items: {} },
+      },
+    },
+  ],
+};
+
 /** One statement for all requests that ask a table by the same columns; queries run one by one. */
 export async function lookUp(
   session: Session,
   config: PostgresConfig,
   requests: readonly Json[],
-): Promise<(Json | null)[]> {
+): Promise<LookupResult> {
+  const failed: LookupFailure[] = [];
   const answers = new Array<Json | null>(requests.length).fill(null);
   const groups = new Map<string, { stream: string; names: string[]; indexes: number[]; bys: JsonObject[] }>();
   for (const [index, request] of requests.map(parseRequest).entries()) {
     if ("query" in request) {
-      answers[index] = await runQuery(session, config, request.query, request.params);
+      try {
+        answers[index] = await runQuery(session, config, request.query, request.params);
+      } catch (error) {
+        const { fault, code, message } = statementError(error, "request.stream");
+        if (fault !== "record") throw error;
+        failed.push({ index, code, message });
+      }
       continue;
     }
     const names = Object.keys(request.by).sort();
@@ -35,11 +76,11 @@ export async function lookUp(
   }
   for (const group of groups.values()) {
     const relation = await findTable(session, group.stream);
-    if (!relation) throw await noSuchTable(session, group.stream, "source.stream");
+    if (!relation) throw await noSuchTable(session, group.stream, "request.stream");
     const found = await rowsBy(session, relation, group.stream, group.names, group.bys);
     for (const [at, row] of found) answers[group.indexes[at]!] = row;
   }
-  return answers;
+  return { answers, failed };
 }
 
 async function rowsBy(
@@ -64,7 +105,10 @@ async function rowsBy(
 
 async function runQuery(session: Session, config: PostgresConfig, name: string, params: readonly Json[]) {
   const text = Object.hasOwn(config.queries ?? {}, name) ? config.queries![name] : undefined;
-  if (text === undefined) throw bad(`There is no query ${name} in the connector's config`, "request.query");
+  if (text === undefined) {
+    const message = `There is no query ${name} in the connector's config.`;
+    throw new ConnectorError("NOT_FOUND", message, { fault: "destination", path: "request.query" });
+  }
   const query = text.trim().replace(/;+$/, "");
   const values = params.map((value) => (value === null ? null : plainText(value)));
   const [row] = await session.rows(`SELECT row_to_json(q.*) FROM (${query}\n) q LIMIT 1`, values);

@@ -26,7 +26,13 @@ export interface Capabilities {
     readonly ownCursor?: boolean;
   };
   readonly destination?: { readonly modes: readonly DestinationMode[] };
-  readonly lookup?: boolean;
+  readonly lookup?: {
+    /**
+     * JSON Schema of a request, closed, and free about the type wherever a template may give any. A configuration's
+     * request is held against it, save the texts that hold templates.
+     */
+    readonly request: JsonSchema;
+  };
 }
 
 export interface ConnectorContext {
@@ -45,9 +51,19 @@ export interface Connector {
   openSource?(options: SourceOptions): Promise<Source>;
   /** Throws at once, without writing, where the stream cannot be written. */
   openDestination?(options: DestinationOptions): Promise<Destination>;
-  /** One answer a request, in order; `null` where nothing was found. For the `enrich` step. */
-  lookup?(requests: readonly Json[], signal: AbortSignal): Promise<(Json | null)[]>;
+  /**
+   * Answers requests, for the `enrich` step. A throw means that none is answered: one that is a record's fault is looked
+   * for by asking for fewer, anything else is tried again or waited for. May be called again while calls are under way.
+   */
+  lookup?(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult>;
   close(): Promise<void>;
+}
+
+export interface LookupResult {
+  /** One a request, in order; `null` where nothing was found or the request failed. */
+  readonly answers: readonly (Json | null)[];
+  /** Requests that failed by themselves, in any order. */
+  readonly failed?: readonly LookupFailure[];
 }
 
 export interface StreamInfo {
@@ -166,3 +182,6 @@ export interface WriteFailure {
   readonly message: string;
   readonly retryAfterMs?: number;
 }
+
+/** Of one request. */
+export type LookupFailure = WriteFailure;

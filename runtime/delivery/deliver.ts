@@ -105,6 +105,8 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
       await clock.sleep(pauseMs, signal);
     }
   }
+  // The last record may have been given up while it was waited for.
+  if (waits > 0) waiting(null);
   return { undelivered, state };
 
   /** How long to wait before the next try; `tries` 0 means that the destination is waited for. */

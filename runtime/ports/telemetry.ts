@@ -11,7 +11,13 @@ export interface Metrics {
   ): void;
   /** Seconds from reading to the destination's confirmation. */
   recordLatency(integration: string, destination: string, records: number, seconds: number): void;
-  request(integration: string, destination: string, connectorType: string, outcome: "ok" | "failed"): void;
+  /** A write to a destination, or a call for a step's look-ups. */
+  request(
+    integration: string,
+    where: { readonly step?: string; readonly destination?: string },
+    connectorType: string,
+    outcome: "ok" | "failed",
+  ): void;
   /** `actor` is its name in the tree, `integration` undefined for those of the node itself. */
   actorRestarted(actor: string, integration?: string): void;
   scheduleMissed(integration: string, fires: number): void;

@@ -351,7 +351,7 @@ describe("a Postgres destination", () => {
     await database.query("INSERT INTO people VALUES (9007199254740993, 'Ada', 36, 'ada@x'), (2, 'Bob', 20, 'bob@x')");
     const queries = { oldest: "SELECT name FROM people WHERE age > $1 ORDER BY age DESC" };
     const connector = database.connector({ queries });
-    const answers = await connector.lookup!(
+    const { answers } = await connector.lookup!(
       [
         { stream: "people", by: { email: "bob@x" } },
         { stream: "people", by: { email: "nobody" } },
@@ -370,5 +370,24 @@ describe("a Postgres destination", () => {
       path: "request.by.nope",
     });
     expect(await refusal(connector.lookup!([{ table: "people" }], never))).toMatchObject({ code: "VALIDATION_ERROR" });
+  });
+
+  test("a look-up's value that does not fit the column is the record's fault, and of a query fails that request alone", async () => {
+    await database.query("INSERT INTO people VALUES (1, 'Ada', 36, 'ada@x')");
+    const queries = { by_age: "SELECT name FROM people WHERE age = $1::int" };
+    const connector = database.connector({ queries });
+    const by = { stream: "people", by: { age: "old" } };
+    expect(await refusal(connector.lookup!([by], never))).toMatchObject({ code: "VALIDATION_ERROR", fault: "record" });
+    const asked = [
+      { query: "by_age", params: ["old"] },
+      { query: "by_age", params: [36] },
+    ];
+    const { answers, failed } = await connector.lookup!(asked, never);
+    expect(answers).toEqual([null, { name: "Ada" }]);
+    expect(failed).toMatchObject([{ index: 0, code: "VALIDATION_ERROR" }]);
+    expect(await refusal(connector.lookup!([{ stream: "nowhere", by: { a: 1 } }], never))).toMatchObject({
+      code: "NOT_FOUND",
+      fault: "destination",
+    });
   });
 });

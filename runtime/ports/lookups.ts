@@ -1,0 +1,20 @@
+import type { Json, LookupResult } from "../../connectors/sdk/index.ts";
+
+/** What `enrich` steps ask. */
+export interface Lookups {
+  /**
+   * Opens a connector by name, for one step of one run; does not connect. Rejects with a SluiceError or ConnectorError
+   * that names the setting at fault. The caller closes it.
+   */
+  open(connector: string): Promise<Lookup>;
+  /** A text with its references looked up. Rejects with a SluiceError that names the one that resolves to nothing. */
+  resolve(text: string): Promise<string>;
+}
+
+export interface Lookup {
+  /** Name of the connector's type. */
+  readonly connectorType: string;
+  /** As `Connector.lookup` of the SDK. */
+  lookup(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult>;
+  close(): Promise<void>;
+}
