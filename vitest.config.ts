@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const folders = "{runtime,actors,adapters,connectors,gateway,cli,bench}";
+const folders = "{runtime,actors,adapters,connectors,gateway,cli,bench,scripts}";
 
 export default defineConfig({
   test: {

@@ -35,6 +35,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Check configuration files, without a server.",
     load: async () => (await import("./commands/lint.ts")).lint,
   },
+  schema: {
+    summary: "Print the JSON Schema of configuration files.",
+    load: async () => (await import("./commands/schema.ts")).schema,
+  },
   map: {
     summary: "Map records from stdin to stdout, without a server.",
     load: async () => (await import("./commands/map.ts")).map,

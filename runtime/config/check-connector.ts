@@ -22,13 +22,17 @@ export function checkConnector(connector: Json, { validator, types }: ConnectorC
   }
   const references = findReferences(config, "config");
   errors.push(...references.flatMap(({ path, fault }) => (fault === undefined ? [] : [{ path, message: fault }])));
-  // What a reference stands for is checked once it is resolved.
+  // What a reference stands for is checked once it is resolved; whether anything may stand there, now.
   const unresolved = new Set(references.map(({ path }) => path));
   const found = validator.compile(type.config as object | boolean)(config);
   const shaped = new Set(errors.map(({ path }) => path));
   const below = found.map(({ path, message }) => ({ path: joinPath("config", path), message }));
-  return [...errors, ...below.filter(({ path }) => !unresolved.has(path) && !shaped.has(path))];
+  const isKnown = ({ path, message }: FieldError) => !unresolved.has(path) || isMisplaced.test(message);
+  return [...errors, ...below.filter((error) => isKnown(error) && !shaped.has(error.path))];
 }
+
+/** How a validator says that a field of any value is too much. */
+const isMisplaced = /^unknown field|^is not allowed here/;
 
 function findReferences(value: Json, path: string): { path: string; fault: string | undefined }[] {
   if (typeof value === "string") return hasReference(value) ? [{ path, fault: checkReferences(value) }] : [];

@@ -4,10 +4,12 @@ export { checkConnector } from "./check-connector.ts";
 export { configSchema, connectorSchema } from "./config-schema.ts";
 export { integrationSchema } from "./integration-schema.ts";
 export { type Change, type FieldChange, type Item, keepsCursor, type Note, planChanges } from "./plan.ts";
+export { publishedSchema } from "./published-schema.ts";
 export { type ReferenceScheme, type ResolveReference, resolveReferences } from "./references.ts";
 export { completeIntegration, resolveIntegration } from "./resolve.ts";
 export type {
   Feed,
+  MeasureFunction,
   ResolvedDelivery,
   ResolvedDestination,
   ResolvedIntegration,

@@ -2,7 +2,7 @@ import { deliverySchema } from "./delivery-schema.ts";
 import { closed, duration, fieldPath, id, list, name, oneOfWords, type Part, text } from "./schema-parts.ts";
 import { mappingSchema, stepSchema } from "./step-schema.ts";
 
-const source = closed(
+export const sourceSchema = closed(
   "What is read.",
   {
     connector: name("Name of the connector."),
@@ -15,7 +15,7 @@ const source = closed(
   ["connector", "stream"],
 );
 
-const destination = closed(
+export const destinationSchema = closed(
   "Where records go.",
   {
     id: id("Names the destination in counts, logs and dead letters; left out: the connector's name."),
@@ -32,7 +32,7 @@ const destination = closed(
   ["connector", "stream"],
 );
 
-const trigger: Part = {
+export const triggerSchema: Part = {
   type: "object",
   default: { type: "manual" },
   description: "When a run starts. Default: manual.",
@@ -87,11 +87,11 @@ const metadata = closed("Documents the integration.", {
 
 /** Fields of an integration besides its name: what a stored `spec` holds, and `enabled`. */
 export const integrationFields: Record<string, Part> = {
-  source,
-  sources: list("Several sources, merged.", source, 1),
-  destination,
-  destinations: list("Several destinations.", destination, 1),
-  trigger,
+  source: sourceSchema,
+  sources: list("Several sources, merged.", sourceSchema, 1),
+  destination: destinationSchema,
+  destinations: list("Several destinations.", destinationSchema, 1),
+  trigger: triggerSchema,
   mapping_spec: mappingSchema("The mapping of map steps that have none of their own."),
   pipeline_spec: closed("Steps between source and destinations.", {
     steps: list("In order; left out: one map step where there is a mapping_spec, else none.", stepSchema),

@@ -8,6 +8,14 @@ export type ResolveReference = (scheme: ReferenceScheme, argument: string) => Pr
 /** `$${` stands for `${`; anything else in braces that begins with no known scheme is text. */
 const pattern = /\$\$\{|\$\{(env|file|vault):([^}]*)\}/g;
 
+const allowed = String.raw`\$\{(?:env:SLUICE_SECRET_[A-Za-z0-9_]+|file:(?![/\\]|(?:[^}]*[/\\])?\.\.[/\\}])[^}]+)\}`;
+
+/** For schemas, which can ask nothing but patterns: a text with a reference that `checkReferences` takes. */
+export const reference = new RegExp(String.raw`(?<!\$)${allowed}`, "u");
+
+/** A text with a reference that `checkReferences` refuses. */
+export const badReference = new RegExp(String.raw`(?<!\$)(?!${allowed})\$\{(?:env|file|vault):[^}]*\}`, "u");
+
 /** Whether a text holds a reference. */
 export function hasReference(text: string): boolean {
   return text.matchAll(pattern).some((match) => match[1] !== undefined);

@@ -51,6 +51,7 @@ export const duration = (description: string, initial?: string): Part => ({
   pattern: "^[0-9]{1,8}(ms|s|m|h|d)$",
   $comment: "a duration (an integer and one unit, such as 250ms, 5s, 10m, 2h or 30d)",
   description,
+  examples: ["250ms", "5s", "10m"],
   ...(initial !== undefined && { default: initial }),
 });
 
@@ -71,7 +72,10 @@ export const id = (description: string): Part => ({
   description,
 });
 
-export const fieldPath = (description: string): Part => text(`${description} A field path, such as a.b[0]["odd key"].`);
+export const fieldPath = (description: string): Part => ({
+  ...text(`${description} A field path.`),
+  examples: ["address.city", "items[0].sku", '["odd key"]'],
+});
 
 export const predicate = (description: string): Part => ({
   type: ["string", "object"],
@@ -79,4 +83,5 @@ export const predicate = (description: string): Part => ({
   properties: { js: { type: "string", description: "A JavaScript expression over record and meta." } },
   required: ["js"],
   additionalProperties: false,
+  examples: ["$.status == 'active' && $.amount > 10", { js: "record.amount > 10" }],
 });

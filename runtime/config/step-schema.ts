@@ -14,10 +14,14 @@ import {
   text,
 } from "./schema-parts.ts";
 
-const rule = closed("One rule of a mapping.", {
-  source: text("JSONPath (RFC 9535)."),
+export const ruleSchema = closed("One rule of a mapping.", {
+  source: { ...text("JSONPath (RFC 9535)."), examples: ["$.name", "$.items[*].sku", "$"] },
   destination: text("Field path to write to, or * for the members of an object."),
-  template: { type: "string", description: "Text with {{ JSONPath | filter }} holes." },
+  template: {
+    type: "string",
+    description: "Text with {{ JSONPath | filter }} holes.",
+    examples: ["Dear {{ $.name | trim | default('customer') }}"],
+  },
   value: { description: "A constant." },
   transform: text("JavaScript expression over value, record and meta."),
   cast: oneOfWords("Type to convert to.", ["string", "number", "integer", "boolean", "timestamp", "date", "json"]),
@@ -32,7 +36,7 @@ const rule = closed("One rule of a mapping.", {
   },
 });
 
-export const mappingSchema = (description: string): Part => list(`${description} Rules, applied in order.`, rule);
+export const mappingSchema = (description: string): Part => list(`${description} Rules, applied in order.`, ruleSchema);
 
 const measure: Part = {
   type: "object",
@@ -74,10 +78,13 @@ const types: Record<string, StepType> = {
       connector: name("Name of the connector."),
       request: { type: "object", description: "Templates, by the schema of the connector's look-up." },
       merge_at: fieldPath("Where the answer goes."),
-      cache: closed("Answers kept, by request.", {
-        ttl: duration("How long."),
-        max_entries: integer("How many.", 1),
-      }),
+      cache: {
+        ...closed("Answers kept, by request.", {
+          ttl: duration("How long; 0s: not at all.", "5m"),
+          max_entries: integer("How many; the least used of late go first, as they do beyond 32 MiB.", 1, 10_000),
+        }),
+        default: {},
+      },
       on_missing: oneOfWords("What an empty answer does.", ["fail", "skip", "null"], "fail"),
     },
     required: ["connector", "request", "merge_at"],

@@ -7,8 +7,8 @@ import { items, object } from "./json-shape.ts";
 import type { Part } from "./schema-parts.ts";
 
 /** What the language has and this version does not run. Shorten this list as it comes. */
-const unavailable = {
-  steps: ["enrich", "aggregate"],
+export const unavailable = {
+  steps: ["aggregate"],
   triggers: ["webhook", "event"],
   severalSources: true,
   /** Taken, and without effect. */

@@ -2,7 +2,15 @@ import type { Query } from "./jsonpath/ast.ts";
 import { scanQuery } from "./jsonpath/parse.ts";
 import { Scanner } from "./jsonpath/scanner.ts";
 
-export const filterNames = ["upper", "lower", "trim", "json", "default"] as const;
+/** The filters of a hole, with what they give. */
+export const filters = {
+  upper: "the text in upper case",
+  lower: "the text in lower case",
+  trim: "the text without white space at its ends",
+  json: "the value as JSON",
+  default: "`default('text')`: the text given, where nothing is found",
+} as const;
+const filterNames = Object.keys(filters) as (keyof typeof filters)[];
 
 export type Filter =
   | { readonly name: "upper" | "lower" | "trim" | "json" }
@@ -41,15 +49,15 @@ function hole(scanner: Scanner): Hole {
   checkOpen();
   if (scanner.looksAt("}}")) throw scanner.error("this hole is empty", open);
   const query = scanQuery(scanner);
-  const filters: Filter[] = [];
+  const found: Filter[] = [];
   for (;;) {
     skipSpace();
     checkOpen();
-    if (scanner.take("}}")) return { query, filters };
+    if (scanner.take("}}")) return { query, filters: found };
     if (!scanner.take("|")) throw scanner.unexpected('expected "|" or "}}"');
     skipSpace();
     checkOpen();
-    filters.push(filter(scanner));
+    found.push(filter(scanner));
   }
 }
 

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -119,6 +119,115 @@ test("lint warns of a connector that only the server may have", async () => {
   expect(stderr).toContain("warning: integrations[0].source.connector: connector files is not in these files");
 });
 
+const people = [
+  { a: "1", email: "ada@example.com", items: [{ sku: "x", price: "2.50" }] },
+  { a: "2", email: "bob@example.com", items: [{ sku: "y", price: "free" }] },
+  { a: "x", email: null, items: [] },
+];
+
+/** Lint of the configuration with other rules, and with people as samples. */
+async function lintRules(rules: string, more = "", ...args: string[]) {
+  const cwd = folderWith(`${config.slice(0, config.indexOf("      - {"))}${rules}${more}`);
+  writeFileSync(path.join(cwd, "people.ndjson"), people.map((each) => `${JSON.stringify(each)}\n`).join(""));
+  return sluice(["lint", "shop.yaml", ...args], { cwd });
+}
+
+test("lint warns of rules without effect, with both rules and the place of the one", async () => {
+  const { code, stdout, stderr } = await lintRules(
+    `      - { source: $.email, destination: mail }
+      - { value: 1, destination: mail.x, when: $.a == '1' }
+      - template: "{{ $.email }}"
+        destination: mail
+      - { drop: mial }
+`,
+  );
+  const at = (place: string, rule: string) => `shop.yaml:${place}: warning: integrations[0].mapping_spec${rule}`;
+  expect([code, stdout, stderr]).toEqual([
+    0,
+    "shop.yaml: no errors\n",
+    `${at("10:28", "[0].destination")}: what it writes is lost: mapping_spec[2] writes mail over it
+${at("11:21", "[1].destination")}: what it writes is lost: mapping_spec[2] writes mail over it
+${at("14:11", "[3].drop")}: drops nothing: no rule before it writes mial; did you mean mail?
+`,
+  ]);
+});
+
+test("lint --sample warns of paths that no sample has and of casts that samples do not pass, with counts and places", async () => {
+  const { code, stderr } = await lintRules(
+    `      - { source: $.emial, destination: mail }
+      - { source: $.a, destination: n, cast: integer }
+      - { template: "{{ $.nmae }}", destination: name }
+      - { source: $.email, destination: at, cast: timestamp }
+      - { source: "$.items", destination: lines, each: [ { source: $.suk, destination: id }, { source: $.price, destination: p, cast: number } ] }
+`,
+    `    pipeline_spec:
+      steps:
+        - { id: keep, type: filter, where: "$.staus == 'active' || $.a != 'x'" }
+        - { id: m, type: map }
+`,
+    "--sample",
+    "people.ndjson",
+  );
+  const at = (place: string, rest: string) => `shop.yaml:${place}: warning: integrations[0].${rest}`;
+  expect([code, stderr.split("\n")]).toEqual([
+    0,
+    [
+      at("10:11", "mapping_spec[0].source: 0 of 3 sample records have $.emial; did you mean $.email?"),
+      at("11:40", "mapping_spec[1].cast: the cast to integer refuses $.a of 1 of 3 samples"),
+      at("12:11", "mapping_spec[2].template: 0 of 3 sample records have $.nmae"),
+      at("13:45", "mapping_spec[3].cast: the cast to timestamp refuses $.email of all of 2 samples"),
+      at("14:60", "mapping_spec[4].each[0].source: 0 of 2 sample records have $.suk; did you mean $.sku?"),
+      at("14:129", "mapping_spec[4].each[1].cast: the cast to number refuses $.price of 1 of 2 samples"),
+      at("17:37", "pipeline_spec.steps[0].where: 0 of 3 sample records have $.staus"),
+      "",
+    ],
+  ]);
+});
+
+test("lint takes CSV and JSON as samples, by the integration's name where there are several", async () => {
+  const second = config.slice(config.indexOf("  - name: copy")).replace("copy", "second");
+  const cwd = folderWith(config + second);
+  writeFileSync(path.join(cwd, "a.csv"), "b,c\n1,2\n");
+  writeFileSync(path.join(cwd, "a.json"), '[{"a":1}]');
+  const lint = (...args: string[]) => sluice(["lint", "shop.yaml", ...args], { cwd });
+  expect(await lint("--sample", "copy=a.csv", "--sample", "second=a.json", "--json")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('"path": "integrations[0].mapping_spec[0].source"'),
+  });
+  expect(await lint("--sample", "a.csv")).toMatchObject({
+    code: 2,
+    stderr: "sluice lint: --sample a.csv: which integration reads it? (--sample NAME=FILE)\n",
+  });
+  expect((await lint("--sample", "secnd=a.json")).stderr).toContain(
+    'unknown integration "secnd"; did you mean "second"?',
+  );
+  expect((await lint("--sample", "second=b.json")).stderr).toContain("b.json: there is no such file");
+});
+
+test("lint knows from a validate step what the records behind it are", async () => {
+  const steps = `    pipeline_spec:
+      steps:
+        - { id: v, type: validate, schema: { properties: { a: { type: boolean } }, additionalProperties: false } }
+        - { id: m, type: map }
+`;
+  const { code, stderr } = await lintRules(
+    "      - { source: $.a, destination: a, cast: timestamp }\n      - { source: $.b, destination: b }\n",
+    steps,
+  );
+  expect([code, stderr]).toEqual([
+    0,
+    `shop.yaml:10:40: warning: integrations[0].mapping_spec[0].cast: the cast to timestamp refuses $.a, which is boolean
+shop.yaml:11:11: warning: integrations[0].mapping_spec[1].source: no record has $.b
+`,
+  ]);
+});
+
+test("warnings do not change lint's exit code, save with --strict", async () => {
+  const rules = "      - { source: $.a, destination: x }\n      - { value: 1, destination: x }\n";
+  expect((await lintRules(rules)).code).toBe(0);
+  expect(await lintRules(rules, "", "--strict")).toMatchObject({ code: 2, stdout: "" });
+});
+
 test("a file that is no configuration, or not there, is exit code 2", async () => {
   const cwd = folderWith("a: [1");
   expect(await sluice(["lint", "shop.yaml"], { cwd })).toMatchObject({ code: 2, stdout: "" });
@@ -214,4 +323,11 @@ test("doctor says of a port that is taken what to set", async () => {
   server.close();
   expect(code).toBe(1);
   expect(stdout).toMatch(new RegExp(`^fail +port http +${port} is taken.*set SLUICE_HTTP_PORT`, "m"));
+});
+
+test("schema prints the JSON Schema that docs/schema has", async () => {
+  const { code, stdout } = await sluice(["schema"], { cwd: tempDir() });
+  const file = new URL("../../docs/schema/sluice.schema.json", import.meta.url);
+  const { $comment, ...kept } = JSON.parse(readFileSync(file, "utf8"));
+  expect([code, JSON.parse(stdout)]).toEqual([0, kept]);
 });

@@ -11,7 +11,18 @@ const maxDepth = 100;
 const maxSegments = 1000;
 
 const operators: readonly Operator[] = ["==", "!=", "<=", ">=", "<", ">"];
-const functions = ["length", "count", "match", "search", "value"] as const;
+/** RFC 9535's functions, with what they take and give. */
+export const functions = {
+  length: { takes: ["value"], gives: "characters of a text, items of an array, members of an object; else nothing" },
+  count: { takes: ["path"], gives: "how many values the path finds" },
+  match: {
+    takes: ["value", "pattern"],
+    gives: "whether the value is a text that fits the I-Regexp (RFC 9485) as a whole",
+  },
+  search: { takes: ["value", "pattern"], gives: "whether the value is a text with a part that fits the I-Regexp" },
+  value: { takes: ["path"], gives: "the value that the path finds; nothing where it finds none or several" },
+} as const;
+const functionNames = Object.keys(functions) as (keyof typeof functions)[];
 
 /** Throws a PathError. */
 export function parseQuery(text: string): Query {
@@ -230,8 +241,8 @@ class Parser {
 
   private call(word: string, at: number): Operand {
     const { scanner } = this;
-    const name = functions.find((candidate) => candidate === word);
-    if (name === undefined) throw scanner.error(`no function ${word}(); there are ${functions.join(", ")}`, at);
+    const name = functionNames.find((candidate) => candidate === word);
+    if (name === undefined) throw scanner.error(`no function ${word}(); there are ${functionNames.join(", ")}`, at);
     this.enter();
     const args: Operand[] = [];
     scanner.expect("(");
@@ -245,7 +256,7 @@ class Parser {
     }
     scanner.expect(")");
     this.depth--;
-    const wanted = name === "match" || name === "search" ? 2 : 1;
+    const wanted = functions[name].takes.length;
     if (args.length !== wanted) throw scanner.error(`${name}() takes ${wanted} argument${wanted > 1 ? "s" : ""}`, at);
     const [first, second] = args as [Operand, Operand];
     if (name === "length") return { at, value: { kind: "length", of: this.comparable(first) } };

@@ -1,0 +1,24 @@
+import { createValidator } from "../../adapters/json-schema/index.ts";
+import { publishedSchema } from "../../runtime/config/index.ts";
+import { parseArguments, type Syntax } from "../arguments.ts";
+import { connectorTypes } from "../connector-types.ts";
+import { exitCode } from "../exit.ts";
+import { printJson } from "../output.ts";
+
+const syntax: Syntax = {
+  usage: "sluice schema > sluice.schema.json",
+  summary: [
+    "Prints the JSON Schema of the configuration file, for editors: the first line of a YAML file names it, relative to",
+    "that file.",
+    "",
+    "  # yaml-language-server: $schema=sluice.schema.json",
+  ].join("\n"),
+  options: {},
+  positionals: [0, 0],
+};
+
+export async function schema(argv: readonly string[]): Promise<number> {
+  if (parseArguments(syntax, argv) === null) return exitCode.done;
+  printJson(publishedSchema(connectorTypes, createValidator()));
+  return exitCode.done;
+}

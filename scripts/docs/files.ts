@@ -1,0 +1,15 @@
+import { createValidator } from "../../adapters/json-schema/index.ts";
+import { connectorTypes } from "../../cli/connector-types.ts";
+import { publishedSchema } from "../../runtime/config/index.ts";
+import { referencePage } from "./reference.ts";
+
+const how = "Generated from the definitions by `npm run docs`; not to be edited.";
+
+/** The generated files' texts, by their paths in the clone. */
+export async function generatedFiles(): Promise<Record<string, string>> {
+  const schema = { $comment: how, ...publishedSchema(connectorTypes, createValidator()) };
+  return {
+    "docs/schema/sluice.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
+    "docs/reference.md": `<!-- ${how} -->\n\n${await referencePage(connectorTypes)}`,
+  };
+}
