@@ -1,0 +1,1 @@
+export { Aggregate, type AggregateStep, type ClosedWindow, plainResult, type StoredGroup } from "./aggregate.ts";
