@@ -7,6 +7,8 @@ export interface Option {
   readonly help: string;
   /** What stands for the value in the help: `--limit N`. */
   readonly value?: string;
+  /** May be given several times. */
+  readonly multiple?: true;
 }
 
 /** How a command is called: parses its arguments and writes its help. */
@@ -22,6 +24,8 @@ export interface Syntax {
 export interface Arguments {
   readonly positionals: readonly string[];
   string(option: string): string | undefined;
+  /** All values of an option that may be given several times. */
+  strings(option: string): readonly string[];
   flag(option: string): boolean;
 }
 
@@ -57,6 +61,7 @@ export function parseArguments(syntax: Syntax, argv: readonly string[]): Argumen
   return {
     positionals,
     string: (option) => values[option] as string | undefined,
+    strings: (option) => (values[option] ?? []) as readonly string[],
     flag: (option) => values[option] === true,
   };
 }

@@ -2,18 +2,30 @@ import { stringify } from "yaml";
 import { checkCron } from "../../adapters/cron/index.ts";
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { checkConfig, completeIntegration } from "../../runtime/config/index.ts";
-import type { FieldError } from "../../runtime/errors/index.ts";
+import { checkConfig, completeIntegration, resolveIntegration } from "../../runtime/config/index.ts";
+import { type FieldError, unknownName } from "../../runtime/errors/index.ts";
+import { checkFit } from "../../runtime/schema/index.ts";
 import { parseArguments, type Syntax } from "../arguments.ts";
 import { type Configuration, type FileFinding, readConfiguration } from "../config-file.ts";
 import { connectorTypes } from "../connector-types.ts";
-import { exitCode } from "../exit.ts";
+import { exitCode, usageError } from "../exit.ts";
 import { note, print, printJson } from "../output.ts";
+import { readRecords } from "../read-records.ts";
+
+/** Enough to see what is common, few enough to be quick. */
+const mostSamples = 1_000;
 
 const syntax: Syntax = {
-  usage: "sluice lint FILE... [--defaults] [--json]",
+  usage: "sluice lint FILE... [--sample [NAME=]FILE]... [--strict] [--defaults] [--json]",
   summary: "Checks configuration files without a server.",
   options: {
+    sample: {
+      type: "string",
+      value: "[NAME=]FILE",
+      multiple: true,
+      help: "Check with the first 1000 records of a file (.ndjson, .json, .csv) that the integration NAME may read.",
+    },
+    strict: { type: "boolean", help: "Exit with 2 where there are warnings, too." },
     defaults: { type: "boolean", help: "Print the integrations with every option that was left out." },
     json: { type: "boolean", help: "Print the findings as JSON." },
   },
@@ -24,22 +36,48 @@ export async function lint(argv: readonly string[]): Promise<number> {
   const args = parseArguments(syntax, argv);
   if (args === null) return exitCode.done;
   const config = readConfiguration(args.positionals);
-  const { errors, warnings } = "errors" in config ? { errors: config.errors, warnings: [] } : check(config);
+  const { errors, warnings } =
+    "errors" in config
+      ? { errors: config.errors, warnings: [] }
+      : check(config, await readSamples(config, args.strings("sample")));
+  const faults = args.flag("strict") ? errors.length + warnings.length : errors.length;
   const withDefaults = args.flag("defaults") && errors.length === 0 && !("errors" in config);
   if (args.flag("json")) {
     printJson({ errors, warnings, ...(withDefaults && { config: complete(config.value) }) });
-    return errors.length === 0 ? exitCode.done : exitCode.usage;
+    return faults === 0 ? exitCode.done : exitCode.usage;
   }
   for (const finding of errors) note(lineOf(finding));
   for (const finding of warnings) note(lineOf(finding, "warning: "));
-  if (errors.length > 0) return exitCode.usage;
+  if (faults > 0) return exitCode.usage;
   if (withDefaults)
     process.stdout.write(stringify(complete(config.value), { lineWidth: 0, aliasDuplicateObjects: false }));
   else print(`${args.positionals.join(", ")}: no errors`);
   return exitCode.done;
 }
 
-function check(config: Configuration) {
+/** By the name of the integration that may read them. */
+type Samples = ReadonlyMap<string, readonly JsonObject[]>;
+
+async function readSamples({ value }: Configuration, given: readonly string[]): Promise<Samples> {
+  const integrations = Array.isArray(value.integrations) ? (value.integrations as readonly JsonObject[]) : [];
+  const names = integrations.flatMap((each) => (typeof each?.name === "string" ? [each.name] : []));
+  const samples = new Map<string, readonly JsonObject[]>();
+  for (const text of given) {
+    const equals = text.indexOf("=");
+    const named = equals > 0 && names.includes(text.slice(0, equals));
+    if (!named && names.length !== 1) {
+      const fault =
+        equals > 0 ? unknownName("integration", text.slice(0, equals), names) : "which integration reads it?";
+      throw usageError(`--sample ${text}: ${fault} (--sample NAME=FILE)`);
+    }
+    const [name, file] = named ? [text.slice(0, equals), text.slice(equals + 1)] : [names[0]!, text];
+    const read = (await readRecords(file, mostSamples)).flatMap(({ value }) => (value === undefined ? [] : [value]));
+    samples.set(name, [...(samples.get(name) ?? []), ...read]);
+  }
+  return samples;
+}
+
+function check(config: Configuration, samples: Samples) {
   const { errors, warnings } = checkConfig(config.value, {
     validator: createValidator(),
     types: connectorTypes,
@@ -48,7 +86,23 @@ function check(config: Configuration) {
     allConnectorsKnown: Array.isArray(config.value.connectors),
     checkCron,
   });
-  return { errors: located(config, errors), warnings: located(config, warnings) };
+  const integrations = Array.isArray(config.value.integrations) ? config.value.integrations : [];
+  const misfits = integrations.flatMap((spec, index) => {
+    const place = `integrations[${index}]`;
+    const faulty = errors.some(({ path }) => path === place || path.startsWith(`${place}.`));
+    return faulty ? [] : findMisfits(place, spec as JsonObject, samples);
+  });
+  return { errors: located(config, errors), warnings: located(config, [...warnings, ...misfits]) };
+}
+
+/** What an integration without errors makes of its samples: warnings all, since other records may fit. */
+function findMisfits(place: string, spec: JsonObject, samples: Samples): FieldError[] {
+  const source = { schema: null, samples: samples.get(spec.name as string) ?? [] };
+  const integration = resolveIntegration(spec);
+  const { breaks, warnings } = checkFit({ spec, integration, source, destinations: new Map() });
+  // A mapping that several steps use is looked at for each of them.
+  const found = new Map([...breaks, ...warnings].map((each) => [`${each.path}\n${each.message}`, each]));
+  return [...found.values()].map(({ path, message }) => ({ path: `${place}.${path}`, message }));
 }
 
 /** Findings with their places in the files, in the files' order. */

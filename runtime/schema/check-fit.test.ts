@@ -61,7 +61,7 @@ test("a path that neither the schema nor a sample has breaks its rule", () => {
     { source: "$", destination: "*" },
     { source: "$.nmae", destination: "label" },
   ];
-  expect(breaks({ mapping })).toEqual(["mapping_spec[1].source: no record has $.nmae"]);
+  expect(breaks({ mapping })).toEqual(["mapping_spec[1].source: no record has $.nmae; did you mean $.name?"]);
   expect(breaks({ mapping, schema: null })).toHaveLength(1);
   expect(breaks({ mapping, records: [] })).toHaveLength(1);
 });
@@ -78,7 +78,7 @@ test("a path below what the schema leaves open is a warning", () => {
   const mapping = [{ source: "$.doc.a", destination: "a" }];
   expect(check({ mapping, schema, records: [{ doc: {} }] })).toEqual({
     breaks: [],
-    warnings: [{ path: "mapping_spec[0].source", message: "no sample has $.doc.a" }],
+    warnings: [{ path: "mapping_spec[0].source", message: "the sample record lacks $.doc.a" }],
   });
 });
 

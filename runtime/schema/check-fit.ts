@@ -1,10 +1,12 @@
-import type { Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { ResolvedDestination, ResolvedIntegration, ResolvedStep } from "../config/index.ts";
 import { type FieldError, joinPath } from "../errors/index.ts";
-import { compileMapping, compilePredicate, getField, parseFieldPath } from "../mapping/index.ts";
+import { compileMapping, deleteField, getField, MappingFailure, parseFieldPath, setField } from "../mapping/index.ts";
+import { isObject, parseJson } from "../record/index.ts";
 import { checkColumns, type DestinationStream } from "./check-columns.ts";
+import { checkPredicate, passing } from "./check-paths.ts";
 import { checkRule } from "./check-rule.ts";
-import type { Known } from "./known.ts";
+import { type Known, nothing } from "./known.ts";
 import { locate } from "./locate.ts";
 
 export interface Fit {
@@ -24,44 +26,152 @@ export interface FitInput {
   readonly destinations: ReadonlyMap<string, DestinationStream>;
 }
 
-const nothing: Known = { samples: [], schema: null, writtenBy: new Map() };
-
 /** Compares an integration with its source's and destinations' schemas and with sample records, before it runs. */
 export function checkFit({ spec, integration, source, destinations }: FitInput): Fit {
   const breaks: FieldError[] = [];
   const warnings: FieldError[] = [];
-  const places = new Map<string, Known>([["source", { ...source, writtenBy: new Map() }]]);
-  const at = (needs: readonly string[]) => (needs.length === 1 ? (places.get(needs[0] as string) ?? nothing) : nothing);
+  const entry: Known = { ...source, writtenBy: new Map() };
+  const places = new Map<string, Known>([["source", entry]]);
+  const at = ({ id, needs }: { readonly id: string; readonly needs: readonly string[] }) =>
+    together(needs.map((need) => places.get(`${need} ${id}`) ?? places.get(need) ?? nothing));
 
   for (const [index, { cursorField }] of integration.sources.entries()) {
     if (cursorField === undefined || integration.sources.length > 1) continue;
     const path = spec.sources === undefined ? "source.cursor_field" : `sources[${index}].cursor_field`;
-    breaks.push(...checkField(path, cursorField, at(["source"]), "the source has no field"));
+    breaks.push(...checkField(path, cursorField, entry, "the source has no field"));
   }
   for (const step of integration.steps) {
-    const known = at(step.needs);
-    if (step.type === "map") {
-      const path = mappingPath(spec, step.id);
-      for (const [index, rule] of step.mapping.entries()) {
-        const found = checkRule(joinPath(path, `[${index}]`), rule as JsonObject, known);
-        breaks.push(...found.breaks);
-        warnings.push(...found.warnings);
-      }
-      places.set(step.id, mapped(step, path, known));
-    } else {
-      places.set(step.id, step.type === "filter" ? filtered(step, known) : nothing);
-    }
+    const known = at(step);
+    const path = stepPath(spec, step);
+    const found = checkStep(step, path, known);
+    (known.partial ? warnings : breaks).push(...found.breaks);
+    warnings.push(...found.warnings);
+    if (step.type === "route") for (const [to, next] of routed(step, known)) places.set(`${step.id} ${to}`, next);
+    else places.set(step.id, after(step, path, known));
   }
   for (const [index, destination] of integration.destinations.entries()) {
-    const known = at(destination.needs);
+    const known = at(destination);
     const path = spec.destinations === undefined ? "destination" : `destinations[${index}]`;
-    breaks.push(...checkKey(path, destination, known));
+    (known.partial ? warnings : breaks).push(...checkKey(path, destination, known));
     const stream = destinations.get(destination.id);
-    if (stream === undefined) continue;
-    breaks.push(...checkColumns(path, stream, known));
+    if (stream !== undefined) breaks.push(...checkColumns(path, stream, known));
   }
   return { breaks, warnings };
 }
+
+/** What comes over several branches: samples of all, and nothing sure of any. */
+function together(branches: readonly Known[]): Known {
+  if (branches.length === 1) return branches[0] as Known;
+  // Where one branch is unknown, it may have what the others lack.
+  if (branches.some(({ samples }) => samples.length === 0)) return nothing;
+  return { ...nothing, samples: branches.flatMap(({ samples }) => samples), partial: true };
+}
+
+function checkStep(step: ResolvedStep, path: string, known: Known): Fit {
+  switch (step.type) {
+    case "map": {
+      const found = step.mapping.map((rule, i) => checkRule(joinPath(path, `[${i}]`), rule as JsonObject, known));
+      return {
+        breaks: found.flatMap(({ breaks }) => breaks),
+        warnings: [...found.flatMap(({ warnings }) => warnings), ...stumbles(step, path, known)],
+      };
+    }
+    case "filter": {
+      const warnings = checkPredicate(`${path}.where`, step.where, known);
+      if (warnings.length === 0 && known.samples.length > 0 && passing(step.where, known.samples)?.length === 0) {
+        warnings.push({ path: `${path}.where`, message: `${samplesOf(0, known)} pass` });
+      }
+      return { breaks: [], warnings };
+    }
+    case "route":
+      return {
+        breaks: [],
+        warnings: step.routes.flatMap(({ where }, i) => checkPredicate(`${path}.routes[${i}].where`, where, known)),
+      };
+    case "split":
+      return { breaks: [], warnings: checkField(`${path}.path`, step.path, known, "no record has") };
+    default:
+      return { breaks: [], warnings: [] };
+  }
+}
+
+/** What is known behind a step, where it is no route. */
+function after(step: ResolvedStep, path: string, known: Known): Known {
+  switch (step.type) {
+    case "map":
+      return mapped(step, path, known);
+    case "filter":
+      return { ...known, samples: passing(step.where, known.samples) ?? [] };
+    case "validate":
+      // Where nothing else is known, what passes fits this schema.
+      return known.schema === null && known.samples.length === 0 ? { ...known, schema: opened(step.schema) } : known;
+    case "split":
+      return { ...nothing, samples: elements(step, known.samples), partial: true };
+    default:
+      return nothing;
+  }
+}
+
+/** A schema with what it leaves unsaid said: where it does not close an object, other members may stand. */
+function opened(schema: JsonObject | boolean): JsonSchema {
+  return parseJson(
+    JSON.stringify(schema, (_, part) =>
+      isObject(part) && isObject(part.properties) ? { additionalProperties: true, ...part } : part,
+    ),
+  ) as JsonSchema;
+}
+
+/** What is known of the records that a route sends to each of its targets. */
+function routed({ routes, otherwise }: ResolvedStep & { type: "route" }, known: Known): Map<string, Known> {
+  const places = new Map<string, Known>();
+  let left: readonly JsonObject[] | undefined = known.samples;
+  for (const { to, where } of [...routes, ...(otherwise === null ? [] : [{ to: otherwise, where: undefined }])]) {
+    const taken: readonly JsonObject[] | undefined = left && passing(where, left);
+    const before = places.get(to)?.samples ?? [];
+    places.set(to, { ...known, samples: [...before, ...(taken ?? [])], partial: true });
+    left = taken && left?.filter((sample) => !taken.includes(sample));
+  }
+  return places;
+}
+
+function elements({ path, as, keepParent }: ResolvedStep & { type: "split" }, samples: readonly JsonObject[]) {
+  const at = parseFieldPath(path);
+  return samples.flatMap((sample): JsonObject[] => {
+    const array = getField(sample, at);
+    if (!Array.isArray(array)) return [];
+    return array.flatMap((element) => {
+      const parent: JsonObject = keepParent ? (parseJson(JSON.stringify(sample)) as JsonObject) : {};
+      if (keepParent) deleteField(parent, at);
+      if (as !== null) return setField(parent, parseFieldPath(as), element) ? [parent] : [];
+      return isObject(element) ? [{ ...parent, ...element }] : [];
+    });
+  });
+}
+
+/** Where rules fail samples for another reason than a path or a cast, of which is told by itself. */
+function stumbles({ mapping }: ResolvedStep & { type: "map" }, path: string, known: Known): FieldError[] {
+  const { apply, scripted } = compileMapping(mapping);
+  const failed = new Map<string, { readonly rule: number; readonly message: string; times: number }>();
+  for (const sample of scripted ? [] : known.samples) {
+    try {
+      apply(sample);
+    } catch (error) {
+      if (!(error instanceof MappingFailure)) throw error;
+      const { rule, reason, message } = error;
+      if (rule === null || (reason !== "destination" && reason !== "source")) continue;
+      const before = failed.get(`${rule} ${message}`);
+      if (before === undefined) failed.set(`${rule} ${message}`, { rule, message, times: 1 });
+      else before.times++;
+    }
+  }
+  return [...failed.values()].map(({ rule, message, times }) => ({
+    path: joinPath(path, `[${rule}]`),
+    message: `${samplesOf(times, known)} fail: ${message}`,
+  }));
+}
+
+const samplesOf = (count: number, { samples: { length } }: Known) =>
+  `${count} of ${length} sample record${length === 1 ? "" : "s"}`;
 
 function checkKey(path: string, { key }: ResolvedDestination, known: Known): FieldError[] {
   return key.flatMap((field, index) =>
@@ -76,24 +186,18 @@ function checkField(path: string, field: string, { schema, samples }: Known, mes
   return missing ? [{ path, message: `${message} ${field}` }] : [];
 }
 
-/** Where the rules of a map step stand. */
-function mappingPath(spec: JsonObject, id: string): string {
+/** Where a step stands; of a map step its rules. */
+function stepPath(spec: JsonObject, { id, type }: ResolvedStep): string {
   const steps = ((spec.pipeline_spec as JsonObject | undefined)?.steps ?? []) as readonly JsonObject[];
   const index = steps.findIndex((step) => step.id === id);
+  if (type !== "map") return `pipeline_spec.steps[${index}]`;
   return steps[index]?.mapping === undefined ? "mapping_spec" : `pipeline_spec.steps[${index}].mapping`;
-}
-
-function filtered({ where }: ResolvedStep & { type: "filter" }, known: Known): Known {
-  if (typeof where !== "string") return { ...known, samples: [] }; // A script: not run here.
-  const { test } = compilePredicate(where);
-  return { ...known, samples: known.samples.filter((sample) => passes(test, sample)) };
 }
 
 /** What the rules make: their fields, and the source's where they copy all of it. */
 function mapped({ mapping }: ResolvedStep & { type: "map" }, path: string, known: Known): Known {
   const rules = mapping as readonly JsonObject[];
-  const scripted = rules.some(({ transform, when }) => transform !== undefined || isScript(when));
-  const { apply } = compileMapping(scripted ? [] : mapping);
+  const { scripted, apply } = compileMapping(mapping); // Scripts are not run here.
   const samples = (scripted ? [] : known.samples).flatMap((sample) => {
     try {
       return [apply(sample)];
@@ -125,14 +229,4 @@ function mapped({ mapping }: ResolvedStep & { type: "map" }, path: string, known
     ...(!closed && { additionalProperties: true }),
   };
   return { samples, schema, writtenBy };
-}
-
-const isScript = (predicate: Json | undefined) => predicate !== undefined && typeof predicate !== "string";
-
-function passes(test: (record: JsonObject) => boolean, sample: JsonObject): boolean {
-  try {
-    return test(sample);
-  } catch {
-    return false;
-  }
 }

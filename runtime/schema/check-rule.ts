@@ -1,8 +1,17 @@
 import type { Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../errors/index.ts";
-import { type CastName, casts, compilePredicate, compileQuery, singularPath } from "../mapping/index.ts";
+import {
+  type CastName,
+  casts,
+  compileMapping,
+  compileQuery,
+  MappingFailure,
+  pathsOfTemplate,
+  singularPath,
+} from "../mapping/index.ts";
+import { checkPaths, checkPredicate, missingPath, passing } from "./check-paths.ts";
 import { type Keywords, namedTypes, type TypeName } from "./keywords.ts";
-import type { Known } from "./known.ts";
+import { type Known, nothing } from "./known.ts";
 import { inferSchema } from "./learn.ts";
 import { locate } from "./locate.ts";
 
@@ -39,26 +48,45 @@ const refused: { readonly [cast in CastName]: readonly TypeName[] } = {
 export function checkRule(path: string, rule: JsonObject, known: Known): RuleFit {
   const cast = rule.cast as CastName | undefined;
   const result = cast === undefined ? {} : given[cast];
-  if (rule.transform !== undefined) return { breaks: [], warnings: [], result };
-  if (typeof rule.template === "string") return plain(cast === undefined ? { type: "string" } : result);
-  if (rule.value !== undefined) return plain(cast === undefined ? (inferSchema([rule.value]) as JsonSchema) : result);
-  if (typeof rule.source !== "string") return plain(result);
+  const breaks: FieldError[] = [];
+  const warnings: FieldError[] = checkPredicate(`${path}.when`, rule.when, known);
+  if (rule.transform !== undefined) return { breaks, warnings, result };
+  // Where no sample passes `when`, all of them say what the source has.
+  const chosen = passing(rule.when, known.samples) ?? [];
+  const samples = chosen.length > 0 ? chosen : known.samples;
+  if (typeof rule.template === "string") {
+    warnings.push(...checkPaths(`${path}.template`, pathsOfTemplate(rule.template), known));
+    warnings.push(...checkCast(path, rule, samples));
+    return { breaks, warnings, result: cast === undefined ? { type: "string" } : result };
+  }
+  if (rule.value !== undefined) {
+    warnings.push(...checkCast(path, rule, [{}]));
+    return { breaks, warnings, result: cast === undefined ? (inferSchema([rule.value]) as JsonSchema) : result };
+  }
+  if (typeof rule.source !== "string") return { breaks, warnings, result };
 
   const { source } = rule;
-  const samples = asked(rule.when, known.samples);
   const { all, singular } = compileQuery(source);
   const values = samples.map(all);
   const seen = values.flat();
   const located = known.schema === null || !singular ? null : locate(known.schema, singularPath(source)!);
-  const breaks: FieldError[] = [];
-  const warnings: FieldError[] = [];
 
   if (seen.length === 0 && known.samples.length + (known.schema === null ? 0 : 1) > 0) {
     const gone = singular && (located === null || located.found === "no");
     const tolerant = rule.default !== undefined || rule.when !== undefined || !gone;
-    if (gone) (tolerant ? warnings : breaks).push({ path: joinSource(path), message: `no record has ${source}` });
-    else if (located?.found !== "yes" && samples.length > 0)
-      warnings.push({ path: joinSource(path), message: `no sample has ${source}` });
+    const missing = {
+      path: `${path}.source`,
+      message: missingPath(source, { ...known, samples }, located?.found === "no"),
+    };
+    if (gone) (tolerant ? warnings : breaks).push(missing);
+    else if (located?.found !== "yes" && samples.length > 0) warnings.push(missing);
+  }
+  if (Array.isArray(rule.each)) {
+    const elements = (singular ? seen.filter((value) => Array.isArray(value)) : values).flat() as JsonObject[];
+    for (const [index, inner] of (rule.each as readonly JsonObject[]).entries()) {
+      const found = checkRule(`${path}.each[${index}]`, inner, { ...nothing, samples: elements });
+      warnings.push(...found.breaks, ...found.warnings);
+    }
   }
 
   const inputs = singular ? seen : values;
@@ -75,15 +103,27 @@ export function checkRule(path: string, rule: JsonObject, known: Known): RuleFit
   return { breaks, warnings, result: schema };
 }
 
-const plain = (result: JsonSchema): RuleFit => ({ breaks: [], warnings: [], result });
+/** The cast of a template or a constant: the rule is tried on the samples. */
+function checkCast(path: string, rule: JsonObject, samples: readonly JsonObject[]): FieldError[] {
+  if (rule.cast === undefined) return [];
+  const { when: _, on_error: __, ...tried } = rule;
+  const { apply } = compileMapping([tried]);
+  const failed = samples.filter((sample) => {
+    try {
+      apply(sample);
+      return false;
+    } catch (error) {
+      return error instanceof MappingFailure && error.reason === "cast";
+    }
+  });
+  if (failed.length === 0) return [];
+  const what = rule.template === undefined ? "the value" : `the text of ${countOf(failed.length, samples.length)}`;
+  return [{ path: `${path}.cast`, message: `the cast to ${rule.cast} refuses ${what}` }];
+}
 
-const joinSource = (path: string) => `${path}.source`;
-
-/** The samples for which a rule's `when` holds. */
-function asked(when: Json | undefined, samples: readonly JsonObject[]): readonly JsonObject[] {
-  if (when === undefined || typeof when !== "string") return samples;
-  const { test } = compilePredicate(when);
-  return samples.filter((sample) => test(sample));
+function countOf(some: number, all: number): string {
+  if (some < all) return `${some} of ${all} samples`;
+  return all === 1 ? "the sample" : `all of ${all} samples`;
 }
 
 function castFault(
@@ -98,12 +138,7 @@ function castFault(
   if (tried.length > 0) {
     if (failed.length === 0) return undefined;
     const always = failed.length === tried.length;
-    const count = always
-      ? tried.length === 1
-        ? "the sample"
-        : `all of ${tried.length} samples`
-      : `${failed.length} of ${tried.length} samples`;
-    return { always, message: `the cast to ${name} refuses ${source} of ${count}` };
+    return { always, message: `the cast to ${name} refuses ${source} of ${countOf(failed.length, tried.length)}` };
   }
   const types = [...((schema && namedTypes(schema)) ?? [])].filter((type) => type !== "null");
   if (types.length === 0 || !types.every((type) => refused[name].includes(type))) return undefined;

@@ -162,7 +162,7 @@ test("lint --sample warns of paths that no sample has and of casts that samples 
 `,
     `    pipeline_spec:
       steps:
-        - { id: keep, type: filter, where: "$.staus == 'active' || $.a != 'x'" }
+        - { id: keep, type: filter, where: "$.staus == 'active' || $.a != 'none'" }
         - { id: m, type: map }
 `,
     "--sample",

@@ -31,7 +31,7 @@ test("enabling is refused with what breaks, by rule and path", async () => {
   const { status, body } = await api.call("PUT", `/v1/integrations/${id}/enable`);
   expect([status, body.code]).toEqual([409, "CONFLICT"]);
   expect(body.errors).toEqual([
-    { path: "mapping_spec[1].source", message: "no record has $.nmae" },
+    { path: "mapping_spec[1].source", message: "no record has $.nmae; did you mean $.name?" },
     { path: "mapping_spec[2].cast", message: "the cast to integer refuses $.name of all of 2 samples" },
   ]);
   expect((await api.call("GET", `/v1/integrations/${id}`)).body.enabled).toBe(false);
@@ -64,7 +64,7 @@ test("apply says what does not fit as notes of the change, and applies it", asyn
   const { status, body } = await api.call("POST", "/v1/apply", { integrations });
   expect([status, body.changes[0].notes]).toEqual([
     200,
-    [{ message: "mapping_spec[0].source: no record has $.nmae", destructive: false }],
+    [{ message: "mapping_spec[0].source: no record has $.nmae; did you mean $.name?", destructive: false }],
   ]);
 });
 

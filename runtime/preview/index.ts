@@ -1,0 +1,1 @@
+export { recordsOf, type SourceRecord } from "./source-record.ts";

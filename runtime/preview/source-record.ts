@@ -1,0 +1,26 @@
+import type { JsonObject, ReadBatch } from "../../connectors/sdk/index.ts";
+import { decodeLines } from "../record/index.ts";
+
+/** A record as it stood in its source, or why it is none. */
+export interface SourceRecord {
+  /** What it was read from, and its number there, from 1: a file and a line. */
+  readonly position: { readonly base: string; readonly ordinal: number };
+  /** Undefined: it could not be read, as `message` says. */
+  readonly value: JsonObject | undefined;
+  readonly message?: string;
+}
+
+/** The records of a batch as a connector reads it. */
+export function recordsOf({ data, count, position, failures = [] }: ReadBatch): SourceRecord[] {
+  const decoded = decodeLines(data, count);
+  const messages = new Map([...decoded.failures, ...failures].map(({ index, message }) => [index, message]));
+  return decoded.values.map((value, index) => {
+    const { base, offset, ordinals } = position;
+    const message = messages.get(index);
+    return {
+      position: { base, ordinal: ordinals?.[index] ?? offset + index },
+      value: message === undefined ? value : undefined,
+      ...(message !== undefined && { message }),
+    };
+  });
+}
