@@ -3,6 +3,7 @@ import { type FieldError, formatPath, joinPath, messageOf, SluiceError } from ".
 import { compileMapping, compilePredicate, parseFieldPath } from "../mapping/index.ts";
 import { isObject } from "../record/index.ts";
 import { checkScript } from "../sandbox/index.ts";
+import { checkAggregate } from "./check-aggregate.ts";
 import type { Findings } from "./check-context.ts";
 import { items, object } from "./json-shape.ts";
 import { hasReference } from "./references.ts";
@@ -38,6 +39,11 @@ export function checkLanguage(spec: Json): Findings {
     if (type === "transform" && typeof script === "string") {
       const problem = checkScript({ kind: "function", source: script });
       if (problem !== undefined) errors.push({ path: `${path}.script`, message: problem });
+    if (type === "aggregate") {
+      errors.push(...checkAggregate(path, step));
+      const { emit } = object(step);
+      if (Array.isArray(emit)) mapping(`${path}.emit`, emit);
+    }
     }
     if (type === "split") {
       if (typeof array === "string") errors.push(...attempt(`${path}.path`, () => parseFieldPath(array)));

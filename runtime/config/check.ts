@@ -34,7 +34,7 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
 }
 
 const isCompiled = (path: string): boolean =>
-  /^mapping_spec\[|^pipeline_spec\.steps\[\d+\]\.(mapping\[|where\.)/.test(path);
+  /^mapping_spec\[|^pipeline_spec\.steps\[\d+\]\.((mapping|emit)\[|where\.)/.test(path);
 
 /** The schemas of `validate` steps are JSON Schemas. */
 function checkSchemas(spec: Json, { validator }: CheckContext): FieldError[] {

@@ -4,6 +4,8 @@ import { parseDuration } from "./duration.ts";
 import { type Node, sortGraph } from "./graph.ts";
 import { integrationSchema } from "./integration-schema.ts";
 import type {
+  Measure,
+  MeasureFunction,
   ResolvedDelivery,
   ResolvedDestination,
   ResolvedIntegration,
@@ -117,11 +119,30 @@ function resolveDelivery(delivery: CompleteDelivery): ResolvedDelivery {
     key: delivery.key ?? [],
     batch: { records: batch.records, bytes: batch.bytes, lingerMs: ms(batch.linger) },
     retry: {
+    case "aggregate":
+      return {
+        type,
+        key: step.key,
+        window: resolveWindow(step.window),
+        measures: resolveMeasures(step.measures),
+        emit: step.emit ?? null,
+      };
       maxAttempts: retry.max_attempts,
       initialMs: ms(retry.initial),
       maxMs: ms(retry.max),
       multiplier: retry.multiplier,
       jitter: retry.jitter,
+function resolveWindow({ count, duration }: CompleteStep["window"]) {
+  return { count: count ?? null, durationMs: duration === undefined ? null : ms(duration) };
+}
+
+function resolveMeasures(measures: CompleteStep["measures"]): Measure[] {
+  return Object.entries(measures).map(([name, measure]) => {
+    const [[of, path]] = Object.entries(measure) as [[MeasureFunction, string | true]];
+    return { name, function: of, path: path === true ? null : path };
+  });
+}
+
     },
     circuitBreaker: {
       failurePercent: circuit_breaker.failure_percent,
@@ -185,6 +206,11 @@ interface CompleteDelivery {
     readonly jitter: number;
   };
   readonly circuit_breaker: {
+  readonly key: readonly string[];
+  readonly window: { readonly count?: number; readonly duration?: string };
+  /** By name: the function and what it takes. */
+  readonly measures: { readonly [name: string]: { readonly [of in MeasureFunction]?: string | true } };
+  readonly emit?: readonly Json[];
     readonly failure_percent: number;
     readonly window: string;
     readonly open_for: string;

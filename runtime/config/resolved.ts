@@ -76,6 +76,16 @@ export type ResolvedStep =
 export interface ResolvedDestination {
   /** Unique among steps and destinations; names the destination in counts, dead letters and logs. */
   readonly id: string;
+  | (StepBase & {
+      readonly type: "aggregate";
+      /** Field paths; at least one, none within another. */
+      readonly key: readonly string[];
+      /** Whichever comes first; with neither, the run's end. */
+      readonly window: { readonly count: number | null; readonly durationMs: number | null };
+      readonly measures: readonly Measure[];
+      /** Mapping rules over a closed window; null: the key's fields and the measures are given. */
+      readonly emit: readonly Json[] | null;
+    })
   /** Name of the connector. */
   readonly connector: string;
   readonly stream: string;
@@ -84,6 +94,17 @@ export interface ResolvedDestination {
   readonly key: readonly string[];
   /** At least one, none twice. */
   readonly needs: readonly Feed[];
+/** What an aggregate gives of the records of a window. */
+export interface Measure {
+  /** Name of the field. */
+  readonly name: string;
+  readonly function: MeasureFunction;
+  /** Field path; null for `count`. */
+  readonly path: string | null;
+}
+
+export type MeasureFunction = "sum" | "min" | "max" | "avg" | "count" | "first" | "last" | "collect";
+
 }
 
 export interface ResolvedDelivery {
