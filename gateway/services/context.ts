@@ -66,8 +66,9 @@ export function typesOf(rows: readonly ConnectorRow[], registry: ConnectorRegist
 export async function usersOf(connectors: readonly string[], store: Store): Promise<string[]> {
   if (connectors.length === 0) return [];
   const uses = (spec: JsonObject) => {
-    const { sources, destinations } = resolveIntegration(spec);
-    return [...sources, ...destinations].some(({ connector }) => connectors.includes(connector));
+    const { sources, steps, destinations } = resolveIntegration(spec);
+    const users = [...sources, ...steps.filter((step) => step.type === "enrich"), ...destinations];
+    return users.some(({ connector }) => connectors.includes(connector));
   };
   return (await store.integrations.all()).filter(({ spec }) => uses(spec)).map(({ id }) => id);
 }

@@ -58,7 +58,8 @@ function ends(name: string, one: Json | undefined, several: Json | undefined): E
   ];
 }
 
-function findConnector(
+/** The type of a connector that is named, where it is known; says so where there is no such connector. */
+export function findConnector(
   end: string,
   name: Json | undefined,
   { connectors, allConnectorsKnown }: CheckContext,

@@ -2,6 +2,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import { type FieldError, joinPath, messageOf } from "../errors/index.ts";
 import type { CheckContext, Findings } from "./check-context.ts";
 import { checkEnds } from "./check-ends.ts";
+import { checkEnrich } from "./check-enrich.ts";
 import { checkFieldPaths, checkLanguage } from "./check-language.ts";
 import { checkSteps } from "./check-steps.ts";
 import { integrationSchema } from "./integration-schema.ts";
@@ -15,10 +16,12 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
     .compile(integrationSchema)(spec)
     .filter(({ path }) => !isCompiled(path));
   const ends = checkEnds(spec, context);
+  const enrich = checkEnrich(spec, context);
   const language = checkLanguage(spec);
   const found = [
     ...ends.errors,
     ...checkSteps(spec),
+    ...enrich.errors,
     ...language.errors,
     ...checkFieldPaths(spec),
     ...checkTrigger(spec, context),
@@ -29,7 +32,7 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
   const shaped = new Set(shape.map(({ path }) => path));
   return {
     errors: [...shape, ...found.filter(({ path }) => !shaped.has(path))],
-    warnings: [...ends.warnings, ...language.warnings, ...warnIdle(spec)],
+    warnings: [...ends.warnings, ...enrich.warnings, ...language.warnings, ...warnIdle(spec)],
   };
 }
 

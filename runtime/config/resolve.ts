@@ -101,24 +101,24 @@ function stepOptions(step: CompleteStep) {
       return { type, where };
     case "validate":
       return { type, schema };
+    case "enrich": {
+      const { connector, request, merge_at, cache, on_missing } = step;
+      const { ttl, max_entries } = cache;
+      return {
+        type,
+        connector,
+        request,
+        mergeAt: merge_at,
+        cache: { ttlMs: ms(ttl), maxEntries: max_entries },
+        onMissing: on_missing,
+      };
+    }
     case "split":
       return { type, path, as, keepParent: keep_parent };
     case "route":
       return { type, routes, otherwise };
     case "transform":
       return { type, script };
-    default:
-      return { type: "map" as const, mapping };
-  }
-}
-
-function resolveDelivery(delivery: CompleteDelivery): ResolvedDelivery {
-  const { batch, retry, circuit_breaker, rate_limit, timeout, idempotency, dead_letter } = delivery;
-  return {
-    ordering: delivery.ordering,
-    key: delivery.key ?? [],
-    batch: { records: batch.records, bytes: batch.bytes, lingerMs: ms(batch.linger) },
-    retry: {
     case "aggregate":
       return {
         type,
@@ -127,11 +127,11 @@ function resolveDelivery(delivery: CompleteDelivery): ResolvedDelivery {
         measures: resolveMeasures(step.measures),
         emit: step.emit ?? null,
       };
-      maxAttempts: retry.max_attempts,
-      initialMs: ms(retry.initial),
-      maxMs: ms(retry.max),
-      multiplier: retry.multiplier,
-      jitter: retry.jitter,
+    default:
+      return { type: "map" as const, mapping };
+  }
+}
+
 function resolveWindow({ count, duration }: CompleteStep["window"]) {
   return { count: count ?? null, durationMs: duration === undefined ? null : ms(duration) };
 }
@@ -143,6 +143,18 @@ function resolveMeasures(measures: CompleteStep["measures"]): Measure[] {
   });
 }
 
+function resolveDelivery(delivery: CompleteDelivery): ResolvedDelivery {
+  const { batch, retry, circuit_breaker, rate_limit, timeout, idempotency, dead_letter } = delivery;
+  return {
+    ordering: delivery.ordering,
+    key: delivery.key ?? [],
+    batch: { records: batch.records, bytes: batch.bytes, lingerMs: ms(batch.linger) },
+    retry: {
+      maxAttempts: retry.max_attempts,
+      initialMs: ms(retry.initial),
+      maxMs: ms(retry.max),
+      multiplier: retry.multiplier,
+      jitter: retry.jitter,
     },
     circuitBreaker: {
       failurePercent: circuit_breaker.failure_percent,
@@ -183,12 +195,22 @@ interface CompleteStep extends Node {
   readonly where: Json;
   readonly mapping: readonly Json[];
   readonly schema: JsonObject | boolean;
+  readonly connector: string;
+  readonly request: JsonObject;
+  readonly merge_at: string;
+  readonly cache: { readonly ttl: string; readonly max_entries: number };
+  readonly on_missing: "fail" | "skip" | "null";
   readonly path: string;
   readonly as?: string;
   readonly keep_parent: boolean;
   readonly routes: readonly { readonly to: string; readonly where: Json }[];
   readonly otherwise?: string;
   readonly script: string;
+  readonly key: readonly string[];
+  readonly window: { readonly count?: number; readonly duration?: string };
+  /** By name: the function and what it takes. */
+  readonly measures: { readonly [name: string]: { readonly [of in MeasureFunction]?: string | true } };
+  readonly emit?: readonly Json[];
   readonly rate_limit?: number;
   readonly concurrency: number;
   readonly on_error: "dead_letter" | "drop" | "stop";
@@ -206,11 +228,6 @@ interface CompleteDelivery {
     readonly jitter: number;
   };
   readonly circuit_breaker: {
-  readonly key: readonly string[];
-  readonly window: { readonly count?: number; readonly duration?: string };
-  /** By name: the function and what it takes. */
-  readonly measures: { readonly [name: string]: { readonly [of in MeasureFunction]?: string | true } };
-  readonly emit?: readonly Json[];
     readonly failure_percent: number;
     readonly window: string;
     readonly open_for: string;

@@ -58,6 +58,17 @@ export type ResolvedStep =
   | (StepBase & { readonly type: "map" /** Mapping rules. */; readonly mapping: readonly Json[] })
   | (StepBase & { readonly type: "validate"; readonly schema: JsonObject | boolean })
   | (StepBase & {
+      readonly type: "enrich";
+      /** Name of the connector. */
+      readonly connector: string;
+      /** Its texts are templates, with references that are not resolved yet. */
+      readonly request: JsonObject;
+      /** Field path. */
+      readonly mergeAt: string;
+      readonly cache: { readonly ttlMs: number; readonly maxEntries: number };
+      readonly onMissing: "fail" | "skip" | "null";
+    })
+  | (StepBase & {
       readonly type: "split";
       /** Field path of the array. */
       readonly path: string;
@@ -65,17 +76,6 @@ export type ResolvedStep =
       readonly as: string | null;
       readonly keepParent: boolean;
     })
-  | (StepBase & { readonly type: "transform" /** A JavaScript function. */; readonly script: string })
-  | (StepBase & {
-      readonly type: "route";
-      /** Ids of steps or destinations, with the source of a predicate each. */
-      readonly routes: readonly { readonly to: string; readonly where: Json }[];
-      readonly otherwise: string | null;
-    });
-
-export interface ResolvedDestination {
-  /** Unique among steps and destinations; names the destination in counts, dead letters and logs. */
-  readonly id: string;
   | (StepBase & {
       readonly type: "aggregate";
       /** Field paths; at least one, none within another. */
@@ -86,14 +86,14 @@ export interface ResolvedDestination {
       /** Mapping rules over a closed window; null: the key's fields and the measures are given. */
       readonly emit: readonly Json[] | null;
     })
-  /** Name of the connector. */
-  readonly connector: string;
-  readonly stream: string;
-  readonly mode: DestinationMode;
-  /** Field paths; at least one whenever the mode is upsert. */
-  readonly key: readonly string[];
-  /** At least one, none twice. */
-  readonly needs: readonly Feed[];
+  | (StepBase & { readonly type: "transform" /** A JavaScript function. */; readonly script: string })
+  | (StepBase & {
+      readonly type: "route";
+      /** Ids of steps or destinations, with the source of a predicate each. */
+      readonly routes: readonly { readonly to: string; readonly where: Json }[];
+      readonly otherwise: string | null;
+    });
+
 /** What an aggregate gives of the records of a window. */
 export interface Measure {
   /** Name of the field. */
@@ -105,6 +105,17 @@ export interface Measure {
 
 export type MeasureFunction = "sum" | "min" | "max" | "avg" | "count" | "first" | "last" | "collect";
 
+export interface ResolvedDestination {
+  /** Unique among steps and destinations; names the destination in counts, dead letters and logs. */
+  readonly id: string;
+  /** Name of the connector. */
+  readonly connector: string;
+  readonly stream: string;
+  readonly mode: DestinationMode;
+  /** Field paths; at least one whenever the mode is upsert. */
+  readonly key: readonly string[];
+  /** At least one, none twice. */
+  readonly needs: readonly Feed[];
 }
 
 export interface ResolvedDelivery {

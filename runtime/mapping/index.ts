@@ -1,8 +1,13 @@
+export { type AskedPath, nearestPath, pathsOfPredicate, pathsOfTemplate } from "./asked-paths.ts";
 export { type CastName, casts } from "./cast.ts";
+export type { RunScript } from "./compile-rules.ts";
 export { type FailureReason, MappingFailure } from "./failure.ts";
 export { deleteField, type FieldPath, getField, parseFieldPath, setField } from "./field-path.ts";
 export { less } from "./jsonpath/values.ts";
-export { compileMapping, type Mapping, type RecordMeta } from "./mapping.ts";
+export { lintRules } from "./lint-rules.ts";
+export { compileMapping, type Mapping } from "./mapping.ts";
 export { compilePredicate, type Predicate } from "./predicate.ts";
 export { type CompiledQuery, compileQuery } from "./query.ts";
+export { compileRequest, type ParsedRequest, parseRequest, type Request, resolveRequest } from "./request.ts";
+export { predicateFailure } from "./script-failure.ts";
 export { singularPath } from "./singular-path.ts";
