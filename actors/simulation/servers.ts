@@ -26,7 +26,7 @@ export interface Node {
 }
 
 const noMetrics = new Proxy({} as Metrics, { get: () => () => {} });
-const integrationId = "01900000-0000-7000-8000-000000000001";
+export const integrationId = "01900000-0000-7000-8000-000000000001";
 
 /** The servers that one integration needs, in memory. They outlive the nodes that use them. */
 export class Servers {

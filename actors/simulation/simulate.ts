@@ -1,0 +1,253 @@
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import { parseDuration } from "../../runtime/config/duration.ts";
+import { type ResolvedIntegration, type ResolvedSource, resolveIntegration } from "../../runtime/config/index.ts";
+import { formatPath } from "../../runtime/errors/index.ts";
+import { recordId } from "../../runtime/pipeline/index.ts";
+import type { Validator } from "../../runtime/ports/connectors.ts";
+import type { LogKind } from "../../runtime/ports/log.ts";
+import type { Sandbox } from "../../runtime/ports/sandbox.ts";
+import { nameOf, type Outcome, type TestCase } from "../../runtime/testing/index.ts";
+import { sinkName } from "../balance.ts";
+import type { Connectors } from "../connectors.ts";
+import { ordinalOf } from "../dead-letter.ts";
+import { KeyRanges } from "../key-ranges.ts";
+import { messageKey } from "../ledger.ts";
+import { CallScript, CrashScript, DuplicateScript } from "./fault-script.ts";
+import { GivenAnswers } from "./given-answers.ts";
+import { type GivenSource, openGiven } from "./given-source.ts";
+import { HeldRecords } from "./held-records.ts";
+import { Life } from "./life.ts";
+import type { Delivered, Entry, LogScript } from "./memory-log.ts";
+import { RealWork } from "./real-work.ts";
+import { integrationId, Servers } from "./servers.ts";
+
+export interface SimulationOptions {
+  readonly test: TestCase;
+  /** The integration as configured. */
+  readonly spec: JsonObject;
+  /** JSON texts of the records that a source has. */
+  readonly texts: (source: ResolvedSource) => readonly string[];
+  readonly validator: Validator;
+  readonly sandbox: Sandbox;
+}
+
+/** What a node that was killed is away for. */
+const downMs = 1_000;
+const never = new Promise<never>(() => {});
+
+/**
+ * Runs an integration's own actors over servers, sources and destinations in memory, with the faults of a test. Virtual
+ * time goes on whenever nothing else can, so that hours of retries take milliseconds, and always in the same way.
+ */
+export function simulate(options: SimulationOptions): Promise<Outcome> {
+  return new Simulation(options).outcome();
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #integration: ResolvedIntegration;
+  readonly #servers: Servers;
+  readonly #work = new RealWork();
+  readonly #crashes: CrashScript;
+  readonly #duplicates: DuplicateScript;
+  readonly #sources: ReadonlyMap<string, GivenSource>;
+  readonly #destinations: ReadonlyMap<string, HeldRecords>;
+  readonly #lookups: Map<string, GivenAnswers>;
+  /** How often each message was acknowledged, by log, consumer and sequence. */
+  readonly #acks = new Map<string, number>();
+  readonly #violations = new Set<string>();
+
+  constructor(options: SimulationOptions) {
+    const { test, spec, texts } = options;
+    this.#options = options;
+    this.#integration = resolveIntegration(spec);
+    this.#servers = new Servers(test.integration);
+    this.#servers.tables.schema = test.given.schema ?? null;
+    const { sources, destinations, crashes, duplicates } = test.faults ?? {};
+    this.#crashes = new CrashScript(crashes);
+    this.#duplicates = new DuplicateScript(duplicates);
+    this.#sources = new Map(
+      this.#integration.sources.map((source) => {
+        const name = nameOf(source, sources) ?? "";
+        const reads = new CallScript(formatPath(["faults", "sources", name, "reads"]), sources?.[name]?.reads);
+        return [sourceKey(source), { texts: texts(source), batch: test.given.batch ?? 500, reads }];
+      }),
+    );
+    this.#lookups = new Map(
+      Object.entries(test.lookups ?? {}).map(([name, answers]) => [name, new GivenAnswers(name, answers)]),
+    );
+    this.#destinations = new Map(
+      this.#integration.destinations.map(({ id }) => [
+        id,
+        new HeldRecords(`faults.destinations.${id}`, destinations?.[id]),
+      ]),
+    );
+  }
+
+  async outcome(): Promise<Outcome> {
+    const { test, spec } = this.#options;
+    const servers = this.#servers;
+    const startMs = Date.parse(test.given.at ?? "2026-01-01T00:00:00Z");
+    const endMs = startMs + (parseDuration(test.stop_after ?? "1d") as number);
+    servers.change(1, spec);
+    const id = servers.open(1, new Date(startMs));
+    let now = startMs;
+    for (let lives = 1; servers.run(id).status === "running" && now < endMs; lives++) {
+      now = await this.#live(new Life(now, lives, 0), () => servers.run(id).status !== "running", endMs);
+    }
+    const run = servers.run(id);
+    const scripts = [
+      this.#crashes,
+      this.#duplicates,
+      ...Array.from(this.#sources.values(), ({ reads }) => reads),
+      ...this.#destinations.values(),
+      ...this.#lookups.values(),
+    ];
+    return {
+      run,
+      destinations: new Map(Array.from(this.#destinations, ([id, { outcome }]) => [id, outcome])),
+      deadLetters: [...servers.tables.deadLetters.values()].sort((a, b) => a.position.ordinal - b.position.ordinal),
+      acks: this.#countAcks(),
+      elapsedMs: (run.finishedAt?.getTime() ?? now) - startMs,
+      violations: [...this.#violations, ...Array.from(this.#lookups.values(), ({ unanswered }) => unanswered).flat()],
+      unused: scripts.flatMap(({ unused }) => unused),
+    };
+  }
+
+  /** One life of the node; returns the time of the next one's start. */
+  async #live(life: Life, done: () => boolean, endMs: number): Promise<number> {
+    this.#crashes.restarted();
+    const { clock } = life;
+    const die = async (): Promise<void> => {
+      life.end();
+      await never;
+    };
+    const { validator, sandbox } = this.#options;
+    this.#servers.start(life, {
+      connectors: this.#connectors(life, die),
+      validator,
+      sandbox: this.#work.sandbox(sandbox),
+      logs: (kind) => this.#logScript(kind, die),
+      store: {
+        beforeCommit: async (settlements) => {
+          const settles = settlements.some(({ checkpoints }) => checkpoints.length > 0);
+          if (settles && this.#crashes.at("commit")) await die();
+        },
+      },
+    });
+    for (;;) {
+      await this.#work.over(clock);
+      if (life.over) break;
+      const { nextAt } = clock;
+      if (done() || nextAt === null || nextAt > endMs) {
+        life.end();
+        return done() ? clock.now() : endMs;
+      }
+      await clock.advance(nextAt - clock.now());
+    }
+    this.#servers.forget();
+    return clock.now() + downMs;
+  }
+
+  #connectors(life: Life, die: () => Promise<void>): Connectors {
+    const { destinations } = this.#integration;
+    return {
+      source: async (connector, options) => {
+        await life.delay();
+        const given = this.#sources.get(sourceKey({ connector, stream: options.stream })) as GivenSource;
+        return openGiven(given, options, life);
+      },
+      destination: async (connector, options) => {
+        await life.delay();
+        const { stream, mode } = options;
+        const alike = destinations.filter((one) => one.connector === connector && one.stream === stream);
+        const { id } = (alike.find((one) => one.mode === mode) ?? alike[0]) as { readonly id: string };
+        const beforeWrite = async () => {
+          if (this.#crashes.at("write", id)) await die();
+        };
+        const destination = (this.#destinations.get(id) as HeldRecords).open(options, life, beforeWrite);
+        return { destination, type: connector };
+      },
+      lookups: {
+        open: async (connector) => {
+          const answers = this.#lookups.get(connector) ?? new GivenAnswers(connector);
+          this.#lookups.set(connector, answers);
+          return answers.open();
+        },
+        resolve: async (text) => text,
+      },
+    };
+  }
+
+  #logScript(kind: LogKind, die: () => Promise<void>): LogScript {
+    const log = (entry: Entry) => (kind === "deliver" ? entry.subject : undefined);
+    const only = this.#integration.destinations.length === 1 ? this.#integration.destinations[0]?.id : undefined;
+    return {
+      beforeAppend: async (subject, { header }) => {
+        const destination = kind === "deliver" ? subject : undefined;
+        if (header.kind === "records" && this.#crashes.at("append", destination)) await die();
+      },
+      redelivers: ({ entry, deliveries }) =>
+        deliveries === 1 && this.#duplicates.redelivers(log(entry), this.#nth(kind, entry)),
+      beforeAck: async ({ entry }) => {
+        const destination = kind === "deliver" ? entry.subject : only;
+        if (entry.batch.header.kind === "records" && this.#crashes.at("ack", destination)) await die();
+      },
+      ack: (delivered) => {
+        this.#checkAck(kind, delivered);
+        const { entry, consumer } = delivered;
+        if (this.#duplicates.losesAck(log(entry), this.#nth(kind, entry))) return "lost";
+        const key = `${kind} ${consumer} ${entry.sequence}`;
+        if (entry.batch.header.kind === "records") this.#acks.set(key, (this.#acks.get(key) ?? 0) + 1);
+        return "taken";
+      },
+    };
+  }
+
+  /** Which batch of records of its subject an entry is, from 1; 0: none. */
+  #nth(kind: LogKind, { subject, sequence }: Entry): number {
+    const batches = this.#batches(kind).filter((one) => one.subject === subject);
+    return batches.findIndex((one) => one.sequence === sequence) + 1;
+  }
+
+  #batches(kind: LogKind): readonly Entry[] {
+    return this.#servers.streams[kind].entries.filter(({ batch }) => batch.header.kind === "records");
+  }
+
+  /** Invariants 2 and 3, looked at from outside: nothing is acknowledged before it is safe further on. */
+  #checkAck(kind: LogKind, { consumer, entry }: Delivered): void {
+    const { header } = entry.batch;
+    if (header.kind !== "records") return;
+    const { tables } = this.#servers;
+    const key = messageKey({ header, sequence: entry.sequence });
+    const ranges = new KeyRanges(tables.checkpoints.get(consumer)?.settled ?? []);
+    const settled = typeof key !== "number" || ranges.has(key);
+    const copies = this.#batches(kind).filter(
+      ({ subject, sequence, batch }) =>
+        subject === entry.subject && messageKey({ header: batch.header, sequence }) === key,
+    );
+    if (!settled && copies.length < 2)
+      this.#violations.add(`batch ${this.#nth(kind, entry)} was acknowledged before it was settled`);
+    const letters = new Set(Array.from(tables.deadLetters.values(), ({ recordId }) => recordId));
+    for (const [id, { inDoubt }] of this.#destinations) {
+      if (this.#destinations.size > 1 && sinkName(id) !== consumer) continue;
+      for (const origin of header.origins ?? Array(header.count).keys()) {
+        const record = recordId(integrationId, header.position.base, ordinalOf(header, origin));
+        if (inDoubt.has(record) && !letters.has(record))
+          this.#violations.add(
+            `record ${origin + 1} of a batch was acknowledged before destination ${id} had confirmed it`,
+          );
+      }
+    }
+  }
+
+  #countAcks(): Outcome["acks"] {
+    for (const times of this.#acks.values()) {
+      if (times > 1) this.#violations.add(`a batch was acknowledged ${times} times`);
+    }
+    return { due: this.#batches("ingest").length + this.#batches("deliver").length, done: this.#acks.size };
+  }
+}
+
+const sourceKey = ({ connector, stream }: { readonly connector: string; readonly stream: string }): string =>
+  JSON.stringify([connector, stream]);
