@@ -156,6 +156,131 @@ describe("sluice map", () => {
   });
 });
 
+describe("sluice map with scripts", () => {
+  const upper = () =>
+    file("upper.json", [
+      { source: "$.id", destination: "n", cast: "integer" },
+      { source: "$.name", destination: "up", transform: "value.toUpperCase()" },
+      { transform: "meta", destination: "meta", when: { js: "record.meta" } },
+    ]);
+
+  it("maps in input order; failures are told by line, code, reason and rule, and name paths and types only", async () => {
+    const input =
+      '{"id":1,"name":"a"}\n\n{"id":2,"name":5}\n{"id":"x","name":5}\nx\n{"id":12345678901234567890,"meta":true}\n';
+    const { code, out, errors } = await map(["--spec", upper(), "--stats"], input);
+    expect({ code, out }).toEqual({
+      code: 1,
+      out: '{"n":1,"up":"A"}\n{"n":12345678901234567890,"meta":{"line":6}}\n',
+    });
+    const failure = (line: number, reason: string, rule: number, message: string) =>
+      JSON.stringify({ line, code: "VALIDATION_ERROR", reason, rule, message });
+    expect(errors.slice(0, -1)).toEqual([
+      failure(
+        3,
+        "transform",
+        1,
+        "transform failed on a number from $.name, for up: TypeError: value.toUpperCase is not a function",
+      ),
+      failure(4, "cast", 0, "cannot cast a string from $.id to integer, for n"),
+      jsonFailure(5, 'Unexpected token "x" in JSON'),
+    ]);
+    expect(JSON.parse(errors.at(-1) as string)).toMatchObject({ in: 5, out: 2, filtered: 0, failed: 3 });
+  });
+
+  it("--where as JSON asks a script of the incoming record before any rule; a throw is the record's error", async () => {
+    const where = '{"js":"record.id === 3 ? record.no.thing : record.id > 1 && meta.line < 5"}';
+    const input = '{"id":1}\n{"id":2}\n{"id":3}\n{"id":4}\n{"id":5}\n';
+    for (const spec of [rules, upper()]) {
+      const { code, out, errors } = await map(["--spec", spec, "--where", where, "--stats"], input);
+      expect({ code, out }).toEqual({ code: 1, out: '{"n":2}\n{"n":4}\n' });
+      expect(JSON.parse(errors[0] as string)).toEqual({
+        line: 3,
+        code: "VALIDATION_ERROR",
+        reason: "predicate",
+        rule: null,
+        message: "the predicate failed on an object: TypeError: Cannot read properties of undefined (reading 'thing')",
+      });
+      expect(JSON.parse(errors[1] as string)).toMatchObject({ in: 5, out: 2, filtered: 2, failed: 1 });
+    }
+  });
+
+  it("--where as text goes before scripts in rules", async () => {
+    const { code, out } = await map(
+      ["--spec", upper(), "--where", "$.id > 1"],
+      '{"id":1,"name":5}\n{"id":2,"name":"b"}',
+    );
+    expect({ code, out }).toEqual({ code: 0, out: '{"n":2,"up":"B"}\n' });
+  });
+
+  it("a script without end fails its own line with TIMEOUT", async () => {
+    const spec = file("loop.json", [
+      { transform: "(() => { while (record.id === 2); return 1; })()", destination: "a" },
+    ]);
+    const { code, out, errors } = await map(["--spec", spec], '{"id":1}\n{"id":2}\n{"id":3}\n');
+    expect({ code, out }).toEqual({ code: 1, out: '{"a":1}\n{"a":1}\n' });
+    expect(errors.map((line) => JSON.parse(line))).toEqual([
+      {
+        line: 2,
+        code: "TIMEOUT",
+        reason: "transform",
+        rule: 0,
+        message: expect.stringContaining("longer than 1000 ms"),
+      },
+    ]);
+  });
+
+  it("keeps the order of many blocks, of records and of failures, with lines that are too long among them", async () => {
+    const spec = file("many.json", [
+      { source: "$.id", destination: "n" },
+      { transform: "record.id % 1000 === 0 ? no.thing : 1", destination: "one" },
+    ]);
+    const lines = Array.from({ length: 30_000 }, (_, i) => `{"id":${i + 1},"x":"${"x".repeat(50)}"}\n`);
+    const long = `"${"x".repeat(maxLineBytes)}"\n`;
+    const { code, out, errors } = await map(
+      ["--spec", spec],
+      lines.slice(0, 15_000).join(""),
+      long,
+      lines.slice(15_000).join(""),
+    );
+    expect(code).toBe(1);
+    const ids = out
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line).n);
+    expect(ids).toEqual(Array.from({ length: 30_000 }, (_, i) => i + 1).filter((id) => id % 1000 !== 0));
+    const failed = errors.map((line) => JSON.parse(line).line);
+    expect(failed).toEqual(
+      Array.from({ length: 30 }, (_, i) => (i + 1) * 1000 + (i < 15 ? 0 : 1)).toSpliced(15, 0, 15_001),
+    );
+  });
+
+  it("hands on what comes over a pipe at once", async () => {
+    const child = start("--spec", upper());
+    for (const n of [1, 2, 3]) {
+      child.stdin.write(`{"id":${n}}\n`);
+      const [line] = (await once(child.stdout, "data")) as [Buffer];
+      expect(line.toString()).toBe(`{"n":${n}}\n`);
+    }
+    child.stdin.end();
+    expect(await once(child, "close")).toEqual([0, null]);
+  });
+
+  it("a closed stdout ends quietly with 0", async () => {
+    const child = start("--spec", upper());
+    const errors = collect(child.stderr);
+    child.stdin.on("error", () => {});
+    const write = () => child.stdin.write('{"id":1,"name":"a"}\n'.repeat(10_000));
+    child.stdout.once("data", () => {
+      child.stdout.destroy();
+      write();
+      write();
+    });
+    write();
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(await errors).toBe("");
+  });
+});
+
 describe("a bad rules file is exit code 2 with nothing on stdout", () => {
   const refusals: readonly (readonly [string, () => string[], string])[] = [
     ["no --spec", () => [], "--spec is missing"],
@@ -180,7 +305,13 @@ describe("a bad rules file is exit code 2 with nothing on stdout", () => {
     ],
     ["a bad predicate", () => ["--spec", rules, "--where", "$.a ="], "--where: "],
     ["an empty predicate", () => ["--spec", rules, "--where", ""], "--where: the predicate is empty"],
-    ["a js predicate", () => ["--spec", rules, "--where", '{"js":"true"}'], "--where: js needs the script sandbox"],
+    ["a js predicate that does not parse", () => ["--spec", rules, "--where", '{"js":"a +"}'], "--where: "],
+    ["a predicate that is no JSON", () => ["--spec", rules, "--where", '{"js":'], "--where: "],
+    [
+      "a script that does not parse",
+      () => ["--spec", file("f.json", [{ transform: "a +", destination: "a" }])],
+      "f.json:1:3: [0].transform: ",
+    ],
   ];
 
   it.each(refusals)("%s", async (_name, args, message) => {

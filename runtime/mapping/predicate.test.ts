@@ -57,12 +57,6 @@ describe("predicates", () => {
     expect(() => compilePredicate(source)).toThrow(SluiceError);
   });
 
-  it("js is refused for now, and says why", () => {
-    expect(() => compilePredicate({ js: "record.a" })).toThrow(
-      "js needs the script sandbox, which this version does not have yet",
-    );
-  });
-
   it("lint warns of a pattern that is no I-Regexp, and of a bare path", () => {
     expect(compilePredicate("match($.a, '\\\\d+')").warnings).toEqual([
       '"\\\\d+" is no I-Regexp (RFC 9485) and matches nothing',

@@ -3,8 +3,15 @@ import { afterAll, describe, expect, it, vi } from "vitest";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { SluiceError } from "../errors/index.ts";
 import { parseJson } from "../record/index.ts";
-import { compileMapping, compilePredicate, compileQuery, MappingFailure, parseFieldPath } from "./index.ts";
-import { applyReference, ReferenceFailure, type SpecRule } from "./testing/reference.ts";
+import {
+  compileMapping,
+  compilePredicate,
+  compileQuery,
+  MappingFailure,
+  parseFieldPath,
+  type RunScript,
+} from "./index.ts";
+import { applyReference, ReferenceFailure, type ScriptName, type SpecRule, scripts } from "./testing/reference.ts";
 
 const runs = 2000;
 // Many runs on a machine that may be busy: a limit for what hangs, not a measure of speed.
@@ -109,7 +116,10 @@ const template = fc
   )
   .map((parts) => parts.join(""));
 
-const write = (inner: fc.Arbitrary<SpecRule[]> | undefined): fc.Arbitrary<SpecRule> =>
+type When = NonNullable<SpecRule["when"]>;
+const script = fc.constantFrom(...(Object.keys(scripts) as ScriptName[]));
+
+const write = (inner: fc.Arbitrary<SpecRule[]> | undefined, when: fc.Arbitrary<When>) =>
   fc
     .record(
       {
@@ -121,22 +131,49 @@ const write = (inner: fc.Arbitrary<SpecRule[]> | undefined): fc.Arbitrary<SpecRu
         destination: fc.oneof({ weight: 4, arbitrary: fieldPath }, { weight: 1, arbitrary: fc.constant("*") }),
         cast: fc.constantFrom("string" as const, "number" as const, "integer" as const, "boolean" as const),
         default: json,
-        when: predicate,
+        when,
         on_error: fc.constantFrom("fail" as const, "default" as const, "skip" as const),
         each: inner ?? fc.constant([]),
       },
       { requiredKeys: ["from", "destination"] },
     )
-    .map(({ from, each, on_error, ...rest }) => ({
-      ...from,
-      ...rest,
-      ...(on_error !== undefined && (on_error !== "default" || rest.default !== undefined) && { on_error }),
-      ...(each !== undefined && inner !== undefined && "source" in from && { each }),
-    }));
-const drop = fc.record({ drop: fieldPath, when: predicate }, { requiredKeys: ["drop"] });
+    .map(
+      ({ from, each, on_error, ...rest }): SpecRule => ({
+        ...from,
+        ...rest,
+        ...(on_error !== undefined && (on_error !== "default" || rest.default !== undefined) && { on_error }),
+        ...(each !== undefined && inner !== undefined && "source" in from && { each }),
+      }),
+    );
+const drop = (when: fc.Arbitrary<When>) =>
+  fc.record({ drop: fieldPath, when }, { requiredKeys: ["drop"] }) as fc.Arbitrary<SpecRule>;
 const rulesOf = (inner: fc.Arbitrary<SpecRule[]> | undefined): fc.Arbitrary<SpecRule[]> =>
-  fc.array(fc.oneof({ weight: 5, arbitrary: write(inner) }, { weight: 1, arbitrary: drop }), { maxLength: 6 });
+  fc.array(fc.oneof({ weight: 5, arbitrary: write(inner, predicate) }, { weight: 1, arbitrary: drop(predicate) }), {
+    maxLength: 6,
+  });
 const rules = rulesOf(rulesOf(undefined));
+
+const anyWhen: fc.Arbitrary<When> = fc.oneof(
+  predicate,
+  script.map((js) => ({ js })),
+);
+const scriptedRulesOf = (inner: fc.Arbitrary<SpecRule[]> | undefined): fc.Arbitrary<SpecRule[]> => {
+  const transformed = fc.tuple(write(inner, anyWhen), script).map(([rule, transform]) => ({ ...rule, transform }));
+  const alone = fc
+    .tuple(write(undefined, anyWhen), script)
+    .map(([{ source: _source, template: _template, value: _value, ...rest }, transform]) => ({ ...rest, transform }));
+  return fc.array(fc.oneof(write(inner, anyWhen), transformed, alone, drop(anyWhen)), { maxLength: 6 });
+};
+const scriptedRules = scriptedRulesOf(scriptedRulesOf(undefined));
+
+/** The scripts of the reference as a sandbox would run them: what goes in and comes out is a copy. */
+const runScript: RunScript = async ({ source, kind }, calls) =>
+  calls.map((call) => {
+    const copy = JSON.parse(JSON.stringify({ value: call.value, record: call.record })) as { record: Json };
+    const result = scripts[source as ScriptName](copy);
+    if (result === undefined) return { ok: false, code: "VALIDATION_ERROR", message: "failed" };
+    return { ok: true, value: kind === "predicate" ? Boolean(result.gives) : result.gives };
+  });
 
 /** The JSON text of a result, or the reason of a failure. */
 function outcome(work: () => JsonObject): string {
@@ -174,12 +211,42 @@ describe("a compiled mapping", () => {
     expect(Math.min(seen.mapped, seen.failed)).toBeGreaterThan(runs / 20);
   });
 
+  it(`with scripts equals it on ${runs} random specs and batches, each record by itself`, async () => {
+    const seen = { mapped: 0, failed: 0 };
+    await fc.assert(
+      fc.asyncProperty(scriptedRules, fc.array(record, { minLength: 1, maxLength: 4 }), async (spec, batch) => {
+        const before = JSON.stringify(batch);
+        const fates = await compileMapping(spec).applyAll(batch, () => ({}), runScript);
+        for (const [i, fate] of fates.entries()) {
+          const result = fate instanceof MappingFailure ? `failed: ${fate.reason}` : JSON.stringify(fate);
+          expect(result).toBe(outcome(() => applyReference(spec, batch[i] as JsonObject)));
+          seen[result.startsWith("failed") ? "failed" : "mapped"]++;
+        }
+        expect(JSON.stringify(batch)).toBe(before);
+      }),
+      { numRuns: runs },
+    );
+    console.log(`random specs with scripts: ${seen.mapped} mapped, ${seen.failed} failed, all as the reference`);
+    expect(Math.min(seen.mapped, seen.failed)).toBeGreaterThan(runs / 20);
+  });
+
   it("any JSON whatever as rules is compiled or refused with a configuration error", () => {
     const anything = fc.oneof(
       fc.json().map(parseJson),
       fc.array(
         fc.dictionary(
-          fc.constantFrom("source", "destination", "when", "each", "drop", "value", "cast", "template", "x"),
+          fc.constantFrom(
+            "source",
+            "destination",
+            "when",
+            "each",
+            "drop",
+            "value",
+            "cast",
+            "template",
+            "transform",
+            "x",
+          ),
           fc.jsonValue(),
         ),
       ),
@@ -187,7 +254,8 @@ describe("a compiled mapping", () => {
     fc.assert(
       fc.property(anything, (spec) => {
         try {
-          compileMapping(spec).apply({});
+          const mapping = compileMapping(spec);
+          if (!mapping.scripted) mapping.apply({});
         } catch (error) {
           if (!(error instanceof SluiceError || error instanceof MappingFailure)) throw error;
         }

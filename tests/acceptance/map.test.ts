@@ -142,7 +142,9 @@ describe("--where", () => {
     ["  ", /empty/],
     ["$.a =", /=/],
     ["$.a[*] == 1", /./],
-    ['{"js":"true"}', /js .*not have yet/],
+    ['{"js":"record."}', /--where: .*line 1/],
+    ['{"js":true}', /js is a text/],
+    ['{"js":"true","x":1}', /unknown field "x"/],
     ['{"js":', /JSON/],
     ['{"x":1}', /predicate/],
     ["true", /./],
@@ -183,8 +185,8 @@ describe("the rules file", () => {
     ["- { value: !!binary aGk=, destination: a }", /tag/],
     ["- { value: 1, destnation: a }", /\[0\]\.destnation: .*did you mean "destination"/],
     ["- { value: 1, destination: $.a }", /\[0\]\.destination: .*"a"/],
-    ["- { source: $.a, destination: a, transform: value }", /\[0\]\.transform: .*not have yet/],
-    ['- { source: $.a, destination: a, when: { js: "true" } }', /\[0\]\.when: js .*not have yet/],
+    ["- { source: $.a, destination: a, transform: value + }", /\[0\]\.transform: .*line 1/],
+    ['- { source: $.a, destination: a, when: { js: "record." } }', /\[0\]\.when\.js: .*line 1/],
     [Buffer.from('[{"value":"\xff","destination":"a"}]', "latin1"), /UTF-8/],
   ])("%s is exit code 2 with nothing on stdout", async (rules, message) => {
     const { code, stdout, stderr } = await runMap(rules, '{"a":1}', { args: ["--stats"] });

@@ -198,5 +198,4 @@ export const noPredicates: readonly string[] = [
   "$.a,$.b",
   "$.a in ['x']",
   "$.a =~ /x/",
-  '{"js":"true"}',
 ];

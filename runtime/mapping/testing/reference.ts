@@ -10,10 +10,28 @@ export interface SpecRule {
   readonly drop?: string;
   readonly cast?: "string" | "number" | "integer" | "boolean";
   readonly default?: Json;
-  readonly when?: string;
+  readonly when?: string | { readonly js: ScriptName };
+  readonly transform?: ScriptName;
   readonly on_error?: "fail" | "default" | "skip";
   readonly each?: readonly SpecRule[];
 }
+
+/** What scripts of a fuzz test do: names that are JavaScript, evaluated without a sandbox. Undefined for one that fails. */
+export const scripts = {
+  value: ({ value }) => ({ gives: value }),
+  record: ({ record }) => ({ gives: record }),
+  undefined: () => ({ gives: undefined }),
+  "[value, record]": ({ value, record }) => ({ gives: [value ?? null, record] }),
+  "record.a": ({ record }) =>
+    record === null ? undefined : { gives: typeOf(record) === "object" ? read(record, "a") : undefined },
+  "no.thing": () => undefined,
+} satisfies {
+  readonly [source: string]: (call: {
+    readonly value?: Json | undefined;
+    readonly record: Json;
+  }) => { readonly gives: Json | undefined } | undefined;
+};
+export type ScriptName = keyof typeof scripts;
 
 /**
  * The language as its specification reads, slowly and from the text anew for each record: what compiled mappings are
@@ -34,21 +52,28 @@ export class ReferenceFailure {
 }
 
 function applyRule(rule: SpecRule, record: Json, out: JsonObject): void {
-  if (rule.when !== undefined && !holds(rule.when, record)) return;
   if (rule.drop !== undefined) {
-    drop(out, parse(rule.drop));
+    if (holds(rule.when, record)) drop(out, parse(rule.drop));
     return;
   }
-  let value = sourceOf(rule, record);
-  if (value === undefined) value = rule.default;
-  if (value === undefined) return;
   try {
+    if (!holds(rule.when, record)) return;
+    const alone = rule.source === undefined && rule.template === undefined && rule.value === undefined;
+    let value = alone ? undefined : sourceOf(rule, record);
+    if (!alone) {
+      if (value === undefined) value = rule.default;
+      if (value === undefined) return;
+    }
     if (rule.each !== undefined) {
       if (!Array.isArray(value)) throw new ReferenceFailure("source");
       value = value.map((element) => applyReference(rule.each ?? [], element));
     }
-    if (rule.cast !== undefined && value !== null) value = cast(rule.cast, value);
-    write(out, rule.destination as string, clone(value));
+    if (rule.transform !== undefined) {
+      value = evaluate(rule.transform, value, record, "transform");
+      if (value === undefined) return;
+    }
+    if (rule.cast !== undefined && value !== null) value = cast(rule.cast, value as Json);
+    write(out, rule.destination as string, clone(value as Json));
   } catch (error) {
     if (!(error instanceof ReferenceFailure) || error.reason === "source") throw error;
     if (rule.on_error === "default") write(out, rule.destination as string, clone(rule.default as Json));
@@ -56,8 +81,16 @@ function applyRule(rule: SpecRule, record: Json, out: JsonObject): void {
   }
 }
 
+function evaluate(script: ScriptName, value: Json | undefined, record: Json, reason: string): Json | undefined {
+  const result = scripts[script]({ value, record });
+  if (result === undefined) throw new ReferenceFailure(reason);
+  return result.gives;
+}
+
 /** Asked of the record as the only element of an array, the way a filter selector asks. */
-function holds(predicate: string, record: Json): boolean {
+function holds(predicate: SpecRule["when"], record: Json): boolean {
+  if (predicate === undefined) return true;
+  if (typeof predicate !== "string") return Boolean(evaluate(predicate.js, undefined, record, "predicate"));
   return path(`$[?${predicate.replaceAll("$", "@")}]`).query([record]).nodes.length > 0;
 }
 
