@@ -79,11 +79,17 @@ test("lint refuses a cycle, naming its way", async () => {
 });
 
 test("lint says of what this version does not run that it is not available", async () => {
+  const { code, stderr } = await lint(`${config}    trigger: { type: event }\n`);
+  expect(code).toBe(2);
+  expect(stderr).toContain("the trigger event is not available in this version");
+});
+
+test("lint refuses look-ups that a connector cannot answer", async () => {
   const step = "{ id: s, type: enrich, connector: files, request: {}, merge_at: a }";
   const steps = `    pipeline_spec: { steps: [${step}, { id: m, type: map }] }\n`;
   const { code, stderr } = await lint(config + steps);
   expect(code).toBe(2);
-  expect(stderr).toContain("the step type enrich is not available in this version");
+  expect(stderr).toContain("pipeline_spec.steps[0].connector: connectors of type file cannot look anything up");
 });
 
 test("lint --json has every finding with its place", async () => {
