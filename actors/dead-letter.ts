@@ -22,26 +22,32 @@ export type RunKey = Pick<RunRow, "id" | "integrationId" | "integrationVersion">
 export interface Quarantine {
   readonly run: RunKey;
   readonly header: BatchHeader;
-  /** Index of the source record in the ingest batch. */
+  /** Index of the source record in the ingest batch; -1 for a window's result, */
   readonly origin: number;
+  /** which this tells apart. */
+  readonly child?: string;
   readonly raw: Uint8Array;
   readonly cause: Cause;
 }
 
 /** The dead letter of one record. */
-export function deadLetter({ run, header, origin, raw, cause }: Quarantine): NewDeadLetter {
-  const ordinal = ordinalOf(header, origin);
-  const { base } = header.position;
+export function deadLetter({ run, header, origin, child = "", raw, cause }: Quarantine): NewDeadLetter {
+  const window = origin < 0;
+  const position = window
+    ? { base: child, ordinal: -1 }
+    : { base: header.position.base, ordinal: ordinalOf(header, origin) };
   const { integrationId, integrationVersion } = run;
   return {
     id: randomUUIDv7(),
     runId: run.id,
     integrationId,
     integrationVersion,
-    recordId: recordId(integrationId, base, ordinal),
+    recordId: window
+      ? recordId(integrationId, "", -1, child)
+      : recordId(integrationId, position.base, position.ordinal),
     ...cause,
     raw,
-    position: { base, ordinal },
+    position,
     fingerprint: fingerprint(cause),
     traceId: header.traceparent?.split("-")[1] ?? null,
   };

@@ -6,10 +6,10 @@ import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { type Log, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
+import { sourceSubject } from "./intake.ts";
 import { RunLedger } from "./ledger.ts";
 import { persist } from "./persist.ts";
 import { type RunMessage, runProps, type Services } from "./run.ts";
-import { sourceSubject } from "./source.ts";
 import { trim } from "./trim.ts";
 import { untilAborted } from "./until-aborted.ts";
 import type { Vitals } from "./vitals.ts";
@@ -159,7 +159,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     }
     // Invariant 5: an earlier owner commits nothing from here on, so that what is read now is the last word.
     const { epoch } = logs;
-    const fence = { integrationId, epoch, run: null, checkpoints: [], deadLetters: [] };
+    const fence = { integrationId, epoch, run: null, checkpoints: [], deadLetters: [], groups: [] };
     const { stale } = await ask(() => store.checkpoints.commit([fence]));
     if (stale.length > 0) throw new StaleOwnerError(`integration ${integrationId} has a later owner`);
     const run = await ask(() => store.runs.get(id));

@@ -1,4 +1,5 @@
 import type { Json } from "../connectors/sdk/index.ts";
+import type { StoredGroup } from "../runtime/pipeline/index.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import { type Logger, noLogger } from "../runtime/ports/logger.ts";
 import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
@@ -35,6 +36,8 @@ export interface Outcome {
   /** As in Progress, of this message. */
   readonly accounted: number;
   readonly sent?: ReadonlyMap<string, number>;
+  /** Windows that changed. */
+  readonly groups?: readonly StoredGroup[];
 }
 
 /** Where a ledger tells what it settles. */
@@ -47,31 +50,44 @@ export interface LedgerTelemetry {
 
 const untold: LedgerTelemetry = { integration: "", tracing: noTracing, logger: noLogger };
 
+interface Parts {
+  readonly settled: Set<string>;
+  /** How many there are, once the last one is here. */
+  all: number | undefined;
+}
+
 interface ConsumerState {
   /**
    * Keys of what is settled here, since it may come again: its ack may be lost on the way, and a kill -9 of nats-server
    * takes back acks that it confirmed and had not yet written to its disk.
    */
   readonly settled: KeyRanges;
-  /** Those of them that no commit holds yet, with the sequence of the message. */
-  readonly uncommitted: Map<number, number>;
+  /** Of messages that were cut up, and not all of whose parts are settled yet, by the sequence that they share. */
+  readonly parts: Map<number, Parts>;
+  /** Keys that no commit holds yet, with the sequence of the message. */
+  readonly uncommitted: Map<MessageKey, number>;
   state: Json | null;
   progress: Progress;
   changed: boolean;
 }
 
+/** Apart from others of its subject; a text for a part. */
+export type MessageKey = number | string;
+
 /**
- * What a message is known by when it comes again. On a deliver log the ingest message that it was made of: steps that
- * crashed between their append and their commit append it a second time, perhaps after the log's duplicate window.
+ * What a message is known by when it comes again. On a deliver log the ingest message that it was made of, and the part
+ * of it: steps that crashed between their append and their commit append it a second time, perhaps after the log's
+ * duplicate window.
  */
-export function messageKey({ header, sequence }: Pick<LogMessage, "header" | "sequence">): number {
-  return header.ingestSequence ?? sequence;
+export function messageKey({ header, sequence }: Pick<LogMessage, "header" | "sequence">): MessageKey {
+  const { ingestSequence = sequence, part } = header;
+  return part === undefined ? ingestSequence : `${ingestSequence}:${part}`;
 }
 
 /** What is kept of a message until its commit: not its body, of which there may be many while the store is away. */
 interface Settled {
   readonly consumer: string;
-  readonly key: number;
+  readonly key: MessageKey;
   readonly ack: LogMessage["ack"];
   readonly working: LogMessage["working"];
   readonly span: Span;
@@ -81,6 +97,11 @@ interface Snapshot {
   readonly settlement: Settlement;
   readonly messages: readonly Settled[];
   readonly generation: number;
+}
+
+/** Where a consumer's `parts` are in its checkpoint's progress. */
+interface StoredProgress extends Progress {
+  readonly parts?: readonly (readonly [sequence: number, all: number | null, settled: readonly string[]])[];
 }
 
 /**
@@ -98,6 +119,8 @@ export class RunLedger {
   #deadLetters: NewDeadLetter[] = [];
   #deadLetterBytes = 0;
   #messages: Settled[] = [];
+  /** Windows that changed since the last commit. */
+  readonly #groups = new Map<string, StoredGroup>();
   #generation = 0;
   #committed = 0;
   #waiters: { generation: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
@@ -118,10 +141,13 @@ export class RunLedger {
     this.epoch = epoch;
     this.counts = structuredClone(run.counts);
     for (const { consumer, settled, state, progress } of checkpoints) {
-      const known = progress as unknown as Progress | null;
-      const same = known?.runId === run.id;
+      const { parts = [], ...known } = (progress ?? noProgress("")) as unknown as StoredProgress;
+      const same = known.runId === run.id;
       this.#consumers.set(consumer, {
         settled: new KeyRanges(settled),
+        parts: new Map(
+          parts.map(([sequence, all, settled]) => [sequence, { settled: new Set(settled), all: all ?? undefined }]),
+        ),
         uncommitted: new Map(),
         state: same ? state : null,
         progress: same ? known : noProgress(run.id),
@@ -143,7 +169,14 @@ export class RunLedger {
     let consumer = this.#consumers.get(name);
     if (!consumer) {
       const progress = noProgress(this.runId);
-      consumer = { settled: new KeyRanges([]), uncommitted: new Map(), state: null, progress, changed: false };
+      consumer = {
+        settled: new KeyRanges([]),
+        parts: new Map(),
+        uncommitted: new Map(),
+        state: null,
+        progress,
+        changed: false,
+      };
       this.#consumers.set(name, consumer);
     }
     return consumer;
@@ -158,25 +191,26 @@ export class RunLedger {
   settle(name: string, message: LogMessage, outcome: Outcome): void {
     const consumer = this.#consumer(name);
     const { progress } = consumer;
-    const end = message.header.kind === "end";
+    const { kind } = message.header;
     outcome.count(this.counts);
     for (const letter of outcome.deadLetters) {
       this.#deadLetters.push(letter);
       this.#deadLetterBytes += letter.raw.length + (letter.state?.length ?? 0);
     }
     if (outcome.state !== undefined) consumer.state = outcome.state;
-    consumer.settled.add(messageKey(message));
+    settleKey(consumer, message);
+    this.change(outcome.groups ?? []);
     consumer.uncommitted.set(messageKey(message), message.sequence);
     // What an earlier run left is settled here, and is no progress of this one.
     if (message.header.runId === this.runId) {
       consumer.progress = {
         runId: this.runId,
-        batches: progress.batches + (end ? 0 : 1),
+        batches: progress.batches + (kind === "records" ? 1 : 0),
         records: progress.records + message.header.count,
         accounted: progress.accounted + outcome.accounted,
         sent: added(progress.sent, outcome.sent),
         sequences: [progress.sequences?.[0] ?? message.sequence, message.sequence],
-        done: end,
+        done: kind === "end",
       };
     }
     consumer.changed = true;
@@ -189,6 +223,11 @@ export class RunLedger {
     );
     this.#messages.push({ consumer: name, key: messageKey(message), ack, working, span });
     this.touch();
+  }
+
+  /** Windows that changed; committed with what is settled next. */
+  change(groups: readonly StoredGroup[]): void {
+    for (const group of groups) this.#groups.set(JSON.stringify([group.step, group.key]), group);
   }
 
   /** Tells the log that what waits for its commit is worked on, so that it is not delivered again. */
@@ -218,9 +257,13 @@ export class RunLedger {
 
   snapshot(): Snapshot {
     const checkpoints: Checkpoint[] = [];
-    for (const [consumer, { settled, state, progress, changed }] of this.#consumers) {
-      if (changed)
-        checkpoints.push({ consumer, settled: [...settled.bounds], state, progress: progress as unknown as Json });
+    for (const [consumer, { settled, parts, state, progress, changed }] of this.#consumers) {
+      if (!changed) continue;
+      const stored: StoredProgress =
+        parts.size === 0
+          ? progress
+          : { ...progress, parts: Array.from(parts, ([at, { all, settled }]) => [at, all ?? null, [...settled]]) };
+      checkpoints.push({ consumer, settled: [...settled.bounds], state, progress: stored as unknown as Json });
     }
     return {
       settlement: {
@@ -229,6 +272,7 @@ export class RunLedger {
         run: { id: this.runId, counts: structuredClone(this.counts), waiting: this.waiting },
         checkpoints,
         deadLetters: [...this.#deadLetters],
+        groups: [...this.#groups.values()],
       },
       messages: [...this.#messages],
       generation: this.#generation,
@@ -242,6 +286,10 @@ export class RunLedger {
     for (const { raw, state } of letters) this.#deadLetterBytes -= raw.length + (state?.length ?? 0);
     if (letters.length > 0) logDeadLetters(this.#telemetry.logger, this.#telemetry.integration, letters);
     this.#messages.splice(0, snapshot.messages.length);
+    for (const group of snapshot.settlement.groups) {
+      const id = JSON.stringify([group.step, group.key]);
+      if (this.#groups.get(id) === group) this.#groups.delete(id);
+    }
     for (const { consumer, key, ack, span } of snapshot.messages) {
       span.end();
       this.#consumer(consumer).uncommitted.delete(key);
@@ -258,6 +306,27 @@ export class RunLedger {
     this.#closed ??= { error };
     for (const { reject } of this.#waiters.splice(0)) reject(error);
   }
+}
+
+/** Whether it is settled here: it came again. */
+export function isSettled({ settled, parts }: Readonly<ConsumerState>, message: LogMessage): boolean {
+  const { ingestSequence = message.sequence, part } = message.header;
+  return settled.has(ingestSequence) || (part !== undefined && parts.get(ingestSequence)?.settled.has(part) === true);
+}
+
+function settleKey({ settled, parts }: ConsumerState, { header, sequence }: LogMessage): void {
+  const { ingestSequence = sequence, part, parts: all } = header;
+  if (part === undefined) {
+    settled.add(ingestSequence);
+    return;
+  }
+  const known = parts.get(ingestSequence) ?? { settled: new Set(), all: undefined };
+  known.settled.add(part);
+  known.all = all ?? known.all;
+  if (known.all !== undefined && known.settled.size >= known.all) {
+    parts.delete(ingestSequence);
+    settled.add(ingestSequence);
+  } else parts.set(ingestSequence, known);
 }
 
 function added(

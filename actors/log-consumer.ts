@@ -1,11 +1,11 @@
 import type { Actor, Context } from "../runtime/actor/index.ts";
 import type { Log, LogConsumer, LogMessage } from "../runtime/ports/log.ts";
-import { messageKey, type Outcome, type RunLedger } from "./ledger.ts";
+import { isSettled, type MessageKey, messageKey, type Outcome, type RunLedger } from "./ledger.ts";
 import { isFullRead } from "./source-name.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { type ConsumerVitals, window } from "./vitals.ts";
 
-/** What is done with the messages of one subject. */
+/** What is done with messages. */
 export interface Processor {
   /** Resolves when each record of the batch is safe further on, or given up. */
   process(message: LogMessage, signal: AbortSignal): Promise<Outcome>;
@@ -20,7 +20,7 @@ export interface LogConsumerOptions {
   /** `steps`, or a destination's id; the consumer's name in the log too. */
   readonly name: string;
   readonly log: Log;
-  readonly subject: string;
+  readonly subjects: readonly string[];
   readonly ledger: RunLedger;
   readonly open: (signal: AbortSignal) => Promise<Processor>;
   readonly vitals: Pick<ConsumerVitals, "credit">;
@@ -40,12 +40,12 @@ const pollMs = 20;
 const graceMs = 3000;
 
 /**
- * Feeds one subject of a log to a processor, by credit (invariant 4): it pulls no more than it may hold, and what it
+ * Feeds subjects of a log to a processor, by credit (invariant 4): it pulls no more than it may hold, and what it
  * holds it settles through the run's ledger. A crash costs what is in hand, which the log delivers again.
  */
 export class LogConsumerActor implements Actor<never> {
   readonly #options: LogConsumerOptions;
-  readonly #inHand = new Map<number, LogMessage>();
+  readonly #inHand = new Map<MessageKey, LogMessage>();
   #bytesInHand = 0;
   #largest = 64 * 1024;
   readonly #waiters = new Set<() => void>();
@@ -65,10 +65,10 @@ export class LogConsumerActor implements Actor<never> {
       this.#cancelGrace = ctx.clock.after(graceMs, () => work.abort(ctx.signal.reason));
     });
     ctx.run(async (signal) => {
-      const { open, log, name, subject, ledger, done } = this.#options;
+      const { open, log, name, subjects, ledger, done } = this.#options;
       if (ledger.consumer(name).progress.done) return done();
       this.#processor = await open(work.signal);
-      this.#consumer = await untilAborted(signal, log.consumer(name, subject));
+      this.#consumer = await untilAborted(signal, log.consumer(name, subjects));
       ctx.run((signal) => this.#heartbeat(ctx, signal));
       await this.#consume(ctx, this.#consumer, this.#processor, signal, work.signal);
     });
@@ -105,15 +105,18 @@ export class LogConsumerActor implements Actor<never> {
   #accept(message: LogMessage, ctx: Context<never>, processor: Processor, work: AbortSignal): void {
     const { ledger, name } = this.#options;
     const key = messageKey(message);
-    const { settled, uncommitted } = ledger.consumer(name);
-    const open = uncommitted.get(key) ?? this.#inHand.get(key)?.sequence;
+    const consumer = ledger.consumer(name);
+    const open = consumer.uncommitted.get(key) ?? this.#inHand.get(key)?.sequence;
     if (open === message.sequence) message.working();
-    else if (open !== undefined || settled.has(key)) {
+    else if (open !== undefined || isSettled(consumer, message)) {
       // Only its ack was lost. Or a second copy: the other one stands for it until its commit, whatever happens.
       message.ack().catch(() => {});
       // A copy took room of its own.
       if (message.deliveries === 1) this.#options.taken(message);
-    } else if (message.header.runId !== ledger.runId && (message.header.kind === "end" || isFullRead(message.header))) {
+    } else if (
+      message.header.runId !== ledger.runId &&
+      (message.header.kind !== "records" || isFullRead(message.header))
+    ) {
       // Left by a run that was given up. What it read in full, this run reads anew; anything else is settled in this one.
       message.ack().catch(() => {});
     } else {

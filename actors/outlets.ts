@@ -1,20 +1,80 @@
-import type { OutRecord } from "../connectors/sdk/index.ts";
+import type { Json } from "../connectors/sdk/index.ts";
+import type { Undelivered } from "../runtime/delivery/index.ts";
 import type { PipelineRecord } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, Log, LogMessage } from "../runtime/ports/log.ts";
 import type { Tracing } from "../runtime/ports/telemetry.ts";
 import type { Backlog } from "./backlog.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
-import type { Outlet, Sent } from "./steps.ts";
+
+/** Where records go after the steps: a destination right away, or a deliver log for each. */
+export interface Outlet {
+  open(message: LogMessage, traceparent: string | undefined): Delivery;
+}
+
+/** What one batch becomes, on its way. */
+export interface Delivery {
+  /** A promise asks for patience: enough is under way. `part` as in Flow. */
+  send(destination: string, records: readonly PipelineRecord[], part: string | undefined): void | Promise<void>;
+  /** Resolves when each record is safe further on, or given up. */
+  end(): Promise<Sent>;
+}
+
+export interface Sent {
+  /** Undefined where a deliver log took the records over: they are counted when they leave it; or where there were none. */
+  readonly delivered?:
+    | { readonly destination: string; readonly out: number; readonly undelivered: readonly FailedDelivery[] }
+    | undefined;
+  /** The destination's state after these records. */
+  readonly state?: Json | undefined;
+}
+
+export interface FailedDelivery extends Omit<Undelivered, "index"> {
+  readonly destination: string;
+  readonly record: PipelineRecord;
+}
+
+/** Pieces of one batch under way to a destination, where a step cut it up. */
+const piecesAtOnce = 4;
 
 /** One destination: written right away, guarded by the ingest log's own ack. */
 export function directOutlet(id: string, writer: DestinationWriter): Outlet {
   return {
-    async send({ header, bytes }, outputs, traceparent): Promise<Sent> {
-      const records = outputs.get(id) ?? [];
-      const { undelivered, state } = await writer.write(records, { header, bytes, traceparent });
-      return { delivered: new Map([[id, { out: records.length - undelivered.length, undelivered }]]), state };
+    open({ header, bytes }, traceparent) {
+      let out = 0;
+      let state: Json | undefined;
+      const undelivered: FailedDelivery[] = [];
+      const writes = new Set<Promise<void>>();
+      const write = async (records: readonly PipelineRecord[]) => {
+        const size = sizeOf(records, header, bytes);
+        const delivered = await writer.write(records, { header, bytes: size, traceparent });
+        out += records.length - delivered.undelivered.length;
+        for (const { index, ...failure } of delivered.undelivered) {
+          undelivered.push({ ...failure, destination: id, record: records[index] as PipelineRecord });
+        }
+        if (delivered.state !== undefined) state = delivered.state;
+      };
+      return {
+        send(_destination, records) {
+          const written = write(records);
+          writes.add(written);
+          // Failures are met at the end.
+          written.then(() => writes.delete(written)).catch(() => {});
+          return writes.size < piecesAtOnce ? undefined : Promise.race(writes);
+        },
+        async end() {
+          await Promise.all(writes);
+          const delivered = out + undelivered.length > 0 ? { destination: id, out, undelivered } : undefined;
+          return { delivered, state };
+        },
+      };
     },
   };
+}
+
+/** As text; an estimate. Where a step made many records of few, of the first. */
+function sizeOf(records: readonly PipelineRecord[], { count }: BatchHeader, bytes: number): number {
+  const [first] = records;
+  return first?.child === "" ? Math.ceil((bytes * records.length) / count) : (first?.text.length ?? 0) * records.length;
 }
 
 /** Several destinations: each has a subject of the deliver log, and takes from it at its own pace. */
@@ -25,45 +85,72 @@ export function logOutlet(
   signal: AbortSignal,
 ): Outlet {
   return {
-    async send(message, outputs, traceparent): Promise<Sent> {
-      await Promise.all(
-        Array.from(outputs, async ([destination, records]) => {
-          const body = Buffer.from(records.map(({ text }) => text).join("\n"));
-          const backlog = backlogOf(destination);
-          await backlog.take(body.length, signal);
-          const id = `${message.sequence}:${destination}`;
-          const attributes = { "sluice.destination": destination, "sluice.records": records.length };
-          const span = tracing.start("append", attributes, traceparent);
-          const batch = { header: deliverHeader(message, records, span.traceparent), body };
-          const landed = await log.append(destination, batch, { id }, signal).catch((error: unknown) => {
-            backlog.give(body.length);
-            span.end(error);
-            throw error;
-          });
-          span.end();
-          // It was there: the room that it takes was taken before.
-          if (landed.duplicate) backlog.give(body.length);
-        }),
-      );
-      return { delivered: new Map() };
+    open(message, traceparent) {
+      const append = async (destination: string, { records, part }: Piece, parts: number | undefined) => {
+        const body = Buffer.from(records.map(({ text }) => text).join("\n"));
+        const backlog = backlogOf(destination);
+        await backlog.take(body.length, signal);
+        const id = `${message.sequence}:${destination}${part === undefined ? "" : `:${part}`}`;
+        const attributes = { "sluice.destination": destination, "sluice.records": records.length };
+        const span = tracing.start("append", attributes, traceparent);
+        const batch = { header: deliverHeader(message, records, part, parts, span.traceparent), body };
+        const landed = await log.append(destination, batch, { id }, signal).catch((error: unknown) => {
+          backlog.give(body.length);
+          span.end(error);
+          throw error;
+        });
+        span.end();
+        // It was there: the room that it takes was taken before.
+        if (landed.duplicate) backlog.give(body.length);
+      };
+      /** By destination the last piece, held back until it is known whether another one comes, and how many went before. */
+      const held = new Map<string, Piece & { readonly before: number }>();
+      return {
+        send(destination, records, part) {
+          const last = held.get(destination);
+          held.set(destination, { records, part, before: last ? last.before + 1 : 0 });
+          return last && append(destination, { records: last.records, part: last.part ?? "" }, undefined);
+        },
+        async end() {
+          // The end of a run is the last part of what its windows gave.
+          const after = message.header.kind === "end" ? 1 : 0;
+          await Promise.all(
+            Array.from(held, ([destination, { records, part, before }]) =>
+              before + after === 0
+                ? append(destination, { records, part: undefined }, undefined)
+                : append(destination, { records, part: part ?? "" }, before + 1 + after),
+            ),
+          );
+          return {};
+        },
+      };
     },
   };
 }
 
+interface Piece {
+  readonly records: readonly PipelineRecord[];
+  readonly part: string | undefined;
+}
+
 function deliverHeader(
   { header, sequence }: LogMessage,
-  records: readonly OutRecord[],
+  records: readonly PipelineRecord[],
+  part: string | undefined,
+  parts: number | undefined,
   traceparent: string | undefined,
 ): BatchHeader {
-  const descent = records as readonly PipelineRecord[];
-  const origins = descent.map(({ origin }) => origin);
-  const children = descent.some(({ child }) => child !== "") ? descent.map(({ child }) => child) : undefined;
+  const origins = records.map(({ origin }) => origin);
+  const children = records.some(({ child }) => child !== "") ? records.map(({ child }) => child) : undefined;
   return {
     ...header,
+    kind: "records",
     count: records.length,
     origins,
     ...(children && { children }),
     ingestSequence: sequence,
+    ...(part !== undefined && { part }),
+    ...(parts !== undefined && { parts }),
     ...(traceparent && { traceparent }),
   };
 }

@@ -10,9 +10,9 @@ import {
 import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config/index.ts";
 import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
-import { compilePipeline, StopError } from "../runtime/pipeline/index.ts";
+import { type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
 import type { Validator } from "../runtime/ports/connectors.ts";
-import { type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
+import { type BatchHeader, type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { LogFields, Logger } from "../runtime/ports/logger.ts";
 import type { Sandbox } from "../runtime/ports/sandbox.ts";
 import type { Space } from "../runtime/ports/space.ts";
@@ -22,15 +22,18 @@ import { Backlog, type FairShare } from "./backlog.ts";
 import { type Imbalance, imbalances, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
 import { DestinationWriter } from "./destination-writer.ts";
+import { Intake, positionIn, sourceSubject } from "./intake.ts";
 import { type Outcome, RunLedger } from "./ledger.ts";
 import { LogConsumerActor, type Processor } from "./log-consumer.ts";
 import { directOutlet, logOutlet } from "./outlets.ts";
 import { persist } from "./persist.ts";
 import type { Settler } from "./settler.ts";
 import { processSink } from "./sink.ts";
-import { SourceActor, sourceSubject } from "./source.ts";
-import { processSteps } from "./steps.ts";
+import { SourceActor } from "./source.ts";
+import { sourceName } from "./source-name.ts";
+import { inOrder, processSteps } from "./steps.ts";
 import { StreamGate } from "./stream-gate.ts";
+import { Ticker, tickSubject } from "./ticker.ts";
 import { untilAborted } from "./until-aborted.ts";
 import type { Vitals } from "./vitals.ts";
 
@@ -84,7 +87,7 @@ export class RunActor implements Actor<RunMessage> {
    * appends that were under way may still land: the run begins again, as a new owner.
    */
   static readonly supervision: SupervisorStrategy = oneForOne({
-    decide: (error, path) => (isFinal(error) ? "stop" : /\/(source|steps)$/.test(path) ? "escalate" : "restart"),
+    decide: (error, path) => (isFinal(error) ? "stop" : /\/(source(-\d+)?|steps)$/.test(path) ? "escalate" : "restart"),
     exhausted: "stop",
   });
 
@@ -122,7 +125,7 @@ export class RunActor implements Actor<RunMessage> {
     const [first, second] = integration.destinations;
     this.#spawn(ctx, "steps", {
       log: ingest,
-      subject: sourceSubject,
+      subjects: [sourceSubject, tickSubject],
       destination: second ? undefined : first?.id,
       appended: () => this.#appended,
       open: (signal) => this.#openSteps(ctx, signal),
@@ -131,7 +134,7 @@ export class RunActor implements Actor<RunMessage> {
       for (const destination of integration.destinations) {
         this.#spawn(ctx, sinkName(destination.id), {
           log: deliver,
-          subject: destination.id,
+          subjects: [destination.id],
           destination: destination.id,
           appended: () => this.#ledger.consumer("steps").progress.sent[destination.id] ?? 0,
           open: (signal) => this.#openSink(ctx, destination, signal),
@@ -145,7 +148,7 @@ export class RunActor implements Actor<RunMessage> {
     switch (message.type) {
       case "ready":
         // Nothing is read before every destination is known to take it.
-        if (this.#opening.delete(message.consumer) && this.#opening.size === 0) this.#startSource(ctx);
+        if (this.#opening.delete(message.consumer) && this.#opening.size === 0) this.#startSources(ctx);
         break;
       case "done":
         if (this.#pending.delete(message.consumer) && this.#pending.size === 0) this.#finish(ctx, undefined);
@@ -168,7 +171,7 @@ export class RunActor implements Actor<RunMessage> {
   #spawn(
     ctx: Context<RunMessage>,
     consumer: string,
-    { log, subject, destination, appended, open }: ConsumerOptions,
+    { log, subjects, destination, appended, open }: ConsumerOptions,
   ): void {
     const { share } = this.#options;
     const vitals = this.#options.vitals.consumer(destination);
@@ -179,7 +182,7 @@ export class RunActor implements Actor<RunMessage> {
       new LogConsumerActor({
         name: consumer,
         log,
-        subject,
+        subjects,
         ledger: this.#ledger,
         vitals,
         open: async (signal) => {
@@ -200,80 +203,140 @@ export class RunActor implements Actor<RunMessage> {
     });
   }
 
-  #startSource(ctx: Context<RunMessage>): void {
+  #startSources(ctx: Context<RunMessage>): void {
     const { run, integration, ingest, connectors, space, store } = this.#options;
-    const source = integration.sources[0];
     const backlog = this.#backlogs.get("steps");
-    if (!source || !backlog) return;
-    const create = () =>
-      new SourceActor({
-        run,
-        source,
-        log: ingest,
-        backlog,
-        connectors,
-        retry: integration.delivery.retry,
-        tracing: this.#tracing,
-        space,
-        appended: (records) => {
-          this.#appended = Math.max(this.#appended, records);
-        },
-        savedCursor: () => persist(ctx.clock, ctx.signal, () => store.checkpoints.loadCursor(run.integrationId)),
-        waiting: (reason) => this.#setWaiting("source", reason),
-      });
-    this.#watch(ctx, ctx.spawn({ create }, "source"));
+    if (!backlog) return;
+    const savedCursor = (source: string) =>
+      persist(ctx.clock, ctx.signal, () => store.checkpoints.loadCursor(run.integrationId, source));
+    ctx.run(async (signal) => {
+      const opening = Intake.open({ run, sources: integration.sources, log: ingest, savedCursor });
+      const intake = await untilAborted(signal, opening);
+      if (intake.ended) {
+        this.#appended = intake.totals.records;
+        return;
+      }
+      for (const [index, source] of integration.sources.entries()) {
+        const name = integration.sources.length === 1 ? "source" : `source-${index}`;
+        const create = () =>
+          new SourceActor({
+            run,
+            source,
+            log: ingest,
+            backlog,
+            connectors,
+            retry: integration.delivery.retry,
+            tracing: this.#tracing,
+            space,
+            appended: (records) => {
+              this.#appended = Math.max(this.#appended, records);
+            },
+            intake,
+            waiting: (reason) => this.#setWaiting(name, reason),
+          });
+        this.#watch(ctx, ctx.spawn({ create }, name));
+      }
+    });
   }
 
   async #openSteps(ctx: Context<RunMessage>, signal: AbortSignal): Promise<Processor> {
-    const { run, name, integration, deliver, metrics, store, logger } = this.#options;
+    const { run, name, integration, ingest, deliver, metrics, store, logger } = this.#options;
     const { destinations } = integration;
     const { clock } = ctx;
-    const gate = await StreamGate.open({
-      run,
-      name,
-      integration,
-      schemas: store.schemas,
-      metrics,
-      logger,
-      clock,
-      signal,
-    });
-    const pipeline = compilePipeline(integration, this.#options);
+    const gates = await this.#openGates(ctx, signal);
+    const lookUps = await this.#openLookUps(ctx, signal);
+    const pipeline = new Pipeline(integration, { ...this.#options, clock, lookUps: lookUps.byStep });
+    await this.#restoreWindows(ctx, pipeline, signal);
     const only = destinations.length === 1 ? destinations[0] : undefined;
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
     const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
     const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, this.#tracing, signal);
+    const options = {
+      run,
+      integration: name,
+      gate: ({ source }: BatchHeader) => gates.get(source),
+      pipeline,
+      outlet,
+      metrics,
+      tracing: this.#tracing,
+      logger,
+      signal,
+    };
+    const process = pipeline.ordered ? inOrder(options) : (message: LogMessage) => processSteps(message, options);
+    const ticker = new Ticker(run, ingest, clock, signal);
+    ticker.due(pipeline.nextDue);
     return {
-      process: (message) =>
-        processSteps(message, {
-          run,
-          integration: name,
-          gate,
-          pipeline,
-          outlet,
-          metrics,
-          tracing: this.#tracing,
-          signal,
-        }),
+      process: async (message) => {
+        const outcome = await process(message);
+        ticker.due(pipeline.nextDue);
+        return outcome;
+      },
       flush: () => writer?.flush(),
       end: async (message) => {
         this.#balance(message);
+        const outcome = await process(message);
         if (!message.header.error) await writer?.complete();
         if (!writer) {
           for (const { id } of destinations) {
-            await deliver.append(
-              id,
-              { header: { ...message.header, ingestSequence: message.sequence }, body: new Uint8Array() },
-              { id: `${run.id}:end:${id}` },
-              signal,
-            );
+            // The last part of what the windows gave.
+            const part = outcome.sent?.has(id) ? { part: "end" } : {};
+            const header = { ...message.header, ...part, ingestSequence: message.sequence };
+            await deliver.append(id, { header, body: new Uint8Array() }, { id: `${run.id}:end:${id}` }, signal);
           }
         }
-        await persist(ctx.clock, signal, () => store.checkpoints.saveCursor(run.integrationId, message.header.cursor));
-        return nothing;
+        for (const source of integration.sources) {
+          const cursor = positionIn(message.header, sourceName(source))?.cursor ?? null;
+          const saved = () => store.checkpoints.saveCursor(run.integrationId, sourceName(source), cursor);
+          await persist(clock, signal, saved);
+        }
+        return outcome;
       },
-      close: async () => writer?.close(),
+      close: async () => {
+        ticker.close();
+        await Promise.all([writer?.close(), lookUps.close()]);
+      },
     };
+  }
+
+  /** By what a header says of its source. */
+  async #openGates(ctx: Context<RunMessage>, signal: AbortSignal): Promise<ReadonlyMap<string, StreamGate>> {
+    const { run, name, integration, store, metrics, logger } = this.#options;
+    const { clock } = ctx;
+    const { contract } = integration;
+    const gates = integration.sources.map(async (source) => {
+      const options = { run, name, source, contract, schemas: store.schemas, metrics, logger, clock, signal };
+      return [sourceName(source), await StreamGate.open(options)] as const;
+    });
+    return new Map(await Promise.all(gates));
+  }
+
+  /** Windows that were open when the run was interrupted, or an earlier one given up. */
+  async #restoreWindows(ctx: Context<RunMessage>, pipeline: Pipeline, signal: AbortSignal): Promise<void> {
+    const { run, store, integration } = this.#options;
+    const groups = await persist(ctx.clock, signal, () => store.checkpoints.loadGroups(run.integrationId));
+    if (groups.length === 0) return;
+    const begun = this.#ledger.consumer("steps").progress.batches > 0;
+    if (!begun && integration.sources.every(({ mode }) => mode === "full")) {
+      // What they hold is read again.
+      this.#ledger.change(groups.map((group) => ({ ...group, state: null })));
+      return;
+    }
+    const lost = pipeline.restore(groups);
+    for (const { step, key } of lost)
+      this.#say("warn", "a window of a step that has changed stays closed", { step, key });
+  }
+
+  /** Opens what the `enrich` steps ask. What is wrong with a setting fails the run; a far side that is away is waited for. */
+  #openLookUps(ctx: Context<RunMessage>, signal: AbortSignal): Promise<OpenLookUps> {
+    const { name, integration, connectors, metrics } = this.#options;
+    return openLookUps(integration, {
+      lookups: connectors.lookups,
+      retry: integration.delivery.retry,
+      clock: ctx.clock,
+      signal,
+      waiting: (step, reason) => this.#setWaiting(`step ${step}`, reason),
+      called: (step, connectorType, outcome) => metrics.request(name, { step }, connectorType, outcome),
+    });
   }
 
   async #openSink(ctx: Context<RunMessage>, destination: ResolvedDestination, signal: AbortSignal): Promise<Processor> {
@@ -437,7 +500,7 @@ export class RunActor implements Actor<RunMessage> {
 
 interface ConsumerOptions {
   readonly log: Log;
-  readonly subject: string;
+  readonly subjects: readonly string[];
   /** Undefined: the steps, where several destinations follow them. */
   readonly destination: string | undefined;
   /** Records of the run that were appended for this consumer. */

@@ -37,10 +37,10 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   if (undelivered.length > 0) {
     const original = header.ingestSequence === undefined ? null : await ingest.get(header.ingestSequence);
     for (const { index, code, message: text, attempts } of undelivered) {
-      const { origin, text: state } = records[index] as PipelineRecord;
-      const raw = original ? rawRecord(original, origin) : Buffer.from(state);
+      const { origin, child, text: state } = records[index] as PipelineRecord;
+      const raw = original && origin >= 0 ? rawRecord(original, origin) : Buffer.from(state);
       const cause = { step: null, destination, rule: null, code, message: text, state, attempts };
-      deadLetters.push(deadLetter({ run, header, origin, raw, cause }));
+      deadLetters.push(deadLetter({ run, header, origin, child, raw, cause }));
     }
     metrics.recordsFailed(integration, { destination }, undelivered.length);
   }

@@ -1,20 +1,19 @@
 import { hash } from "node:crypto";
 import { fromEvent, lastValueFrom, mergeMap, takeUntil } from "rxjs";
-import type { Cursor, ReadBatch, Source } from "../connectors/sdk/index.ts";
+import type { ReadBatch, Source } from "../connectors/sdk/index.ts";
 import { type Actor, backoffMs, type Context } from "../runtime/actor/index.ts";
 import type { ResolvedSource } from "../runtime/config/index.ts";
 import { failureOf, type RetryPolicy, runError } from "../runtime/delivery/index.ts";
-import { type BatchHeader, type Log, StaleOwnerError } from "../runtime/ports/log.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
+import { type Log, type SourcePosition, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { Space } from "../runtime/ports/space.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
 import type { Tracing } from "../runtime/ports/telemetry.ts";
 import { Credit, fromPull } from "../runtime/stream/index.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Connectors } from "./connectors.ts";
+import { type Intake, sourceSubject } from "./intake.ts";
 import { sourceName } from "./source-name.ts";
-import { untilAborted } from "./until-aborted.ts";
-
-export const sourceSubject = "r.0";
 
 export interface SourceOptions {
   readonly run: RunRow;
@@ -25,8 +24,8 @@ export interface SourceOptions {
   readonly retry: RetryPolicy;
   readonly tracing: Tracing;
   readonly space: Space;
-  /** The copy of the cursor, for a log that has none. */
-  readonly savedCursor: () => Promise<Cursor | null>;
+  /** Shared by the run's sources. */
+  readonly intake: Intake;
   readonly waiting: (reason: string | null) => void;
   /** So many records of the run are in the log. */
   readonly appended: (records: number) => void;
@@ -62,46 +61,30 @@ export class SourceActor implements Actor<never> {
   receive(): void {}
 
   async #read(ctx: Context<never>, signal: AbortSignal): Promise<void> {
-    const { retry, waiting } = this.#options;
+    const { retry, waiting, intake, source, appended } = this.#options;
+    appended(intake.totals.records);
     for (let attempt = 1; ; attempt++) {
-      const from = await this.#position(signal);
-      this.#options.appended(from.totals.records);
+      const from = intake.position(source);
       if (from.ended) return;
-      const progress = { made: false };
       try {
-        await this.#readFrom(from, progress, signal);
+        await this.#readFrom(from, ctx.clock, signal);
         return;
       } catch (error) {
         signal.throwIfAborted();
         // Invariant 5: the log has another owner now. Nothing is wrong with the source.
         if (error instanceof StaleOwnerError) throw error;
         const failure = failureOf(error);
-        if (progress.made) attempt = 1;
+        if (intake.position(source).batches > from.batches) attempt = 1;
         const settled = failure.fault !== "transient" && failure.code !== "UNAVAILABLE" && failure.code !== "TIMEOUT";
-        const attempts = from.totals.batches > 0 || progress.made ? retry.maxAttempts : openAttempts;
-        if (settled || attempt >= attempts) {
-          await this.#end(await this.#position(signal), runError(failure), signal);
-          return;
-        }
+        const attempts = intake.position(source).batches > 0 ? retry.maxAttempts : openAttempts;
+        if (settled || attempt >= attempts) return this.#end(runError(failure), ctx.clock, signal);
         waiting(failure.message);
         await ctx.clock.sleep(failure.retryAfterMs ?? backoffMs(retry, attempt, ctx.clock.random), signal);
       }
     }
   }
 
-  /** Where the log says that this run stands. */
-  async #position(signal: AbortSignal): Promise<Position> {
-    const { log, run, source, savedCursor } = this.#options;
-    const last = await untilAborted(signal, log.last(sourceSubject));
-    if (last?.runId === run.id) return { cursor: last.cursor, totals: last.totals, ended: last.kind === "end" };
-    const fresh = { totals: { batches: 0, records: 0 }, ended: false };
-    if (source.mode === "full") return { ...fresh, cursor: null };
-    // What the cursor belongs to is part of it: another stream or cursor field begins anew.
-    if (last?.source === sourceName(source)) return { ...fresh, cursor: last.cursor };
-    return { ...fresh, cursor: last ? null : await savedCursor() };
-  }
-
-  async #readFrom(from: Position, progress: { made: boolean }, signal: AbortSignal): Promise<void> {
+  async #readFrom(from: SourcePosition, clock: Clock, signal: AbortSignal): Promise<void> {
     const { connectors, source, waiting } = this.#options;
     const { stream, mode, cursorField } = source;
     const opened = await connectors.source(source.connector, {
@@ -114,20 +97,15 @@ export class SourceActor implements Actor<never> {
     });
     waiting(null);
     try {
-      const last = await this.#appendAll(opened, from, progress, signal);
-      await this.#end(last, undefined, signal);
+      await this.#appendAll(opened, clock, signal);
+      await this.#end(undefined, clock, signal);
     } finally {
       await opened.close();
     }
   }
 
   /** Appends the batches in the order they are read, several at a time. */
-  async #appendAll(
-    source: Source,
-    from: Position,
-    progress: { made: boolean },
-    signal: AbortSignal,
-  ): Promise<Position> {
+  async #appendAll(source: Source, clock: Clock, signal: AbortSignal): Promise<void> {
     const { backlog, tracing, space, waiting } = this.#options;
     const batches = source.read()[Symbol.asyncIterator]();
     /** Room taken in the backlog for what is not in the log. */
@@ -149,17 +127,13 @@ export class SourceActor implements Actor<never> {
       reserved += next.value.data.length;
       return { ...next.value, traceparent: span.traceparent };
     };
-    let position = from;
     const inFlight = new Set<Promise<void>>();
     const append = async (read: Read): Promise<void> => {
       if (read.count === 0) return;
-      const totals = { batches: position.totals.batches + 1, records: position.totals.records + read.count };
-      position = { cursor: read.cursor, totals, ended: false };
-      const done = this.#append(position, read, signal);
+      const done = this.#append(read, clock, signal);
       inFlight.add(done);
       await done.finally(() => inFlight.delete(done));
       reserved -= read.data.length;
-      progress.made = true;
     };
     const cost = ({ count, data }: ReadBatch) => ({ records: count, bytes: data.length });
     try {
@@ -175,60 +149,44 @@ export class SourceActor implements Actor<never> {
       backlog.give(reserved);
       await batches.return?.();
     }
-    return position;
   }
 
-  async #append(position: Position, read: Read, signal: AbortSignal): Promise<void> {
-    const { log, tracing, appended } = this.#options;
+  async #append(read: Read, clock: Clock, signal: AbortSignal): Promise<void> {
+    const { log, tracing, appended, intake, source } = this.#options;
     const span = tracing.start("append", { "sluice.records": read.count }, read.traceparent);
-    const header = this.#header("records", position, read, span.traceparent);
-    const logged = { header, body: read.data, ...(read.failures && { failures: read.failures }) };
+    const { batches, records } = intake.position(source);
+    intake.advance(source, { cursor: read.cursor, batches: batches + 1, records: records + read.count, ended: false });
+    const { position, count, data: body, failures } = read;
+    const { traceparent } = span;
+    const header = {
+      ...intake.header("records", source, clock.now()),
+      position,
+      count,
+      ...(traceparent && { traceparent }),
+    };
+    const { records: total } = header.totals;
     try {
-      await log.append(sourceSubject, logged, { id: this.#id(position) }, signal);
+      await log.append(sourceSubject, { header, body, ...(failures && { failures }) }, { id: this.#id() }, signal);
       span.end();
-      appended(position.totals.records);
+      appended(total);
     } catch (error) {
       span.end(error);
       throw error;
     }
   }
 
-  async #end(position: Position, error: RunError | undefined, signal: AbortSignal): Promise<void> {
-    const header = { ...this.#header("end", position), ...(error && { error }) };
-    const id = `${this.#options.run.id}:end`;
-    await this.#options.log.append(sourceSubject, { header, body: new Uint8Array() }, { id }, signal);
+  /** The last one that comes to its end ends the run. */
+  async #end(error: RunError | undefined, clock: Clock, signal: AbortSignal): Promise<void> {
+    const { log, run, intake, source } = this.#options;
+    if (!intake.end(source, error)) return;
+    const header = intake.header("end", source, clock.now());
+    await log.append(sourceSubject, { header, body: new Uint8Array() }, { id: `${run.id}:end` }, signal);
   }
 
-  #header(
-    kind: BatchHeader["kind"],
-    { cursor, totals }: Position,
-    read?: ReadBatch,
-    traceparent?: string,
-  ): BatchHeader {
-    const { run, source } = this.#options;
-    return {
-      kind,
-      runId: run.id,
-      integrationVersion: run.integrationVersion,
-      stream: source.stream,
-      source: sourceName(source),
-      count: read?.count ?? 0,
-      cursor,
-      position: read?.position ?? { base: "", offset: 0 },
-      ingestedAt: Date.now(),
-      totals,
-      ...(traceparent && { traceparent }),
-    };
+  /** Of run, source, place, cursor and count: a batch that is read again differently is another one. */
+  #id(): string {
+    const { run, source, intake } = this.#options;
+    const { batches, cursor, records } = intake.position(source);
+    return `${run.id}:${batches}:${hash("md5", JSON.stringify([sourceName(source), cursor, records]), "hex")}`;
   }
-
-  /** Of run, place, cursor and count: a batch that is read again differently is another one. */
-  #id({ totals, cursor }: Position): string {
-    return `${this.#options.run.id}:${totals.batches}:${hash("md5", JSON.stringify([cursor, totals.records]), "hex")}`;
-  }
-}
-
-interface Position {
-  readonly cursor: Cursor | null;
-  readonly totals: { readonly batches: number; readonly records: number };
-  readonly ended: boolean;
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../connectors/sdk/index.ts";
-import type { ResolvedIntegration } from "../runtime/config/index.ts";
+import type { ResolvedSource, SchemaContract } from "../runtime/config/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
 import type { Drift, RunRow, SchemaStore, StreamKey } from "../runtime/ports/store.ts";
@@ -11,7 +11,8 @@ export interface StreamGateOptions {
   readonly run: RunRow;
   /** The integration's name. */
   readonly name: string;
-  readonly integration: ResolvedIntegration;
+  readonly source: ResolvedSource;
+  readonly contract: SchemaContract;
   readonly schemas: SchemaStore;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -27,14 +28,11 @@ export class StreamGate {
   #version: number;
   #saved: Promise<void> = Promise.resolve();
 
-  /** Undefined where records are pushed in, which have no stream. */
-  static async open(options: StreamGateOptions): Promise<StreamGate | undefined> {
-    const { run, integration, schemas, clock, signal } = options;
-    const [source] = integration.sources;
-    if (source === undefined) return undefined;
+  static async open(options: StreamGateOptions): Promise<StreamGate> {
+    const { run, source, schemas, clock, signal } = options;
     const stream = { integrationId: run.integrationId, connector: source.connector, stream: source.stream };
     const current = await persist(clock, signal, () => schemas.current(stream));
-    const contract = new StreamContract(integration.contract, current?.schema ?? null);
+    const contract = new StreamContract(options.contract, current?.schema ?? null);
     return new StreamGate(options, stream, contract, current?.version ?? 0);
   }
 

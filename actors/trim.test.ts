@@ -29,17 +29,17 @@ test("what is settled and beyond the history goes, and nothing else", async () =
   const deliver = logOf({ floors: {}, beyond: 0 });
   const old = logOf({ floors: { steps: 500 }, beyond: 300 });
   await trim({ ingest: old.log, deliver: deliver.log }, ["only"]);
-  expect(old.purged).toEqual({ "r.0": 300 });
+  expect(old.purged).toEqual({ "r.0": 300, t: 300 });
   const behind = logOf({ floors: { steps: 200 }, beyond: 300 });
   await trim({ ingest: behind.log, deliver: deliver.log }, ["only"]);
-  expect(behind.purged).toEqual({ "r.0": 200 });
+  expect(behind.purged).toEqual({ "r.0": 200, t: 200 });
   expect(deliver.purged).toEqual({});
 });
 
 test("nothing goes of a log that no consumer has begun", async () => {
   const ingest = logOf({ floors: {}, beyond: 300 });
   await trim({ ingest: ingest.log, deliver: logOf({ floors: {}, beyond: 0 }).log }, ["only"]);
-  expect(ingest.purged).toEqual({ "r.0": 0 });
+  expect(ingest.purged).toEqual({ "r.0": 0, t: 0 });
 });
 
 test("each destination has its own floor, and originals stay for what is not delivered", async () => {

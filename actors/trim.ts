@@ -1,6 +1,7 @@
 import type { Log } from "../runtime/ports/log.ts";
 import { sinkName } from "./balance.ts";
-import { sourceSubject } from "./source.ts";
+import { sourceSubject } from "./intake.ts";
+import { tickSubject } from "./ticker.ts";
 
 /** Kept of each log after it was settled, for replay; whichever is less. */
 const history = { bytes: 256 * 1024 * 1024, ageMs: 3 * 24 * 60 * 60 * 1000 };
@@ -26,5 +27,7 @@ export async function trim(logs: { readonly ingest: Log; readonly deliver: Log }
       await deliver.purge(id, Math.min(settled, beyond));
     }
   }
-  await ingest.purge(sourceSubject, Math.min(floor, await ingest.beyond(history), original - 1));
+  const upTo = Math.min(floor, await ingest.beyond(history), original - 1);
+  await ingest.purge(sourceSubject, upTo);
+  await ingest.purge(tickSubject, upTo);
 }

@@ -7,6 +7,7 @@ import type {
   SchemaStore,
   Settlement,
   Store,
+  StoredGroup,
   StreamKey,
 } from "../../runtime/ports/store.ts";
 import type { Life } from "./life.ts";
@@ -20,7 +21,10 @@ export class MemoryTables {
   /** The current schema of every stream. */
   schema: JsonSchema | null = null;
   epoch = 0;
-  cursor: unknown = null;
+  /** By source. */
+  readonly cursors = new Map<string, unknown>();
+  /** Open windows, by step and key. */
+  readonly groups = new Map<string, StoredGroup>();
 }
 
 /** What the server does at its own time, and what is told before it happens; all of it may be left out. */
@@ -91,7 +95,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         const chance = life.random();
         if (chance < fail / 2) throw unavailable();
         const stale: string[] = [];
-        for (const { integrationId, epoch, run, checkpoints, deadLetters } of given) {
+        for (const { integrationId, epoch, run, checkpoints, deadLetters, groups } of given) {
           if (epoch < tables.epoch) {
             stale.push(integrationId);
             continue;
@@ -103,19 +107,28 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
           }
           for (const checkpoint of checkpoints) tables.checkpoints.set(checkpoint.consumer, checkpoint);
           for (const letter of deadLetters) tables.deadLetters.set(letter.id, letter);
+          for (const group of groups) {
+            const id = JSON.stringify([group.step, group.key]);
+            if (group.state === null) tables.groups.delete(id);
+            else tables.groups.set(id, group);
+          }
         }
         // Committed, and the answer is lost.
         if (chance < fail) throw unavailable();
         await life.delay();
         return { stale };
       },
-      saveCursor: async (_id: string, cursor: unknown) => {
+      saveCursor: async (_id: string, source: string, cursor: unknown) => {
         await life.delay();
-        tables.cursor = cursor;
+        tables.cursors.set(source, cursor);
       },
-      loadCursor: async () => {
+      loadCursor: async (_id: string, source: string) => {
         await life.delay();
-        return tables.cursor;
+        return tables.cursors.get(source) ?? null;
+      },
+      loadGroups: async () => {
+        await life.delay();
+        return structuredClone([...tables.groups.values()]);
       },
     },
   };

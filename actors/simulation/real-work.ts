@@ -1,5 +1,4 @@
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
-import type { VirtualClock } from "../../runtime/ports/virtual-clock.ts";
 
 /** Work that takes real time while virtual time stands still: scripts in the sandbox's process. */
 export class RealWork {
@@ -18,11 +17,12 @@ export class RealWork {
     return work;
   }
 
-  /** Resolves when nothing can go on before the clock does. */
-  async over(clock: VirtualClock): Promise<void> {
-    do {
+  /** Resolves when nothing of it is under way. */
+  async over(): Promise<void> {
+    while (this.#underWay.size > 0) {
       await Promise.all(this.#underWay);
-      await clock.advance(0);
-    } while (this.#underWay.size > 0);
+      // What it sets off may be work again.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 }

@@ -135,15 +135,15 @@ class Simulation {
         },
       },
     });
-    for (;;) {
-      await this.#work.over(clock);
-      if (life.over) break;
-      const { nextAt } = clock;
-      if (done() || nextAt === null || nextAt > endMs) {
-        life.end();
-        return done() ? clock.now() : endMs;
-      }
-      await clock.advance(nextAt - clock.now());
+    let goesOn = true;
+    await clock.advance(0);
+    while (goesOn && !life.over && !done()) {
+      await this.#work.over();
+      goesOn = await clock.jump(endMs);
+    }
+    if (!life.over) {
+      life.end();
+      return goesOn ? clock.now() : endMs;
     }
     this.#servers.forget();
     return clock.now() + downMs;

@@ -120,6 +120,7 @@ export class World extends Servers {
         await life.delay();
         return { destination: this.#destination(life, stream), type: "fake" };
       },
+      lookups: { open: () => Promise.reject(new Error("nothing is looked up here")), resolve: async (text) => text },
     };
   }
 

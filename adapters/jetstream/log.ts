@@ -70,7 +70,7 @@ export class JetStreamLog implements Log {
    * Made from the log's first message on if the server does not have it: nothing is lost, but after a loss of the
    * server's folder what was acknowledged comes again.
    */
-  async consumer(name: string, subject: string): Promise<LogConsumer> {
+  async consumer(name: string, subjects: readonly string[]): Promise<LogConsumer> {
     if (!/^[\w-]+$/.test(name)) throw new Error(`"${name}" is no name of a consumer`);
     const { stream } = this.#subjects;
     const config = {
@@ -80,7 +80,7 @@ export class JetStreamLog implements Log {
       ack_wait: nanos(this.#options.ackWaitMs),
       max_ack_pending: this.#options.maxAckPending,
       max_deliver: -1,
-      filter_subject: this.#subjects.any(subject),
+      filter_subjects: subjects.map((subject) => this.#subjects.any(subject)),
     };
     await this.#retry(() => this.#link.jsm.consumers.add(stream, config));
     const consumer = new JetStreamConsumer({

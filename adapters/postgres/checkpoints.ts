@@ -1,5 +1,5 @@
 import type { Json } from "../../connectors/sdk/index.ts";
-import type { Checkpoint, CheckpointStore, Settlement } from "../../runtime/ports/store.ts";
+import type { Checkpoint, CheckpointStore, Settlement, StoredGroup } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
 import { isDataError } from "./errors.ts";
 import { insertDeadLetters, reduced } from "./insert-dead-letters.ts";
@@ -26,23 +26,29 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
       return { stale };
     },
 
-    async saveCursor(integrationId, cursor) {
+    async saveCursor(integrationId, source, cursor) {
       // Of an integration that was removed meanwhile, nothing is kept.
       await db.query(
-        `insert into sluice.source_cursors (integration_id, cursor)
-         select id, $2 from sluice.integrations where id = $1
-         on conflict (integration_id) do update set cursor = excluded.cursor, updated_at = now()`,
-        [integrationId, JSON.stringify(cursor)],
+        `insert into sluice.source_cursors (integration_id, source, cursor)
+         select id, $2, $3 from sluice.integrations where id = $1
+         on conflict (integration_id, source) do update set cursor = excluded.cursor, updated_at = now()`,
+        [integrationId, source, JSON.stringify(cursor)],
       );
     },
 
-    async loadCursor(integrationId) {
+    async loadCursor(integrationId, source) {
       const [row] = await db.query<{ cursor: Json }>(
-        "select cursor from sluice.source_cursors where integration_id = $1",
-        [integrationId],
+        "select cursor from sluice.source_cursors where integration_id = $1 and source = $2",
+        [integrationId, source],
       );
       return row?.cursor ?? null;
     },
+
+    loadGroups: (integrationId) =>
+      db.query<StoredGroup>(
+        "select step, key, state from sluice.aggregate_groups where integration_id = $1 order by step, key",
+        [integrationId],
+      ),
   };
 }
 
@@ -96,6 +102,7 @@ function commitAll(
     const current = settlements.filter(({ integrationId }) => owned.has(integrationId));
     await updateRuns(tx, current);
     await saveCheckpoints(tx, current);
+    await saveGroups(tx, current);
     await insert(tx, current);
     return settlements
       .filter(({ integrationId }) => !owned.has(integrationId))
@@ -165,4 +172,34 @@ async function saveCheckpoints(tx: Database, settlements: readonly Settlement[])
       rows.map(({ progress }) => JSON.stringify(progress)),
     ],
   );
+}
+
+async function saveGroups(tx: Database, settlements: readonly Settlement[]): Promise<void> {
+  const rows = settlements.flatMap(({ integrationId, groups }) =>
+    groups.map(({ step, key, state }) => ({ integrationId, step, key, state: state && JSON.stringify(state) })),
+  );
+  if (rows.length === 0) return;
+  const open = rows.filter(({ state }) => state !== null);
+  const closed = rows.filter(({ state }) => state === null);
+  const ids = (some: typeof rows) => [
+    some.map(({ integrationId }) => integrationId),
+    some.map(({ step }) => step),
+    some.map(({ key }) => key),
+  ];
+  if (closed.length > 0) {
+    await tx.query(
+      `delete from sluice.aggregate_groups g using unnest($1::uuid[], $2::text[], $3::text[]) as given (id, step, key)
+        where g.integration_id = given.id and g.step = given.step and g.key_hash = sha256(convert_to(given.key, 'UTF8'))`,
+      ids(closed),
+    );
+  }
+  if (open.length > 0) {
+    await tx.query(
+      `insert into sluice.aggregate_groups (integration_id, step, key_hash, key, state)
+       select id, step, sha256(convert_to(key, 'UTF8')), key, state::json
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as given (id, step, key, state)
+       on conflict (integration_id, step, key_hash) do update set state = excluded.state`,
+      [...ids(open), open.map(({ state }) => state)],
+    );
+  }
 }

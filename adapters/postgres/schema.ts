@@ -150,11 +150,31 @@ export const checkpoints = sluice.table(
   (t) => [primaryKey({ columns: [t.integrationId, t.consumer] })],
 );
 
-export const sourceCursors = sluice.table("source_cursors", {
-  integrationId: integrationId().primaryKey(),
-  cursor: json("cursor").$type<Json>(),
-  updatedAt: time("updated_at").notNull().defaultNow(),
-});
+/** Copies of the cursors in the ingest log, one a source. */
+export const sourceCursors = sluice.table(
+  "source_cursors",
+  {
+    integrationId: integrationId(),
+    source: text("source").notNull().default(""),
+    cursor: json("cursor").$type<Json>(),
+    updatedAt: time("updated_at").notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.integrationId, t.source] })],
+);
+
+/** Open windows of steps `aggregate`, committed with what they took (invariant 2). */
+export const aggregateGroups = sluice.table(
+  "aggregate_groups",
+  {
+    integrationId: integrationId(),
+    step: text("step").notNull(),
+    /** SHA-256 of the key: it has no limit of its own. */
+    keyHash: bytea("key_hash").notNull(),
+    key: text("key").notNull(),
+    state: json("state").$type<Json>().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.integrationId, t.step, t.keyHash] })],
+);
 
 /** Idempotency keys a destination has confirmed, as SHA-256. */
 export const processedEvents = sluice.table(

@@ -1,5 +1,5 @@
 import type { Connector, Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { checkIntegration, keepsCursor, resolveIntegration } from "../../runtime/config/index.ts";
+import { checkIntegration, resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { IntegrationRow, Page, PageOptions, RunRow, Store } from "../../runtime/ports/store.ts";
 import { isObject } from "../../runtime/record/index.ts";
@@ -109,16 +109,14 @@ export function storedIntegration({ name, enabled = true, ...spec }: JsonObject)
   return { name: name as string, spec, enabled: enabled as boolean };
 }
 
-/** Updates an integration; where its source is another one from now on, the cursor does not stand for it any more. */
+/** A source that is another one from now on begins anew: a cursor is kept by the name of its source. */
 export async function updateIntegration(
   store: Store,
   row: IntegrationRow,
   change: StoredIntegration,
   version: number,
 ): Promise<IntegrationRow> {
-  const changed = found(await store.integrations.update(row.id, change, version), "integration", row.id);
-  if (!keepsCursor(row.spec, change.spec)) await store.checkpoints.saveCursor(row.id, null);
-  return changed;
+  return found(await store.integrations.update(row.id, change, version), "integration", row.id);
 }
 
 /** `source_connector_id` and `destination_connector_id` stand for the names of those connectors. */

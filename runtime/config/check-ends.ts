@@ -40,6 +40,7 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
       errors.push({ path: `${path}.cursor_field`, message: "is required by mode incremental" });
     }
   }
+  errors.push(...twice(items(sources)));
   for (const { path, value } of ends("destination", destination, destinations)) {
     const { connector, mode = "append", key } = object(value);
     const type = findConnector(path, connector, context, errors, warnings);
@@ -49,6 +50,18 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
     }
   }
   return { errors, warnings };
+}
+
+/** Positions are kept by what a source reads: the same thing cannot be read twice. */
+function twice(sources: readonly Json[]): FieldError[] {
+  const seen = new Map<string, number>();
+  return sources.flatMap((source, index) => {
+    const { connector, stream, mode = "full", cursor_field = null } = object(source);
+    const name = JSON.stringify([connector, stream, mode, cursor_field]);
+    const first = seen.get(name);
+    if (first === undefined) seen.set(name, index);
+    return first === undefined ? [] : [{ path: `sources[${index}]`, message: `reads the same as sources[${first}]` }];
+  });
 }
 
 function ends(name: string, one: Json | undefined, several: Json | undefined): End[] {

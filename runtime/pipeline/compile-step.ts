@@ -1,21 +1,21 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedStep } from "../config/index.ts";
-import { compileMapping } from "../mapping/index.ts";
 import { compileCondition } from "./condition.ts";
+import { compileEnrich } from "./enrich.ts";
 import { type Flow, FlowBuilder } from "./flow.ts";
+import { compileMap } from "./map.ts";
 import { compileRoute } from "./route.ts";
 import { compileSplit } from "./split.ts";
 import { type Step, StepRefusal, type StepServices } from "./step.ts";
 import { compileTransform } from "./transform.ts";
 
-export function compileStep(step: ResolvedStep, services: StepServices): Step {
+/** Every step but `aggregate`, which keeps what it is given. */
+export function compileStep(step: Exclude<ResolvedStep, { type: "aggregate" }>, services: StepServices): Step {
   switch (step.type) {
     case "filter":
       return compileFilter(step.where, services);
-    case "map": {
-      const mapping = compileMapping(step.mapping);
-      return (input, fail) => each(input, fail, (value) => mapping.apply(value));
-    }
+    case "map":
+      return compileMap(step.mapping, services);
     case "validate": {
       const validate = services.validator.compile(step.schema);
       return (input, fail) =>
@@ -25,6 +25,8 @@ export function compileStep(step: ResolvedStep, services: StepServices): Step {
           throw new StepRefusal(errors.map(({ path, message }) => `${path || "the record"} ${message}`).join("; "));
         });
     }
+    case "enrich":
+      return compileEnrich(step, services);
     case "split":
       return compileSplit(step);
     case "route":

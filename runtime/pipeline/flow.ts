@@ -7,6 +7,34 @@ export interface Flow {
   readonly values: readonly JsonObject[];
   /** Place among its siblings where a step made several of one record: `3`, `3.0`; the empty text for the record itself. */
   readonly children?: readonly string[] | undefined;
+  /** Which part of its batch, where a step cut it up: the same again when the batch is processed again. */
+  readonly part?: string | undefined;
+}
+
+/** The n-th piece of a flow, from 0. The first keeps the flow's own part: most are not cut. */
+export function withPart(flow: Flow, parent: string | undefined, by: string, n: number): Flow {
+  const part = n === 0 ? parent : `${parent === undefined ? "" : `${parent}/`}${by}.${n}`;
+  return part === flow.part ? flow : { ...flow, part };
+}
+
+/** Records that go on together from a step that makes many of one. */
+export const sliceRecords = 500;
+
+/** Pieces of at most so many records. */
+export function* cut(flow: Flow, size: number, by: string): Generator<Flow> {
+  const { origins, values, children, part } = flow;
+  if (values.length <= size) {
+    yield flow;
+    return;
+  }
+  for (let from = 0; from < values.length; from += size) {
+    const piece = {
+      origins: origins.slice(from, from + size),
+      values: values.slice(from, from + size),
+      children: children?.slice(from, from + size),
+    };
+    yield withPart(piece, part, by, from / size);
+  }
 }
 
 /** Collects records for a flow; `children` costs nothing where there are none. */
@@ -33,18 +61,11 @@ export class FlowBuilder {
     this.#values.push(value);
   }
 
+  get length(): number {
+    return this.#values.length;
+  }
+
   build(): Flow {
     return { origins: this.#origins, values: this.#values, children: this.#children };
   }
-}
-
-/** All records of several flows, one after another: what comes over two branches passes twice. */
-export function union(flows: readonly Flow[]): Flow {
-  if (flows.length === 1) return flows[0] as Flow;
-  const some = flows.some(({ children }) => children !== undefined);
-  return {
-    origins: flows.flatMap(({ origins }) => origins),
-    values: flows.flatMap(({ values }) => values),
-    children: some ? flows.flatMap(({ children, origins }) => children ?? origins.map(() => "")) : undefined,
-  };
 }

@@ -1,5 +1,7 @@
+export type { StoredGroup } from "./aggregate/index.ts";
 export type { Flow } from "./flow.ts";
+export { type LookUpsOptions, type OpenLookUps, openLookUps } from "./look-ups.ts";
 export { PipelineRecord, type Provenance } from "./out-record.ts";
-export { compilePipeline, type Pipeline, type PipelineResult, type StepFailure, StopError } from "./pipeline.ts";
+export { Pipeline, type PipelineContext, type StepFailure, StopError } from "./pipeline.ts";
 export { recordId } from "./record-id.ts";
-export type { StepContext, StepServices } from "./step.ts";
+export type { StepContext, StepOutput, StepServices } from "./step.ts";

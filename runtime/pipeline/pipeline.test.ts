@@ -3,32 +3,67 @@ import { createSandbox } from "../../adapters/isolate/index.ts";
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { resolveIntegration } from "../config/index.ts";
-import { compilePipeline, type PipelineResult, StopError } from "./index.ts";
+import { realClock } from "../ports/clock.ts";
+import { type Flow, Pipeline, type PipelineContext, type StepFailure, StopError } from "./index.ts";
 
 type Spec = { readonly steps: readonly JsonObject[]; readonly destinations?: readonly JsonObject[] };
 
 const sandbox = createSandbox();
 afterAll(() => sandbox.close());
 
+interface PipelineResult {
+  readonly outputs: ReadonlyMap<string, Pick<Flow, "origins" | "values"> & { readonly children: readonly string[] }>;
+  readonly failures: readonly StepFailure[];
+  readonly dropped: number;
+}
+
 /** Runs records through steps as a configuration has them. */
-function run({ steps, destinations = [{ id: "out" }] }: Spec, records: readonly JsonObject[]): Promise<PipelineResult> {
+async function run(
+  { steps, destinations = [{ id: "out" }] }: Spec,
+  records: readonly JsonObject[],
+  context: Partial<PipelineContext> = {},
+): Promise<PipelineResult> {
   const integration = resolveIntegration({
     source: { connector: "c", stream: "s" },
     destinations: destinations.map((each) => ({ connector: "c", stream: "d", ...each })),
     pipeline_spec: { steps: [...steps] },
   } as JsonObject);
-  const pipeline = compilePipeline(integration, { validator: createValidator(), sandbox });
-  return pipeline(
+  const pipeline = new Pipeline(integration, {
+    validator: createValidator(),
+    sandbox,
+    clock: realClock,
+    lookUps: new Map(),
+  });
+  const outputs = new Map<string, { origins: number[]; values: JsonObject[]; children: string[] }>();
+  const failures: StepFailure[] = [];
+  let dropped = 0;
+  await pipeline.process(
     { origins: records.map((_, i) => i), values: records },
     {
       scope: "test",
+      now: 0,
+      recordId: (origin, child) => `${origin}/${child}`,
       meta: (origin, child) => ({ record_id: `${origin}/${child}` }),
       signal: new AbortController().signal,
+      absorbed: () => {},
+      deliver: (destination, { origins, values, children }) => {
+        const output = outputs.get(destination) ?? { origins: [], values: [], children: [] };
+        output.origins.push(...origins);
+        output.values.push(...values);
+        output.children.push(...(children ?? origins.map(() => "")));
+        outputs.set(destination, output);
+      },
+      failed: (failure, drop) => {
+        if (drop) dropped++;
+        else failures.push(failure);
+      },
+      ...context,
     },
   );
+  return { outputs, failures, dropped };
 }
 
-const out = (result: PipelineResult, id = "out") => result.outputs.get(id)?.values;
+const out = (result: PipelineResult, id = "out") => result.outputs.get(id)?.values ?? [];
 
 describe("the graph", () => {
   test("branches each see what feeds them, and a union holds what comes over both twice", async () => {

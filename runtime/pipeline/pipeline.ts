@@ -1,27 +1,29 @@
 import type { ErrorCode, JsonObject } from "../../connectors/sdk/index.ts";
-import type { ResolvedIntegration } from "../config/index.ts";
+import type { ResolvedIntegration, ResolvedStep } from "../config/index.ts";
+import type { Attempt } from "../delivery/index.ts";
 import { SluiceError } from "../errors/index.ts";
 import { MappingFailure } from "../mapping/index.ts";
+import { Credit } from "../stream/index.ts";
+import { Aggregate, type ClosedWindow, plainResult, type StoredGroup } from "./aggregate/index.ts";
 import { compileStep } from "./compile-step.ts";
-import { type Flow, union } from "./flow.ts";
-import { type StepContext, type StepOutput, StepRefusal, type StepServices } from "./step.ts";
+import { type Flow, withPart } from "./flow.ts";
+import { compileMap } from "./map.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { type Step, type StepContext, type StepOutput, StepRefusal, type StepServices } from "./step.ts";
 
 /** A record that a step refused. */
 export interface StepFailure {
   readonly origin: number;
+  readonly child: string;
   readonly step: string;
   /** Index of the mapping rule, or null. */
   readonly rule: number | null;
   readonly code: ErrorCode;
   readonly message: string;
+  /** Of a look-up that was tried. */
+  readonly attempts: readonly Attempt[];
   /** The record as it entered the step. */
   readonly state: JsonObject;
-}
-
-export interface PipelineResult {
-  /** What reaches each destination, by its id. */
-  readonly outputs: ReadonlyMap<string, Flow>;
-  readonly failures: readonly StepFailure[];
 }
 
 /** A step says `on_error: stop`: the run fails and the record stays in the log. */
@@ -34,46 +36,217 @@ export class StopError extends SluiceError {
   }
 }
 
-export type Pipeline = (source: Flow, context: StepContext) => Promise<PipelineResult>;
+/** What a batch passes through the steps with. */
+export interface PipelineContext extends StepContext {
+  /** Takes what reaches a destination; a promise asks for patience before more is made. */
+  deliver(destination: string, flow: Flow): void | Promise<void>;
+  /** `drop`: the step says `on_error: drop`. */
+  failed(failure: StepFailure, drop: boolean): void;
+  /** Sees what each step took and gave. */
+  observe?(step: string, input: Flow, output: StepOutput): void;
+}
+
+interface Windows {
+  readonly node: Node;
+  readonly aggregate: Aggregate;
+}
+
+interface Target {
+  /** Undefined: a destination. */
+  readonly node: Node | undefined;
+  readonly id: string;
+  /** Place among the target's needs: what comes over several branches is told apart by it. */
+  readonly via: number;
+}
+
+interface Node {
+  readonly step: ResolvedStep;
+  readonly run: Step;
+  readonly targets: Target[];
+  /** Batches at once. */
+  readonly turns: Credit;
+  readonly rate: RateLimit | undefined;
+}
+
+const turn = { records: 1, bytes: 0 };
+
+/**
+ * An integration's steps, compiled. Records are pushed through: what a step gives goes on to all that follow before the
+ * step makes more, so that a record that becomes ten thousand does not become them all at once.
+ */
+export class Pipeline {
+  readonly #entry: Target[] = [];
+  /** In an order in which each comes after all that feed it. */
+  readonly #windows: Windows[] = [];
+
+  constructor(integration: ResolvedIntegration, services: StepServices) {
+    const entries = new Map<string, Node>();
+    const exits = new Map([["source", this.#entry]]);
+    for (const step of integration.steps) {
+      const { entry, exit } = this.#compile(step, services);
+      entries.set(step.id, entry);
+      exits.set(step.id, exit.targets);
+    }
+    for (const { id, needs } of [...integration.steps, ...integration.destinations]) {
+      for (const [via, need] of needs.entries()) exits.get(need)?.push({ node: entries.get(id), id, via });
+    }
+  }
+
+  /** Resolves when all that the batch becomes was taken. Without a promise where nothing had to be waited for. */
+  process(source: Flow, context: PipelineContext): void | Promise<void> {
+    return toAll(this.#entry, source, source.part, context);
+  }
+
+  /** Whether batches must pass one after another, and be settled in that order. */
+  get ordered(): boolean {
+    return this.#windows.length > 0;
+  }
+
+  /** Closes the windows that are due at `context.now`, or all of them. */
+  async close(all: boolean, context: PipelineContext): Promise<void> {
+    for (const { node, aggregate } of this.#windows) {
+      const closed = all ? aggregate.flush(context.now) : aggregate.due(context.now);
+      await onwards(node, nothing, windowFlow(node.step, closed), context);
+    }
+  }
+
+  /** When the next window is due, in ms. */
+  get nextDue(): number | undefined {
+    const due = this.#windows.flatMap(({ aggregate }) => aggregate.nextDue ?? []);
+    return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  /** Goes on with the windows that were open; gives back those of steps that are gone or changed. */
+  restore(groups: readonly StoredGroup[]): readonly StoredGroup[] {
+    const mine = this.#windows.flatMap(({ node, aggregate }) =>
+      aggregate.restore(groups.filter(({ step }) => step === node.step.id)),
+    );
+    const steps = new Set(this.#windows.map(({ node }) => node.step.id));
+    return [...mine, ...groups.filter(({ step }) => !steps.has(step))];
+  }
+
+  /** Groups whose windows changed since the last call: stored with what is settled. */
+  changes(): readonly StoredGroup[] {
+    return this.#windows.flatMap(({ aggregate }) => aggregate.changes());
+  }
+
+  /** A step as its nodes: an aggregate's results are reshaped by a node of their own. */
+  #compile(step: ResolvedStep, services: StepServices): { readonly entry: Node; readonly exit: Node } {
+    const rate = step.rateLimit === null ? undefined : new RateLimit(step.rateLimit, services.clock);
+    const turns = () => new Credit({ records: step.concurrency, bytes: Number.MAX_SAFE_INTEGER });
+    if (step.type !== "aggregate") {
+      const node = { step, run: compileStep(step, services), targets: [], turns: turns(), rate };
+      return { entry: node, exit: node };
+    }
+    const aggregate = new Aggregate(step);
+    const emit = step.emit && { step, run: compileMap(step.emit, services), targets: [], turns: turns(), rate };
+    const entry: Node = {
+      step,
+      run: (input, fail, { recordId, now, absorbed }) => {
+        const { origins, values, children, part } = input;
+        // A record that comes over two branches may open a window with each.
+        const via = part === undefined ? "" : `/${part}`;
+        const id = (index: number) => recordId(origins[index] as number, children?.[index] ?? "") + via;
+        absorbed(origins);
+        return windowFlow(step, aggregate.add(values, id, now, fail));
+      },
+      targets: emit ? [{ node: emit, id: step.id, via: 0 }] : [],
+      turns: turns(),
+      rate: emit ? undefined : rate,
+    };
+    this.#windows.push({ node: entry, aggregate });
+    return { entry, exit: emit ?? entry };
+  }
+}
 
 const nothing: Flow = { origins: [], values: [] };
 
-/** Compiles an integration's steps: one pass a batch, each step over the whole batch, in dependency order. */
-export function compilePipeline(integration: ResolvedIntegration, services: StepServices): Pipeline {
-  const steps = integration.steps.map((step) => ({ step, run: compileStep(step, services) }));
-  const { destinations } = integration;
-  return async (source, context) => {
-    const outputs = new Map<string, StepOutput>([["source", source]]);
-    const failures: StepFailure[] = [];
-    for (const { step, run } of steps) {
-      const input = inputOf(step, outputs);
-      const fail = (index: number, error: unknown) => {
-        const failure = stepFailure(step.id, input, index, error);
-        if (step.onError === "stop") throw new StopError(failure);
-        if (step.onError === "dead_letter") failures.push(failure);
-      };
-      const output = run(input, fail, context);
-      // Steps without scripts cost no turn of the event loop.
-      outputs.set(step.id, output instanceof Promise ? await output : output);
-    }
-    return {
-      outputs: new Map(destinations.map((destination) => [destination.id, inputOf(destination, outputs)])),
-      failures,
-    };
+/** Results of windows descend from no single record. */
+function windowFlow(step: ResolvedStep, closed: readonly ClosedWindow[]): Flow {
+  const reshaped = step.type === "aggregate" && step.emit !== null;
+  return {
+    origins: closed.map(() => -1),
+    values: closed.map(({ value }) => (reshaped ? value : plainResult(value))),
+    children: closed.map(({ id }) => id),
   };
 }
 
-/** What feeds a step or destination: all that its needs give, of a route only what it sends there. */
-function inputOf(
-  { id, needs }: { id: string; needs: readonly string[] },
-  outputs: ReadonlyMap<string, StepOutput>,
-): Flow {
-  return union(
-    needs.map((need) => {
-      const output = outputs.get(need) as StepOutput;
-      return output instanceof Map ? (output.get(id) ?? nothing) : (output as Flow);
-    }),
-  );
+/** To all that follow, branches side by side; to those of a route what it sends there. */
+function toAll(
+  targets: readonly Target[],
+  output: StepOutput,
+  part: string | undefined,
+  context: PipelineContext,
+): void | Promise<void> {
+  let waits: Promise<void>[] | undefined;
+  for (const { node, id, via } of targets) {
+    const given = output instanceof Map ? output.get(id) : (output as Flow);
+    if (given === undefined || given.values.length === 0) continue;
+    const flow = withPart(given, given.part ?? part, "<", via);
+    const wait = node === undefined ? context.deliver(id, flow) : through(node, flow, context);
+    if (wait) (waits ??= []).push(wait);
+  }
+  if (waits === undefined) return;
+  return waits.length === 1 ? waits[0] : Promise.all(waits).then(() => {});
+}
+
+function through(node: Node, input: Flow, context: PipelineContext): void | Promise<void> {
+  if (node.turns.tryTake(turn)) return inTurn(node, input, context);
+  return node.turns.take(turn, context.signal).then(() => inTurn(node, input, context));
+}
+
+function inTurn(node: Node, input: Flow, context: PipelineContext): void | Promise<void> {
+  const { step, run, rate, turns } = node;
+  let output: ReturnType<Step>;
+  try {
+    output = run(input, failing(step, input, context), context);
+  } catch (error) {
+    turns.give(turn);
+    throw error;
+  }
+  if (output instanceof Promise || "slices" in output || rate !== undefined)
+    return slowly(node, input, output, context);
+  // Steps without scripts, look-ups or limits cost no turn of the event loop.
+  turns.give(turn);
+  return onwards(node, input, output, context);
+}
+
+/** Holds the turn until all that the step makes is on its way. */
+async function slowly(node: Node, input: Flow, output: ReturnType<Step>, context: PipelineContext): Promise<void> {
+  const { step, rate, turns } = node;
+  let wait: void | Promise<void>;
+  try {
+    const given = await output;
+    if (!("slices" in given) && rate === undefined) {
+      // Called before the turn is given: the next batch does not overtake this one.
+      wait = onwards(node, input, given, context);
+    } else {
+      let n = 0;
+      for (const slice of "slices" in given ? given.slices : [given]) {
+        const named = slice instanceof Map ? slice : withPart(slice as Flow, input.part, step.id, n++);
+        for (const piece of rate?.pieces(named, step.id) ?? [named]) {
+          await rate?.take(piece, context.signal);
+          await onwards(node, input, piece, context);
+        }
+      }
+    }
+  } finally {
+    turns.give(turn);
+  }
+  await wait;
+}
+
+function onwards(node: Node, input: Flow, output: StepOutput, context: PipelineContext): void | Promise<void> {
+  context.observe?.(node.step.id, input, output);
+  return toAll(node.targets, output, input.part, context);
+}
+
+function failing({ id, onError }: ResolvedStep, input: Flow, context: PipelineContext) {
+  return (index: number, error: unknown) => {
+    const failure = stepFailure(id, input, index, error);
+    if (onError === "stop") throw new StopError(failure);
+    context.failed(failure, onError === "drop");
+  };
 }
 
 function stepFailure(step: string, input: Flow, index: number, error: unknown): StepFailure {
@@ -81,10 +254,12 @@ function stepFailure(step: string, input: Flow, index: number, error: unknown): 
   const { code, message, rule } = error;
   return {
     origin: input.origins[index] as number,
+    child: input.children?.[index] ?? "",
     step,
     rule,
     code,
     message,
+    attempts: error instanceof StepRefusal ? error.attempts : [],
     state: input.values[index] as JsonObject,
   };
 }

@@ -2,8 +2,13 @@ import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedStep } from "../config/index.ts";
 import { deleteField, getField, parseFieldPath, setField } from "../mapping/index.ts";
 import { describeType, isObject } from "../record/index.ts";
-import { FlowBuilder } from "./flow.ts";
+import { type Flow, FlowBuilder, sliceRecords } from "./flow.ts";
 import { type Step, StepRefusal } from "./step.ts";
+
+/** What may be made of a batch at once, as text. */
+const sliceBytes = 1024 * 1024;
+/** Arrays shorter than this are not weighed. */
+const fewElements = 8;
 
 /**
  * A record for every element of an array. An empty array gives none; no array, or an element that cannot be a record,
@@ -23,8 +28,10 @@ export function compileSplit({ path: text, as: target, keepParent }: Extract<Res
     return keepParent ? { ...record, ...element } : element;
   };
 
-  return (input, fail) => {
-    const output = new FlowBuilder();
+  /** Cut after so many elements as stand in the input, failed or not: the same again when the batch is. */
+  function* slices(input: Flow, fail: Parameters<Step>[1]): Generator<Flow, Flow> {
+    let output = new FlowBuilder();
+    let size = { records: 0, bytes: 0 };
     for (const [index, parent] of input.values.entries()) {
       const elements = getField(parent, path);
       if (!Array.isArray(elements)) {
@@ -32,7 +39,15 @@ export function compileSplit({ path: text, as: target, keepParent }: Extract<Res
         fail(index, new StepRefusal(`${text} is ${found}, not an array`));
         continue;
       }
+      const bytes = elements.length < fewElements ? 0 : (sizeOf(() => child(parent, elements[0] as Json)) ?? 0);
       for (const [n, element] of elements.entries()) {
+        if (size.records === sliceRecords || size.bytes > sliceBytes) {
+          yield output.build();
+          output = new FlowBuilder();
+          size = { records: 0, bytes: 0 };
+        }
+        size.records++;
+        size.bytes += bytes;
         try {
           output.addChild(input, index, n, child(parent, element));
         } catch (error) {
@@ -41,7 +56,27 @@ export function compileSplit({ path: text, as: target, keepParent }: Extract<Res
       }
     }
     return output.build();
+  }
+
+  return (input, fail) => {
+    const all = slices(input, fail);
+    const first = all.next();
+    return first.done ? first.value : { slices: rest(first.value, all) };
   };
+}
+
+function* rest(first: Flow, others: Generator<Flow, Flow>): Generator<Flow> {
+  yield first;
+  yield yield* others;
+}
+
+/** Of a record as text; undefined where it cannot be made. */
+function sizeOf(make: () => JsonObject): number | undefined {
+  try {
+    return JSON.stringify(make()).length;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A copy without the field; only what lies on the way to it is copied. */

@@ -1,4 +1,6 @@
-import type { ErrorCode, JsonObject } from "../../connectors/sdk/index.ts";
+import type { ErrorCode, Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { Attempt } from "../delivery/index.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Validator } from "../ports/connectors.ts";
 import type { Sandbox } from "../ports/sandbox.ts";
 import type { Flow } from "./flow.ts";
@@ -9,23 +11,50 @@ export class StepRefusal {
   readonly message: string;
   /** Index of the mapping rule, or null. */
   readonly rule: number | null;
+  /** Of a look-up that was tried. */
+  readonly attempts: readonly Attempt[];
 
-  constructor(message: string, code: ErrorCode = "VALIDATION_ERROR", rule: number | null = null) {
+  constructor(
+    message: string,
+    code: ErrorCode = "VALIDATION_ERROR",
+    rule: number | null = null,
+    attempts: readonly Attempt[] = [],
+  ) {
     this.code = code;
     this.message = message;
     this.rule = rule;
+    this.attempts = attempts;
   }
+}
+
+/** What a look-up gave; null: nothing was found. */
+export type Answer = Json | StepRefusal;
+
+/** What an `enrich` step asks. */
+export interface LookUps {
+  /** An answer for each record, in order; without a promise where all are known. Rejects only when the run stops. */
+  ask(records: readonly JsonObject[]): readonly Answer[] | Promise<readonly Answer[]>;
 }
 
 /** What a step gives: one flow for all that follow it, or one for each that a route names. */
 export type StepOutput = Flow | ReadonlyMap<string, Flow>;
 
+/** What a step that makes many records of few gives, one after another: the next when those that follow took the last. */
+export interface Slices {
+  readonly slices: Iterable<Flow>;
+}
+
 /** What a step is told of the batch that it works on. */
 export interface StepContext {
   /** Keeps the scripts of integrations apart. */
   readonly scope: string;
+  /** When the batch was read, in ms: the time that windows go by, the same however often it is processed. */
+  readonly now: number;
+  recordId(origin: number, child: string): string;
   /** What scripts see as `meta`, of the source record at `origin`. */
   meta(origin: number, child: string): JsonObject;
+  /** These went into an aggregate. */
+  absorbed(origins: readonly number[]): void;
   readonly signal: AbortSignal;
 }
 
@@ -34,10 +63,13 @@ export type Step = (
   input: Flow,
   fail: (index: number, error: unknown) => void,
   context: StepContext,
-) => StepOutput | Promise<StepOutput>;
+) => StepOutput | Slices | Promise<StepOutput | Slices>;
 
 /** What steps are compiled with. */
 export interface StepServices {
   readonly validator: Validator;
   readonly sandbox: Sandbox;
+  readonly clock: Clock;
+  /** By the ids of the `enrich` steps. */
+  readonly lookUps: ReadonlyMap<string, LookUps>;
 }

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedStep } from "../config/index.ts";
 import type { Script } from "../ports/sandbox.ts";
-import { FlowBuilder } from "./flow.ts";
+import { cut, FlowBuilder, sliceRecords } from "./flow.ts";
 import { type Step, StepRefusal, type StepServices } from "./step.ts";
 
 /** A user's function, for a whole batch in one call of the sandbox: a record gives one, several or none. */
@@ -24,6 +24,7 @@ export function compileTransform(
         for (const [n, record] of result.value.entries()) output.addChild(input, index, n, record as JsonObject);
       } else if (result.value !== undefined) output.add(input, index, result.value as Json as JsonObject);
     }
-    return output.build();
+    const flow = output.build();
+    return output.length <= sliceRecords ? flow : { slices: cut(flow, sliceRecords, "") };
   };
 }

@@ -1,9 +1,20 @@
 import type { Cursor, ErrorCode, ReadFailure } from "../../connectors/sdk/index.ts";
 
+/** Where a source stands in a run. */
+export interface SourcePosition {
+  readonly cursor: Cursor;
+  /** Appended in the run. */
+  readonly batches: number;
+  readonly records: number;
+  readonly ended: boolean;
+  /** Why it stopped before its end. */
+  readonly error?: BatchHeader["error"];
+}
+
 /** What travels with a batch in the log, readable without its body. */
 export interface BatchHeader {
-  /** `end` closes a run on this subject: nothing more of it follows. */
-  readonly kind: "records" | "end";
+  /** `end` closes a run on this subject: nothing more of it follows. `tick` says that time has passed, for windows. */
+  readonly kind: "records" | "tick" | "end";
   readonly runId: string;
   readonly integrationVersion: number;
   readonly stream: string;
@@ -20,11 +31,17 @@ export interface BatchHeader {
   readonly traceparent?: string;
   /** What was appended to this subject in the run, this batch included, counted by the writer (invariant 8). */
   readonly totals: { readonly batches: number; readonly records: number };
+  /** Where there are several: where each stands with this message, by what `source` says. */
+  readonly sources?: { readonly [source: string]: SourcePosition };
   /** On `end`: why the source stopped before its end, or nothing. */
   readonly error?: { readonly code: ErrorCode; readonly message: string; readonly path?: string };
   /** On a deliver log: the ingest message that the records come from. */
   readonly ingestSequence?: number;
-  /** On a deliver log, for each record its index in the ingest batch, where it is not the identity. */
+  /** On a deliver log, where a step cut the ingest message up: which piece this is (see Flow), */
+  readonly part?: string;
+  /** and on the last one how many there are. */
+  readonly parts?: number;
+  /** On a deliver log, for each record its index in the ingest batch, where it is not the identity; -1 for a window's result. */
   readonly origins?: readonly number[];
   /** Beside `origins`: which of the records that a step made of one it is; the empty text for the record itself. */
   readonly children?: readonly string[];
@@ -88,8 +105,8 @@ export interface Log {
   next(subject: string, sequence: number): Promise<BatchHeader | null>;
   /** The batch at a sequence, or null where it was purged: for a dead letter's original. */
   get(sequence: number): Promise<LogBatch | null>;
-  /** Messages of one subject, each consumer with its own position. At most `limit` messages are pulled at once. */
-  consumer(name: string, subject: string): Promise<LogConsumer>;
+  /** Messages of some subjects in their order, each consumer with its own position. At most `limit` messages are pulled at once. */
+  consumer(name: string, subjects: readonly string[]): Promise<LogConsumer>;
   stats(): Promise<LogStats>;
   /** The sequence up to which the log holds more than `bytes` (about), or what is older than `ageMs`; 0 where neither. */
   beyond(history: { readonly bytes: number; readonly ageMs: number }): Promise<number>;

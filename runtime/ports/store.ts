@@ -123,6 +123,15 @@ export interface DeadLetterDetail extends DeadLetterRow {
   readonly state: Json | null;
 }
 
+/** A group of a step `aggregate`, with its open window. */
+export interface StoredGroup {
+  readonly step: string;
+  /** Canonical JSON text of the key's values. As long as they are: what has a limit takes its hash. */
+  readonly key: string;
+  /** Null: closed. */
+  readonly state: Json | null;
+}
+
 /** What a consumer of a log has settled, and the destination's state after it. */
 export interface Checkpoint {
   /** `steps`, or a destination's id. */
@@ -146,6 +155,8 @@ export interface Settlement {
   readonly run: { readonly id: string; readonly counts: RunCounts; readonly waiting: string | null } | null;
   readonly checkpoints: readonly Checkpoint[];
   readonly deadLetters: readonly NewDeadLetter[];
+  /** Windows that changed. Those that closed are deleted. */
+  readonly groups: readonly StoredGroup[];
 }
 
 export interface Page<T> {
@@ -254,8 +265,10 @@ export interface CheckpointStore {
   /** One transaction for all. Integrations whose epoch is stale are left out and returned. */
   commit(settlements: readonly Settlement[]): Promise<{ readonly stale: readonly string[] }>;
   /** The cursor an incremental source goes on from, saved at the end of a run as a copy of the log's. */
-  saveCursor(integrationId: string, cursor: Json): Promise<void>;
-  loadCursor(integrationId: string): Promise<Json | null>;
+  saveCursor(integrationId: string, source: string, cursor: Json): Promise<void>;
+  loadCursor(integrationId: string, source: string): Promise<Json | null>;
+  /** Open windows. */
+  loadGroups(integrationId: string): Promise<readonly StoredGroup[]>;
 }
 
 /** Batches larger than a log message (claim check). */

@@ -29,7 +29,7 @@ const never = new AbortController().signal;
 describe("a consumer", () => {
   it("delivers again what was neither acknowledged nor worked on within ack_wait", async () => {
     const { log } = await logWith(await node(), 2);
-    const consumer = await log.consumer("steps", "r.0");
+    const consumer = await log.consumer("steps", ["r.0"]);
     const seen: [number, number][] = [];
     await take(consumer, 3, async (message) => {
       seen.push([numberOf(message), message.deliveries]);
@@ -44,7 +44,7 @@ describe("a consumer", () => {
 
   it("does not deliver again what is being worked on, however long", async () => {
     const { log } = await logWith(await node(), 2);
-    const consumer = await log.consumer("steps", "r.0");
+    const consumer = await log.consumer("steps", ["r.0"]);
     let inHand: LogMessage | undefined;
     await take(consumer, 1, (message) => {
       inHand = message;
@@ -62,7 +62,7 @@ describe("a consumer", () => {
 
   it("pulls nothing but what was asked for", async () => {
     const { log } = await logWith(await node(), 5);
-    const consumer = await log.consumer("steps", "r.0");
+    const consumer = await log.consumer("steps", ["r.0"]);
     const seen: number[] = [];
     for await (const message of consumer.pull(2, never)) seen.push(numberOf(message));
     expect(seen).toEqual([0, 1]);
@@ -71,7 +71,7 @@ describe("a consumer", () => {
 
   it("gives back at once what came and was not taken", async () => {
     const { log } = await logWith(await node(serverUrl(), { ackWaitMs: 600_000 }), 5);
-    const consumer = await log.consumer("steps", "r.0");
+    const consumer = await log.consumer("steps", ["r.0"]);
     for await (const message of consumer.pull(5, never)) {
       await message.ack();
       break;
@@ -83,7 +83,7 @@ describe("a consumer", () => {
 
   it("ends promptly when its signal aborts, and after a few seconds when nothing comes", async () => {
     const { log } = await logWith(await node(), 0);
-    const consumer = await log.consumer("steps", "r.0");
+    const consumer = await log.consumer("steps", ["r.0"]);
     const abort = new AbortController();
     const ended = (async () => {
       for await (const _message of consumer.pull(10, abort.signal)) expect.unreachable();
@@ -100,13 +100,13 @@ describe("a consumer", () => {
     const first = await node();
     const { id, log } = await logWith(first, 3);
     await log.append("r.1", batchOf(9), { id: "9" });
-    await take(await log.consumer("a", "r.0"), 2, (message) => message.ack());
+    await take(await log.consumer("a", ["r.0"]), 2, (message) => message.ack());
     await first.close();
     const again = await (await node()).open(id, "ingest");
     const seen: number[] = [];
-    await take(await again.consumer("a", "r.0"), 1, (message) => seen.push(numberOf(message)));
-    await take(await again.consumer("b", "r.0"), 3, (message) => seen.push(numberOf(message)));
-    await take(await again.consumer("c", "r.1"), 1, (message) => seen.push(numberOf(message)));
+    await take(await again.consumer("a", ["r.0"]), 1, (message) => seen.push(numberOf(message)));
+    await take(await again.consumer("b", ["r.0"]), 3, (message) => seen.push(numberOf(message)));
+    await take(await again.consumer("c", ["r.1"]), 1, (message) => seen.push(numberOf(message)));
     expect(seen).toEqual([2, 0, 1, 2, 9]);
   });
 
@@ -115,7 +115,7 @@ describe("a consumer", () => {
     closing.push(() => proxy.close());
     const logs = await node(proxy.url, { ackWaitMs: 30_000, ...credentials() });
     const { log } = await logWith(logs, 3);
-    const consumer = await log.consumer("steps", "r.0");
+    const consumer = await log.consumer("steps", ["r.0"]);
     const seen: number[] = [];
     await take(consumer, 1, async (message) => {
       seen.push(numberOf(message));
@@ -137,11 +137,11 @@ describe("a consumer", () => {
   it("fails when the server has lost it, and is made anew from the start when asked for again", async () => {
     const logs = await node();
     const { id, log } = await logWith(logs, 1);
-    const consumer = await log.consumer("steps", "r.0");
+    const consumer = await log.consumer("steps", ["r.0"]);
     await take(consumer, 1, (message) => message.ack());
     await logs.link.jsm.consumers.delete(`SLUICE_IN_${id.replaceAll("-", "")}`, "steps");
     await expect(take(consumer, 1, () => {})).rejects.toThrow(ConsumerMissingError);
-    await take(await log.consumer("steps", "r.0"), 1, (message) => expect(numberOf(message)).toBe(0));
+    await take(await log.consumer("steps", ["r.0"]), 1, (message) => expect(numberOf(message)).toBe(0));
   });
 });
 

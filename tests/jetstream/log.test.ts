@@ -46,7 +46,7 @@ describe("a log", () => {
     expect(await log.get(999)).toBeNull();
 
     const seen: number[] = [];
-    const consumer = await log.consumer("steps", "r.0");
+    const consumer = await log.consumer("steps", ["r.0"]);
     await take(consumer, 4, async (message) => {
       seen.push(numberOf(message));
       await message.ack();
@@ -139,7 +139,7 @@ describe("a log", () => {
     over = true;
     await hooks;
     const seen: number[] = [];
-    await take(await log.consumer("steps", "r.0"), 300, (message) => seen.push(numberOf(message)));
+    await take(await log.consumer("steps", ["r.0"]), 300, (message) => seen.push(numberOf(message)));
     expect(seen).toEqual(Array.from({ length: 300 }, (_, n) => n));
   });
 
@@ -217,7 +217,7 @@ describe("a log", () => {
     const appended = await Promise.all(batches.map((batch, n) => log.append("r.0", batch, { id: String(n) })));
     expect(claims.kept.size).toBe(2);
     const seen: number[] = [];
-    const consumer = await log.consumer("steps", "r.0");
+    const consumer = await log.consumer("steps", ["r.0"]);
     await take(consumer, 5, async (message) => {
       seen.push(message.body.length);
       await message.ack();

@@ -46,7 +46,7 @@ async function flood(log: Log, count: number, size: number, onAppended: (n: numb
 async function numbersIn(log: Log, count: number): Promise<number[]> {
   const numbers: number[] = [];
   const stats = await log.stats();
-  await take(await log.consumer("check", "r.0"), count, async (message) => {
+  await take(await log.consumer("check", ["r.0"]), count, async (message) => {
     numbers.push(numberOf(message));
     await message.ack();
   });

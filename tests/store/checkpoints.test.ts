@@ -131,10 +131,32 @@ test("checkpoints and cursors keep every digit, NUL and lone surrogates", async 
   const [loaded] = await store.checkpoints.load(id);
   expect(loaded!.settled).toEqual([2 ** 53 - 1]);
   expect(JSON.stringify(loaded!.state)).toBe(text);
-  expect(await store.checkpoints.loadCursor(id)).toBeNull();
-  await store.checkpoints.saveCursor(id, { at: 1 });
-  await store.checkpoints.saveCursor(id, parseJson(text));
-  expect(JSON.stringify(await store.checkpoints.loadCursor(id))).toBe(text);
+  expect(await store.checkpoints.loadCursor(id, "a")).toBeNull();
+  await store.checkpoints.saveCursor(id, "a", { at: 1 });
+  await store.checkpoints.saveCursor(id, "a", parseJson(text));
+  expect(JSON.stringify(await store.checkpoints.loadCursor(id, "a"))).toBe(text);
+});
+
+test("each source has a cursor of its own", async () => {
+  const { id } = await fixture();
+  await store.checkpoints.saveCursor(id, "a", 1);
+  await store.checkpoints.saveCursor(id, "b", 2);
+  expect(await Promise.all(["a", "b", "c"].map((source) => store.checkpoints.loadCursor(id, source)))).toEqual([
+    1,
+    2,
+    null,
+  ]);
+});
+
+test("a group is kept as its last commit left it, whatever its key, and goes when its window closed", async () => {
+  const { id } = await fixture();
+  const key = JSON.stringify(["k".repeat(100_000), "\u0000"]);
+  const group = (step: string, state: Json) => ({ step, key, state });
+  await store.checkpoints.commit([settlement(id, { groups: [group("a", { n: 1 }), group("b", { n: 1 })] })]);
+  await store.checkpoints.commit([settlement(id, { groups: [group("a", { n: 2 })] })]);
+  expect(await store.checkpoints.loadGroups(id)).toEqual([group("a", { n: 2 }), group("b", { n: 1 })]);
+  await store.checkpoints.commit([settlement(id, { groups: [group("b", null), group("c", null)] })]);
+  expect(await store.checkpoints.loadGroups(id)).toEqual([group("a", { n: 2 })]);
 });
 
 test("a dead letter comes back whole, and in lists without what it carries", async () => {

@@ -40,7 +40,7 @@ export async function addRun(store: Store, { id, version }: IntegrationRow): Pro
 export const noCounts: RunCounts = { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} };
 
 export function settlement(integrationId: string, change: Partial<Settlement> = {}): Settlement {
-  return { integrationId, epoch: 1, run: null, checkpoints: [], deadLetters: [], ...change };
+  return { integrationId, epoch: 1, run: null, checkpoints: [], deadLetters: [], groups: [], ...change };
 }
 
 export function deadLetter(run: RunRow, change: Partial<NewDeadLetter> = {}): NewDeadLetter {

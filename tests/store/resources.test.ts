@@ -117,16 +117,16 @@ test("removing an integration takes its checkpoints, cursor and claims along, an
   const { id } = await addIntegration(store);
   const checkpoint = { consumer: "steps", settled: [1], state: null, progress: null };
   await store.checkpoints.commit([settlement(id, { checkpoints: [checkpoint] })]);
-  await store.checkpoints.saveCursor(id, { at: 1 });
+  await store.checkpoints.saveCursor(id, "a", { at: 1 });
   const claim = await store.claims.put(id, Buffer.from("large"));
   expect(await store.integrations.remove(id)).toBe(true);
   expect(await store.integrations.version(id, 1)).toBeNull();
   expect(await store.checkpoints.load(id)).toEqual([]);
-  expect(await store.checkpoints.loadCursor(id)).toBeNull();
+  expect(await store.checkpoints.loadCursor(id, "a")).toBeNull();
   expect(await store.claims.get(claim)).toBeNull();
   expect(await store.checkpoints.commit([settlement(id, { checkpoints: [checkpoint] })])).toEqual({ stale: [id] });
-  await store.checkpoints.saveCursor(id, { at: 2 });
-  expect(await store.checkpoints.loadCursor(id)).toBeNull();
+  await store.checkpoints.saveCursor(id, "a", { at: 2 });
+  expect(await store.checkpoints.loadCursor(id, "a")).toBeNull();
 });
 
 test("a list walks all rows once, newest first, though rows are added meanwhile", async () => {

@@ -35,6 +35,7 @@ try {
         state: null,
         progress: { runId: run.id, records: n },
       })),
+      groups: [],
       deadLetters: Array.from({ length: letters / integrations }, () =>
         deadLetter(run, { raw: Buffer.from(JSON.stringify({ email: "a@b.example", pad: "x".repeat(200) })) }),
       ),

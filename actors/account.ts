@@ -1,0 +1,82 @@
+import type { StepFailure } from "../runtime/pipeline/index.ts";
+import type { LogMessage } from "../runtime/ports/log.ts";
+import type { NewDeadLetter } from "../runtime/ports/store.ts";
+import { type Cause, deadLetter, type RunKey, rawRecord } from "./dead-letter.ts";
+import type { FailedDelivery } from "./outlets.ts";
+
+const entered = 1;
+const reached = 2;
+const failed = 4;
+
+/**
+ * What becomes of one batch. Each source record counts once: as failed, else as what reached a destination or a window,
+ * else as filtered. One that never came to the steps counts as nothing, and the ledger does not balance (invariant 8).
+ */
+export class Account {
+  readonly deadLetters: NewDeadLetter[] = [];
+  /** Records handed on, by destination. */
+  readonly sent = new Map<string, number>();
+  /** Records that steps left out by `on_error: drop`, by step. */
+  readonly dropped = new Map<string, number>();
+  /** Results of windows that failed: no records of the source. */
+  windowsFailed = 0;
+  readonly #message: LogMessage;
+  readonly #run: RunKey;
+  readonly #marks: Uint8Array;
+
+  constructor(message: LogMessage, run: RunKey) {
+    this.#message = message;
+    this.#run = run;
+    this.#marks = new Uint8Array(message.header.count);
+  }
+
+  entered(origins: readonly number[]): void {
+    this.#mark(origins, entered);
+  }
+
+  absorbed(origins: readonly number[]): void {
+    this.#mark(origins, reached);
+  }
+
+  send(destination: string, origins: readonly number[]): void {
+    this.#mark(origins, reached);
+    this.sent.set(destination, (this.sent.get(destination) ?? 0) + origins.length);
+  }
+
+  refused({ origin, child, step, rule, code, message, attempts, state }: StepFailure, drop: boolean): void {
+    if (drop) {
+      this.dropped.set(step, (this.dropped.get(step) ?? 0) + 1);
+      return;
+    }
+    const text = JSON.stringify(state);
+    this.fail(origin, child, { step, destination: null, rule, code, message, state: text, attempts });
+  }
+
+  undelivered({ record, destination, code, message, attempts }: FailedDelivery): void {
+    const { origin, child, text } = record;
+    this.fail(origin, child, { step: null, destination, rule: null, code, message, state: text, attempts });
+  }
+
+  fail(origin: number, child: string, cause: Cause): void {
+    if (origin < 0) this.windowsFailed++;
+    else this.#mark([origin], failed);
+    // A window's result has no record of the source.
+    const raw = origin < 0 ? Buffer.from(cause.state ?? "") : rawRecord(this.#message, origin);
+    this.deadLetters.push(deadLetter({ run: this.#run, header: this.#message.header, origin, child, raw, cause }));
+  }
+
+  close(): { readonly reached: number; readonly filtered: number; readonly failed: number } {
+    const counts = { reached: 0, filtered: 0, failed: 0 };
+    for (const mark of this.#marks) {
+      if (mark >= failed) counts.failed++;
+      else if (mark >= reached) counts.reached++;
+      else if (mark === entered) counts.filtered++;
+    }
+    return counts;
+  }
+
+  #mark(origins: readonly number[], bit: number): void {
+    const marks = this.#marks;
+    for (const origin of origins) if (origin >= 0) marks[origin] = (marks[origin] as number) | bit;
+  }
+}

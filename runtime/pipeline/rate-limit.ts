@@ -1,0 +1,39 @@
+import type { Clock } from "../ports/clock.ts";
+import { cut, type Flow } from "./flow.ts";
+import type { StepOutput } from "./step.ts";
+
+/** How often a second a step that is limited lets something pass. */
+const passesPerSecond = 10;
+
+/** Lets so many records a second leave a step, a tenth of a second's worth at a time, and keeps nothing for later. */
+export class RateLimit {
+  readonly #perSecond: number;
+  readonly #clock: Clock;
+  readonly #size: number;
+  /** When the next record may leave. */
+  #free = 0;
+
+  constructor(perSecond: number, clock: Clock) {
+    this.#perSecond = perSecond;
+    this.#clock = clock;
+    this.#size = Math.max(1, Math.floor(perSecond / passesPerSecond));
+  }
+
+  /** Small enough to be let pass one by one. */
+  *pieces(output: StepOutput, step: string): Iterable<StepOutput> {
+    if (!(output instanceof Map)) yield* cut(output as Flow, this.#size, `${step}~`);
+    else
+      for (const [target, flow] of output)
+        for (const piece of cut(flow, this.#size, `${step}~`)) yield new Map([[target, piece]]);
+  }
+
+  /** Resolves when the piece may leave. */
+  async take(piece: StepOutput, signal: AbortSignal): Promise<void> {
+    let records = 0;
+    for (const { values } of piece instanceof Map ? piece.values() : [piece as Flow]) records += values.length;
+    const at = Math.max(this.#free, this.#clock.now());
+    this.#free = at + (records / this.#perSecond) * 1000;
+    const ms = at - this.#clock.now();
+    if (ms > 0) await this.#clock.sleep(ms, signal);
+  }
+}
