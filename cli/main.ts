@@ -39,6 +39,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Print the JSON Schema of configuration files.",
     load: async () => (await import("./commands/schema.ts")).schema,
   },
+  test: {
+    summary: "Run the tests beside configuration files, without a server.",
+    load: async () => (await import("./commands/test.ts")).test,
+  },
   map: {
     summary: "Map records from stdin to stdout, without a server.",
     load: async () => (await import("./commands/map.ts")).map,

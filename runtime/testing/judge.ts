@@ -4,7 +4,7 @@ import { formatPath } from "../errors/index.ts";
 import { compilePredicate } from "../mapping/index.ts";
 import type { NewDeadLetter, RunRow } from "../ports/store.ts";
 import { isObject, parseJson } from "../record/index.ts";
-import { type Difference, differences, distinct, isLike, unorderedDifferences } from "./differences.ts";
+import { type Difference, differences, distinct, unorderedDifferences } from "./differences.ts";
 import type { ExpectedDeadLetter, ExpectedOutput, TestCase } from "./test-case.ts";
 
 /** What came of a test's run. */
@@ -91,8 +91,10 @@ function outputDifferences(expected: readonly Json[] | ExpectedOutput, held: rea
     found.push(...compare(wanted, had, `${path}.records`));
   }
   contains?.forEach((item, index) => {
-    if (held.some((each) => isLike(item, each, { partial: true }))) return;
-    found.push({ path: `${path}.contains[${index}]`, expected: item });
+    // Where there is none, the one that comes nearest is shown.
+    const candidates = held.map((each) => differences(item, each, `${path}.contains[${index}]`, { partial: true }));
+    candidates.sort((a, b) => a.length - b.length);
+    found.push(...(candidates[0] ?? [{ path: `${path}.contains[${index}]`, expected: item }]));
   });
   return [...found, ...differences(count, held.length, `${path}.count`, { partial: true })];
 }
