@@ -44,7 +44,7 @@ export async function quickstart(argv: readonly string[]): Promise<number> {
     const client = createClient({ SLUICE_URL: node.url, SLUICE_TOKEN: node.token });
     const configuration = readConfiguration([configFile]);
     if ("errors" in configuration) throw new CommandError(configuration.errors[0]!.message, exitCode.usage);
-    await client.call("POST", "/v1/apply", configuration.value);
+    await client.call("POST", "/v1/apply?allow_destructive=true", configuration.value);
     note(`applied ${configFile}; running its integrations …`);
     const names = (configuration.value.integrations as { name: string }[]).map(({ name }) => name);
     const runs = await runAll(client, names);

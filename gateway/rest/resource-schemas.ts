@@ -187,12 +187,22 @@ export const plan = object({
       kind: { enum: ["connector", "integration"] },
       name: string,
       action: { enum: ["create", "update", "unchanged"] },
+      version: { ...object({ before: orNull(integer), after: integer }), description: "Null before it is made." },
       fields: {
         type: "array",
         items: { ...object({ path: string }), description: "With `before` and `after`, where they exist." },
       },
-      notes: { type: "array", items: object({ message: string, destructive: { type: "boolean" } }) },
+      notes: {
+        type: "array",
+        description: "What the change does besides changing fields; destructive: data or state is lost.",
+        items: object({ path: string, message: string, destructive: { type: "boolean" } }),
+      },
     }),
+  },
+  left: {
+    type: "array",
+    description: "What is there and not named: it is left as it is.",
+    items: object({ kind: { enum: ["connector", "integration"] }, name: string }),
   },
 });
 

@@ -288,14 +288,23 @@ const apply: Route[] = [
     query: {
       dry_run: { type: "boolean", default: false, description: "Only say what would change." },
       skip_checks: { type: "boolean", default: false, description: "Do not connect to what changed." },
+      allow_destructive: {
+        type: "boolean",
+        default: false,
+        description: "Also what loses data or state; else that is refused with 409.",
+      },
     },
     body: configSchema,
     answer: ok("What changed, or would.", schemas.plan),
     problems: [409, 422],
     handle: async (request, { apply }) => {
-      const options = { dryRun: request.query.dry_run === true, skipChecks: request.query.skip_checks === true };
-      const changes = await apply(request.body, options);
-      return { dry_run: options.dryRun, changes: changes as unknown as Json };
+      const { dry_run: dryRun, skip_checks: skipChecks, allow_destructive: allowDestructive } = request.query;
+      const { changes, left } = await apply(request.body, {
+        dryRun: dryRun === true,
+        skipChecks: skipChecks === true,
+        allowDestructive: allowDestructive === true,
+      });
+      return { dry_run: dryRun, changes: changes as unknown as Json, left: left as unknown as Json };
     },
   },
 ];

@@ -13,8 +13,9 @@ import { type FieldError, joinPath, SluiceError } from "../../runtime/errors/ind
 import type { ConnectorRow, IntegrationRow } from "../../runtime/ports/store.ts";
 import { type ConnectorInput, keepSecrets, type StoredConnector, seal, strayRedactions } from "./connectors.ts";
 import { allConnectors, newId, refuse, type ServiceContext, sentenceOf, usersOf } from "./context.ts";
-import { changedSchema, type FoundFit, findFit, keepFirstSchema, sentencesOf } from "./fit.ts";
+import { changedSchema, type FoundFit, findFit, keepFirstSchema } from "./fit.ts";
 import { storedIntegration, updateIntegration } from "./integrations.ts";
+import { connectorNotes, integrationNotes, leftAsItIs, type Plan, refuseLosses } from "./plan.ts";
 import { failureOf, probeIntegration, probeTimeoutMs, within } from "./probe.ts";
 
 export interface ApplyOptions {
@@ -22,6 +23,8 @@ export interface ApplyOptions {
   readonly dryRun: boolean;
   /** Do not connect to what changed to see whether it can be used. */
   readonly skipChecks: boolean;
+  /** Also what loses data or state. */
+  readonly allowDestructive: boolean;
 }
 
 /** One connector or integration of the configuration, with what the store has of it. */
@@ -36,7 +39,7 @@ interface Wanted<Row> {
 export function applyService(context: ServiceContext) {
   const { store, registry, runner, validator, sealer, checkCron } = context;
 
-  return async function apply(body: Json, { dryRun, skipChecks }: ApplyOptions): Promise<readonly Change[]> {
+  return async function apply(body: Json, { dryRun, skipChecks, allowDestructive }: ApplyOptions): Promise<Plan> {
     const rows = await allConnectors(store);
     const rowByName = new Map(rows.map((row) => [row.name, row]));
     const config = await withKeptSecrets(body, rowByName);
@@ -49,9 +52,12 @@ export function applyService(context: ServiceContext) {
         checkCron,
       }).errors,
     );
-    const { connectors, integrations } = await compare(config as JsonObject, rowByName);
+    const { connectors, integrations, left } = await compare(config as JsonObject, rowByName);
     const changes = [...connectors, ...integrations].map(({ change }) => change);
-    if (dryRun) return changes;
+    if (dryRun) return { changes, left };
+    if (!allowDestructive) {
+      refuseLosses(integrations.map(({ index, change }) => ({ path: `integrations[${index}]`, change })));
+    }
 
     const stored = new Map<string, StoredConnector>();
     for (const { value, row, change } of connectors) {
@@ -83,11 +89,12 @@ export function applyService(context: ServiceContext) {
       return changed;
     });
     runner.changed([...new Set([...ids, ...(await usersOf([...stored.keys()], store))])]);
-    return changes.map((change) => {
+    const fitting = changes.map((change) => {
       const fit = change.kind === "integration" ? fits.find(({ name }) => name === change.name) : undefined;
-      const notes = fit === undefined ? [] : sentencesOf(fit).map((message) => ({ message, destructive: false }));
-      return notes.length === 0 ? change : { ...change, notes: [...change.notes, ...notes] };
+      const found = fit === undefined ? [] : [...fit.breaks, ...fit.warnings];
+      return { ...change, notes: [...change.notes, ...found.map((each) => ({ ...each, destructive: false }))] };
     });
+    return { changes: fitting, left };
   };
 
   /** The configuration with `***` replaced by the secrets that are stored under the same names. */
@@ -123,16 +130,24 @@ export function applyService(context: ServiceContext) {
     }
     refuse(errors);
 
+    const there = await store.integrations.all();
+    const byName = new Map(there.map((row) => [row.name, row]));
     const integrations: Wanted<IntegrationRow>[] = [];
     for (const [index, value] of listOf(config.integrations).entries()) {
-      const row = (await store.integrations.byName(value.name as string)) ?? undefined;
+      const row = byName.get(value.name as string);
       const { spec, enabled } = storedIntegration(value);
-      const current = row && toItem("integration", { ...row.spec, name: row.name, enabled: row.enabled });
+      const current = row && toItem("integration", { ...row.spec, name: row.name, enabled: row.enabled }, row.version);
       const wanted = toItem("integration", { ...spec, name: value.name!, enabled });
-      const [change] = planChanges(current === undefined ? [] : [current], [wanted]);
-      integrations.push({ index, value, row, change: change! });
+      const change = planChanges(current === undefined ? [] : [current], [wanted])[0]!;
+      const notes = [...change.notes, ...(await integrationNotes(change, value, row, context))];
+      integrations.push({ index, value, row, change: { ...change, notes } });
     }
-    return { connectors, integrations };
+    for (const [index, wanted] of connectors.entries()) {
+      const notes = await connectorNotes(wanted.change, there, context);
+      connectors[index] = { ...wanted, change: { ...wanted.change, notes } };
+    }
+    const changes = [...connectors, ...integrations].map(({ change }) => change);
+    return { connectors, integrations, left: leftAsItIs([...rows.values()], there, changes) };
   }
 
   /** Invariant 7: that a secret changes is told, its values are not. */
@@ -141,7 +156,8 @@ export function applyService(context: ServiceContext) {
     row: ConnectorRow | undefined,
   ): Promise<Change> {
     const { open, secrets } = splitSecrets(registry.type(type)!.config, config);
-    const current = row === undefined ? [] : [toItem("connector", { name, type: row.type, config: row.config })];
+    const there = row && toItem("connector", { name, type: row.type, config: row.config }, row.version);
+    const current = there === undefined ? [] : [there];
     const change = planChanges(current, [toItem("connector", { name, type, config: open })])[0]!;
     if (row === undefined || row.sealed === null) return change;
     const before = await sealer.unseal(row.id, row.sealed);
@@ -149,7 +165,8 @@ export function applyService(context: ServiceContext) {
     const changed = Object.keys(secrets).filter(differ);
     if (changed.length === 0) return change;
     const fields = changed.map((path) => ({ path: `config.${path}`, before: redacted, after: redacted }));
-    return { ...change, action: "update", fields: [...change.fields, ...fields] };
+    const version = { before: row.version, after: row.version + 1 };
+    return { ...change, action: "update", version, fields: [...change.fields, ...fields] };
   }
 
   /**
@@ -204,8 +221,8 @@ export function applyService(context: ServiceContext) {
 
 const listOf = (list: Json | undefined): JsonObject[] => (list ?? []) as JsonObject[];
 
-function toItem(kind: Item["kind"], { name, ...value }: JsonObject): Item {
-  return { kind, name: name as string, value };
+function toItem(kind: Item["kind"], { name, ...value }: JsonObject, version?: number): Item {
+  return { kind, name: name as string, value, ...(version !== undefined && { version }) };
 }
 
 /** Eight at a time: enough to be quick, not so many that a server refuses connections. */

@@ -120,8 +120,3 @@ function streamOf(integrationId: string, spec: JsonObject): StreamKey | null {
   const [source] = resolveIntegration(spec).sources;
   return source === undefined ? null : { integrationId, connector: source.connector, stream: source.stream };
 }
-
-/** What a found fit says, one sentence each. */
-export function sentencesOf({ breaks, warnings }: Fit): string[] {
-  return [...breaks, ...warnings].map(({ path, message }) => `${path}: ${message}`);
-}

@@ -1,6 +1,6 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import { type FieldError, formatPath, joinPath, messageOf, SluiceError } from "../errors/index.ts";
-import { compileMapping, compilePredicate, parseFieldPath } from "../mapping/index.ts";
+import { compileMapping, compilePredicate, lintRules, parseFieldPath } from "../mapping/index.ts";
 import { isObject } from "../record/index.ts";
 import { checkScript } from "../sandbox/index.ts";
 import { checkAggregate } from "./check-aggregate.ts";
@@ -13,17 +13,15 @@ export function checkLanguage(spec: Json): Findings {
   const { mapping_spec, pipeline_spec } = object(spec);
   const errors: FieldError[] = [];
   const warnings = findStrayReferences(spec);
-  const mapping = (path: string, rules: Json) =>
+  const mapping = (path: string, rules: readonly Json[]) =>
     errors.push(
-      ...attempt(path, () => warnings.push(...compileMapping(rules).warnings.map((each) => below(path, each)))),
+      ...attempt(path, () => {
+        warnings.push(...compileMapping(rules).warnings.map((each) => below(path, each)));
+        warnings.push(...lintRules(rules, parseFieldPath(path)));
+      }),
     );
   const predicate = (path: string, where: Json | undefined) => {
     if (typeof where !== "string" && !isObject(where)) return; // Of the wrong shape, which is said elsewhere.
-    if (isObject(where) && typeof where.js === "string") {
-      const problem = checkScript({ kind: "predicate", source: where.js });
-      if (problem !== undefined) errors.push({ path: `${path}.js`, message: problem });
-      return;
-    }
     const warn = (message: string) => warnings.push({ path, message });
     errors.push(...attempt(path, () => compilePredicate(where).warnings.forEach(warn)));
   };
@@ -35,15 +33,16 @@ export function checkLanguage(spec: Json): Findings {
     if (type === "filter") predicate(`${path}.where`, where);
     if (type === "route") {
       for (const [i, route] of items(routes).entries()) predicate(`${path}.routes[${i}].where`, object(route).where);
+      warnings.push(...findDeadRoutes(path, items(routes)));
     }
     if (type === "transform" && typeof script === "string") {
       const problem = checkScript({ kind: "function", source: script });
       if (problem !== undefined) errors.push({ path: `${path}.script`, message: problem });
+    }
     if (type === "aggregate") {
       errors.push(...checkAggregate(path, step));
       const { emit } = object(step);
       if (Array.isArray(emit)) mapping(`${path}.emit`, emit);
-    }
     }
     if (type === "split") {
       if (typeof array === "string") errors.push(...attempt(`${path}.path`, () => parseFieldPath(array)));
@@ -51,6 +50,17 @@ export function checkLanguage(spec: Json): Findings {
     }
   });
   return { errors, warnings };
+}
+
+/** A route whose predicate an earlier one has takes nothing: the first that matches does. */
+function findDeadRoutes(path: string, routes: readonly Json[]): FieldError[] {
+  const texts = routes.map((route) => JSON.stringify(object(route).where));
+  return texts.flatMap((text, index) => {
+    const earlier = texts.indexOf(text);
+    if (text === undefined || earlier === index) return [];
+    const message = `takes nothing: ${path}.routes[${earlier}] has the same predicate, and the first that matches counts`;
+    return [{ path: `${path}.routes[${index}].where`, message }];
+  });
 }
 
 const below = (path: string, found: FieldError): FieldError => ({ ...found, path: joinPath(path, found.path) });

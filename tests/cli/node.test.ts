@@ -47,13 +47,16 @@ test("plan, apply, run, runs and dlq work together against a node", async () => 
   node.write('{"a":1}', '{"a":"x"}', "{broken", '{"a":12345678901234567890}');
   expect(await node.sluice("plan", "shop.yaml")).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/create +integration +copy\n3 to create, 0 to update, 0 unchanged\n$/),
+    stdout: expect.stringMatching(
+      /create +integration +copy\n +its logs, .*\n3 to create, 0 to update, 0 unchanged\n$/,
+    ),
   });
   const applied = await node.sluice("apply", "shop.yaml");
   expect(applied).toEqual({
     code: 0,
     stdout:
       "created    connector    in\ncreated    connector    out\ncreated    integration  copy\n" +
+      "           its logs, ingest and deliver, are made with its first run\n" +
       "           mapping_spec[0].cast: the cast to integer refuses $.a of 1 of 3 samples\n",
     stderr: "",
   });
@@ -80,6 +83,41 @@ test("plan, apply, run, runs and dlq work together against a node", async () => 
     stderr: "",
   });
   expect((await node.sluice("plan", "shop.yaml")).stdout).toMatch(/0 to create, 0 to update, 3 unchanged\n$/);
+});
+
+test("plan marks what is lost, and apply refuses it at its place without --allow-destructive", async () => {
+  const node = await startNode();
+  node.write('{"a":1}');
+  await node.sluice("apply", "shop.yaml");
+  const other = config
+    .replace("mode: replace", "mode: append")
+    .replace("copy", "second")
+    .slice(config.indexOf("integrations"));
+  writeFileSync(path.join(node.cwd, "second.yaml"), other);
+  await node.sluice("apply", "second.yaml");
+  writeFileSync(path.join(node.cwd, "second.yaml"), other.replace("mode: append", "mode: replace"));
+
+  expect(await node.sluice("plan", "second.yaml")).toEqual({
+    code: 0,
+    stderr: "",
+    stdout: `update     integration  second (version 1 → 2)
+           ~ destination.mode: "append" → "replace"
+           ! destination.mode: destination out replaces what b.ndjson of out holds with each run
+left       connector    in, out: not in these files, left as it is
+left       integration  copy: not in these files, left as it is
+0 to create, 1 to update, 0 unchanged
+1 destructive (!): sluice apply wants --allow-destructive for it
+`,
+  });
+  expect(await node.sluice("apply", "second.yaml")).toEqual({
+    code: 2,
+    stdout: "",
+    stderr:
+      "second.yaml:4:54: integrations[0].destination.mode: destination out replaces what b.ndjson of out holds with each run\n" +
+      "nothing was applied: a change loses data or state, and that was not allowed (--allow-destructive)\n",
+  });
+  const applied = await node.sluice("apply", "second.yaml", "--allow-destructive");
+  expect([applied.code, applied.stdout.split("\n")[0]]).toEqual([0, "updated    integration  second"]);
 });
 
 test("a missing file is refused by apply at its place, and by run in one sentence", async () => {

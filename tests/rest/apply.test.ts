@@ -148,3 +148,88 @@ test("a changed connector is told to the integrations that use it, named or not"
   expect((await api.call("POST", "/v1/apply", { connectors: [moved] })).status).toBe(200);
   expect(api.changed).toEqual(told);
 });
+
+const incremental = { connector: "files", stream: "a.ndjson", mode: "incremental" };
+
+async function withIncremental() {
+  const api = await startApi();
+  const made = integration({ source: incremental });
+  await api.call("POST", "/v1/apply", { connectors: [fileConnector(api)], integrations: [made] });
+  return api;
+}
+
+test("what loses data or state is refused at its place, until it is allowed", async () => {
+  const api = await withIncremental();
+  const changed = { integrations: [integration()] };
+  const { status, body } = await api.call("POST", "/v1/apply", changed);
+  expect([status, body.code, body.detail]).toEqual([
+    409,
+    "CONFLICT",
+    "nothing was applied: a change loses data or state, and that was not allowed",
+  ]);
+  expect(body.errors).toEqual([
+    {
+      path: "integrations[0].source",
+      message: "the cursor is reset: the next run reads the source from its start",
+    },
+  ]);
+  const stored = async () => (await api.call("GET", "/v1/integrations?name=copy")).body.items[0];
+  expect(await stored()).toMatchObject({ version: 1, source: incremental });
+  expect((await api.call("POST", "/v1/apply?dry_run=true", changed)).status).toBe(200);
+  expect((await api.call("POST", "/v1/apply?allow_destructive=true", changed)).status).toBe(200);
+  expect((await stored()).version).toBe(2);
+});
+
+test("a plan has versions, next fires, runs under way, and who uses a connector that changes", async () => {
+  const api = await withIncremental();
+  const { id } = (await api.call("GET", "/v1/integrations?name=copy")).body.items[0];
+  await api.call("POST", `/v1/integrations/${id}/run`);
+  const trigger = { type: "schedule", cron: "0 0 1 1 *" };
+  const connector = fileConnector(api);
+  const config = {
+    connectors: [{ ...connector, config: { ...connector.config, create: true } }],
+    integrations: [integration({ source: incremental, trigger })],
+  };
+  const { body } = await api.call("POST", "/v1/apply?dry_run=true", config);
+  const year = new Date().getUTCFullYear() + 1;
+  expect(body.changes.map(({ version, notes }: { version: object; notes: object[] }) => ({ version, notes }))).toEqual([
+    {
+      version: { before: 1, after: 2 },
+      notes: [
+        { path: "", message: "is used by copy", destructive: false },
+        { path: "config", message: "keeps the cursor of copy, as if it read the same", destructive: false },
+      ],
+    },
+    {
+      version: { before: 1, after: 2 },
+      notes: [
+        {
+          path: "source",
+          message: "the cursor is kept: the next run goes on where the last one ended",
+          destructive: false,
+        },
+        { path: "trigger", message: `fires next at ${year}-01-01T00:00:00.000Z`, destructive: false },
+        { path: "", message: "a run is under way, and ends as version 1", destructive: false },
+      ],
+    },
+  ]);
+});
+
+test("what is there and not named is told, and that a schedule ends", async () => {
+  const api = await withIncremental();
+  const trigger = { type: "schedule", cron: "0 0 1 1 *" };
+  const second = (change: object) => ({ integrations: [integration({ name: "second", ...change })] });
+  await api.call("POST", "/v1/apply", second({ trigger }));
+  const { body } = await api.call("POST", "/v1/apply?dry_run=true", second({}));
+  expect(body.left).toEqual([
+    { kind: "connector", name: "files" },
+    { kind: "integration", name: "copy" },
+  ]);
+  expect(body.changes[0].notes).toEqual([
+    {
+      path: "trigger",
+      message: expect.stringMatching(/^fires no more by a schedule; it would have at \d{4}-01-01T00:00:00.000Z$/),
+      destructive: false,
+    },
+  ]);
+});
