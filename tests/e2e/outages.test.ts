@@ -2,10 +2,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { type ServerHandle, startPostgres } from "../../adapters/embedded/index.ts";
-import { freePort } from "../../adapters/embedded/ports.ts";
 import { wholeRun } from "../chaos/chaos.ts";
 import { TestNode } from "../support/node.ts";
+import { otherPostgres } from "../support/other-postgres.ts";
 import { copyRules, kept, landedInFile, landedInTable, writeRecords } from "../support/records.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
@@ -16,22 +15,6 @@ const toFile = { connector: "files", stream: "out.ndjson", mode: "replace" };
 const patience = { timeout: 60_000, interval: 50 };
 // Limits for what hangs, on a machine that is busy with other tests.
 vi.setConfig({ testTimeout: 240_000 });
-
-/** Starts a Postgres that is not the node's; started again it is the same one. */
-async function otherPostgres(folder: string): Promise<{ url: string; stop(): Promise<void>; start(): Promise<void> }> {
-  const dataDir = join(folder, "other");
-  mkdirSync(dataDir, { mode: 0o711 });
-  const options = { dataDir, port: await freePort() };
-  let server: ServerHandle = await startPostgres(options);
-  onTestFinished(() => server.stop());
-  return {
-    url: server.url,
-    stop: () => server.stop(),
-    start: async () => {
-      server = await startPostgres(options);
-    },
-  };
-}
 
 interface Readiness {
   readonly status: string;
