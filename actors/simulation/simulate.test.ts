@@ -1,0 +1,238 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { createSandbox } from "../../adapters/isolate/index.ts";
+import { createValidator } from "../../adapters/json-schema/index.ts";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import { type GivenRecords, givenTo, judge, type TestCase } from "../../runtime/testing/index.ts";
+import { simulate } from "./simulate.ts";
+
+const sandbox = createSandbox();
+afterAll(() => sandbox.close());
+const validator = createValidator();
+
+const records = [1, 2, 3, 4].map((n) => ({ n }));
+const base: JsonObject = { source: { connector: "s", stream: "in" }, trigger: { type: "manual" } };
+const append: JsonObject = { ...base, destination: { connector: "d", stream: "out" } };
+const upsert: JsonObject = {
+  ...base,
+  delivery: { batch: { records: 1 } },
+  destination: { connector: "d", stream: "out", mode: "upsert", key: ["n"] },
+};
+const replace: JsonObject = { ...base, destination: { connector: "d", stream: "out", mode: "replace" } };
+const two: JsonObject = {
+  ...base,
+  destinations: [
+    { id: "a", connector: "d", stream: "a" },
+    { id: "b", connector: "d", stream: "b" },
+  ],
+};
+const ids = (spec: JsonObject) => (spec === two ? ["a", "b"] : ["d"]);
+
+function textsOf(given: GivenRecords): string[] {
+  return "file" in given ? [] : given.map((record) => JSON.stringify(record));
+}
+
+async function run(spec: JsonObject, change: Partial<TestCase> = {}) {
+  const test: TestCase = { name: "t", integration: "i", given: { records, batch: 1 }, expect: {}, ...change };
+  const outcome = await simulate({
+    test,
+    spec,
+    texts: (source) => textsOf(givenTo(source, test)),
+    validator,
+    sandbox,
+  });
+  return { outcome, found: judge(test, outcome) };
+}
+
+const all = { acks: "all", status: "success", counts: { in: 4, filtered: 0, failed: 0 } } as const;
+
+describe.each(["append", "write", "commit", "ack"] as const)("a crash before %s", (before) => {
+  test.each([
+    [1, "an upsert", upsert],
+    [3, "an upsert", upsert],
+    [1, "a replacement", replace],
+    [2, "two destinations", two],
+  ])("at its number %i loses nothing of %s", async (nth, _, spec) => {
+    const outputs = Object.fromEntries(ids(spec).map((id) => [id, { records, duplicates: spec === two }]));
+    const expected = { ...all, outputs };
+    const { found, outcome } = await run(spec, { faults: { crashes: [{ before, nth }] }, expect: expected });
+    expect(found).toEqual([]);
+    expect(outcome.elapsedMs).toBeGreaterThanOrEqual(1_000);
+  });
+});
+
+test("a crash between a write and its commit writes twice what cannot be undone, and only then", async () => {
+  const twice = [...records.slice(0, 1), ...records];
+  for (const before of ["append", "write", "commit", "ack"] as const) {
+    const outputs = { d: before === "commit" ? twice : records };
+    const { found } = await run(append, {
+      given: { records: records, batch: 4 },
+      faults: { crashes: [{ before }] },
+      expect: { ...all, outputs: before === "commit" ? { d: { records, duplicates: true, count: 8 } } : outputs },
+    });
+    expect({ before, found }).toEqual({ before, found: [] });
+  }
+});
+
+test("a crash counts for one destination alone where it says so", async () => {
+  const crashes = [
+    { before: "append", destination: "b", nth: 2 },
+    { before: "write", destination: "a" },
+    { before: "ack", destination: "b" },
+  ] as const;
+  const { found } = await run(two, { faults: { crashes }, expect: { ...all, outputs: { b: records } } });
+  expect(found).toEqual([]);
+});
+
+test.each([
+  ["the ingest log", [{ batch: 2 }]],
+  [
+    "the deliver log",
+    [
+      { batch: 1, destination: "a" },
+      { batch: 4, destination: "b" },
+    ],
+  ],
+])("a batch that %s delivers again is written and counted once", async (_, duplicates) => {
+  const expected = { ...all, outputs: { a: records, b: records }, attempts: { a: [{ where: "$.n > 0", count: 1 }] } };
+  expect((await run(two, { faults: { duplicates }, expect: expected })).found).toEqual([]);
+});
+
+test("a destination that answers 429 twice and then times out is asked again, and each try counts", async () => {
+  const writes = [
+    { code: "RATE_LIMITED", retry_after: "30s", times: 2 },
+    { code: "TIMEOUT", written: true },
+  ] as const;
+  const { found } = await run(append, {
+    given: { records: records.slice(0, 1) },
+    faults: { destinations: { d: { writes } } },
+    expect: {
+      outputs: { d: { records: records.slice(0, 1), duplicates: true, count: 2 } },
+      attempts: { d: 4 },
+      acks: "all",
+      elapsed: { at_least: "60s", at_most: "65s" },
+    },
+  });
+  expect(found).toEqual([]);
+});
+
+test("a record that is refused goes to the dead letters, one that is refused twice is written the third time", async () => {
+  const refused = [
+    { where: "$.n == 2", code: "BUSINESS_RULE", message: "not this one" },
+    { where: "$.n == 3", code: "RATE_LIMITED", times: 2 },
+  ] as const;
+  const { found } = await run(append, {
+    given: { records },
+    faults: { destinations: { d: { records: refused } } },
+    expect: {
+      outputs: { d: { records: [{ n: 1 }, { n: 3 }, { n: 4 }], order: "any" } },
+      dead_letters: [{ destination: "d", code: "BUSINESS_RULE", message: "not this", record: { n: 2 }, attempts: 1 }],
+      attempts: {
+        d: [
+          { where: "$.n == 3", count: 3 },
+          { where: "$.n != 3", count: 1 },
+        ],
+      },
+      counts: { in: 4, out: 3, failed: 1 },
+      acks: "all",
+      status: "partial",
+    },
+  });
+  expect(found).toEqual([]);
+});
+
+test("an hour of retries takes no hour, and ends in the dead letters with every attempt", async () => {
+  const start = performance.now();
+  const { found } = await run(
+    { ...append, delivery: { retry: { max_attempts: 13, initial: "5m", max: "5m", jitter: 0 } } },
+    {
+      given: { records: records.slice(0, 1) },
+      faults: { destinations: { d: { writes: [{ code: "UNAVAILABLE", times: "always" }] } } },
+      expect: {
+        dead_letters: [{ code: "UNAVAILABLE", attempts: 13 }],
+        attempts: { d: 13 },
+        elapsed: { at_least: "60m", at_most: "61m" },
+        status: "partial",
+      },
+    },
+  );
+  expect(found).toEqual([]);
+  expect(performance.now() - start).toBeLessThan(8_000);
+});
+
+test("what is the destination's fault waits, is no attempt of a record, and the run says why", async () => {
+  const { found } = await run(append, {
+    faults: { destinations: { d: { writes: [{ code: "FORBIDDEN", message: "key revoked", times: "always" }] } } },
+    stop_after: "2m",
+    expect: { status: "running", waiting: "d: key revoked", acks: "none", dead_letters: [], outputs: { d: [] } },
+  });
+  expect(found).toEqual([]);
+});
+
+test("a source that fails on the way is read on from its cursor; one that says why fails the run", async () => {
+  const reads = [{ code: "OK", times: 2 }, { code: "UNAVAILABLE" }] as const;
+  const passing = await run(append, {
+    faults: { sources: { in: { reads } } },
+    expect: { ...all, outputs: { d: records } },
+  });
+  expect(passing.found).toEqual([]);
+  const failing = await run(append, {
+    faults: { sources: { "s/in": { reads: [{ code: "OK" }, { code: "FORBIDDEN", message: "not for you" }] } } },
+    expect: {
+      status: "failed",
+      error: { code: "FORBIDDEN", message: "for you" },
+      outputs: { d: [{ n: 1 }] },
+      acks: "all",
+    },
+  });
+  expect(failing.found).toEqual([]);
+});
+
+test("scripts run in the sandbox while the clock stands still", async () => {
+  const steps = [{ id: "js", type: "transform", script: "(record) => ({ n: record.n * 2 })" }];
+  const { found } = await run(
+    { ...append, pipeline_spec: { steps } },
+    { expect: { ...all, outputs: { d: records.map(({ n }) => ({ n: n * 2 })) }, elapsed: { at_most: "2s" } } },
+  );
+  expect(found).toEqual([]);
+});
+
+test("a contract holds against the schema that the stream has so far", async () => {
+  const schema = { type: "object", properties: { n: { type: "integer" } }, required: ["n"] };
+  const { found } = await run(
+    { ...append, schema: { contract: "freeze" } },
+    {
+      given: { records: [{ n: 1 }, { n: "two" }], schema },
+      expect: { outputs: { d: [{ n: 1 }] }, dead_letters: [{ code: "VALIDATION_ERROR", record: { n: "two" } }] },
+    },
+  );
+  expect(found).toEqual([]);
+});
+
+test("time begins where the test says, and the same test always gives the same", async () => {
+  const change = {
+    given: { records, batch: 1, at: "2030-05-05T00:00:00Z" },
+    faults: { destinations: { d: { writes: [{ code: "TIMEOUT", times: 5 }] } } },
+  } as const;
+  const [one, other] = [await run(append, change), await run(append, change)];
+  expect(one.outcome.run.finishedAt?.toISOString()).toMatch(/^2030-05-05T00:0/);
+  expect(other.outcome.elapsedMs).toBe(one.outcome.elapsedMs);
+});
+
+test("a fault that never happens fails the test", async () => {
+  const faults = {
+    sources: { in: { reads: [{ code: "OK", times: 99 }] } },
+    destinations: {
+      d: { writes: [{ code: "TIMEOUT", times: 9 }], records: [{ where: "$.n == 9", code: "CONFLICT" }] },
+    },
+    crashes: [{ before: "write", nth: 99 }],
+    duplicates: [{ batch: 9 }],
+  } as const;
+  const { found } = await run(append, { stop_after: "5s", faults });
+  expect(found.map(({ path }) => path).sort()).toEqual([
+    "faults.crashes[0]",
+    "faults.destinations.d.records[0]",
+    "faults.destinations.d.writes[0]",
+    "faults.duplicates[0]",
+    "faults.sources.in.reads[0]",
+  ]);
+});
