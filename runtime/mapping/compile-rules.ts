@@ -6,6 +6,7 @@ import { Emitter } from "./emitter.ts";
 import { MappingFailure } from "./failure.ts";
 import { deleteField, setField } from "./field-path.ts";
 import * as helpers from "./helpers.ts";
+import { RuleFailures } from "./helpers.ts";
 import { isScript, isScripted, type Rule } from "./rule.ts";
 import { transformFailure, whenFailure } from "./script-failure.ts";
 
@@ -131,7 +132,7 @@ async function mapElements(
   column: Column,
   batch: MappingBatch,
 ): Promise<number[]> {
-  const failures = new helpers.RuleFailures(rule);
+  const failures = new RuleFailures(rule);
   const elements: Json[] = [];
   const parents: number[] = [];
   for (const place of places) {

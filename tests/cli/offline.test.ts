@@ -31,6 +31,11 @@ test("lint finds nothing wrong with a configuration that is right", async () => 
   expect(await lint(config)).toEqual({ code: 0, stdout: "shop.yaml: no errors\n", stderr: "" });
 });
 
+test("lint takes scripts in rules that parse", async () => {
+  const scripted = config.replace("destination: b }", "destination: b, transform: value + 1, when: { js: record.a } }");
+  expect(await lint(scripted)).toEqual({ code: 0, stdout: "shop.yaml: no errors\n", stderr: "" });
+});
+
 test.each([
   [
     "stream: a.ndjson }",
@@ -52,6 +57,8 @@ test.each([
   ],
   ["destination: b }", "destination: 5 }", "10:25", "mapping_spec[0].destination: "],
   ["$.a", '"$["', "10:9", "mapping_spec[0].source: "],
+  ["destination: b }", 'destination: b, transform: "value +" }', "10:41", "mapping_spec[0].transform: "],
+  ["destination: b }", 'destination: b, when: { js: "a; b" } }', "10:49", "mapping_spec[0].when.js: must be one expr"],
   ["format: ndjson", "format: xml", "4:29", "config.format: must be one of"],
   [
     "stream: b.ndjson }",
