@@ -24,7 +24,7 @@ import { PostgresDestination } from "./destination.ts";
 import { type Setting, statementError } from "./errors.ts";
 import { IncrementalSource } from "./incremental-source.ts";
 import { isScalar, recordSchema } from "./json-type.ts";
-import { lookUp, lookupRequest } from "./lookup.ts";
+import { LookupSession, lookupRequest } from "./lookup.ts";
 import { columnOf } from "./names.ts";
 import { Session } from "./session.ts";
 import { FullSource, names } from "./source.ts";
@@ -51,7 +51,7 @@ class Postgres implements Connector {
   readonly #config: PostgresConfig;
   readonly #address: Address;
   #lookups: Promise<unknown> = Promise.resolve();
-  #lookupSession: Session | undefined;
+  #lookupSession: LookupSession | undefined;
 
   constructor(config: PostgresConfig, address: Address) {
     this.#config = config;
@@ -117,15 +117,9 @@ class Postgres implements Connector {
   lookup(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult> {
     const answered = this.#lookups.then(async () => {
       if (!this.#lookupSession || this.#lookupSession.lost) {
-        this.#lookupSession = await Session.open(this.#address, true, signal);
+        this.#lookupSession = await LookupSession.open(this.#address, this.#config, signal);
       }
-      const session = this.#lookupSession;
-      try {
-        return await session.during(signal, () => lookUp(session, this.#config, requests));
-      } catch (error) {
-        signal.throwIfAborted();
-        throw statementError(error, "request.stream");
-      }
+      return this.#lookupSession.lookUp(requests, signal);
     });
     this.#lookups = answered.catch(() => undefined);
     return answered;

@@ -7,12 +7,12 @@ import {
   type LookupResult,
 } from "../sdk/index.ts";
 import { columnNamed, findTable, noSuchTable, type Relation } from "./catalog.ts";
-import type { PostgresConfig } from "./config.ts";
+import type { Address, PostgresConfig } from "./config.ts";
 import { parameterOf, plainText, quoted } from "./element.ts";
 import { statementError } from "./errors.ts";
 import { jsonColumns } from "./json-type.ts";
 import { identifier } from "./names.ts";
-import type { Session } from "./session.ts";
+import { Session } from "./session.ts";
 
 /** `{ stream, by: { column: value } }` or `{ query, params: [ … ] }`; the first row found is the answer. */
 type Request =
@@ -45,42 +45,85 @@ export const lookupRequest: JsonSchema = {
   ],
 };
 
-/** One statement for all requests that ask a table by the same columns; queries run one by one. */
-export async function lookUp(
-  session: Session,
-  config: PostgresConfig,
-  requests: readonly Json[],
-): Promise<LookupResult> {
-  const failed: LookupFailure[] = [];
-  const answers = new Array<Json | null>(requests.length).fill(null);
-  const groups = new Map<string, { stream: string; names: string[]; indexes: number[]; bys: JsonObject[] }>();
-  for (const [index, request] of requests.map(parseRequest).entries()) {
-    if ("query" in request) {
-      try {
-        answers[index] = await runQuery(session, config, request.query, request.params);
-      } catch (error) {
-        const { fault, code, message } = statementError(error, "request.stream");
-        if (fault !== "record") throw error;
-        failed.push({ index, code, message });
-      }
-      continue;
+/** How long what is known of a table's columns counts. */
+const knownMs = 60_000;
+
+/** A connection for look-ups. Tables are described once a minute, and anew after an error. */
+export class LookupSession {
+  readonly #session: Session;
+  readonly #config: PostgresConfig;
+  readonly #tables = new Map<string, { readonly relation: Relation; readonly until: number }>();
+
+  private constructor(session: Session, config: PostgresConfig) {
+    this.#session = session;
+    this.#config = config;
+  }
+
+  static async open(address: Address, config: PostgresConfig, signal: AbortSignal): Promise<LookupSession> {
+    return new LookupSession(await Session.open(address, true, signal), config);
+  }
+
+  get lost(): boolean {
+    return this.#session.lost;
+  }
+
+  /** Throws a ConnectorError; an abort breaks the connection. */
+  async lookUp(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult> {
+    try {
+      return await this.#session.during(signal, () => this.#answer(requests));
+    } catch (error) {
+      this.#tables.clear();
+      signal.throwIfAborted();
+      throw statementError(error, "request.stream");
     }
-    const names = Object.keys(request.by).sort();
-    // Nothing equals null.
-    if (names.some((name) => request.by[name] === null)) continue;
-    const id = JSON.stringify([request.stream, names]);
-    const group = groups.get(id) ?? { stream: request.stream, names, indexes: [], bys: [] };
-    groups.set(id, group);
-    group.indexes.push(index);
-    group.bys.push(request.by);
   }
-  for (const group of groups.values()) {
-    const relation = await findTable(session, group.stream);
-    if (!relation) throw await noSuchTable(session, group.stream, "request.stream");
-    const found = await rowsBy(session, relation, group.stream, group.names, group.bys);
-    for (const [at, row] of found) answers[group.indexes[at]!] = row;
+
+  close(): Promise<void> {
+    return this.#session.close();
   }
-  return { answers, failed };
+
+  /** One statement for all requests that ask a table by the same columns; queries run one by one. */
+  async #answer(requests: readonly Json[]): Promise<LookupResult> {
+    const failed: LookupFailure[] = [];
+    const answers = new Array<Json | null>(requests.length).fill(null);
+    const groups = new Map<string, { stream: string; names: string[]; indexes: number[]; bys: JsonObject[] }>();
+    for (const [index, request] of requests.map(parseRequest).entries()) {
+      if ("query" in request) {
+        try {
+          answers[index] = await runQuery(this.#session, this.#config, request.query, request.params);
+        } catch (error) {
+          const { fault, code, message } = statementError(error, "request.stream");
+          if (fault !== "record") throw error;
+          failed.push({ index, code, message });
+        }
+        continue;
+      }
+      const names = Object.keys(request.by).sort();
+      // Nothing equals null.
+      if (names.some((name) => request.by[name] === null)) continue;
+      const id = JSON.stringify([request.stream, names]);
+      const group = groups.get(id) ?? { stream: request.stream, names, indexes: [], bys: [] };
+      groups.set(id, group);
+      group.indexes.push(index);
+      group.bys.push(request.by);
+    }
+    for (const group of groups.values()) {
+      const relation = await this.#table(group.stream);
+      const found = await rowsBy(this.#session, relation, group.stream, group.names, group.bys);
+      for (const [at, row] of found) answers[group.indexes[at]!] = row;
+    }
+    return { answers, failed };
+  }
+
+  async #table(stream: string): Promise<Relation> {
+    const now = performance.now();
+    const known = this.#tables.get(stream);
+    if (known !== undefined && now < known.until) return known.relation;
+    const relation = await findTable(this.#session, stream);
+    if (!relation) throw await noSuchTable(this.#session, stream, "request.stream");
+    this.#tables.set(stream, { relation, until: now + knownMs });
+    return relation;
+  }
 }
 
 async function rowsBy(

@@ -385,6 +385,13 @@ describe("a Postgres destination", () => {
     const { answers, failed } = await connector.lookup!(asked, never);
     expect(answers).toEqual([null, { name: "Ada" }]);
     expect(failed).toMatchObject([{ index: 0, code: "VALIDATION_ERROR" }]);
+    // What was known of the table's columns is found out anew.
+    const ada = { stream: "people", by: { id: 1 } };
+    expect((await connector.lookup!([ada], never)).answers).toMatchObject([{ name: "Ada", city: "Berlin" }]);
+    await database.query("ALTER TABLE people DROP COLUMN city");
+    expect(await refusal(connector.lookup!([ada], never))).toMatchObject({ code: "NOT_FOUND", fault: "destination" });
+    const again = await connector.lookup!([ada], never);
+    expect(again.answers).toEqual([{ id: 1, name: "Ada", age: 36, email: "ada@x" }]);
     expect(await refusal(connector.lookup!([{ stream: "nowhere", by: { a: 1 } }], never))).toMatchObject({
       code: "NOT_FOUND",
       fault: "destination",
