@@ -128,12 +128,11 @@ export class MemoryLog implements Log {
     return this.#stream.entries.find((entry) => entry.sequence === sequence)?.batch ?? null;
   }
 
-  async consumer(name: string, subjects: string | readonly string[]): Promise<LogConsumer> {
+  async consumer(name: string, subjects: readonly string[]): Promise<LogConsumer> {
     await this.#life.delay();
     const stream = this.#stream;
     const life = this.#life;
     const { idleMs, redelivers, ack, beforeAck } = this.#script;
-    const wanted = [subjects].flat();
     const position: Position = stream.consumers.get(name) ?? { at: 0, pending: new Map() };
     stream.consumers.set(name, position);
     /** Delivered to this client: anything else that is pending was delivered to one that is gone. */
@@ -144,7 +143,9 @@ export class MemoryLog implements Log {
         delivery.deliveries++;
         return delivery;
       }
-      const entry = stream.entries.find(({ subject, sequence }) => wanted.includes(subject) && sequence > position.at);
+      const entry = stream.entries.find(
+        ({ subject, sequence }) => subjects.includes(subject) && sequence > position.at,
+      );
       if (!entry) return;
       position.at = entry.sequence;
       const delivery = { entry, deliveries: 1 };

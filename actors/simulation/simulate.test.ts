@@ -196,6 +196,101 @@ test("scripts run in the sandbox while the clock stands still", async () => {
   expect(found).toEqual([]);
 });
 
+const enriched: JsonObject = {
+  ...append,
+  pipeline_spec: {
+    steps: [{ id: "who", type: "enrich", connector: "crm", request: { id: "{{ $.n }}" }, merge_at: "name" }],
+  },
+};
+
+test("look-ups are answered by the test, and their failures follow the error taxonomy", async () => {
+  const { found } = await run(enriched, {
+    given: { records: [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 1 }] },
+    lookups: {
+      crm: [
+        { request: { id: 1 }, fail: { code: "RATE_LIMITED", retry_after: "10s", times: 2 } },
+        { request: { id: 1 }, answer: "Ada" },
+        { request: { id: 2 }, answer: null },
+        { request: { id: 3 }, fail: { code: "BUSINESS_RULE", message: "not this one" } },
+      ],
+    },
+    expect: {
+      outputs: {
+        d: {
+          records: [
+            { n: 1, name: "Ada" },
+            { n: 1, name: "Ada" },
+          ],
+        },
+      },
+      dead_letters: [
+        { step: "who", code: "NOT_FOUND", record: { n: 2 } },
+        { step: "who", code: "BUSINESS_RULE", record: { n: 3 } },
+      ],
+      counts: { in: 4, out: 2, failed: 2 },
+      elapsed: { at_least: "20s", at_most: "30s" },
+      acks: "all",
+    },
+  });
+  expect(found).toEqual([]);
+});
+
+test("a look-up that the test says nothing of fails it, as does an answer that nobody asked for", async () => {
+  const { found } = await run(enriched, {
+    given: { records: [{ n: 1 }] },
+    lookups: { crm: [{ request: { id: 7 }, answer: "Eve" }] },
+  });
+  expect(found).toMatchObject([
+    { found: 'lookups.crm has no answer to {"id":1}' },
+    { path: "lookups.crm[0]", found: "it never happened" },
+  ]);
+});
+
+test("windows are summed up once, whatever crashes", async () => {
+  const steps = [
+    { id: "sums", type: "aggregate", key: ["k"], window: { count: 3 }, measures: { total: { sum: "n" } } },
+  ];
+  const given = { records: [1, 2, 3, 4, 5].map((n) => ({ k: "a", n })), batch: 1 };
+  const outputs = {
+    d: [
+      { k: "a", total: 6 },
+      { k: "a", total: 9 },
+    ],
+  };
+  for (const before of ["append", "write", "commit", "ack"] as const) {
+    for (const nth of [1, 2]) {
+      const { found } = await run(
+        {
+          ...upsert,
+          destination: { connector: "d", stream: "out", mode: "upsert", key: ["total"] },
+          pipeline_spec: { steps },
+        },
+        { given, faults: { crashes: [{ before, nth }] }, expect: { outputs, status: "success" } },
+      );
+      expect({ before, nth, found }).toEqual({ before, nth, found: [] });
+    }
+  }
+});
+
+test("several sources have records of their own, and several steps feed one destination", async () => {
+  const { source: _, ...rest } = append;
+  const sources = ["one", "two"].map((stream) => ({ connector: "s", stream }));
+  const { found } = await run(
+    { ...rest, sources },
+    {
+      given: { streams: { one: [{ n: 1 }, { n: 2 }], "s/two": [{ n: 3 }] }, batch: 1 },
+      faults: { sources: { two: { reads: [{ code: "UNAVAILABLE" }] } } },
+      expect: {
+        outputs: { d: { records: [{ n: 1 }, { n: 2 }, { n: 3 }], order: "any" } },
+        acks: "all",
+        counts: { in: 3, out: 3 },
+        status: "success",
+      },
+    },
+  );
+  expect(found).toEqual([]);
+});
+
 test("a contract holds against the schema that the stream has so far", async () => {
   const schema = { type: "object", properties: { n: { type: "integer" } }, required: ["n"] };
   const { found } = await run(

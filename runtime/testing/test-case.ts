@@ -47,7 +47,7 @@ export interface RefusedRecords extends Omit<FailingCall, "fault"> {
 export interface LookupAnswer {
   readonly request: Json;
   readonly answer?: Json;
-  readonly fail?: FailingCall & { readonly times?: number };
+  readonly fail?: Omit<FailingCall, "fault"> & { readonly times?: number };
 }
 
 export interface Crash {

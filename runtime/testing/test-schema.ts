@@ -168,7 +168,12 @@ const answer = {
       answer: { description: "What is found; null: nothing." },
       fail: closed(
         "The request fails.",
-        { code: { enum: errorCodes, description: "Error code." }, ...failure, times },
+        {
+          code: { enum: errorCodes, description: "Error code." },
+          message,
+          retry_after: failure.retry_after,
+          times,
+        },
         ["code"],
       ),
     },
