@@ -147,3 +147,23 @@ test("an abort ends a wait at once", async () => {
   await expect(done).rejects.toThrow("enough");
   expect(clock.nextAt).toBeNull();
 });
+
+test("what asks for more patience than an hour is tried again after an hour", async () => {
+  const { done, clock, calls } = delivering(1, (_, call) => {
+    if (call === 1) throw busy(24 * 3600_000);
+    return {};
+  });
+  await clock.advance(3_599_999);
+  expect(calls).toHaveLength(1);
+  await clock.advance(1);
+  expect((await done).undelivered).toEqual([]);
+});
+
+test("nothing waits any more once the last record is given up", async () => {
+  const { done, clock, waits } = delivering(1, (_, call) => {
+    throw call === 1 ? gone() : refused();
+  });
+  await clock.advance(60_000);
+  expect((await done).undelivered).toMatchObject([{ code: "VALIDATION_ERROR" }]);
+  expect(waits).toEqual(["revoked", null]);
+});

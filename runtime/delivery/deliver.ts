@@ -39,6 +39,9 @@ export interface Delivered {
   readonly state: Json | undefined;
 }
 
+/** A far side may ask for this much patience at most. */
+const maxRetryAfterMs = 3_600_000;
+
 /** While the destination is at fault it is asked again at this pace. */
 const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitter: 0.2 };
 
@@ -111,8 +114,9 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
 
   /** How long to wait before the next try; `tries` 0 means that the destination is waited for. */
   function pause(failure: Failure, tries: number): number {
-    if (tries > 0) return failure.retryAfterMs ?? backoffMs(retry, tries, clock.random);
-    if (waits++ === 0) waiting(failure.message);
-    return failure.retryAfterMs ?? backoffMs(waitPolicy, Math.min(waits, 16), clock.random);
+    const { retryAfterMs } = failure;
+    if (tries === 0 && waits++ === 0) waiting(failure.message);
+    if (retryAfterMs !== undefined) return Math.min(retryAfterMs, maxRetryAfterMs);
+    return tries > 0 ? backoffMs(retry, tries, clock.random) : backoffMs(waitPolicy, Math.min(waits, 16), clock.random);
   }
 }

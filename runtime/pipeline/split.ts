@@ -1,7 +1,8 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedStep } from "../config/index.ts";
-import { deleteField, getField, parseFieldPath, setField } from "../mapping/index.ts";
+import { deleteField, type FieldPath, getField, parseFieldPath, setField } from "../mapping/index.ts";
 import { describeType, isObject } from "../record/index.ts";
+import { copyAlong } from "./copy-along.ts";
 import { type Flow, FlowBuilder, sliceRecords } from "./flow.ts";
 import { type Step, StepRefusal } from "./step.ts";
 
@@ -79,13 +80,8 @@ function sizeOf(make: () => JsonObject): number | undefined {
   }
 }
 
-/** A copy without the field; only what lies on the way to it is copied. */
-function withoutField(record: JsonObject, path: readonly (string | number)[]): JsonObject {
-  const copy = { ...record };
-  for (let end = 1; end < path.length; end++) {
-    const inner = getField(copy, path.slice(0, end));
-    setField(copy, path.slice(0, end), Array.isArray(inner) ? [...inner] : { ...(inner as JsonObject) });
-  }
+function withoutField(record: JsonObject, path: FieldPath): JsonObject {
+  const copy = copyAlong(record, path);
   deleteField(copy, path);
   return copy;
 }
