@@ -1,3 +1,4 @@
+import { messageOf } from "../../runtime/errors/index.ts";
 import type { Sandbox, SandboxLimits, Script, ScriptCall, ScriptResult } from "../../runtime/ports/sandbox.ts";
 import type { RequestHead } from "./frames.ts";
 import { type SandboxProcess, startProcess } from "./process.ts";
@@ -150,7 +151,15 @@ class IsolateSandbox implements Sandbox {
   }
 
   #start(): void {
-    const process = startProcess(this.#limits, (id, text) => this.#answer(id, text));
+    let process: SandboxProcess;
+    try {
+      process = startProcess(this.#limits, (id, text) => this.#answer(id, text));
+    } catch (error) {
+      // isolated-vm is not installed.
+      const failure = new Error(`the script sandbox does not start: ${messageOf(error)}`, { cause: error });
+      for (const request of this.#takeAll()) request.reject(failure);
+      return;
+    }
     this.#process = process;
     process.ready.then(
       () => {
