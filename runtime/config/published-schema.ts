@@ -5,7 +5,7 @@ import { deliverySchema } from "./delivery-schema.ts";
 import { destinationSchema, integrationSchema, triggerSchema } from "./integration-schema.ts";
 import { badReference, reference } from "./references.ts";
 import type { Part } from "./schema-parts.ts";
-import { ruleSchema, stepSchema } from "./step-schema.ts";
+import { ruleSchema } from "./step-schema.ts";
 import { unavailable } from "./unavailable.ts";
 
 /**
@@ -65,10 +65,7 @@ const additions: ReadonlyMap<JsonSchema, Part> = new Map<JsonSchema, Part>([
 ]);
 
 /** The branches that this version runs. */
-const available: ReadonlyMap<JsonSchema, readonly string[]> = new Map([
-  [stepSchema, unavailable.steps],
-  [triggerSchema, unavailable.triggers],
-]);
+const available: ReadonlyMap<JsonSchema, readonly string[]> = new Map([[triggerSchema, unavailable.triggers]]);
 
 /** A schema without what editors make nothing of; `wrap` has its say about every schema below it. */
 function publish(schema: JsonSchema, wrap: (below: JsonSchema) => JsonSchema = (below) => below): JsonSchema {

@@ -214,12 +214,12 @@ function inTurn(node: Node, input: Flow, context: PipelineContext): void | Promi
 /** Holds the turn until all that the step makes is on its way. */
 async function slowly(node: Node, input: Flow, output: ReturnType<Step>, context: PipelineContext): Promise<void> {
   const { step, rate, turns } = node;
-  let wait: void | Promise<void>;
+  let wait: Promise<void> | undefined;
   try {
     const given = await output;
     if (!("slices" in given) && rate === undefined) {
       // Called before the turn is given: the next batch does not overtake this one.
-      wait = onwards(node, input, given, context);
+      wait = onwards(node, input, given, context) ?? undefined;
     } else {
       let n = 0;
       for (const slice of "slices" in given ? given.slices : [given]) {

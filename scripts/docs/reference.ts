@@ -117,8 +117,7 @@ function steps(): string[] {
   const all = { properties: { id, type, ...options }, required: ["id", "type"] };
   return [
     fieldTable(all as Part, sections),
-    idle("steps", unavailable.stepOptions),
-    ...branches(stepSchema, unavailable.steps, ["type", ...Object.keys(shared)]),
+    ...branches(stepSchema, [], ["type", ...Object.keys(shared)]),
   ];
 }
 
