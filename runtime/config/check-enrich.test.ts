@@ -31,6 +31,7 @@ const good = { stream: "customers", by: { id: "{{ $.customer_id }}" } };
 
 test.each<[string, JsonObject]>([
   ["templates, constants and all options", { cache: { ttl: "0s", max_entries: 1 }, on_missing: "null" }],
+  ["null as YAML reads the word", { on_missing: null }],
   ["a query with parameters", { request: { query: "by_mail", params: ["{{ $.mail | lower }}", 7] } }],
   [
     "a template where the schema wants more than a text with holes can say",

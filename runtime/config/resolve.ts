@@ -110,7 +110,7 @@ function stepOptions(step: CompleteStep) {
         request,
         mergeAt: merge_at,
         cache: { ttlMs: ms(ttl), maxEntries: max_entries },
-        onMissing: on_missing,
+        onMissing: on_missing ?? "null",
       };
     }
     case "split":
@@ -199,7 +199,7 @@ interface CompleteStep extends Node {
   readonly request: JsonObject;
   readonly merge_at: string;
   readonly cache: { readonly ttl: string; readonly max_entries: number };
-  readonly on_missing: "fail" | "skip" | "null";
+  readonly on_missing: "fail" | "skip" | "null" | null;
   readonly path: string;
   readonly as?: string;
   readonly keep_parent: boolean;

@@ -85,7 +85,8 @@ const types: Record<string, StepType> = {
         }),
         default: {},
       },
-      on_missing: oneOfWords("What an empty answer does.", ["fail", "skip", "null"], "fail"),
+      // In YAML the word null is the value.
+      on_missing: { enum: ["fail", "skip", "null", null], description: "What an empty answer does.", default: "fail" },
     },
     required: ["connector", "request", "merge_at"],
   },

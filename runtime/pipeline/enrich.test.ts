@@ -173,6 +173,14 @@ test.each([
     ],
     0,
   ],
+  [
+    null,
+    [
+      { id: 1, found: { name: "n1" } },
+      { id: 100, found: null },
+    ],
+    0,
+  ],
 ] as const)("on_missing %s", async (on_missing, values, failures) => {
   const { ids } = await enrich(byId, { on_missing });
   for (let time = 0; time < 2; time++) {
