@@ -3,11 +3,11 @@ import type { Connector } from "../connectors/sdk/index.ts";
 import { type ResolveReference, resolveReferences } from "../runtime/config/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import type { ConnectorRegistry } from "../runtime/ports/connectors.ts";
-import type { Store } from "../runtime/ports/store.ts";
+import type { ConnectorStore } from "../runtime/ports/store.ts";
 
 /** Connectors by name out of the store, for the actors: each source and destination has a connector of its own. */
 export function actorConnectors(
-  store: Pick<Store, "connectors">,
+  store: { readonly connectors: Pick<ConnectorStore, "byName"> },
   registry: ConnectorRegistry,
   resolveReference: ResolveReference,
 ): Connectors {

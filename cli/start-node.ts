@@ -139,7 +139,9 @@ async function start(
   metrics.gauges(gaugesReader(view.vitals, store.deadLetters, realClock));
   const cron = { next: nextFire };
   const runner = createRunner({ store, cluster, cron, view });
-  const services = createServices({ store, registry, runner, validator, sealer, checkCron });
+  const connectors = actorConnectors(store, registry, resolveReference);
+  const { lookups } = connectors;
+  const services = createServices({ store, registry, runner, validator, sealer, sandbox, lookups, checkCron });
   const token = await ensureToken(dataDir, store.tokens);
 
   const system = new ActorSystem({
@@ -153,7 +155,6 @@ async function start(
   });
   settler.start();
   closers.push(() => settler.stop());
-  const connectors = actorConnectors(store, registry, resolveReference);
   system.spawn(
     nodeProps({
       validator,

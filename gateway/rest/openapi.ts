@@ -46,7 +46,17 @@ export function openApi(routes: readonly Route[], version: string): object {
   };
 }
 
-function operation({ operationId, tag, summary, path, query = {}, body, answer, problems = [] }: Route): object {
+function operation({
+  operationId,
+  tag,
+  summary,
+  path,
+  query = {},
+  body,
+  bodyOptional,
+  answer,
+  problems = [],
+}: Route): object {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   const statuses = [400, 401, 500, 503, ...(inPath.length > 0 ? [404] : []), ...(body ? [413, 415] : []), ...problems];
   return {
@@ -62,7 +72,9 @@ function operation({ operationId, tag, summary, path, query = {}, body, answer, 
         schema,
       })),
     ],
-    ...(body && { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
+    ...(body && {
+      requestBody: { required: bodyOptional === undefined, content: { "application/json": { schema: body } } },
+    }),
     responses: {
       [answer.status]: { description: answer.description, ...(answer.schema && { content: json(answer.schema) }) },
       ...Object.fromEntries(

@@ -206,6 +206,72 @@ export const plan = object({
   },
 });
 
+const shownRecords: Part = {
+  ...object({
+    count: integer,
+    records: {
+      type: "array",
+      items: {
+        ...object({ child: string, record: anyObject }),
+        properties: {
+          child: { ...string, description: "Which of the records made of one it is; empty for the record itself." },
+          to: { ...string, description: "Where a route sends it." },
+          record: anyObject,
+        },
+      },
+    },
+  }),
+  description: "How many, and the first 20.",
+};
+
+const way: Record<string, Part> = {
+  steps: {
+    type: "array",
+    description: "Steps that were reached, in their order.",
+    items: object({
+      step: string,
+      type: string,
+      in: shownRecords,
+      out: shownRecords,
+      failures: {
+        type: "array",
+        items: object({
+          child: string,
+          rule: { ...orNull(integer), description: "Index of the mapping rule." },
+          code: string,
+          message: string,
+          on_error: { enum: ["dead_letter", "drop", "stop"] },
+        }),
+      },
+    }),
+  },
+  destinations: {
+    type: "array",
+    description: "What destinations would receive.",
+    items: object({ destination: string, connector: string, stream: string, mode: string, in: shownRecords }),
+  },
+};
+
+export const preview = object({
+  records: {
+    type: "array",
+    items: object({
+      record_id: string,
+      position: {
+        ...object({ base: string, ordinal: integer }),
+        description: "Where the record stands in its source.",
+      },
+      record: { ...orNull(anyObject), description: "Null where it could not be read." },
+      status: { enum: ["delivered", "aggregated", "filtered", "failed"] },
+      failure: { ...orNull(object({ code: string, message: string })), description: "Why it got to no step." },
+      ...way,
+    }),
+  },
+  windows: { ...orNull(object(way)), description: "What aggregates give at the end: it descends from no one record." },
+  totals: object({ in: integer, delivered: integer, aggregated: integer, filtered: integer, failed: integer }),
+  truncated: { type: "boolean", description: "Whether something is counted and not shown." },
+});
+
 export const problem = object({
   type: string,
   title: string,

@@ -14,6 +14,8 @@ export interface Route {
   readonly query?: Readonly<Record<string, Part>>;
   /** Schema of the body; left out: none is taken. The service checks it. */
   readonly body?: Part;
+  /** The body may be left out. */
+  readonly bodyOptional?: true;
   readonly answer: { readonly status: number; readonly description: string; readonly schema?: Part };
   /** Statuses of the problems it may answer with, besides 400, 401, 404 (with an id), 500 and 503. */
   readonly problems?: readonly number[];

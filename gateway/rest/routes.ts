@@ -1,7 +1,7 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import { configSchema, connectorSchema, type Part } from "../../runtime/config/index.ts";
 import type { IntegrationRow, RunStatus } from "../../runtime/ports/store.ts";
-import type { Services } from "../services/index.ts";
+import { previewBody, type Services } from "../services/index.ts";
 import {
   connectorResource,
   connectorTypeResource,
@@ -228,6 +228,18 @@ const integrations: Route[] = [
     answer: { status: 202, description: "The run, under way.", schema: schemas.run },
     problems: [409],
     handle: async (request, { integrations }) => runResource(await integrations.run(id(request))),
+  },
+  {
+    method: "POST",
+    path: "/v1/integrations/{id}/preview",
+    operationId: "previewIntegration",
+    tag: "integrations",
+    summary: "Takes given or sampled records through the steps, saved or drafted, and writes nothing.",
+    body: previewBody,
+    bodyOptional: true,
+    answer: ok("What each step took and gave, by record, and what destinations would receive.", schemas.preview),
+    problems: [422, 504],
+    handle: async (request, { preview }) => preview(id(request), request.body),
   },
 ];
 

@@ -103,7 +103,7 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
 }
 
 function readBody(body: unknown, route: Route): Json {
-  if (route.body !== undefined && body === undefined)
+  if (route.body !== undefined && body === undefined && route.bodyOptional === undefined)
     throw new SluiceError("VALIDATION_ERROR", "a JSON body is required");
   if (route.body !== undefined || body === undefined) return (body ?? null) as Json;
   const empty = typeof body === "object" && body !== null && Object.keys(body).length === 0;

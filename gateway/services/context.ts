@@ -3,6 +3,8 @@ import type { ConnectorType, JsonObject } from "../../connectors/sdk/index.ts";
 import { resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
+import type { Lookups } from "../../runtime/ports/lookups.ts";
+import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import type { ConnectorRow, Page, PageOptions, Store } from "../../runtime/ports/store.ts";
 import type { Runner } from "./ports.ts";
 
@@ -13,6 +15,9 @@ export interface ServiceContext {
   readonly runner: Runner;
   readonly validator: Validator;
   readonly sealer: Sealer;
+  /** What previews run scripts in, and look things up with. */
+  readonly sandbox: Sandbox;
+  readonly lookups: Lookups;
   /** What is wrong with a cron expression, or undefined. */
   readonly checkCron: (cron: string) => string | undefined;
 }

@@ -3,10 +3,12 @@ import { connectorService } from "./connectors.ts";
 import type { ServiceContext } from "./context.ts";
 import { historyService } from "./history.ts";
 import { integrationService } from "./integrations.ts";
+import { previewService } from "./preview.ts";
 
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { ServiceContext } from "./context.ts";
 export type { Health, MetricsText, Readiness, Runner } from "./ports.ts";
+export { previewBody } from "./preview.ts";
 
 /** What the product can be asked for, whatever the protocol. All throw SluiceError, and ConflictError of the store. */
 export function createServices(context: ServiceContext) {
@@ -15,6 +17,7 @@ export function createServices(context: ServiceContext) {
     integrations: integrationService(context),
     history: historyService(context),
     apply: applyService(context),
+    preview: previewService(context),
   };
 }
 

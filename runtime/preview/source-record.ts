@@ -5,6 +5,8 @@ import { decodeLines } from "../record/index.ts";
 export interface SourceRecord {
   /** What it was read from, and its number there, from 1: a file and a line. */
   readonly position: { readonly base: string; readonly ordinal: number };
+  /** The stream that it was read from; left out: the first source's. */
+  readonly stream?: string;
   /** Undefined: it could not be read, as `message` says. */
   readonly value: JsonObject | undefined;
   readonly message?: string;

@@ -5,9 +5,11 @@ import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { checkCron, nextFire } from "../../adapters/cron/index.ts";
+import { createSandbox } from "../../adapters/isolate/index.ts";
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import { openStore } from "../../adapters/postgres/index.ts";
 import { createSealer, loadMasterKey, localKey, referenceResolver } from "../../adapters/secrets/index.ts";
+import { actorConnectors } from "../../cli/actor-connectors.ts";
 import { connectorTypes } from "../../cli/connector-types.ts";
 import { createAuthenticator, ensureToken } from "../../gateway/auth/index.ts";
 import { createRest } from "../../gateway/rest/index.ts";
@@ -49,16 +51,20 @@ export async function startApi(): Promise<Api> {
   const validator = createValidator();
   const sealer = createSealer(localKey(await loadMasterKey({ env: {}, dataDir })));
   const env = { SLUICE_SECRET_FOLDER: path.join(dataDir, "files") };
+  const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
   const registry = createConnectorRegistry({
     types: connectorTypes,
     context: { dataDir, fileRoots: [dataDir] },
     validator,
     sealer,
-    resolveReference: referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") }),
+    resolveReference,
   });
+  const sandbox = createSandbox();
+  onTestFinished(() => sandbox.close());
+  const { lookups } = actorConnectors(store, registry, resolveReference);
   const changed: string[] = [];
   const runner = openingRunner(store, changed);
-  const services = createServices({ store, registry, runner, validator, sealer, checkCron });
+  const services = createServices({ store, registry, runner, validator, sealer, sandbox, lookups, checkCron });
   const token = await ensureToken(dataDir, store.tokens);
   const parts: Record<string, string | null> = { nats: null, postgres: null };
   const log: string[] = [];
