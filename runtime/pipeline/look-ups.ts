@@ -144,14 +144,12 @@ class StepLookUps implements LookUps {
         waiting: (reason) => this.#wait(call, reason),
       });
       for (const { index, code, message, attempts } of undelivered) {
-        const { id } = requests[index] as OutRecord;
-        const refusal = () => new StepRefusal(`look-up in ${this.#step.connector}: ${message}`, code, null, attempts);
-        answers.set(id, code === "NOT_FOUND" ? null : refusal());
+        const refusal = new StepRefusal(`look-up in ${this.#step.connector}: ${message}`, code, null, attempts);
+        answers.set((requests[index] as OutRecord).id, code === "NOT_FOUND" ? null : refusal);
       }
       const now = clock.now();
       for (const [id, answer] of answers) if (!(answer instanceof StepRefusal)) this.#cache.set(id, answer, now);
     } finally {
-      this.#wait(call, null);
       for (const { id } of requests) this.#calls.delete(id);
     }
   }
@@ -166,9 +164,10 @@ class StepLookUps implements LookUps {
         const message = `${this.#lookup.connectorType} gave ${given.length} answers to ${records.length} requests`;
         throw new SluiceError("INTERNAL_ERROR", message);
       }
-      for (const [index, { id }] of records.entries())
-        answers.set(id, isEmpty(given[index]) ? null : (given[index] as Json));
-      for (const { index } of failed) answers.delete((records[index] as OutRecord).id);
+      for (const [index, { id }] of records.entries()) {
+        const answer = given[index] ?? null;
+        answers.set(id, isEmpty(answer) ? null : answer);
+      }
       if (failed.length === 0) outcome = "ok";
       return { failed };
     } finally {
@@ -178,18 +177,16 @@ class StepLookUps implements LookUps {
 
   /** The step waits as long as one of its calls does. */
   #wait(call: object, reason: string | null): void {
-    const before = this.#reasons.size;
     if (reason === null) this.#reasons.delete(call);
     else this.#reasons.set(call, reason);
-    if (before === 0 && this.#reasons.size === 0) return;
     const [first = null] = this.#reasons.values();
     this.#options.waiting(this.#step.id, first);
   }
 }
 
 /** An answer without anything in it says that nothing was found. */
-function isEmpty(answer: Json | undefined): boolean {
-  if (answer === undefined || answer === null || answer === "") return true;
+function isEmpty(answer: Json): boolean {
+  if (answer === "") return true;
   if (Array.isArray(answer)) return answer.length === 0;
   return isObject(answer) && Object.keys(answer).length === 0;
 }
