@@ -3,7 +3,7 @@ import { unknownName } from "../errors/index.ts";
 import type { Script } from "../ports/sandbox.ts";
 import { describeType, isObject } from "../record/json.ts";
 import type { Comparable, Logical, Query } from "./jsonpath/ast.ts";
-import { compileIRegexp } from "./jsonpath/iregexp.ts";
+import { checkIRegexp } from "./jsonpath/iregexp/index.ts";
 import { parseLogical } from "./jsonpath/parse.ts";
 
 /** Throws an Error that says what is wrong with it. A script is given as it is, see `checkScript`. */
@@ -44,8 +44,8 @@ export function lintPredicate(logical: Logical): string[] {
 
 function lintPattern(pattern: Comparable): string[] {
   if (pattern.kind !== "literal") return lintComparable(pattern);
-  const valid = typeof pattern.value === "string" && compileIRegexp(pattern.value, true) !== undefined;
-  return valid ? [] : [`${JSON.stringify(pattern.value)} is no I-Regexp (RFC 9485) and matches nothing`];
+  const problem = typeof pattern.value === "string" ? checkIRegexp(pattern.value) : "is no I-Regexp (RFC 9485)";
+  return problem === undefined ? [] : [`${JSON.stringify(pattern.value)} ${problem} and matches nothing`];
 }
 
 function lintComparable(comparable: Comparable): string[] {

@@ -61,6 +61,9 @@ describe("predicates", () => {
     expect(compilePredicate("match($.a, '\\\\d+')").warnings).toEqual([
       '"\\\\d+" is no I-Regexp (RFC 9485) and matches nothing',
     ]);
+    expect(compilePredicate("$.a[?search(@, 'a{2000}')]").warnings).toEqual([
+      '"a{2000}" is too large an I-Regexp (written out, its repetitions make more than 2000 states) and matches nothing',
+    ]);
     expect(compilePredicate("$.active && $.b == 1").warnings).toHaveLength(1);
     expect(compilePredicate("$.a[?@.b] && $.c == true").warnings).toEqual([]);
     expect(compilePredicate("$.a[?match(@, 'a**')]").warnings).toHaveLength(1);

@@ -115,10 +115,7 @@ function steps(): string[] {
   const type = { enum: types, description: "What the step does." };
   const { id, ...options } = shared;
   const all = { properties: { id, type, ...options }, required: ["id", "type"] };
-  return [
-    fieldTable(all as Part, sections),
-    ...branches(stepSchema, [], ["type", ...Object.keys(shared)]),
-  ];
+  return [fieldTable(all as Part, sections), ...branches(stepSchema, [], ["type", ...Object.keys(shared)])];
 }
 
 /** Longer texts are shown by their beginning. */
@@ -150,9 +147,10 @@ function connectorSection({ type, title, version, description, config, capabilit
   const { source, destination, lookup } = capabilities;
   const modes = (what: string, end: { readonly modes: readonly string[] } | undefined): string[] =>
     end === undefined ? [] : [`${what}: ${end.modes.map(code).join(", ")}`];
-  const can = [...modes("Source", source), ...modes("Destination", destination), ...(lookup ? ["Look-ups"] : [])];
+  const can = [...modes("Source", source), ...modes("Destination", destination)];
+  const request = lookup === undefined ? "" : `Request of a look-up:\n\n${fieldTable(lookup.request as Part)}`;
   const more = `${title} ${version}: [connectors/${type}.md](connectors/${type}.md).`;
-  return section(3, type, `${description} ${more}\n`, `${can.join(". ")}.\n`, fieldTable(config as Part));
+  return section(3, type, `${description} ${more}\n`, `${can.join(". ")}.\n`, fieldTable(config as Part), request);
 }
 
 function codeTable(): string {

@@ -1,5 +1,6 @@
 import type { Emitter } from "../emitter.ts";
 import type { Comparable, Logical, Query, Segment, Selector } from "./ast.ts";
+import { compileIRegexp } from "./iregexp/index.ts";
 
 // A query becomes JavaScript: a singular one an expression of property accesses, any other a function for each
 // segment, which hands every node it selects to the next. Depth first gives the order of nodes that RFC 9535 asks for.
@@ -38,6 +39,10 @@ export function emitLogical(emitter: Emitter, logical: Logical, scope: Scope): s
       return `(${emitAll(emitter, logical.query, scope)}.length > 0)`;
     case "pattern": {
       const value = emitComparable(emitter, logical.value, scope);
+      if (logical.pattern.kind === "literal" && typeof logical.pattern.value === "string") {
+        const matcher = compileIRegexp(logical.pattern.value, logical.whole);
+        return matcher === undefined ? "false" : `fits(${value}, ${emitter.constant(matcher)})`;
+      }
       return `matches(${value}, ${emitComparable(emitter, logical.pattern, scope)}, ${logical.whole})`;
     }
     case "compare":

@@ -1,7 +1,7 @@
 import type { Json } from "../../../connectors/sdk/index.ts";
 import { isObject } from "../../record/json.ts";
 import { compareNumbers, isNumber } from "../../record/number.ts";
-import { compileIRegexp } from "./iregexp.ts";
+import { cachedIRegexp, type Matcher } from "./iregexp/index.ts";
 
 // What generated code calls. `undefined` is RFC 9535's Nothing.
 
@@ -101,10 +101,14 @@ function scalarCount(text: string): number {
   return count;
 }
 
+export function fits(value: Value, matcher: Matcher): boolean {
+  return typeof value === "string" && matcher.test(value);
+}
+
 /** A pattern that is no I-Regexp matches nothing. */
 export function matches(value: Value, pattern: Value, whole: boolean): boolean {
   if (typeof value !== "string" || typeof pattern !== "string") return false;
-  return compileIRegexp(pattern, whole)?.test(value) ?? false;
+  return cachedIRegexp(pattern, whole)?.test(value) ?? false;
 }
 
 /** The value of the only node, if there is just one. */

@@ -1,0 +1,45 @@
+import { buildAutomaton, maxStates, op } from "./automaton.ts";
+import { CharacterClasses } from "./classes.ts";
+import { Matcher } from "./matcher.ts";
+import { parseIRegexp, type Refusal } from "./parse.ts";
+
+export type { Matcher } from "./matcher.ts";
+
+/** An I-Regexp (RFC 9485) for texts as a whole or for their parts; undefined for one that is refused. */
+export function compileIRegexp(pattern: string, whole: boolean): Matcher | undefined {
+  const prepared = prepare(pattern);
+  return typeof prepared === "string" ? undefined : new Matcher(prepared.automaton, prepared.classes, !whole);
+}
+
+/** What is wrong with a pattern, as the end of a sentence, or undefined. Such a pattern matches nothing. */
+export function checkIRegexp(pattern: string): string | undefined {
+  const prepared = prepare(pattern);
+  if (prepared === "invalid") return "is no I-Regexp (RFC 9485)";
+  const limit = `written out, its repetitions make more than ${maxStates} states`;
+  return prepared === "too large" ? `is too large an I-Regexp (${limit})` : undefined;
+}
+
+/** Patterns that come from records: few are kept, so that their number costs no memory. */
+const cache = new Map<string, Matcher | undefined>();
+const mostCached = 64;
+
+/** As `compileIRegexp`, for a pattern that may come again. */
+export function cachedIRegexp(pattern: string, whole: boolean): Matcher | undefined {
+  const key = (whole ? "w" : "p") + pattern;
+  const known = cache.get(key);
+  if (known !== undefined || cache.has(key)) return known;
+  if (cache.size >= mostCached) cache.clear();
+  const compiled = compileIRegexp(pattern, whole);
+  cache.set(key, compiled);
+  return compiled;
+}
+
+function prepare(pattern: string) {
+  const parsed = parseIRegexp(pattern);
+  if (typeof parsed === "string") return parsed;
+  const automaton = buildAutomaton(parsed);
+  const refusal: Refusal = "too large";
+  if (automaton === undefined) return refusal;
+  const literals = new Set(automaton.arg.filter((_, state) => automaton.op[state] === op.literal));
+  return { automaton, classes: new CharacterClasses(parsed.sets, literals) };
+}
