@@ -43,6 +43,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Run the tests beside configuration files, without a server.",
     load: async () => (await import("./commands/test.ts")).test,
   },
+  preview: {
+    summary: "Show what an integration makes of records, step by step.",
+    load: async () => (await import("./commands/preview.ts")).preview,
+  },
   map: {
     summary: "Map records from stdin to stdout, without a server.",
     load: async () => (await import("./commands/map.ts")).map,

@@ -78,14 +78,7 @@ async function readSamples({ value }: Configuration, given: readonly string[]): 
 }
 
 function check(config: Configuration, samples: Samples) {
-  const { errors, warnings } = checkConfig(config.value, {
-    validator: createValidator(),
-    types: connectorTypes,
-    existing: new Map(),
-    // A file with no connectors of its own relies on what the server has.
-    allConnectorsKnown: Array.isArray(config.value.connectors),
-    checkCron,
-  });
+  const { errors, warnings } = checkFiles(config);
   const integrations = Array.isArray(config.value.integrations) ? config.value.integrations : [];
   const misfits = integrations.flatMap((spec, index) => {
     const place = `integrations[${index}]`;
@@ -93,6 +86,18 @@ function check(config: Configuration, samples: Samples) {
     return faulty ? [] : findMisfits(place, spec as JsonObject, samples);
   });
   return { errors: located(config, errors), warnings: located(config, [...warnings, ...misfits]) };
+}
+
+/** What can be known of a configuration by itself, by path. */
+export function checkFiles({ value }: Configuration) {
+  return checkConfig(value, {
+    validator: createValidator(),
+    types: connectorTypes,
+    existing: new Map(),
+    // A file with no connectors of its own relies on what the server has.
+    allConnectorsKnown: Array.isArray(value.connectors),
+    checkCron,
+  });
 }
 
 /** What an integration without errors makes of its samples: warnings all, since other records may fit. */

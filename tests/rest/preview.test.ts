@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { sourceName } from "../../actors/source-name.ts";
 import { query } from "../support/records.ts";
 import { fileConnector, integration, startApi } from "./support.ts";
 
@@ -46,7 +47,7 @@ test("records given are taken through the saved steps, and failures name their r
 });
 
 test("without records the first of the source are read, each with its place there; nothing is written and no cursor moves", async () => {
-  const source = { connector: "files", stream: "a.ndjson", mode: "incremental" };
+  const source = { connector: "files", stream: "a.ndjson", mode: "incremental" as const };
   const { preview, store, id, dataDir } = await withPeople({ source, mapping_spec: mapping_spec.slice(0, 1) });
   const { body } = await preview();
   expect(body.records.map(({ position, status }: { position: object; status: string }) => [position, status])).toEqual([
@@ -56,7 +57,7 @@ test("without records the first of the source are read, each with its place ther
     [{ base: "a.ndjson", ordinal: 4 }, "delivered"],
   ]);
   expect((await preview({ sample: 1 })).body.records).toHaveLength(1);
-  expect(await store.checkpoints.loadCursor(id)).toBeNull();
+  expect(await store.checkpoints.loadCursor(id, sourceName({ ...source, cursorField: undefined }))).toBeNull();
   expect((await store.runs.list(id, { limit: 1, cursor: null, status: null })).items).toEqual([]);
   expect(() => readFileSync(path.join(dataDir, "files", "b.ndjson"))).toThrow("ENOENT");
 });

@@ -1,0 +1,90 @@
+import path from "node:path";
+import { createSandbox } from "../adapters/isolate/index.ts";
+import { createValidator } from "../adapters/json-schema/index.ts";
+import { referenceResolver } from "../adapters/secrets/index.ts";
+import type { JsonObject } from "../connectors/sdk/index.ts";
+import { createConnectorRegistry } from "../gateway/services/index.ts";
+import { type ResolvedIntegration, resolveIntegration } from "../runtime/config/index.ts";
+import { SluiceError } from "../runtime/errors/index.ts";
+import { realClock } from "../runtime/ports/clock.ts";
+import type { Sealer } from "../runtime/ports/connectors.ts";
+import type { ConnectorRow } from "../runtime/ports/store.ts";
+import { type Preview, previewRecords, type SourceRecord, sampleSource } from "../runtime/preview/index.ts";
+import { actorConnectors } from "./actor-connectors.ts";
+import { connectorTypes } from "./connector-types.ts";
+import { readNodeSettings } from "./node-settings.ts";
+
+/** Nothing of a file is sealed. */
+const sealer: Sealer = {
+  seal: () => Promise.reject(new Error("nothing is sealed here")),
+  unseal: () => Promise.reject(new Error("nothing is sealed here")),
+};
+
+/**
+ * Previews an integration of a configuration that was found valid, without a server: its connectors are opened here, as
+ * a server started in this folder would open them. `records` undefined: the first `sample` of its source.
+ */
+export async function previewFiles(
+  config: JsonObject,
+  spec: JsonObject,
+  { records, sample }: { readonly records: readonly SourceRecord[] | undefined; readonly sample: number },
+): Promise<Preview> {
+  const { dataDir, fileRoots, env } = readNodeSettings();
+  const validator = createValidator();
+  const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
+  const context = { dataDir, fileRoots };
+  const registry = createConnectorRegistry({ types: connectorTypes, context, validator, sealer, resolveReference });
+  const rows = new Map(((config.connectors ?? []) as JsonObject[]).map((each) => [each.name as string, rowOf(each)]));
+  const byName = async (name: string) => {
+    const row = rows.get(name);
+    if (row !== undefined) return row;
+    throw new SluiceError(
+      "NOT_FOUND",
+      `connector ${name} is not in these files: preview the integration on its server`,
+    );
+  };
+  const sampled = async ({ sources }: ResolvedIntegration) => {
+    if (sources.length === 0) throw new SluiceError("VALIDATION_ERROR", "nothing is read here: give --records");
+    const each = Math.ceil(sample / sources.length);
+    const found: SourceRecord[] = [];
+    for (const source of sources) {
+      const connector = await registry.open(await byName(source.connector));
+      try {
+        found.push(...(await sampleSource(connector, source, each, new AbortController().signal)));
+      } finally {
+        await connector.close();
+      }
+    }
+    return found.slice(0, sample);
+  };
+
+  const integration = resolveIntegration(spec);
+  const given = records ?? (await sampled(integration));
+  const { lookups } = actorConnectors({ connectors: { byName } }, registry, resolveReference);
+  const sandbox = createSandbox();
+  try {
+    const name = spec.name as string;
+    return await previewRecords(
+      { id: name, name, integration, records: given, schema: null },
+      { validator, sandbox, clock: realClock, lookups },
+      new AbortController().signal,
+    );
+  } finally {
+    await sandbox.close();
+  }
+}
+
+function rowOf({ name, type, config = {} }: JsonObject): ConnectorRow {
+  const now = new Date();
+  return {
+    id: name as string,
+    name: name as string,
+    type: type as string,
+    config: config as JsonObject,
+    sealed: null,
+    owner: null,
+    version: 1,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
