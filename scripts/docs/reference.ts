@@ -148,10 +148,14 @@ function connectorSection({ type, title, version, description, config, capabilit
   const modes = (what: string, end: { readonly modes: readonly string[] } | undefined): string[] =>
     end === undefined ? [] : [`${what}: ${end.modes.map(code).join(", ")}`];
   const can = [...modes("Source", source), ...modes("Destination", destination)];
-  const request = lookup === undefined ? "" : `Request of a look-up:\n\n${fieldTable(lookup.request as Part)}`;
+  const requests = lookup === undefined ? [] : formsOf(lookup.request as Part).map((form) => fieldTable(form));
+  const asked = requests.length === 0 ? [] : ["Request of a look-up:\n", requests.join("\nor\n\n")];
   const more = `${title} ${version}: [connectors/${type}.md](connectors/${type}.md).`;
-  return section(3, type, `${description} ${more}\n`, `${can.join(". ")}.\n`, fieldTable(config as Part), request);
+  return section(3, type, `${description} ${more}\n`, `${can.join(". ")}.\n`, fieldTable(config as Part), ...asked);
 }
+
+/** The alternatives of a schema that has some. */
+const formsOf = (schema: Part): readonly Part[] => (schema.oneOf ?? schema.anyOf ?? [schema]) as readonly Part[];
 
 function codeTable(): string {
   const rows = Object.entries(codes).map(([name, { http, grpc, fault }]) => [

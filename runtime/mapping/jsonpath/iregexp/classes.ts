@@ -3,8 +3,8 @@ export interface CharacterClass {
   readonly id: number;
   /** The code point, where it is one of the pattern's literals. */
   readonly literal: number;
-  /** By set. */
-  readonly inSet: readonly boolean[];
+  /** By set, 1 where it takes the character. */
+  readonly inSet: Uint8Array;
 }
 
 /** Code points whose class is kept. */
@@ -37,8 +37,8 @@ export class CharacterClasses {
     if (known !== undefined) return known;
     const character = String.fromCodePoint(codePoint);
     const literal = this.literals.has(codePoint) ? codePoint : -1;
-    const inSet = this.sets.map((set) => set.test(character));
-    const signature = `${literal} ${inSet.map(Number).join("")}`;
+    const inSet = Uint8Array.from(this.sets, (set) => Number(set.test(character)));
+    const signature = `${literal} ${inSet.join("")}`;
     let found = this.bySignature.get(signature);
     if (found === undefined) {
       found = { id: this.all.length, literal, inSet };

@@ -1,7 +1,7 @@
 import { buildAutomaton, maxStates, op } from "./automaton.ts";
 import { CharacterClasses } from "./classes.ts";
 import { Matcher } from "./matcher.ts";
-import { parseIRegexp, type Refusal } from "./parse.ts";
+import { maxDepth, maxLength, maxSets, parseIRegexp, type Refusal } from "./parse.ts";
 
 export type { Matcher } from "./matcher.ts";
 
@@ -15,7 +15,7 @@ export function compileIRegexp(pattern: string, whole: boolean): Matcher | undef
 export function checkIRegexp(pattern: string): string | undefined {
   const prepared = prepare(pattern);
   if (prepared === "invalid") return "is no I-Regexp (RFC 9485)";
-  const limit = `written out, its repetitions make more than ${maxStates} states`;
+  const limit = `at most ${maxLength} characters, ${maxStates} with their repetitions, ${maxSets} classes, ${maxDepth} levels`;
   return prepared === "too large" ? `is too large an I-Regexp (${limit})` : undefined;
 }
 

@@ -18,9 +18,11 @@ export interface Pattern {
 export type Refusal = "invalid" | "too large";
 
 /** Deeper nesting of groups is refused, so that a pattern cannot exhaust the stack. */
-const maxDepth = 250;
+export const maxDepth = 250;
 /** Distinct character classes; each is asked about every character that is new. */
-const maxSets = 256;
+export const maxSets = 64;
+/** Characters of a pattern: they bound how many kinds of characters its classes can tell apart. */
+export const maxLength = 10_000;
 
 const category = "(?:L[lmotu]?|M[cen]?|N[dlo]?|P[c-fios]?|Z[lps]?|S[ckmo]?|C[cfno]?)";
 const token = {
@@ -33,7 +35,7 @@ const token = {
 const escapes: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
 export function parseIRegexp(pattern: string): Pattern | Refusal {
-  return new Parser(pattern).parse();
+  return pattern.length > maxLength ? "too large" : new Parser(pattern).parse();
 }
 
 class Parser {

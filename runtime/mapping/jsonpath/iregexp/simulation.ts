@@ -46,7 +46,8 @@ export class Simulation {
     for (let i = 0; i < count; i++) {
       const state = states[i]!;
       const what = ops[state];
-      const taken = what === op.literal ? arg[state] === kind.literal : what === op.set && kind.inSet[arg[state]!];
+      const taken =
+        what === op.literal ? arg[state] === kind.literal : what === op.set && kind.inSet[arg[state]!] === 1;
       if (taken) this.add(into, out[state]!, false, false);
     }
     if (this.anywhere) this.add(into, start, false, false);
