@@ -68,7 +68,7 @@ const additions: ReadonlyMap<JsonSchema, Part> = new Map<JsonSchema, Part>([
 const available: ReadonlyMap<JsonSchema, readonly string[]> = new Map([[triggerSchema, unavailable.triggers]]);
 
 /** A schema without what editors make nothing of; `wrap` has its say about every schema below it. */
-function publish(schema: JsonSchema, wrap: (below: JsonSchema) => JsonSchema = (below) => below): JsonSchema {
+export function publish(schema: JsonSchema, wrap: (below: JsonSchema) => JsonSchema = (below) => below): JsonSchema {
   if (typeof schema === "boolean") return schema;
   if (schema === ruleSchema) return { $ref: "#/$defs/rule" };
   const below = (part: unknown) => wrap(publish(part as JsonSchema, wrap));

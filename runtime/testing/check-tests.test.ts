@@ -3,6 +3,7 @@ import { createValidator } from "../../adapters/json-schema/index.ts";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { checkTestFile, checkTests } from "./check-tests.ts";
 import type { TestFile } from "./test-case.ts";
+import { publishedTestSchema } from "./test-schema.ts";
 
 const validator = createValidator();
 const good = { name: "n", integration: "one", given: { records: [{ a: 1 }] }, expect: { status: "success" } };
@@ -113,6 +114,14 @@ test.each<[JsonObject, string, string]>([
   [{ lookups: { geo: [] } }, "lookups.geo", "the integration has no enrich step"],
 ])("%j is refused, since the configuration has nothing of the kind", (change, path, message) => {
   expect(check(change)).toEqual([{ path: `tests[0].${path}`, message: expect.stringContaining(message) }]);
+});
+
+test("the schema that editors read takes and refuses the same", () => {
+  const validate = validator.compile(publishedTestSchema());
+  const fits = (change: object) => validate({ tests: [{ ...good, ...change }] } as Json);
+  expect(fits({})).toEqual([]);
+  expect(fits({ expect: { aks: "all" } })).toMatchObject([{ path: "tests[0].expect.aks" }]);
+  expect(fits({ faults: { crashes: [{ before: "acks" }] } })).toHaveLength(1);
 });
 
 test("two tests of one name are refused", () => {

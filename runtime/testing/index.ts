@@ -13,4 +13,4 @@ export {
   type TestCase,
   type TestFile,
 } from "./test-case.ts";
-export { testSchema } from "./test-schema.ts";
+export { publishedTestSchema } from "./test-schema.ts";

@@ -1,3 +1,4 @@
+import { publish } from "../config/published-schema.ts";
 import { closed, duration, fieldPath, integer, list, oneOfWords, type Part, text } from "../config/schema-parts.ts";
 import { codes } from "../errors/index.ts";
 
@@ -180,6 +181,12 @@ const answer = {
     ["request"],
   ),
 };
+
+/** The JSON Schema of test files for editors. */
+export function publishedTestSchema(): Part {
+  const { $schema, ...rest } = publish(testSchema) as Part;
+  return { $schema, $id: "urn:sluice:tests", ...rest };
+}
 
 /** A test file: pipeline tests that stand beside the configuration. */
 export const testSchema: Part = {

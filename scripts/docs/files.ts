@@ -1,6 +1,7 @@
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import { connectorTypes } from "../../cli/connector-types.ts";
 import { publishedSchema } from "../../runtime/config/index.ts";
+import { publishedTestSchema } from "../../runtime/testing/index.ts";
 import { referencePage } from "./reference.ts";
 
 const how = "Generated from the definitions by `npm run docs`; not to be edited.";
@@ -10,6 +11,7 @@ export async function generatedFiles(): Promise<Record<string, string>> {
   const schema = { $comment: how, ...publishedSchema(connectorTypes, createValidator()) };
   return {
     "docs/schema/sluice.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
+    "docs/schema/sluice-tests.schema.json": `${JSON.stringify({ $comment: how, ...publishedTestSchema() }, null, 2)}\n`,
     "docs/reference.md": `<!-- ${how} -->\n\n${await referencePage(connectorTypes)}`,
   };
 }
