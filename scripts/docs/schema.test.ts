@@ -222,7 +222,7 @@ test("the published schema never refuses what lint takes", () => {
       taken++;
       expect([fits(config), fits.errors]).toEqual([true, null]);
     }),
-    { numRuns: 1_500 },
+    { numRuns: 600 },
   );
-  expect(taken).toBeGreaterThan(100);
-});
+  expect(taken).toBeGreaterThan(30);
+}, 60_000);
