@@ -272,6 +272,56 @@ test("windows are summed up once, whatever crashes", async () => {
   }
 });
 
+test("windows close by virtual time", async () => {
+  const steps = [
+    { id: "sums", type: "aggregate", key: ["k"], window: { duration: "1m" }, measures: { total: { sum: "n" } } },
+  ];
+  const { found } = await run(
+    { ...append, pipeline_spec: { steps } },
+    {
+      given: { records: [1, 2, 3].map((n) => ({ k: "a", n })), batch: 1 },
+      faults: {
+        sources: {
+          in: {
+            reads: [
+              { code: "OK", times: 2 },
+              { code: "UNAVAILABLE", retry_after: "5m" },
+            ],
+          },
+        },
+      },
+      expect: {
+        outputs: {
+          d: [
+            { k: "a", total: 3 },
+            { k: "a", total: 3 },
+          ],
+        },
+        elapsed: { at_least: "5m" },
+      },
+    },
+  );
+  expect(found).toEqual([]);
+});
+
+test("two destinations that write to one stream hold records of their own", async () => {
+  const where = { n: "$.n > 2", all: "$.n > 0" };
+  const steps = [
+    { id: "large", type: "filter", needs: ["source"], where: where.n },
+    { id: "all", type: "filter", needs: ["source"], where: where.all },
+  ];
+  const to = { connector: "d", stream: "out" };
+  const destinations = [
+    { ...to, id: "one", needs: ["large"] },
+    { ...to, id: "other", needs: ["all"] },
+  ];
+  const { found } = await run(
+    { ...base, pipeline_spec: { steps }, destinations },
+    { expect: { outputs: { one: records.slice(2), other: records }, acks: "all" } },
+  );
+  expect(found).toEqual([]);
+});
+
 test("several sources have records of their own, and several steps feed one destination", async () => {
   const { source: _, ...rest } = append;
   const sources = ["one", "two"].map((stream) => ({ connector: "s", stream }));

@@ -1,25 +1,26 @@
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { parseDuration } from "../../runtime/config/duration.ts";
-import { type ResolvedIntegration, type ResolvedSource, resolveIntegration } from "../../runtime/config/index.ts";
+import {
+  completeIntegration,
+  type ResolvedIntegration,
+  type ResolvedSource,
+  resolveIntegration,
+} from "../../runtime/config/index.ts";
 import { formatPath } from "../../runtime/errors/index.ts";
-import { recordId } from "../../runtime/pipeline/index.ts";
 import type { Validator } from "../../runtime/ports/connectors.ts";
 import type { LogKind } from "../../runtime/ports/log.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import { nameOf, type Outcome, type TestCase } from "../../runtime/testing/index.ts";
-import { sinkName } from "../balance.ts";
 import type { Connectors } from "../connectors.ts";
-import { ordinalOf } from "../dead-letter.ts";
-import { KeyRanges } from "../key-ranges.ts";
-import { messageKey } from "../ledger.ts";
+import { AckWatch, nthBatch } from "./ack-watch.ts";
 import { CallScript, CrashScript, DuplicateScript } from "./fault-script.ts";
 import { GivenAnswers } from "./given-answers.ts";
 import { type GivenSource, openGiven } from "./given-source.ts";
 import { HeldRecords } from "./held-records.ts";
 import { Life } from "./life.ts";
-import type { Delivered, Entry, LogScript } from "./memory-log.ts";
+import type { Entry, LogScript } from "./memory-log.ts";
 import { RealWork } from "./real-work.ts";
-import { integrationId, Servers } from "./servers.ts";
+import { Servers } from "./servers.ts";
 
 export interface SimulationOptions {
   readonly test: TestCase;
@@ -53,9 +54,7 @@ class Simulation {
   readonly #sources: ReadonlyMap<string, GivenSource>;
   readonly #destinations: ReadonlyMap<string, HeldRecords>;
   readonly #lookups: Map<string, GivenAnswers>;
-  /** How often each message was acknowledged, by log, consumer and sequence. */
-  readonly #acks = new Map<string, number>();
-  readonly #violations = new Set<string>();
+  readonly #acks: AckWatch;
 
   constructor(options: SimulationOptions) {
     const { test, spec, texts } = options;
@@ -82,14 +81,15 @@ class Simulation {
         new HeldRecords(`faults.destinations.${id}`, destinations?.[id]),
       ]),
     );
+    this.#acks = new AckWatch(this.#servers, this.#destinations);
   }
 
   async outcome(): Promise<Outcome> {
     const { test, spec } = this.#options;
     const servers = this.#servers;
     const startMs = Date.parse(test.given.at ?? "2026-01-01T00:00:00Z");
-    const endMs = startMs + (parseDuration(test.stop_after ?? "1d") as number);
-    servers.change(1, spec);
+    const endMs = startMs + (parseDuration(test.stop_after ?? "2h") as number);
+    servers.change(1, withOwnConnectors(spec));
     const id = servers.open(1, new Date(startMs));
     let now = startMs;
     for (let lives = 1; servers.run(id).status === "running" && now < endMs; lives++) {
@@ -107,9 +107,12 @@ class Simulation {
       run,
       destinations: new Map(Array.from(this.#destinations, ([id, { outcome }]) => [id, outcome])),
       deadLetters: [...servers.tables.deadLetters.values()].sort((a, b) => a.position.ordinal - b.position.ordinal),
-      acks: this.#countAcks(),
+      acks: this.#acks.acks,
       elapsedMs: (run.finishedAt?.getTime() ?? now) - startMs,
-      violations: [...this.#violations, ...Array.from(this.#lookups.values(), ({ unanswered }) => unanswered).flat()],
+      violations: [
+        ...this.#acks.violations,
+        ...Array.from(this.#lookups.values(), ({ unanswered }) => unanswered).flat(),
+      ],
       unused: scripts.flatMap(({ unused }) => unused),
     };
   }
@@ -150,7 +153,6 @@ class Simulation {
   }
 
   #connectors(life: Life, die: () => Promise<void>): Connectors {
-    const { destinations } = this.#integration;
     return {
       source: async (connector, options) => {
         await life.delay();
@@ -159,13 +161,10 @@ class Simulation {
       },
       destination: async (connector, options) => {
         await life.delay();
-        const { stream, mode } = options;
-        const alike = destinations.filter((one) => one.connector === connector && one.stream === stream);
-        const { id } = (alike.find((one) => one.mode === mode) ?? alike[0]) as { readonly id: string };
         const beforeWrite = async () => {
-          if (this.#crashes.at("write", id)) await die();
+          if (this.#crashes.at("write", connector)) await die();
         };
-        const destination = (this.#destinations.get(id) as HeldRecords).open(options, life, beforeWrite);
+        const destination = (this.#destinations.get(connector) as HeldRecords).open(options, life, beforeWrite);
         return { destination, type: connector };
       },
       lookups: {
@@ -180,6 +179,7 @@ class Simulation {
   }
 
   #logScript(kind: LogKind, die: () => Promise<void>): LogScript {
+    const stream = this.#servers.streams[kind];
     const log = (entry: Entry) => (kind === "deliver" ? entry.subject : undefined);
     const only = this.#integration.destinations.length === 1 ? this.#integration.destinations[0]?.id : undefined;
     return {
@@ -188,65 +188,29 @@ class Simulation {
         if (header.kind === "records" && this.#crashes.at("append", destination)) await die();
       },
       redelivers: ({ entry, deliveries }) =>
-        deliveries === 1 && this.#duplicates.redelivers(log(entry), this.#nth(kind, entry)),
+        deliveries === 1 && this.#duplicates.redelivers(log(entry), nthBatch(stream, entry)),
       beforeAck: async ({ entry }) => {
         const destination = kind === "deliver" ? entry.subject : only;
         if (entry.batch.header.kind === "records" && this.#crashes.at("ack", destination)) await die();
       },
       ack: (delivered) => {
-        this.#checkAck(kind, delivered);
-        const { entry, consumer } = delivered;
-        if (this.#duplicates.losesAck(log(entry), this.#nth(kind, entry))) return "lost";
-        const key = `${kind} ${consumer} ${entry.sequence}`;
-        if (entry.batch.header.kind === "records") this.#acks.set(key, (this.#acks.get(key) ?? 0) + 1);
+        this.#acks.told(kind, delivered);
+        const { entry } = delivered;
+        if (this.#duplicates.losesAck(log(entry), nthBatch(stream, entry))) return "lost";
+        this.#acks.heard(kind, delivered);
         return "taken";
       },
     };
   }
+}
 
-  /** Which batch of records of its subject an entry is, from 1; 0: none. */
-  #nth(kind: LogKind, { subject, sequence }: Entry): number {
-    const batches = this.#batches(kind).filter((one) => one.subject === subject);
-    return batches.findIndex((one) => one.sequence === sequence) + 1;
-  }
-
-  #batches(kind: LogKind): readonly Entry[] {
-    return this.#servers.streams[kind].entries.filter(({ batch }) => batch.header.kind === "records");
-  }
-
-  /** Invariants 2 and 3, looked at from outside: nothing is acknowledged before it is safe further on. */
-  #checkAck(kind: LogKind, { consumer, entry }: Delivered): void {
-    const { header } = entry.batch;
-    if (header.kind !== "records") return;
-    const { tables } = this.#servers;
-    const key = messageKey({ header, sequence: entry.sequence });
-    const ranges = new KeyRanges(tables.checkpoints.get(consumer)?.settled ?? []);
-    const settled = typeof key !== "number" || ranges.has(key);
-    const copies = this.#batches(kind).filter(
-      ({ subject, sequence, batch }) =>
-        subject === entry.subject && messageKey({ header: batch.header, sequence }) === key,
-    );
-    if (!settled && copies.length < 2)
-      this.#violations.add(`batch ${this.#nth(kind, entry)} was acknowledged before it was settled`);
-    const letters = new Set(Array.from(tables.deadLetters.values(), ({ recordId }) => recordId));
-    for (const [id, { inDoubt }] of this.#destinations) {
-      if (this.#destinations.size > 1 && sinkName(id) !== consumer) continue;
-      for (const origin of header.origins ?? Array(header.count).keys()) {
-        const record = recordId(integrationId, header.position.base, ordinalOf(header, origin));
-        if (inDoubt.has(record) && !letters.has(record))
-          this.#violations.add(
-            `record ${origin + 1} of a batch was acknowledged before destination ${id} had confirmed it`,
-          );
-      }
-    }
-  }
-
-  #countAcks(): Outcome["acks"] {
-    for (const times of this.#acks.values()) {
-      if (times > 1) this.#violations.add(`a batch was acknowledged ${times} times`);
-    }
-    return { due: this.#batches("ingest").length + this.#batches("deliver").length, done: this.#acks.size };
-  }
+/** A destination's connector is called as the destination: two of them may write to one stream. */
+function withOwnConnectors(spec: JsonObject): JsonObject {
+  const { destinations, ...rest } = completeIntegration(spec);
+  return {
+    ...rest,
+    destinations: (destinations as JsonObject[]).map((each) => ({ ...each, connector: each.id as string })),
+  };
 }
 
 const sourceKey = ({ connector, stream }: { readonly connector: string; readonly stream: string }): string =>

@@ -68,7 +68,9 @@ const one: JsonObject = {
 };
 const { source: _, ...rest } = one;
 const several: JsonObject = { ...rest, sources: [source, { connector: "s", stream: "other" }] };
+const pushed: JsonObject = { ...rest, trigger: { type: "webhook" } };
 const integrations = new Map([
+  ["pushed", pushed],
   ["one", one],
   ["several", several],
 ]);
@@ -83,6 +85,7 @@ test("what a test names may be there under either name", () => {
 
 test.each<[JsonObject, string, string]>([
   [{ integration: "onne" }, "integration", 'did you mean "one"?'],
+  [{ integration: "pushed" }, "integration", "has no source"],
   [{ given: {} }, "given", "needs records or streams, and not both"],
   [{ given: { records: [], streams: { in: [] } } }, "given", "not both"],
   [{ integration: "several" }, "given.records", "the integration has several sources: give streams"],

@@ -46,7 +46,9 @@ function checkTest({ given, lookups, faults = {}, expect }: TestCase, spec: Json
     }
   };
 
-  if ((given.records === undefined) === (given.streams === undefined)) {
+  if (sources.length === 0) {
+    refuse(["integration"], "has no source: what records are pushed into cannot be tested in this version");
+  } else if ((given.records === undefined) === (given.streams === undefined)) {
     refuse(["given"], "needs records or streams, and not both");
   } else if (given.records && sources.length > 1) {
     refuse(["given", "records"], `the integration has several sources: give streams (${streams.join(", ")})`);

@@ -215,7 +215,7 @@ export const testSchema: Part = {
               list("Answers; a request that is not among them fails the test.", answer),
             ),
             faults,
-            stop_after: duration("Virtual time after which a run that goes on is left as it is.", "1d"),
+            stop_after: duration("Virtual time after which a run that goes on is left as it is.", "2h"),
             expect: { ...expected, minProperties: 1 },
           },
           ["name", "integration", "given", "expect"],
