@@ -4,9 +4,10 @@ import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 export class RealWork {
   readonly #underWay = new Set<Promise<unknown>>();
 
-  sandbox(sandbox: Sandbox): Sandbox {
+  /** `name` keeps what scripts remember apart from other simulations. */
+  sandbox(sandbox: Sandbox, name: string): Sandbox {
     return {
-      run: (...given) => this.#during(sandbox.run(...given)),
+      run: (scope, ...given) => this.#during(sandbox.run(`${scope} ${name}`, ...given)),
       close: async () => {},
     };
   }

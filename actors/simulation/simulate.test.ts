@@ -341,6 +341,15 @@ test("several sources have records of their own, and several steps feed one dest
   expect(found).toEqual([]);
 });
 
+test("what scripts remember is forgotten by the next test", async () => {
+  const script = "(record) => ({ n: (globalThis.calls = (globalThis.calls ?? 0) + 1) })";
+  const spec = { ...append, pipeline_spec: { steps: [{ id: "js", type: "transform", script }] } };
+  for (const name of ["one", "other"]) {
+    const expected = { outputs: { d: [{ n: 1 }] }, dead_letters: [] };
+    expect((await run(spec, { name, given: { records: [{}] }, expect: expected })).found).toEqual([]);
+  }
+});
+
 test("a contract holds against the schema that the stream has so far", async () => {
   const schema = { type: "object", properties: { n: { type: "integer" } }, required: ["n"] };
   const { found } = await run(

@@ -125,11 +125,11 @@ class Simulation {
       life.end();
       await never;
     };
-    const { validator, sandbox } = this.#options;
+    const { test, validator, sandbox } = this.#options;
     this.#servers.start(life, {
       connectors: this.#connectors(life, die),
       validator,
-      sandbox: this.#work.sandbox(sandbox),
+      sandbox: this.#work.sandbox(sandbox, test.name),
       logs: (kind) => this.#logScript(kind, die),
       store: {
         beforeCommit: async (settlements) => {
