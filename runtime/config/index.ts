@@ -5,7 +5,7 @@ export { configSchema, connectorSchema } from "./config-schema.ts";
 export type { FieldChange } from "./differences.ts";
 export { integrationSchema } from "./integration-schema.ts";
 export { type Change, type Item, planChanges } from "./plan.ts";
-export { keepsCursor, type Note } from "./plan-notes.ts";
+export type { Note } from "./plan-notes.ts";
 export { publishedSchema } from "./published-schema.ts";
 export { type ReferenceScheme, type ResolveReference, resolveReferences } from "./references.ts";
 export { completeIntegration, resolveIntegration } from "./resolve.ts";

@@ -10,16 +10,11 @@ export interface Note {
   readonly destructive: boolean;
 }
 
-/** Whether a run under `after` goes on from the cursor that a run under `before` left. */
-export function keepsCursor(before: JsonObject, after: JsonObject): boolean {
-  const [was, is] = [before, after].map((spec) => completeIntegration(spec).sources);
-  return differences({ sources: was! }, { sources: is! }).length === 0;
-}
-
 /** What making an integration does. */
 export function creationNotes(value: JsonObject): Note[] {
   const notes = [note("", "its logs, ingest and deliver, are made with its first run")];
-  if (isIncremental(value)) notes.push(note(sourcePath(value), "its first run reads the source from the start"));
+  if (isIncremental(completeIntegration(value)))
+    notes.push(note(sourcePath(value), "its first run reads the source from the start"));
   return notes;
 }
 
@@ -27,22 +22,40 @@ export function creationNotes(value: JsonObject): Note[] {
 export function updateNotes(before: JsonObject, after: JsonObject): Note[] {
   const [was, is] = [completeIntegration(before), completeIntegration(after)];
   return [
-    ...sourceNotes(before, after),
+    ...sourceNotes(was, is, sourcePath(after)),
     ...destinationNotes(was, is, after),
     ...aggregateNotes(was, is),
     ...enabledNotes(was, is),
   ];
 }
 
-function sourceNotes(before: JsonObject, after: JsonObject): Note[] {
-  const path = sourcePath(after);
-  if (keepsCursor(before, after)) {
-    if (!isIncremental(after)) return [];
-    return [note(path, "the cursor is kept: the next run goes on where the last one ended")];
+/** A cursor is kept by its source's connector, stream, mode and cursor field: another one begins at the start. */
+function sourceNotes(was: JsonObject, is: JsonObject, path: string): Note[] {
+  const [former, now] = [sourcesOf(was), sourcesOf(is)];
+  const one = former.size === 1 && now.size === 1;
+  const gone = [...former].filter(([name]) => !now.has(name));
+  const come = [...now].filter(([name]) => !former.has(name));
+  const kept = [...now].filter(([name]) => former.has(name));
+  if (one && gone.length > 0) {
+    // A source that is read in full each time has no cursor to lose.
+    if (!isIncremental(was)) return [note(path, "the next run reads another source")];
+    return [loss(path, "the cursor is reset: the next run reads the source from its start")];
   }
-  // A source that is read in full each time has no cursor to lose.
-  if (!isIncremental(before)) return [note(path, "the next run reads another source")];
-  return [loss(path, "the cursor is reset: the next run reads the source from its start")];
+  const place = ({ stream, connector }: JsonObject) => `${stream} of ${connector}`;
+  return [
+    ...kept
+      .filter(([, { mode }]) => mode === "incremental")
+      .map(([, source]) => {
+        const which = one ? "the cursor" : `the cursor of ${place(source)}`;
+        return note(path, `${which} is kept: the next run goes on where the last one ended`);
+      }),
+    ...gone.map(([, source]) =>
+      source.mode === "incremental"
+        ? loss(path, `${place(source)} is read no more: its cursor is given up`)
+        : note(path, `${place(source)} is read no more`),
+    ),
+    ...come.map(([, source]) => note(path, `${place(source)} is new: it is read from its start`)),
+  ];
 }
 
 function destinationNotes(was: JsonObject, is: JsonObject, after: JsonObject): Note[] {
@@ -112,7 +125,15 @@ const loss = (path: string, message: string): Note => ({ path, message, destruct
 
 const sourcePath = (spec: JsonObject) => (spec.sources === undefined ? "source" : "sources");
 
-const isIncremental = (spec: JsonObject): boolean =>
-  (completeIntegration(spec).sources as JsonObject[]).some(({ mode }) => mode === "incremental");
+const sourcesOf = ({ sources }: JsonObject) =>
+  new Map(
+    (sources as JsonObject[]).map((source) => {
+      const { connector, stream, mode, cursor_field = null } = source;
+      return [JSON.stringify([connector, stream, mode, cursor_field]), source];
+    }),
+  );
+
+const isIncremental = ({ sources }: JsonObject): boolean =>
+  (sources as JsonObject[]).some(({ mode }) => mode === "incremental");
 
 const byId = (list: Json | undefined) => new Map((list as JsonObject[]).map((each) => [each.id!, each]));

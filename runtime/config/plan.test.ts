@@ -72,6 +72,18 @@ test("a change elsewhere keeps the cursor of an incremental source, and says so"
   ]);
 });
 
+test("of several sources each keeps its cursor, and the one that is read no more gives it up", () => {
+  const source = (stream: string, mode = "incremental") => ({ connector: "in", stream, mode, cursor_field: "at" });
+  const sources = (...list: JsonObject[]) => integration({ source: undefined as never, sources: list });
+  const { notes } = plan(sources(source("a"), source("b")), sources(source("a"), source("c", "full")));
+  expect(notes.map(({ path, message, destructive }) => [path, message, destructive])).toEqual([
+    ["sources", "the cursor of a of in is kept: the next run goes on where the last one ended", false],
+    ["sources", "b of in is read no more: its cursor is given up", true],
+    ["sources", "c of in is new: it is read from its start", false],
+  ]);
+  expect(losses(integration(), sources(source("a"), source("b")))).toEqual([]);
+});
+
 test("versions count up where something changes", () => {
   const before = { ...integration(), version: 3 };
   expect(plan(before, integration({ enabled: false })).version).toEqual({ before: 3, after: 4 });
