@@ -7,6 +7,8 @@ import { type ConsumerVitals, window } from "./vitals.ts";
 
 /** What is done with messages. */
 export interface Processor {
+  /** Messages come in the log's order, also after a crash. */
+  readonly ordered?: boolean;
   /** Resolves when each record of the batch is safe further on, or given up. */
   process(message: LogMessage, signal: AbortSignal): Promise<Outcome>;
   /** Nothing more is coming for now: write what has gathered. */
@@ -68,7 +70,10 @@ export class LogConsumerActor implements Actor<never> {
       const { open, log, name, subjects, ledger, done } = this.#options;
       if (ledger.consumer(name).progress.done) return done();
       this.#processor = await open(work.signal);
-      this.#consumer = await untilAborted(signal, log.consumer(name, subjects));
+      this.#consumer = await untilAborted(
+        signal,
+        log.consumer(name, subjects, { again: this.#processor.ordered === true }),
+      );
       ctx.run((signal) => this.#heartbeat(ctx, signal));
       await this.#consume(ctx, this.#consumer, this.#processor, signal, work.signal);
     });
@@ -156,14 +161,14 @@ export class LogConsumerActor implements Actor<never> {
   }
 
   /** Resolves at the next change of what is in hand, or after a moment. */
-  #change(ctx: Context<never>): Promise<void> {
+  #change(ctx: Context<never>, ms = pollMs): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
         cancel();
         this.#waiters.delete(wake);
         resolve();
       };
-      const cancel = ctx.clock.after(pollMs, wake);
+      const cancel = ctx.clock.after(ms, wake);
       this.#waiters.add(wake);
     });
   }
@@ -183,7 +188,8 @@ export class LogConsumerActor implements Actor<never> {
     while (await outstanding()) {
       signal.throwIfAborted();
       processor.flush();
-      await this.#change(ctx);
+      // What is in hand says so itself.
+      await this.#change(ctx, this.#inHand.size > 1 ? heartbeatMs : pollMs);
     }
     ledger.settle(name, message, await processor.end(message, signal));
     await untilAborted(signal, ledger.flushed());

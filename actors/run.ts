@@ -266,6 +266,7 @@ export class RunActor implements Actor<RunMessage> {
     const ticker = new Ticker(run, ingest, clock, signal);
     ticker.due(pipeline.nextDue);
     return {
+      ordered: pipeline.ordered,
       process: async (message) => {
         const outcome = await process(message);
         ticker.due(pipeline.nextDue);

@@ -128,13 +128,17 @@ export class MemoryLog implements Log {
     return this.#stream.entries.find((entry) => entry.sequence === sequence)?.batch ?? null;
   }
 
-  async consumer(name: string, subjects: readonly string[]): Promise<LogConsumer> {
+  async consumer(name: string, subjects: readonly string[], { again } = { again: false }): Promise<LogConsumer> {
     await this.#life.delay();
     const stream = this.#stream;
     const life = this.#life;
     const { idleMs, redelivers, ack, beforeAck } = this.#script;
     const position: Position = stream.consumers.get(name) ?? { at: 0, pending: new Map() };
     stream.consumers.set(name, position);
+    if (again) {
+      position.at = Math.min(position.at, ...Array.from(position.pending.keys(), (sequence) => sequence - 1));
+      position.pending.clear();
+    }
     /** Delivered to this client: anything else that is pending was delivered to one that is gone. */
     const mine = new Set<number>();
     const next = (): Delivery | undefined => {

@@ -4,6 +4,7 @@ import type { AppendOptions, BatchHeader, Log, LogBatch, LogConsumer, LogStats }
 import type { ClaimStore } from "../../runtime/ports/store.ts";
 import { batchHeader, batchHeaderName, decodeBatch, readHeader } from "./codec.ts";
 import { JetStreamConsumer } from "./consumer.ts";
+import { isConsumerNotFound } from "./errors.ts";
 import type { NatsLink } from "./link.ts";
 import { claimOfMessage, type Subjects } from "./stream.ts";
 import { Writer } from "./writer.ts";
@@ -70,13 +71,16 @@ export class JetStreamLog implements Log {
    * Made from the log's first message on if the server does not have it: nothing is lost, but after a loss of the
    * server's folder what was acknowledged comes again.
    */
-  async consumer(name: string, subjects: readonly string[]): Promise<LogConsumer> {
+  async consumer(name: string, subjects: readonly string[], { again } = { again: false }): Promise<LogConsumer> {
     if (!/^[\w-]+$/.test(name)) throw new Error(`"${name}" is no name of a consumer`);
     const { stream } = this.#subjects;
+    const first = await this.#forget(name, again);
     const config = {
       durable_name: name,
       ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
+      ...(first === undefined
+        ? { deliver_policy: DeliverPolicy.All }
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: first }),
       ack_wait: nanos(this.#options.ackWaitMs),
       max_ack_pending: this.#options.maxAckPending,
       max_deliver: -1,
@@ -92,6 +96,25 @@ export class JetStreamLog implements Log {
     });
     this.#consumers.add(consumer);
     return consumer;
+  }
+
+  /** The sequence that a consumer must begin with to go on; where it needs none, or there was none, undefined. */
+  async #forget(name: string, again: boolean): Promise<number | undefined> {
+    const { stream } = this.#subjects;
+    const { jsm } = this.#link;
+    const known = <T>(ask: () => Promise<T>) =>
+      this.#retry(() =>
+        ask().catch((error: unknown) => {
+          if (isConsumerNotFound(error)) return undefined;
+          throw error;
+        }),
+      );
+    const info = await known(() => jsm.consumers.info(stream, name));
+    // Where a consumer begins cannot be changed.
+    if (!info || (!again && info.config.deliver_policy === DeliverPolicy.All)) return undefined;
+    // Should this be the last that is done here: the ledger knows what it settled.
+    await known(() => jsm.consumers.delete(stream, name));
+    return info.ack_floor.stream_seq === 0 ? undefined : info.ack_floor.stream_seq + 1;
   }
 
   async stats(): Promise<LogStats> {

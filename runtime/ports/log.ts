@@ -105,8 +105,11 @@ export interface Log {
   next(subject: string, sequence: number): Promise<BatchHeader | null>;
   /** The batch at a sequence, or null where it was purged: for a dead letter's original. */
   get(sequence: number): Promise<LogBatch | null>;
-  /** Messages of some subjects in their order, each consumer with its own position. At most `limit` messages are pulled at once. */
-  consumer(name: string, subjects: readonly string[]): Promise<LogConsumer>;
+  /**
+   * Messages of some subjects in their order, each consumer with its own position. `again`: what was delivered before and
+   * not acknowledged comes first, in its order too; else whenever the server gives it up.
+   */
+  consumer(name: string, subjects: readonly string[], options?: { readonly again: boolean }): Promise<LogConsumer>;
   stats(): Promise<LogStats>;
   /** The sequence up to which the log holds more than `bytes` (about), or what is older than `ageMs`; 0 where neither. */
   beyond(history: { readonly bytes: number; readonly ageMs: number }): Promise<number>;

@@ -149,3 +149,30 @@ function credentials(): { user: string; password: string } {
   const { username, password } = new URL(serverUrl());
   return { user: username, password };
 }
+
+describe("a consumer", () => {
+  it("that begins again has what was not acknowledged first, in order, and then the rest", async () => {
+    const { log } = await logWith(await node(), 6);
+    await take(await log.consumer("steps", ["r.0"], { again: true }), 4, async (message) => {
+      if (numberOf(message) === 0 || numberOf(message) === 2) await message.ack();
+    });
+    const seen: number[] = [];
+    await take(await log.consumer("steps", ["r.0"], { again: true }), 5, async (message) => {
+      seen.push(numberOf(message));
+      if (numberOf(message) === 1) await message.ack();
+    });
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+    // One that does not ask for it takes its place.
+    const rest: number[] = [];
+    await take(await log.consumer("steps", ["r.0"]), 4, (message) => rest.push(numberOf(message)));
+    expect(rest).toEqual([2, 3, 4, 5]);
+  });
+
+  it("of two subjects has their messages in the order of the log", async () => {
+    const { log } = await logWith(await node(), 0);
+    for (let n = 0; n < 6; n++) await log.append(n % 3 === 0 ? "t" : "r.0", batchOf(n), { id: String(n) });
+    const seen: number[] = [];
+    await take(await log.consumer("steps", ["r.0", "t"]), 6, (message) => seen.push(numberOf(message)));
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+});
