@@ -166,3 +166,78 @@ test("a destination whose schema is open takes any field", () => {
     }),
   ).toEqual([]);
 });
+
+const pipeline = (steps: JsonObject[], more: JsonObject = {}) => ({ more: { pipeline_spec: { steps }, ...more } });
+const orders: JsonObject[] = [
+  { id: 1, type: "a", lines: [{ sku: "x" }, { sku: "y", price: "free" }] },
+  { id: 2, type: "b", lines: [{ sku: "z" }] },
+];
+
+test("samples are taken apart by a split: rules behind it are held against the elements, and break nothing", () => {
+  const mapping = [
+    { source: "$.suk", destination: "sku" },
+    { source: "$.id", destination: "order" },
+    { source: "$.price", destination: "price", cast: "number" },
+  ];
+  const steps = [
+    { id: "s", type: "split", path: "lines", keep_parent: true },
+    { id: "m", type: "map", mapping },
+  ];
+  const given = { ...pipeline(steps), schema: null, records: orders };
+  expect(check(given).breaks).toEqual([]);
+  expect(warnings(given)).toEqual([
+    "pipeline_spec.steps[1].mapping[0].source: 0 of 3 sample records have $.suk; did you mean $.sku?",
+    "pipeline_spec.steps[1].mapping[2].cast: the cast to number refuses $.price of the sample",
+  ]);
+});
+
+test("behind a route a rule is held against what the route sends there", () => {
+  const steps = [
+    { id: "r", type: "route", routes: [{ to: "a", where: "$.type == 'a'" }], otherwise: "shop" },
+    {
+      id: "a",
+      type: "map",
+      needs: ["r"],
+      mapping: [{ source: "$.lines[1].price", destination: "p", cast: "integer" }],
+    },
+  ];
+  const destination = { connector: "shop", stream: "people", needs: ["a", "r"] };
+  expect(warnings({ ...pipeline(steps, { destination }), schema: null, records: orders })).toEqual([
+    "pipeline_spec.steps[1].mapping[0].cast: the cast to integer refuses $.lines[1].price of the sample",
+  ]);
+});
+
+test("a filter that lets no sample through, and predicates that ask for what none has, warn", () => {
+  const filter = (where: string) =>
+    warnings({ ...pipeline([{ id: "f", type: "filter", where }]), records: orders, schema: null });
+  expect(filter("$.id > 5")).toEqual(["pipeline_spec.steps[0].where: 0 of 2 sample records pass"]);
+  expect(filter("$.typ == 'a'")).toEqual([
+    "pipeline_spec.steps[0].where: 0 of 2 sample records have $.typ; did you mean $.type?",
+  ]);
+  expect(filter("!$.deleted_at")).toEqual([]);
+});
+
+test("rules that a sample fails for another reason say how many", () => {
+  const mapping = [
+    { source: "$.id", destination: "x" },
+    { value: 1, destination: "x.y" },
+  ];
+  expect(warnings({ mapping, records: orders, schema: null })).toEqual([
+    expect.stringMatching(/^mapping_spec\[1\]: 2 of 2 sample records fail: .*x\.y/),
+  ]);
+});
+
+test("a constant that its cast refuses warns without a sample", () => {
+  const mapping = [{ value: "x", destination: "n", cast: "integer" }];
+  expect(warnings({ mapping, records: [], schema: null })).toEqual([
+    "mapping_spec[0].cast: the cast to integer refuses the value",
+  ]);
+});
+
+test("behind a script, a look-up or an aggregate nothing is known and nothing is said", () => {
+  const steps = [
+    { id: "t", type: "transform", script: "(record) => record" },
+    { id: "m", type: "map", mapping: [{ source: "$.nothing", destination: "x" }] },
+  ];
+  expect(check({ ...pipeline(steps), records: orders })).toEqual({ breaks: [], warnings: [] });
+});
