@@ -210,7 +210,8 @@ export class RunLedger {
         accounted: progress.accounted + outcome.accounted,
         sent: added(progress.sent, outcome.sent),
         sequences: [progress.sequences?.[0] ?? message.sequence, message.sequence],
-        done: kind === "end",
+        // A tick may come behind the end.
+        done: progress.done || kind === "end",
       };
     }
     consumer.changed = true;
