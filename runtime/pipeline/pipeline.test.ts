@@ -1,9 +1,12 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { createSandbox } from "../../adapters/isolate/index.ts";
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { resolveIntegration } from "../config/index.ts";
-import { realClock } from "../ports/clock.ts";
+import { type Clock, realClock } from "../ports/clock.ts";
+import type { Sandbox } from "../ports/sandbox.ts";
+import { VirtualClock } from "../ports/virtual-clock.ts";
 import { type Flow, Pipeline, type PipelineContext, type StepFailure, StopError } from "./index.ts";
 
 type Spec = { readonly steps: readonly JsonObject[]; readonly destinations?: readonly JsonObject[] };
@@ -22,6 +25,7 @@ async function run(
   { steps, destinations = [{ id: "out" }] }: Spec,
   records: readonly JsonObject[],
   context: Partial<PipelineContext> = {},
+  clock: Clock = realClock,
 ): Promise<PipelineResult> {
   const integration = resolveIntegration({
     source: { connector: "c", stream: "s" },
@@ -31,7 +35,7 @@ async function run(
   const pipeline = new Pipeline(integration, {
     validator: createValidator(),
     sandbox,
-    clock: realClock,
+    clock,
     lookUps: new Map(),
   });
   const outputs = new Map<string, { origins: number[]; values: JsonObject[]; children: string[] }>();
@@ -304,5 +308,118 @@ describe("transform", () => {
     const result = await script("r => { while (r.n === 2); return r; }", { n: 1 }, { n: 2 }, { n: 3 });
     expect(out(result)).toEqual([{ n: 1 }, { n: 3 }]);
     expect(result.failures).toMatchObject([{ origin: 1, step: "t", code: "TIMEOUT" }]);
+  });
+});
+
+describe("what is made of a batch goes on in slices", () => {
+  const many = { items: Array.from({ length: 10_000 }, (_, n) => ({ n })) };
+  const split = { id: "each", type: "split", path: "items" };
+
+  test("a record that becomes 10,000 is made as those that follow take it, 500 at a time", async () => {
+    const taken: number[] = [];
+    const { promise: room, resolve: give } = Promise.withResolvers<void>();
+    const done = run({ steps: [split] }, [many], {
+      deliver: (_destination, { values }) => {
+        taken.push(values.length);
+        // There is room for three, and then not for a while.
+        return taken.length < 3 ? undefined : room;
+      },
+    });
+    await turn();
+    expect(taken).toEqual([500, 500, 500]);
+    give();
+    await done;
+    expect(taken).toHaveLength(20);
+  });
+
+  test("slices of large records are smaller: about a megabyte", async () => {
+    const sizes: number[] = [];
+    const parent = { text: "x".repeat(100_000), items: many.items.slice(0, 100) };
+    await run({ steps: [{ ...split, as: "item", keep_parent: true }] }, [parent], {
+      deliver: (_destination, { values }) => {
+        sizes.push(values.length);
+      },
+    });
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(12);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(100);
+  });
+
+  test("a slice is named the same each time, and no two for one destination have one name", async () => {
+    const spec = {
+      steps: [
+        { ...split, needs: ["source"] },
+        { id: "odd", type: "filter", where: "$.n > 4000", needs: ["each"] },
+        { id: "again", type: "transform", script: "(record) => [record, record]", needs: ["each"] },
+      ],
+      destinations: [{ id: "out", needs: ["each", "odd", "again"] }],
+    };
+    const parts = async () => {
+      const names: (string | undefined)[] = [];
+      await run(spec, [many], { deliver: (_destination, { part }) => void names.push(part) });
+      return names.sort();
+    };
+    const first = await parts();
+    expect(first).toHaveLength(20 + 12 + 40);
+    expect(new Set(first).size).toBe(first.length);
+    expect(await parts()).toEqual(first);
+  });
+
+  test("a step's rate limit counts the records that leave it", async () => {
+    const clock = new VirtualClock();
+    const times: [number, number][] = [];
+    const begun = clock.now();
+    const done = run(
+      { steps: [{ ...split, rate_limit: 2_000 }] },
+      [many],
+      {
+        deliver: (_destination, { values }) => void times.push([clock.now() - begun, values.length]),
+      },
+      clock,
+    );
+    for (let ms = 0; ms < 6_000; ms += 50) await clock.advance(50);
+    await done;
+    const by = (ms: number) => times.filter(([at]) => at < ms).reduce((sum, [, records]) => sum + records, 0);
+    expect([by(1_000), by(2_500), by(10_000)]).toEqual([2_000, 5_000, 10_000]);
+  });
+
+  test("a step takes one batch at a time, in the order in which they come, or as many as `concurrency` says", async () => {
+    const order = async (concurrency: number) => {
+      const integration = resolveIntegration({
+        source: { connector: "c", stream: "s" },
+        destinations: [{ id: "out", connector: "c", stream: "d" }],
+        pipeline_spec: { steps: [{ id: "t", type: "transform", script: "(record) => record", concurrency }] },
+      });
+      const events: string[] = [];
+      const waiting: (() => void)[] = [];
+      const slow = {
+        run: async (_scope: string, _script: unknown, calls: readonly { record: JsonObject }[]) => {
+          events.push(`begins ${calls[0]?.record.n}`);
+          await new Promise<void>((resolve) => waiting.push(resolve));
+          return calls.map(({ record }) => ({ ok: true as const, value: record }));
+        },
+        close: async () => {},
+      };
+      const services = { validator: createValidator(), sandbox: slow as Sandbox, clock: realClock, lookUps: new Map() };
+      const pipeline = new Pipeline(integration, services);
+      const context = {
+        scope: "test",
+        now: 0,
+        recordId: () => "",
+        meta: () => ({}),
+        signal: new AbortController().signal,
+        absorbed: () => {},
+        failed: () => {},
+        deliver: (_destination: string, { values }: Flow) => void events.push(`gave ${values[0]?.n}`),
+      };
+      const done = [1, 2].map((n) => pipeline.process({ origins: [0], values: [{ n }] }, context));
+      while (events.filter((event) => event.startsWith("gave")).length < 2) {
+        await turn();
+        waiting.shift()?.();
+      }
+      await Promise.all(done);
+      return events;
+    };
+    expect(await order(1)).toEqual(["begins 1", "gave 1", "begins 2", "gave 2"]);
+    expect((await order(2)).slice(0, 2)).toEqual(["begins 1", "begins 2"]);
   });
 });
