@@ -23,6 +23,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "one source, three destinations: two files and a blackhole",
     load: () => import("./scenarios/fanout.ts"),
   },
+  split: {
+    summary: "memory while each record becomes 10,000",
+    load: () => import("./scenarios/split.ts"),
+  },
   "slow-sink": {
     summary: "memory while the destination takes 1 % of what the source could give",
     load: () => import("./scenarios/slow-sink.ts"),
