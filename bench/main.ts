@@ -10,6 +10,11 @@ interface Scenario {
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   mapping: { summary: "the mapping engine alone, on one core", load: () => import("./scenarios/mapping.ts") },
+  compile: {
+    summary: "compiling mappings and pipelines: time and memory",
+    load: () => import("./scenarios/compile.ts"),
+  },
+  "map-command": { summary: "sluice map as a filter program", load: () => import("./scenarios/map-command.ts") },
   script: { summary: "users' JavaScript through the sandbox", load: () => import("./scenarios/script.ts") },
   single: {
     summary: "one integration: file to file, and file to Postgres by upsert",
