@@ -6,7 +6,7 @@ import { MappingFailure } from "../mapping/index.ts";
 import { Credit } from "../stream/index.ts";
 import { Aggregate, type ClosedWindow, plainResult, type StoredGroup } from "./aggregate/index.ts";
 import { compileStep } from "./compile-step.ts";
-import { type Flow, withPart } from "./flow.ts";
+import { cut, type Flow, sliceRecords, withPart } from "./flow.ts";
 import { compileMap } from "./map.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { type Step, type StepContext, type StepOutput, StepRefusal, type StepServices } from "./step.ts";
@@ -106,7 +106,9 @@ export class Pipeline {
   async close(all: boolean, context: PipelineContext): Promise<void> {
     for (const { node, aggregate } of this.#windows) {
       const closed = all ? aggregate.flush(context.now) : aggregate.due(context.now);
-      await onwards(node, nothing, windowFlow(node.step, closed), context);
+      // By the step: windows that these close further on are not taken for what is closed there.
+      const flow = { ...windowFlow(closed), part: `${node.step.id}!` };
+      for (const piece of cut(flow, sliceRecords, node.step.id)) await onwards(node, nothing, piece, context);
     }
   }
 
@@ -130,7 +132,7 @@ export class Pipeline {
     return this.#windows.flatMap(({ aggregate }) => aggregate.changes());
   }
 
-  /** A step as its nodes: an aggregate's results are reshaped by a node of their own. */
+  /** A step as its nodes: what an aggregate closes is reshaped, and let pass, by a node of its own. */
   #compile(step: ResolvedStep, services: StepServices): { readonly entry: Node; readonly exit: Node } {
     const rate = step.rateLimit === null ? undefined : new RateLimit(step.rateLimit, services.clock);
     const turns = () => new Credit({ records: step.concurrency, bytes: Number.MAX_SAFE_INTEGER });
@@ -139,7 +141,8 @@ export class Pipeline {
       return { entry: node, exit: node };
     }
     const aggregate = new Aggregate(step);
-    const emit = step.emit && { step, run: compileMap(step.emit, services), targets: [], turns: turns(), rate };
+    const run = step.emit ? compileMap(step.emit, services) : plain;
+    const exit: Node = { step, run, targets: [], turns: turns(), rate };
     const entry: Node = {
       step,
       run: (input, fail, { recordId, now, absorbed }) => {
@@ -147,29 +150,37 @@ export class Pipeline {
         // A record that comes over two branches may open a window with each.
         const via = part === undefined ? "" : `/${part}`;
         const id = (index: number) => recordId(origins[index] as number, children?.[index] ?? "") + via;
-        absorbed(origins);
-        return windowFlow(step, aggregate.add(values, id, now, fail));
+        const refused = new Set<number>();
+        const refuse = (index: number, error: unknown) => {
+          refused.add(index);
+          fail(index, error);
+        };
+        const closed = windowFlow(aggregate.add(values, id, now, refuse));
+        absorbed(refused.size === 0 ? origins : origins.filter((_, index) => !refused.has(index)));
+        return closed.values.length <= sliceRecords ? closed : { slices: cut(closed, sliceRecords, "") };
       },
-      targets: emit ? [{ node: emit, id: step.id, via: 0 }] : [],
+      targets: [{ node: exit, id: step.id, via: 0 }],
       turns: turns(),
-      rate: emit ? undefined : rate,
+      rate: undefined,
     };
     this.#windows.push({ node: entry, aggregate });
-    return { entry, exit: emit ?? entry };
+    return { entry, exit };
   }
 }
 
 const nothing: Flow = { origins: [], values: [] };
 
 /** Results of windows descend from no single record. */
-function windowFlow(step: ResolvedStep, closed: readonly ClosedWindow[]): Flow {
-  const reshaped = step.type === "aggregate" && step.emit !== null;
+function windowFlow(closed: readonly ClosedWindow[]): Flow {
   return {
     origins: closed.map(() => -1),
-    values: closed.map(({ value }) => (reshaped ? value : plainResult(value))),
+    values: closed.map(({ value }) => value),
     children: closed.map(({ id }) => id),
   };
 }
+
+/** What windows give without `emit`. */
+const plain: Step = (input) => ({ ...input, values: input.values.map(plainResult) });
 
 /** To all that follow, branches side by side; to those of a route what it sends there. */
 function toAll(
@@ -179,12 +190,18 @@ function toAll(
   context: PipelineContext,
 ): void | Promise<void> {
   let waits: Promise<void>[] | undefined;
-  for (const { node, id, via } of targets) {
-    const given = output instanceof Map ? output.get(id) : (output as Flow);
-    if (given === undefined || given.values.length === 0) continue;
-    const flow = withPart(given, given.part ?? part, "<", via);
-    const wait = node === undefined ? context.deliver(id, flow) : through(node, flow, context);
-    if (wait) (waits ??= []).push(wait);
+  try {
+    for (const { node, id, via } of targets) {
+      const given = output instanceof Map ? output.get(id) : (output as Flow);
+      if (given === undefined || given.values.length === 0) continue;
+      const flow = withPart(given, given.part ?? part, `<${id}`, via);
+      const wait = node === undefined ? context.deliver(id, flow) : through(node, flow, context);
+      if (wait) (waits ??= []).push(wait);
+    }
+  } catch (error) {
+    // Of how the branches under way end, nobody hears any more.
+    for (const wait of waits ?? []) wait.catch(() => {});
+    throw error;
   }
   if (waits === undefined) return;
   return waits.length === 1 ? waits[0] : Promise.all(waits).then(() => {});
@@ -223,7 +240,8 @@ async function slowly(node: Node, input: Flow, output: ReturnType<Step>, context
     } else {
       let n = 0;
       for (const slice of "slices" in given ? given.slices : [given]) {
-        const named = slice instanceof Map ? slice : withPart(slice as Flow, input.part, step.id, n++);
+        const named = mapFlows(slice, (flow) => withPart(flow, input.part, step.id, n));
+        n++;
         for (const piece of rate?.pieces(named, step.id) ?? [named]) {
           await rate?.take(piece, context.signal);
           await onwards(node, input, piece, context);
@@ -234,6 +252,11 @@ async function slowly(node: Node, input: Flow, output: ReturnType<Step>, context
     turns.give(turn);
   }
   await wait;
+}
+
+function mapFlows(output: StepOutput, change: (flow: Flow) => Flow): StepOutput {
+  if (!(output instanceof Map)) return change(output as Flow);
+  return new Map(Array.from(output, ([target, flow]) => [target, change(flow)]));
 }
 
 function onwards(node: Node, input: Flow, output: StepOutput, context: PipelineContext): void | Promise<void> {

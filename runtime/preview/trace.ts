@@ -68,11 +68,12 @@ export class Tracer {
 
   observe(id: string, input: Flow, output: StepOutput): void {
     const step = this.#steps.get(id) as ResolvedStep;
-    const reshapes = step.type === "aggregate" && step.emit !== null;
-    if (!reshapes || !this.#windows.has(input.values)) this.#take(step, input);
-    if (reshapes && !this.#windows.has(input.values)) {
-      this.#windows.add((output as Flow).values);
-      return;
+    if (!this.#windows.has(input.values)) {
+      this.#take(step, input);
+      if (step.type === "aggregate") {
+        this.#windows.add((output as Flow).values);
+        return;
+      }
     }
     for (const [to, flow] of output instanceof Map ? output : [[undefined, output as Flow] as const]) {
       each(flow, (origin, child, record) => this.#show(this.#step(origin, step).out, child, record, to));
