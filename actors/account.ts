@@ -1,3 +1,4 @@
+import type { JsonObject } from "../connectors/sdk/index.ts";
 import type { StepFailure } from "../runtime/pipeline/index.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
@@ -23,6 +24,9 @@ export class Account {
   readonly #message: LogMessage;
   readonly #run: RunKey;
   readonly #marks: Uint8Array;
+  /** Texts of what failed last: thousands of children of one record share them. */
+  #raw: { readonly origin: number; readonly bytes: Uint8Array } | undefined;
+  #state: { readonly of: JsonObject; readonly text: string } | undefined;
 
   constructor(message: LogMessage, run: RunKey) {
     this.#message = message;
@@ -48,7 +52,8 @@ export class Account {
       this.dropped.set(step, (this.dropped.get(step) ?? 0) + 1);
       return;
     }
-    const text = JSON.stringify(state);
+    if (this.#state?.of !== state) this.#state = { of: state, text: JSON.stringify(state) };
+    const { text } = this.#state;
     this.fail(origin, child, { step, destination: null, rule, code, message, state: text, attempts });
   }
 
@@ -61,7 +66,7 @@ export class Account {
     if (origin < 0) this.windowsFailed++;
     else this.#mark([origin], failed);
     // A window's result has no record of the source.
-    const raw = origin < 0 ? Buffer.from(cause.state ?? "") : rawRecord(this.#message, origin);
+    const raw = origin < 0 ? Buffer.from(cause.state ?? "") : this.#rawOf(origin);
     this.deadLetters.push(deadLetter({ run: this.#run, header: this.#message.header, origin, child, raw, cause }));
   }
 
@@ -73,6 +78,11 @@ export class Account {
       else if (mark === entered) counts.filtered++;
     }
     return counts;
+  }
+
+  #rawOf(origin: number): Uint8Array {
+    if (this.#raw?.origin !== origin) this.#raw = { origin, bytes: rawRecord(this.#message, origin) };
+    return this.#raw.bytes;
   }
 
   #mark(origins: readonly number[], bit: number): void {

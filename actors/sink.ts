@@ -36,9 +36,13 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   const deadLetters: NewDeadLetter[] = [];
   if (undelivered.length > 0) {
     const original = header.ingestSequence === undefined ? null : await ingest.get(header.ingestSequence);
+    /** Children of one record share it: there may be hundreds. */
+    const originals = new Map<number, Uint8Array>();
     for (const { index, code, message: text, attempts } of undelivered) {
       const { origin, child, text: state } = records[index] as PipelineRecord;
-      const raw = original && origin >= 0 ? rawRecord(original, origin) : Buffer.from(state);
+      const known = originals.get(origin);
+      const raw = known ?? (original && origin >= 0 ? rawRecord(original, origin) : Buffer.from(state));
+      if (original && origin >= 0) originals.set(origin, raw);
       const cause = { step: null, destination, rule: null, code, message: text, state, attempts };
       deadLetters.push(deadLetter({ run, header, origin, child, raw, cause }));
     }
