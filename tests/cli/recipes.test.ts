@@ -17,7 +17,7 @@ interface Finding {
 }
 
 let findings: readonly Finding[];
-let outcomes: readonly (Finding & { readonly name: string; readonly differences: Json })[];
+let outcomes: readonly { readonly name: string; readonly status: string; readonly differences: Json }[];
 
 const samplesOf = ({ slug, given }: Recipe) =>
   Array.from(given, ([stream, lines], index) => ({ stream, lines, file: `${slug}.${index}.ndjson` }));
@@ -25,7 +25,7 @@ const samplesOf = ({ slug, given }: Recipe) =>
 const destinationsOf = ({ integration: { destination, destinations } }: Recipe): string[] =>
   ((destinations ?? [destination]) as JsonObject[]).map(({ id, connector }) => (id ?? connector) as string);
 
-/** The recipe's test: its records in, and all that comes out, in order and with nothing else, unless it says so. */
+/** The recipe's test: its records in, and all that comes out of it, in order. No dead letters, unless it shows some. */
 function testOf(recipe: Recipe): JsonObject {
   const { title, slug, test, outputs } = recipe;
   const samples = samplesOf(recipe);

@@ -58,9 +58,10 @@ function readRecipe(title: string, section: string, frame: JsonObject): Recipe {
   const records = { In: new Map<string, string[]>(), Out: new Map<string, string[]>() };
   for (const [, above = "", language, text = ""] of section.matchAll(block)) {
     const [, way, name = ""] = label.exec(above) ?? [];
-    if (language === "json" && way !== undefined) records[way as "In" | "Out"].set(name, text.trim().split("\n"));
-    else if (language !== "yaml" || way !== undefined) throw new Error(`a block that means nothing:\n${text}`);
-    else if (text.startsWith("- ")) rules = text;
+    const lines = records[way as keyof typeof records];
+    if (language === "json" && lines && !lines.has(name)) lines.set(name, text.trim().split("\n"));
+    else if (language !== "yaml" || lines) throw new Error(`a block that means nothing:\n${text}`);
+    else if (text.startsWith("- ") && rules === undefined) rules = text;
     else {
       const part = parse(text) as JsonObject;
       if (Object.keys(part).every((key) => partsOfTests.includes(key))) test = { ...test, ...part };
