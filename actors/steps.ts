@@ -38,6 +38,8 @@ export function inOrder(options: StepsOptions): (message: LogMessage) => Promise
   let settled: Promise<unknown> = Promise.resolve();
   return (message) => {
     const passed = Promise.withResolvers<void>();
+    // Where nobody comes behind it.
+    passed.promise.catch(() => {});
     const turn = { before, passed: passed.resolve };
     const previous = settled;
     const process = async () => {
@@ -46,8 +48,10 @@ export function inOrder(options: StepsOptions): (message: LogMessage) => Promise
         // Whoever waits for that one, to settle it, was there before.
         await previous;
         return outcome;
-      } finally {
-        passed.resolve();
+      } catch (error) {
+        // Behind a batch that did not pass, windows would hold what comes after it.
+        passed.reject(error);
+        throw error;
       }
     };
     const outcome = process();

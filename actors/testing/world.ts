@@ -36,7 +36,6 @@ export interface TestRecord {
   readonly bad: boolean;
 }
 
-const validator: Validator = { compile: () => () => [] };
 const sandbox: Sandbox = { run: () => Promise.reject(new Error("no script runs here")), close: async () => {} };
 /** Of a moment on the way to a server. */
 const latencyMs = 4;
@@ -48,6 +47,7 @@ export class World extends Servers {
   /** What the source has: batches of records. */
   batches: readonly (readonly TestRecord[])[] = [];
   faults: Faults = noFaults;
+  validator: Validator = { compile: () => () => [] };
   /** The store takes no commits. */
   away = false;
   /** Called before each write. */
@@ -78,7 +78,7 @@ export class World extends Servers {
     };
     const node = this.start(life, {
       connectors: this.#connectors(life),
-      validator,
+      validator: this.validator,
       sandbox,
       logs: () => chances,
       store: { failing: () => (this.away ? 2 : this.faults.commit) },

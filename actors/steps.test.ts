@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { type TestRecord, World } from "./testing/world.ts";
+
+const record = (n: number, bad = false): TestRecord => ({ n, keep: !bad, bad });
+
+test("behind a record that stops the run, nothing goes into windows: they would close with others in the next", async () => {
+  const world = new World({
+    source: { connector: "s", stream: "s", mode: "incremental", cursor_field: "n" },
+    trigger: { type: "manual" },
+    pipeline_spec: {
+      steps: [
+        {
+          id: "check",
+          type: "validate",
+          on_error: "stop",
+          rate_limit: 10,
+          schema: { properties: { keep: { const: true } } },
+        },
+        { id: "pairs", type: "aggregate", key: ["bad"], window: { count: 2 }, measures: { all: { collect: "n" } } },
+      ],
+    },
+    destination: { connector: "d", stream: "a" },
+    delivery: { batch: { records: 1 } },
+  });
+  world.validator = {
+    compile: () => (value) => ((value as unknown as TestRecord).keep ? [] : [{ path: "keep", message: "is false" }]),
+  };
+  const windows: unknown[] = [];
+  world.beforeWrite = (_stream, records) => {
+    windows.push(...records.map(({ value }) => (value as { all: unknown }).all));
+  };
+  world.batches = [[record(1), record(2), record(3)], [record(4, true)], [record(5), record(6)]];
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(60_000, () => !world.running);
+  node.kill();
+  expect(world.run(run)).toMatchObject({ status: "failed", error: { code: "VALIDATION_ERROR" } });
+  expect(windows).toEqual([[1, 2]]);
+});
