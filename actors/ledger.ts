@@ -50,6 +50,12 @@ export interface LedgerTelemetry {
 
 const untold: LedgerTelemetry = { integration: "", tracing: noTracing, logger: noLogger };
 
+/**
+ * More are forgotten, the oldest first. Far fewer are ever on their way at once: what is older misses its last part for
+ * good, since the run that made it was given up, or made it in another order after a crash.
+ */
+const maxCutUp = 64;
+
 interface Parts {
   readonly settled: Set<string>;
   /** How many there are, once the last one is here. */
@@ -327,7 +333,11 @@ function settleKey({ settled, parts }: ConsumerState, { header, sequence }: LogM
   if (known.all !== undefined && known.settled.size >= known.all) {
     parts.delete(ingestSequence);
     settled.add(ingestSequence);
-  } else parts.set(ingestSequence, known);
+    return;
+  }
+  parts.set(ingestSequence, known);
+  const [oldest] = parts.keys();
+  if (parts.size > maxCutUp) parts.delete(oldest as number);
 }
 
 function added(

@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import type { LogMessage } from "../runtime/ports/log.ts";
+import { isSettled, RunLedger } from "./ledger.ts";
+
+const run = { id: "run", integrationId: "i", counts: { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} } };
+
+const piece = (ingestSequence: number, part: string, parts?: number): LogMessage => ({
+  header: {
+    kind: "records",
+    runId: "run",
+    integrationVersion: 1,
+    stream: "s",
+    source: "s",
+    count: 1,
+    cursor: null,
+    position: { base: "b", offset: 1 },
+    ingestedAt: 0,
+    totals: { batches: 1, records: 1 },
+    ingestSequence,
+    part,
+    ...(parts !== undefined && { parts }),
+  },
+  body: new Uint8Array(),
+  sequence: ingestSequence * 10,
+  deliveries: 1,
+  bytes: 0,
+  ack: async () => {},
+  working: () => {},
+});
+
+function ledgerOf(pieces: readonly LogMessage[]): RunLedger {
+  const ledger = new RunLedger(run, 1, []);
+  for (const message of pieces) ledger.settle("sink", message, { count: () => {}, deadLetters: [], accounted: 1 });
+  return ledger;
+}
+
+const stored = (ledger: RunLedger) =>
+  ledger.snapshot().settlement.checkpoints[0]?.progress as unknown as { readonly parts?: readonly unknown[] };
+
+test("of a message that was cut up each part is known, and once all are settled, the message", () => {
+  const open = ledgerOf([piece(7, ""), piece(7, "each.1")]);
+  const reborn = new RunLedger(run, 2, open.snapshot().settlement.checkpoints);
+  expect([piece(7, "each.1"), piece(7, "each.2")].map((one) => isSettled(reborn.consumer("sink"), one))).toEqual([
+    true,
+    false,
+  ]);
+  const whole = ledgerOf([piece(7, "each.2", 3), piece(7, "each.1"), piece(7, "")]);
+  expect(stored(whole).parts).toBeUndefined();
+  expect(isSettled(whole.consumer("sink"), piece(7, "each.1"))).toBe(true);
+});
+
+test("messages whose last part never comes do not pile up", () => {
+  const ledger = ledgerOf(Array.from({ length: 1000 }, (_, n) => piece(n + 1, "each.1")));
+  expect(stored(ledger).parts?.length).toBeLessThanOrEqual(64);
+  expect(isSettled(ledger.consumer("sink"), piece(1000, "each.1"))).toBe(true);
+});
