@@ -37,3 +37,33 @@ test("behind a record that stops the run, nothing goes into windows: they would 
   expect(world.run(run)).toMatchObject({ status: "failed", error: { code: "VALIDATION_ERROR" } });
   expect(windows).toEqual([[1, 2]]);
 });
+
+test("while the steps are behind, one message says that time has passed, not one for each window", async () => {
+  const world = new World({
+    source: { connector: "s", stream: "s" },
+    trigger: { type: "manual" },
+    pipeline_spec: {
+      steps: [
+        { id: "slow", type: "filter", where: "$.keep == true", rate_limit: 10 },
+        {
+          id: "each",
+          type: "aggregate",
+          key: ["n"],
+          window: { duration: "20ms" },
+          measures: { total: { sum: "n" } },
+        },
+      ],
+    },
+    destination: { connector: "d", stream: "a" },
+    delivery: { batch: { records: 1 } },
+  });
+  world.batches = Array.from({ length: 40 }, (_, n) => [record(n)]);
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(60_000, () => !world.running);
+  node.kill();
+  expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 40, out: 40 } });
+  const ticks = world.streams.ingest.entries.filter(({ batch }) => batch.header.kind === "tick");
+  expect(ticks.length).toBeGreaterThan(0);
+  expect(ticks.length).toBeLessThan(5);
+});

@@ -16,6 +16,8 @@ export class Ticker {
   readonly #signal: AbortSignal;
   #due: number | undefined;
   #cancel: (() => void) | undefined;
+  /** One is in the log: while the steps are behind, another would say nothing new. */
+  #ticked = false;
 
   constructor(run: RunKey, log: Log, clock: Clock, signal: AbortSignal) {
     this.#run = run;
@@ -29,8 +31,14 @@ export class Ticker {
     if (at === this.#due) return;
     this.#cancel?.();
     this.#due = at;
-    if (at === undefined) return;
+    if (at === undefined || this.#ticked) return;
     this.#cancel = this.#clock.after(Math.max(0, at - this.#clock.now()), () => void this.#tick(at));
+  }
+
+  /** A tick was processed. */
+  passed(): void {
+    this.#ticked = false;
+    this.#due = undefined;
   }
 
   close(): void {
@@ -38,6 +46,7 @@ export class Ticker {
   }
 
   async #tick(at: number): Promise<void> {
+    this.#ticked = true;
     const header: BatchHeader = {
       kind: "tick",
       runId: this.#run.id,
