@@ -10,7 +10,7 @@ import {
 import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config/index.ts";
 import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
-import { isPure, type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
+import { type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
 import type { Validator } from "../runtime/ports/connectors.ts";
 import { type BatchHeader, type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { LogFields, Logger } from "../runtime/ports/logger.ts";
@@ -18,7 +18,6 @@ import type { Sandbox } from "../runtime/ports/sandbox.ts";
 import type { Space } from "../runtime/ports/space.ts";
 import type { Checkpoint, RunError, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
 import { type Metrics, type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
-import type { WorkerPool } from "../runtime/ports/workers.ts";
 import { Backlog, type FairShare } from "./backlog.ts";
 import { type Imbalance, imbalances, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
@@ -26,7 +25,6 @@ import { DestinationWriter } from "./destination-writer.ts";
 import { Intake, positionIn, sourceSubject } from "./intake.ts";
 import { type Outcome, RunLedger } from "./ledger.ts";
 import { LogConsumerActor, type Processor } from "./log-consumer.ts";
-import { Offload } from "./offload.ts";
 import { directOutlet, logOutlet } from "./outlets.ts";
 import { persist } from "./persist.ts";
 import type { Settler } from "./settler.ts";
@@ -51,8 +49,6 @@ export interface Services {
   readonly logger: Logger;
   readonly space: Space;
   readonly share: FairShare;
-  /** Undefined: steps run on the main thread alone. */
-  readonly workers?: WorkerPool | undefined;
 }
 
 export interface RunOptions extends Services {
@@ -255,16 +251,11 @@ export class RunActor implements Actor<RunMessage> {
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
     const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
     const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, this.#tracing, signal);
-    const { steps } = integration;
-    const workers = isPure(integration)
-      ? this.#options.workers?.open(JSON.stringify({ steps, destinations }))
-      : undefined;
     const options = {
       run,
       integration: name,
       gate: ({ source }: BatchHeader) => gates.get(source),
       pipeline,
-      offload: workers && new Offload(pipeline, workers),
       outlet,
       metrics,
       tracing: this.#tracing,
@@ -304,7 +295,6 @@ export class RunActor implements Actor<RunMessage> {
       },
       close: async () => {
         ticker.close();
-        workers?.close();
         await Promise.all([writer?.close(), lookUps.close()]);
       },
     };
