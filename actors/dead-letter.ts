@@ -3,6 +3,7 @@ import { recordId } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogBatch } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
 import type { Attempt, NewDeadLetter, RunRow } from "../runtime/ports/store.ts";
+import { positionBase } from "./source-name.ts";
 
 /** Where and why a record failed. */
 export interface Cause {
@@ -44,7 +45,7 @@ export function deadLetter({ run, header, origin, child = "", raw, cause }: Quar
     integrationVersion,
     recordId: window
       ? recordId(integrationId, "", -1, child)
-      : recordId(integrationId, position.base, position.ordinal),
+      : recordId(integrationId, positionBase(header), position.ordinal),
     ...cause,
     raw,
     position,

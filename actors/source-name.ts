@@ -6,6 +6,15 @@ export function sourceName({ connector, stream, mode, cursorField }: ResolvedSou
   return JSON.stringify([connector, stream, mode, cursorField ?? null]);
 }
 
+/**
+ * What ordinals of records count in. Where there are several sources, two of them may have a file or a table of one name.
+ */
+export function positionBase({ source, sources, position }: BatchHeader): string {
+  if (sources === undefined) return position.base;
+  const [connector, stream] = JSON.parse(source) as unknown[];
+  return JSON.stringify([connector, stream, position.base]);
+}
+
 /** Whether the next run reads again what this batch holds. */
 export function isFullRead({ source }: Pick<BatchHeader, "source">): boolean {
   return (JSON.parse(source) as unknown[])[2] === "full";

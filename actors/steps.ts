@@ -9,6 +9,7 @@ import { Account } from "./account.ts";
 import { type Cause, ordinalOf, type RunKey } from "./dead-letter.ts";
 import type { Outcome } from "./ledger.ts";
 import type { Delivery, Outlet } from "./outlets.ts";
+import { positionBase } from "./source-name.ts";
 import type { StreamGate } from "./stream-gate.ts";
 
 export interface StepsOptions {
@@ -162,7 +163,7 @@ async function throughSteps(
 }
 
 export function provenanceOf(integrationId: string, header: BatchHeader): Provenance {
-  const { base } = header.position;
+  const base = positionBase(header);
   return {
     // A window's result is told apart by the window alone.
     recordId: (origin, child) =>

@@ -5,6 +5,7 @@ import { sinkName } from "../balance.ts";
 import { ordinalOf } from "../dead-letter.ts";
 import { KeyRanges } from "../key-ranges.ts";
 import { messageKey } from "../ledger.ts";
+import { positionBase } from "../source-name.ts";
 import type { HeldRecords } from "./held-records.ts";
 import type { Delivered, Entry, MemoryStream } from "./memory-log.ts";
 import { integrationId, type Servers } from "./servers.ts";
@@ -62,8 +63,8 @@ export class AckWatch {
   #checkConfirmed({ consumer, entry }: Delivered): void {
     const { header } = entry.batch;
     const letters = new Set(Array.from(this.#servers.tables.deadLetters.values(), ({ recordId }) => recordId));
-    const id = (origin: number, child: string) =>
-      recordId(integrationId, header.position.base, ordinalOf(header, origin), child);
+    const base = positionBase(header);
+    const id = (origin: number, child: string) => recordId(integrationId, base, ordinalOf(header, origin), child);
     const origins = header.origins ?? Array.from({ length: header.count }, (_, index) => index);
     for (const [destination, { inDoubt }] of this.#destinations) {
       if (this.#destinations.size > 1 && sinkName(destination) !== consumer) continue;
