@@ -59,7 +59,10 @@ export function directOutlet(id: string, writer: DestinationWriter): Outlet {
           writes.add(written);
           // Failures are met at the end.
           written.then(() => writes.delete(written)).catch(() => {});
-          return writes.size < piecesAtOnce ? undefined : Promise.race(writes);
+          if (writes.size < piecesAtOnce) return;
+          // Nothing more comes of this batch before some of it is written.
+          writer.flush();
+          return Promise.race(writes);
         },
         async end() {
           await Promise.all(writes);

@@ -67,3 +67,20 @@ test("while the steps are behind, one message says that time has passed, not one
   expect(ticks.length).toBeGreaterThan(0);
   expect(ticks.length).toBeLessThan(5);
 });
+
+test("what a record becomes does not wait for a linger that only more of it would end", async () => {
+  const world = new World({
+    source: { connector: "s", stream: "s" },
+    trigger: { type: "manual" },
+    pipeline_spec: { steps: [{ id: "each", type: "split", path: "items" }] },
+    destination: { connector: "d", stream: "a" },
+    delivery: { batch: { records: 50_000, bytes: 50_000_000, linger: "10s" } },
+  });
+  const items = Array.from({ length: 20_000 }, (_, n) => record(n));
+  world.batches = [[{ items } as unknown as TestRecord]];
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(5_000, () => !world.running);
+  node.kill();
+  expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 1, out: 20_000 } });
+});
