@@ -10,7 +10,7 @@ import {
 import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config/index.ts";
 import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
-import { type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
+import { isPure, type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
 import type { Validator } from "../runtime/ports/connectors.ts";
 import { type BatchHeader, type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { LogFields, Logger } from "../runtime/ports/logger.ts";
@@ -18,6 +18,7 @@ import type { Sandbox } from "../runtime/ports/sandbox.ts";
 import type { Space } from "../runtime/ports/space.ts";
 import type { Checkpoint, RunError, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
 import { type Metrics, type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
+import type { WorkerPool } from "../runtime/ports/workers.ts";
 import { Backlog, type FairShare } from "./backlog.ts";
 import { type Imbalance, imbalances, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
@@ -25,6 +26,7 @@ import { DestinationWriter } from "./destination-writer.ts";
 import { Intake, positionIn, sourceSubject } from "./intake.ts";
 import { type Outcome, RunLedger } from "./ledger.ts";
 import { LogConsumerActor, type Processor } from "./log-consumer.ts";
+import { Offload } from "./offload.ts";
 import { directOutlet, logOutlet } from "./outlets.ts";
 import { persist } from "./persist.ts";
 import type { Settler } from "./settler.ts";
@@ -49,6 +51,8 @@ export interface Services {
   readonly logger: Logger;
   readonly space: Space;
   readonly share: FairShare;
+  /** Undefined: steps run on the main thread alone. */
+  readonly workers?: WorkerPool | undefined;
 }
 
 export interface RunOptions extends Services {
@@ -251,11 +255,16 @@ export class RunActor implements Actor<RunMessage> {
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
     const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
     const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, this.#tracing, signal);
+    const { steps } = integration;
+    const workers = isPure(integration)
+      ? this.#options.workers?.open(JSON.stringify({ steps, destinations }))
+      : undefined;
     const options = {
       run,
       integration: name,
       gate: ({ source }: BatchHeader) => gates.get(source),
       pipeline,
+      offload: workers && new Offload(pipeline, workers),
       outlet,
       metrics,
       tracing: this.#tracing,
@@ -295,6 +304,7 @@ export class RunActor implements Actor<RunMessage> {
       },
       close: async () => {
         ticker.close();
+        workers?.close();
         await Promise.all([writer?.close(), lookUps.close()]);
       },
     };
@@ -373,10 +383,7 @@ export class RunActor implements Actor<RunMessage> {
     const { name, integration, connectors, run, metrics } = this.#options;
     const vitals = this.#options.vitals.consumer(destination.id);
     const { state, progress } = this.#ledger.consumer(consumer);
-    const waiting = (reason: string | null) => {
-      vitals.waiting = reason !== null;
-      this.#setWaiting(destination.id, reason);
-    };
+    const waiting = (reason: string | null) => this.#setWaiting(destination.id, reason);
     for (let attempt = 1; ; attempt++) {
       try {
         const writer = await DestinationWriter.open({
@@ -391,8 +398,12 @@ export class RunActor implements Actor<RunMessage> {
           tracing: this.#tracing,
           vitals,
           signal,
+          circuit: this.#options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
           waiting,
+          openTooLong: (ms, reason) =>
+            this.#say("warn", "a circuit stays open", { destination: destination.id, seconds: ms / 1000, reason }),
         });
+        vitals.waiting = false;
         waiting(null);
         return writer;
       } catch (error) {
@@ -401,6 +412,7 @@ export class RunActor implements Actor<RunMessage> {
         const away = fault === "transient" || code === "UNAVAILABLE" || code === "TIMEOUT";
         const begun = progress.batches > 0;
         if (!away || (!begun && attempt >= openAttempts)) throw error;
+        vitals.waiting = true;
         waiting(message);
         await ctx.clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), signal);
       }

@@ -8,6 +8,7 @@ import type { ContractResult } from "../runtime/schema/index.ts";
 import { Account } from "./account.ts";
 import { type Cause, ordinalOf, type RunKey } from "./dead-letter.ts";
 import type { Outcome } from "./ledger.ts";
+import type { Offload } from "./offload.ts";
 import type { Delivery, Outlet } from "./outlets.ts";
 import { positionBase } from "./source-name.ts";
 import type { StreamGate } from "./stream-gate.ts";
@@ -18,6 +19,8 @@ export interface StepsOptions {
   /** Undefined: no schema contract holds. */
   readonly gate: (header: BatchHeader) => StreamGate | undefined;
   readonly pipeline: Pipeline;
+  /** Undefined: all is done on this thread. */
+  readonly offload?: Offload | undefined;
   readonly outlet: Outlet;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
@@ -121,7 +124,7 @@ interface Passage {
 async function throughSteps(
   message: LogMessage,
   { account, delivery, gate }: Passage,
-  { pipeline, integration, run, signal }: StepsOptions,
+  { pipeline, offload, integration, run, signal }: StepsOptions,
 ): Promise<void> {
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
@@ -140,6 +143,18 @@ async function throughSteps(
     signal,
     absorbed: (origins: readonly number[]) => account.absorbed(origins),
     failed: account.refused.bind(account),
+    deliverTexts: (
+      destination: string,
+      origins: readonly number[],
+      texts: readonly string[],
+      part: string | undefined,
+    ) => {
+      account.send(destination, origins);
+      const records = texts.map(
+        (text, i) => new PipelineRecord(provenance, origins[i] as number, "", undefined, text, parseJson),
+      );
+      return delivery.send(destination, records, part);
+    },
     deliver: (destination: string, { origins, values, children, part }: Flow) => {
       account.send(destination, origins);
       const records = values.map(
@@ -159,7 +174,9 @@ async function throughSteps(
     const state = JSON.stringify(source.values[index]);
     account.fail(source.origins[index] as number, "", contractCause(text, state));
   }
-  return pipeline.process(held === undefined ? source : passing(source, held), context);
+  const flow = held === undefined ? source : passing(source, held);
+  if (offload === undefined) return pipeline.process(flow, context);
+  return offload.process({ body: message.body, count: header.count, origins: flow.origins }, flow, context);
 }
 
 export function provenanceOf(integrationId: string, header: BatchHeader): Provenance {

@@ -44,6 +44,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "from sluice up to ready, with an empty data folder and with one that was used",
     load: () => import("./scenarios/start.ts"),
   },
+  workers: {
+    summary: "cheap and heavy mappings on the main thread, and with worker threads beside it",
+    load: () => import("./scenarios/workers.ts"),
+  },
   kernel: {
     summary: "actors' mail and streams by credit alone, on one core",
     load: () => import("./scenarios/kernel.ts"),

@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import type { JsonObject } from "../connectors/sdk/index.ts";
 
 /** 8 rules (one cast, one template, one condition) behind a filter that lets nine of ten records pass. */
 export const filterAndMap = {
@@ -19,6 +20,18 @@ export const filterAndMap = {
     ],
   },
 };
+
+/** So many rules of the dearer kinds over the same records: casts to timestamp, templates, wildcards, patterns. */
+export function heavyRules(count: number): JsonObject[] {
+  const kinds = [
+    { source: "$.created_at", cast: "timestamp" },
+    { template: "{{ $.name | trim | upper }} <{{ $.email | lower }}>" },
+    { source: "$.id", when: "match($.email, '.*@example\\\\.com') && $.tags[?@ == 'b']" },
+    { source: "$.address.*" },
+    { source: "$.created_at", cast: "date" },
+  ];
+  return Array.from({ length: count }, (_, i) => ({ ...kinds[i % kinds.length], destination: `field_${i}` }));
+}
 
 /** Records of about 230 bytes for the same rules, as a generator's template. */
 export const template = {

@@ -1,4 +1,5 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { FairShare } from "../actors/backlog.ts";
 import { type NodeView, nodeProps } from "../actors/node.ts";
@@ -13,6 +14,7 @@ import { createValidator } from "../adapters/json-schema/index.ts";
 import { openStore } from "../adapters/postgres/index.ts";
 import { createSealer, loadMasterKey, localKey, referenceResolver } from "../adapters/secrets/index.ts";
 import { prometheusMetrics, startLogger, startTracing } from "../adapters/telemetry/index.ts";
+import { createWorkerPool } from "../adapters/workers/index.ts";
 import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
 import { createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
@@ -39,6 +41,8 @@ export interface RunningNode {
 const defaultDeadlineMs = 10_000;
 /** Partitions are made ahead for days, and history is dropped by the day. */
 const maintenanceMs = 6 * 60 * 60 * 1000;
+/** Beside the main one, which has a core of its own and the rest of the work. */
+const workerThreads = Math.min(availableParallelism() - 1, 4);
 
 /**
  * The composition root: embedded servers, store, logs, actors, gateway, in the order of their needs. What was started
@@ -124,6 +128,12 @@ async function start(
   const validator = createValidator();
   const sandbox = createSandbox();
   closers.push(() => sandbox.close());
+  const workers = createWorkerPool({
+    program: new URL("./steps-worker.ts", import.meta.url),
+    threads: workerThreads,
+    onDeath: (error) => logger.warn({ err: error }, "a worker thread died: the main thread does its work"),
+  });
+  closers.push(() => workers.close());
   const sealer = createSealer(localKey(await loadMasterKey({ env, dataDir })));
   const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
   const registry = createConnectorRegistry({
@@ -163,6 +173,7 @@ async function start(
       connectors,
       settler,
       share: new FairShare(),
+      ...(workerThreads > 0 && { workers }),
       metrics,
       tracing,
       space,

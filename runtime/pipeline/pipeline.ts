@@ -79,7 +79,7 @@ export class Pipeline {
   /** In an order in which each comes after all that feed it. */
   readonly #windows: Windows[] = [];
 
-  constructor(integration: ResolvedIntegration, services: StepServices) {
+  constructor(integration: Pick<ResolvedIntegration, "steps" | "destinations">, services: StepServices) {
     const entries = new Map<string, Node>();
     const exits = new Map([["source", this.#entry]]);
     for (const step of integration.steps) {

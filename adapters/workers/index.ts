@@ -1,0 +1,2 @@
+export { createWorkerPool } from "./pool.ts";
+export { serveSteps } from "./serve.ts";
