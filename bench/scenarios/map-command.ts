@@ -51,7 +51,7 @@ async function measure(folder: string): Promise<{ seconds: number; stats: string
       stdio: [input.fd, output.fd, "pipe"],
     });
     let stats = "";
-    child.stderr.on("data", (text) => {
+    child.stderr?.on("data", (text) => {
       stats += text;
     });
     const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
