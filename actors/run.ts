@@ -7,7 +7,7 @@ import {
   type Ref,
   type SupervisorStrategy,
 } from "../runtime/actor/index.ts";
-import type { ResolvedDestination, ResolvedIntegration } from "../runtime/config/index.ts";
+import type { ResolvedDestination, ResolvedIntegration, ResolvedSource } from "../runtime/config/index.ts";
 import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import { isPure, type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
@@ -272,7 +272,9 @@ export class RunActor implements Actor<RunMessage> {
       signal,
     };
     const process = pipeline.ordered ? inOrder(options) : (message: LogMessage) => processSteps(message, options);
-    const ticker = new Ticker(run, ingest, clock, signal);
+    const { sources } = integration;
+    const windowed = sources.find(({ mode }) => mode !== "full") ?? (sources[0] as ResolvedSource);
+    const ticker = new Ticker(run, sourceName(windowed), ingest, clock, signal);
     ticker.due(pipeline.nextDue);
     return {
       ordered: pipeline.ordered,

@@ -15,7 +15,8 @@ export function positionBase({ source, sources, position }: BatchHeader): string
   return JSON.stringify([connector, stream, position.base]);
 }
 
-/** Whether the next run reads again what this batch holds. */
-export function isFullRead({ source }: Pick<BatchHeader, "source">): boolean {
-  return (JSON.parse(source) as unknown[])[2] === "full";
+/** Whether the next run reads again what this batch holds. Windows hold records of all sources. */
+export function isFullRead({ source, sources, origins }: BatchHeader): boolean {
+  const names = sources && origins?.includes(-1) ? Object.keys(sources) : [source];
+  return names.every((name) => (JSON.parse(name) as unknown[])[2] === "full");
 }

@@ -11,6 +11,7 @@ export const tickSubject = "t";
  */
 export class Ticker {
   readonly #run: RunKey;
+  readonly #source: string;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
@@ -19,8 +20,10 @@ export class Ticker {
   /** One is in the log: while the steps are behind, another would say nothing new. */
   #ticked = false;
 
-  constructor(run: RunKey, log: Log, clock: Clock, signal: AbortSignal) {
+  /** `source`: of what the windows hold, the one that is not read in full where there is one (see isFullRead). */
+  constructor(run: RunKey, source: string, log: Log, clock: Clock, signal: AbortSignal) {
     this.#run = run;
+    this.#source = source;
     this.#log = log;
     this.#clock = clock;
     this.#signal = signal;
@@ -52,7 +55,7 @@ export class Ticker {
       runId: this.#run.id,
       integrationVersion: this.#run.integrationVersion,
       stream: "",
-      source: "",
+      source: this.#source,
       count: 0,
       cursor: null,
       position: { base: "", offset: 0 },
