@@ -296,3 +296,28 @@ describe("batches", () => {
     expect(tasks).toBe(8);
   });
 });
+
+test("a step that stops the run leaves no failure of a destination unheard", async () => {
+  const unheard: unknown[] = [];
+  const hear = (error: unknown) => void unheard.push(error);
+  process.on("unhandledRejection", hear);
+  try {
+    const busy = { process: () => void Array.from({ length: 300_000 }, String) } as unknown as Pipeline;
+    const failure = { origin: 0, step: "s", rule: null, code: "VALIDATION_ERROR", message: "no", state: "{}" } as const;
+    const delivered = { type: "delivered", destination: "out", origins: [0], part: undefined, text: "{}" } as const;
+    const run = vi.fn(async () => ({ cpuMicros: 0, events: [delivered, { type: "stopped", failure } as const] }));
+    const offload = new Offload(busy, { run, close: () => {} });
+    const { task, flow } = batchOf(["{}"]);
+    const context = { ...notes([]), deliverTexts: () => Promise.reject(new Error("the destination is closed")) };
+    for (let n = 0; n < 20 && run.mock.calls.length === 0; n++) {
+      await Promise.resolve(offload.process(task, flow, context)).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(StopError);
+      });
+    }
+    expect(run).toHaveBeenCalled();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unheard).toEqual([]);
+  } finally {
+    process.off("unhandledRejection", hear);
+  }
+});

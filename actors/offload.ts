@@ -111,9 +111,15 @@ type Happening = () => void | Promise<void>;
 /** All at once; resolves when all was taken. */
 function give(events: readonly Happening[]): void | Promise<void> {
   const waits: Promise<void>[] = [];
-  for (const event of events) {
-    const wait = event();
-    if (wait) waits.push(wait);
+  try {
+    for (const event of events) {
+      const wait = event();
+      if (wait) waits.push(wait);
+    }
+  } catch (error) {
+    // As in the pipeline: of how these end, nobody hears any more.
+    for (const wait of waits) wait.catch(() => {});
+    throw error;
   }
   if (waits.length > 0) return Promise.all(waits).then(() => {});
 }
