@@ -7,7 +7,7 @@ import type {
   WriteResult,
 } from "../connectors/sdk/index.ts";
 import type { ResolvedDelivery, ResolvedDestination } from "../runtime/config/index.ts";
-import { type Delivered, Deliverer, failureOf } from "../runtime/delivery/index.ts";
+import { type Circuit, type Delivered, Deliverer, failureOf, Gate } from "../runtime/delivery/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader } from "../runtime/ports/log.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
@@ -26,13 +26,17 @@ export interface DestinationWriterOptions {
   readonly tracing: Tracing;
   readonly vitals: Pick<ConsumerVitals, "freshAt">;
   readonly signal: AbortSignal;
+  readonly circuit: Circuit;
   readonly waiting: (reason: string | null) => void;
+  /** The circuit has been open for `ms`, and longer than it should. */
+  readonly openTooLong: (ms: number, reason: string) => void;
 }
 
 /** A destination opened for one run, with the retries, the waits and the measures around its writes. */
 export class DestinationWriter {
   readonly #options: DestinationWriterOptions;
   readonly #destination: Destination;
+  readonly #gate: Gate;
   readonly #deliverer: Deliverer;
   readonly #connectorType: string;
 
@@ -41,12 +45,14 @@ export class DestinationWriter {
     this.#destination = destination;
     this.#connectorType = connectorType;
     const { delivery, clock, signal, waiting } = options;
+    this.#gate = new Gate(options);
     this.#deliverer = new Deliverer({
       destination: { concurrency: destination.concurrency, write: (batch) => this.#request(batch) },
       batch: delivery.batch,
       retry: delivery.retry,
       clock,
       signal,
+      gate: this.#gate,
       waiting,
     });
   }
@@ -121,6 +127,7 @@ export class DestinationWriter {
 
   async close(): Promise<void> {
     this.#deliverer.close(new Error(`destination ${this.#options.destination.id} was closed`));
+    this.#gate.close();
     await this.#destination.close();
   }
 }

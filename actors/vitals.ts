@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+import { Circuit, type CircuitOptions } from "../runtime/delivery/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { DeadLetterStore } from "../runtime/ports/store.ts";
 import type { ConsumerGauges, IntegrationGauges } from "../runtime/ports/telemetry.ts";
@@ -11,8 +13,10 @@ export interface ConsumerVitals {
   lag: () => number;
   /** Batches that may still be taken in hand. */
   credit: number;
-  /** The destination is waited for. */
+  /** The destination cannot be opened, and is waited for. */
   waiting: boolean;
+  /** Of a destination that was written to. */
+  circuit?: Circuit;
   /** When the destination was last up to date or confirmed a record, in milliseconds since the epoch. */
   freshAt: number | null;
 }
@@ -41,6 +45,17 @@ export class Vitals {
     return known ?? { lag: () => 0, credit: window.messages, waiting: false, freshAt: null };
   }
 
+  /**
+   * The circuit of a destination. It is kept over the runs, so that the next one does not call what is known to fail, and
+   * made anew where its settings change, or on another node.
+   */
+  circuit(destination: string, options: CircuitOptions): Circuit {
+    const consumer = this.consumer(destination);
+    if (consumer.circuit && isDeepStrictEqual(consumer.circuit.options, options)) return consumer.circuit;
+    consumer.circuit = new Circuit(options);
+    return consumer.circuit;
+  }
+
   /** No run is going on: nothing is waited for. */
   idle(): void {
     for (const consumer of this.#consumers.values()) consumer.waiting = false;
@@ -54,10 +69,18 @@ export class Vitals {
   gauges(now: number, deadLetters: number | null): IntegrationGauges {
     const consumers = Array.from(
       this.#consumers,
-      ([destination, { lag, credit, waiting, freshAt }]): ConsumerGauges => {
+      ([destination, { lag, credit, waiting, circuit, freshAt }]): ConsumerGauges => {
         const freshnessSeconds =
           destination === undefined || freshAt === null ? null : Math.max(0, now - freshAt) / 1000;
-        return { destination, lag: Math.max(0, lag()), credit, circuitOpen: waiting, freshnessSeconds };
+        const open = circuit?.open;
+        return {
+          destination,
+          lag: Math.max(0, lag()),
+          credit,
+          circuitOpen: waiting || open !== undefined,
+          circuitOpenSeconds: open ? Math.max(0, now - open.since) / 1000 : 0,
+          freshnessSeconds,
+        };
       },
     );
     return { integration: this.name, deadLetters, ledgerImbalance: this.imbalance, consumers };

@@ -163,7 +163,13 @@ test("what is the destination's fault waits, is no attempt of a record, and the 
   const { found } = await run(append, {
     faults: { destinations: { d: { writes: [{ code: "FORBIDDEN", message: "key revoked", times: "always" }] } } },
     stop_after: "2m",
-    expect: { status: "running", waiting: "d: key revoked", acks: "none", dead_letters: [], outputs: { d: [] } },
+    expect: {
+      status: "running",
+      waiting: "d: key revoked (circuit open until 2026-01-01T00:02:30Z)",
+      acks: "none",
+      dead_letters: [],
+      outputs: { d: [] },
+    },
   });
   expect(found).toEqual([]);
 });

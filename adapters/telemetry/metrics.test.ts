@@ -7,6 +7,7 @@ const consumer: ConsumerGauges = {
   lag: 12,
   credit: 16,
   circuitOpen: true,
+  circuitOpenSeconds: 12,
   freshnessSeconds: 2.5,
 };
 const shop: IntegrationGauges = { integration: "shop", deadLetters: 3, ledgerImbalance: 0, consumers: [consumer] };

@@ -79,6 +79,10 @@ export function prometheusMetrics(): PrometheusMetrics {
       read: ({ destination, circuitOpen }) => (destination === undefined ? null : Number(circuitOpen)),
     },
     {
+      gauge: gauge("sluice_circuit_open_seconds", "Since a destination's circuit was closed last.", consumerLabels),
+      read: ({ destination, circuitOpenSeconds }) => (destination === undefined ? null : circuitOpenSeconds),
+    },
+    {
       gauge: gauge("sluice_freshness_seconds", "Since a destination was up to date or confirmed.", consumerLabels),
       read: ({ freshnessSeconds }) => freshnessSeconds,
     },

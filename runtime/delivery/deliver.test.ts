@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { ConnectorError, type OutRecord, type WriteBatch, type WriteResult } from "../../connectors/sdk/index.ts";
 import { VirtualClock } from "../ports/virtual-clock.ts";
+import { Circuit } from "./circuit.ts";
 import { type DeliverOptions, deliver } from "./deliver.ts";
+import { Gate } from "./gate.ts";
 
 const retry = { maxAttempts: 3, initialMs: 100, maxMs: 1000, multiplier: 2, jitter: 0 };
 const recordsOf = (count: number): OutRecord[] =>
@@ -166,4 +168,84 @@ test("nothing waits any more once the last record is given up", async () => {
   await clock.advance(60_000);
   expect((await done).undelivered).toMatchObject([{ code: "VALIDATION_ERROR" }]);
   expect(waits).toEqual(["revoked", null]);
+});
+
+/** Two batches at once through one gate, with virtual time. */
+function gated(write: (call: number, record: string) => WriteResult, count = 2) {
+  const clock = new VirtualClock(Date.parse("2026-01-01T00:00:00Z"));
+  const circuit = new Circuit({
+    failurePercent: 50,
+    windowMs: 60_000,
+    minimumCalls: 10,
+    openForMs: 30_000,
+    halfOpenRequests: 1,
+  });
+  const waits: (string | null)[] = [];
+  const long: number[] = [];
+  const waiting = (reason: string | null) => {
+    if (reason !== waits.at(-1)) waits.push(reason);
+  };
+  const gate = new Gate({ circuit, clock, waiting, openTooLong: (ms) => long.push(ms) });
+  const controller = new AbortController();
+  const calls: string[] = [];
+  const destination = {
+    write: async ({ records }: WriteBatch) => {
+      const [{ id }] = records as [OutRecord];
+      calls.push(id);
+      return write(calls.length, id);
+    },
+  };
+  const { signal } = controller;
+  const done = Promise.all(
+    recordsOf(count).map((record) => deliver([record], { destination, retry, clock, signal, gate, waiting })),
+  );
+  done.catch(() => {});
+  return { clock, circuit, controller, calls, waits, long, done };
+}
+
+test("a destination at fault opens the circuit at once: one call tries every 30 s, and nothing is given up", async () => {
+  let away = true;
+  const { clock, calls, waits, long, done } = gated(() => {
+    if (away) throw gone();
+    return {};
+  });
+  await clock.advance(29_999);
+  expect(calls).toEqual(["0", "1"]);
+  expect(waits).toEqual(["revoked (circuit open until 2026-01-01T00:00:30Z)"]);
+  await clock.advance(300_001);
+  // Both had begun when it opened; after that one each half minute.
+  expect(calls).toHaveLength(2 + 11);
+  expect(long).toEqual([300_000]);
+  away = false;
+  await clock.advance(30_000);
+  expect(await done).toMatchObject([{ undelivered: [] }, { undelivered: [] }]);
+  expect(waits.at(-1)).toBeNull();
+});
+
+test("attempts count only while the circuit is closed", async () => {
+  const { clock, circuit, done, calls } = gated((call, id) => {
+    if (id === "0") throw busy();
+    return call < 20 ? { failed: [{ index: 0, code: "UNAVAILABLE", message: "later" }] } : {};
+  }, 12);
+  // Twelve first attempts fail, which opens it: no second one counts before it is closed by a trial.
+  await clock.advance(0);
+  expect(circuit.open).toBeDefined();
+  await clock.advance(10 * 30_000);
+  await clock.advance(60_000);
+  const results = await done;
+  const given = results.map(({ undelivered }) => undelivered[0]?.attempts.length);
+  expect(given).toEqual([3, ...Array(11).fill(undefined)]);
+  expect(calls.length).toBeGreaterThan(20);
+});
+
+test("what waits at an open circuit ends with the signal, and leaves the next run its trial", async () => {
+  const { clock, circuit, controller, done } = gated(() => {
+    throw gone();
+  });
+  await clock.advance(10_000);
+  controller.abort(new Error("stopped"));
+  await expect(done).rejects.toThrow("stopped");
+  expect(circuit.delay(clock.now())).toBe(20_000);
+  await clock.advance(20_000);
+  expect(circuit.begin(clock.now())).toBeDefined();
 });

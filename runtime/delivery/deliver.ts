@@ -1,7 +1,9 @@
-import type { Destination, ErrorCode, Json, OutRecord } from "../../connectors/sdk/index.ts";
+import type { Destination, ErrorCode, Json, OutRecord, WriteFailure, WriteResult } from "../../connectors/sdk/index.ts";
 import { type Backoff, backoffMs } from "../actor/index.ts";
 import { codes } from "../errors/index.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { CallOutcome } from "./circuit.ts";
+import type { Gate } from "./gate.ts";
 import { type Failure, failureOf, settlement } from "./settlement.ts";
 
 export interface Attempt {
@@ -29,7 +31,9 @@ export interface DeliverOptions {
   readonly retry: RetryPolicy;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Why nothing moves, or null once it does again. */
+  /** Passed before each write. Without it, a destination that is at fault is asked again at a pace of its own. */
+  readonly gate?: Gate | undefined;
+  /** Why nothing moves, or null once it does again; what waits at the gate says so itself. */
   readonly waiting: (reason: string | null) => void;
 }
 
@@ -42,7 +46,7 @@ export interface Delivered {
 /** A far side may ask for this much patience at most. */
 const maxRetryAfterMs = 3_600_000;
 
-/** While the destination is at fault it is asked again at this pace. */
+/** While the destination is at fault and there is no gate it is asked again at this pace. */
 const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitter: 0.2 };
 
 /**
@@ -50,7 +54,7 @@ const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitt
  * refused whole is halved until the records at fault stand alone. Rejects only when the signal aborts.
  */
 export async function deliver(records: readonly OutRecord[], options: DeliverOptions): Promise<Delivered> {
-  const { destination, retry, clock, signal, waiting } = options;
+  const { destination, retry, clock, signal, gate, waiting } = options;
   const attempts = new Map<number, Attempt[]>();
   const undelivered: Undelivered[] = [];
   let state: Json | undefined;
@@ -59,7 +63,8 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
   /** Notes a failed try of one record; gives it up, or returns the number of its tries. */
   const note = (index: number, failure: Failure): number => {
     const { next, counts } = settlement[failure.fault];
-    if (!counts) return 0;
+    // Attempts count only while the circuit is closed.
+    if (!counts || (next === "retry" && gate?.counts === false)) return 0;
     const tries = attempts.get(index) ?? [];
     attempts.set(index, tries);
     tries.push({ at: new Date(clock.now()).toISOString(), code: failure.code, message: failure.message });
@@ -84,24 +89,20 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
       }
       if (tries >= 0) pauseMs = Math.max(pauseMs, pause(failure, tries));
     };
-    try {
-      const batch = group.length === records.length ? records : group.map((index) => records[index] as OutRecord);
-      const result = await destination.write({ records: batch, signal });
-      if (result.state !== undefined) state = result.state;
-      if (waits > 0) waiting(null);
-      waits = 0;
-      for (const { index, code, message, retryAfterMs } of result.failed ?? []) {
-        fail([group[index] as number], { code, fault: codes[code].fault, message, path: undefined, retryAfterMs });
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      const failure = failureOf(error);
-      if (failure.fault === "record" && group.length > 1) {
+    const batch = group.length === records.length ? records : group.map((index) => records[index] as OutRecord);
+    const written = await write(batch);
+    if ("fault" in written) {
+      if (written.fault === "record" && group.length > 1) {
         const half = group.length >> 1;
         pending.push(group.slice(half), group.slice(0, half));
         continue;
       }
-      fail(group, failure);
+      fail(group, written);
+    } else {
+      if (written.state !== undefined) state = written.state;
+      if (waits > 0) waiting(null);
+      waits = 0;
+      for (const { index, ...failure } of written.failed ?? []) fail([group[index] as number], failureIn(failure));
     }
     if (again.length > 0) {
       pending.push(again);
@@ -112,11 +113,44 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
   if (waits > 0) waiting(null);
   return { undelivered, state };
 
+  /** One write, once the gate lets it pass: what it gave, or why it failed. */
+  async function write(batch: readonly OutRecord[]): Promise<WriteResult | Failure> {
+    const call = gate && (await gate.begin(signal));
+    let outcome: CallOutcome | undefined;
+    try {
+      const result = await destination.write({ records: batch, signal });
+      outcome = outcomeOf(batch.length, (result.failed ?? []).map(failureIn));
+      return result;
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = failureOf(error);
+      outcome = outcomeOf(batch.length, new Array<Failure>(batch.length).fill(failure));
+      return failure;
+    } finally {
+      if (call) gate?.end(call, outcome);
+    }
+  }
+
   /** How long to wait before the next try; `tries` 0 means that the destination is waited for. */
   function pause(failure: Failure, tries: number): number {
     const { retryAfterMs } = failure;
+    if (tries === 0 && gate) return 0;
     if (tries === 0 && waits++ === 0) waiting(failure.message);
     if (retryAfterMs !== undefined) return Math.min(retryAfterMs, maxRetryAfterMs);
     return tries > 0 ? backoffMs(retry, tries, clock.random) : backoffMs(waitPolicy, Math.min(waits, 16), clock.random);
   }
+}
+
+/** What a record of a write failed with, as a failure. */
+function failureIn({ code, message, retryAfterMs }: Omit<WriteFailure, "index">): Failure {
+  return { code, fault: codes[code].fault, message, path: undefined, retryAfterMs };
+}
+
+/** What a write says of its destination, by the table of settlement. */
+function outcomeOf(records: number, failures: readonly Failure[]): CallOutcome {
+  const passing = failures.filter(({ fault }) => settlement[fault].circuit !== "none");
+  const broken = passing.find(({ fault }) => settlement[fault].circuit === "opens");
+  const { message: reason = "", retryAfterMs } = broken ?? passing[0] ?? {};
+  const patience = retryAfterMs === undefined ? undefined : Math.min(retryAfterMs, maxRetryAfterMs);
+  return { records, failed: passing.length, broken: broken !== undefined, reason, retryAfterMs: patience };
 }

@@ -1,6 +1,7 @@
 import type { Destination, OutRecord } from "../../connectors/sdk/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type Delivered, deliver, type RetryPolicy, type Undelivered } from "./deliver.ts";
+import type { Gate } from "./gate.ts";
 
 /** Records of one log message: they settle together, so that a destination's state never cuts through them. */
 export interface Parcel {
@@ -15,6 +16,7 @@ export interface DelivererOptions {
   readonly retry: RetryPolicy;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly gate?: Gate | undefined;
   readonly waiting: (reason: string | null) => void;
 }
 

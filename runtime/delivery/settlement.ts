@@ -7,6 +7,8 @@ export interface Disposition {
   readonly next: "retry" | "wait" | "dead_letter";
   /** Whether the try counts towards `retry.max_attempts`. */
   readonly counts: boolean;
+  /** What it does to the destination's circuit: nothing, weigh against it, or open it at once. */
+  readonly circuit: "none" | "weighs" | "opens";
 }
 
 /**
@@ -15,11 +17,11 @@ export interface Disposition {
  */
 export const settlement: { readonly [F in Fault]: Disposition } = {
   // The record's own fault: trying again would give the same.
-  record: { next: "dead_letter", counts: true },
+  record: { next: "dead_letter", counts: true, circuit: "none" },
   // The far side's passing trouble.
-  transient: { next: "retry", counts: true },
+  transient: { next: "retry", counts: true, circuit: "weighs" },
   // The far side is misconfigured or gone: a backlog is never dead-lettered for a revoked key.
-  destination: { next: "wait", counts: false },
+  destination: { next: "wait", counts: false, circuit: "opens" },
 };
 
 export interface Failure {

@@ -45,6 +45,8 @@ export interface ConsumerGauges {
   /** Batches that it may still take in hand. */
   readonly credit: number;
   readonly circuitOpen: boolean;
+  /** Since the circuit was closed last; 0 while it is. */
+  readonly circuitOpenSeconds: number;
   /** Seconds since the destination was up to date or confirmed a record; null before the first. */
   readonly freshnessSeconds: number | null;
 }
