@@ -119,12 +119,22 @@ export class Writer {
     return ack.seq;
   }
 
+  /** One that cannot be appended leaves a hole: nothing behind it may land. */
+  #encoded(batch: LogBatch): ReturnType<typeof encodeBatch> {
+    try {
+      return encodeBatch(batch);
+    } catch (error) {
+      this.#refusal ??= error as Error;
+      throw error;
+    }
+  }
+
   append(name: string, batch: LogBatch, id: string, signal?: AbortSignal): Promise<Appended> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const subject = this.#subjects.batch(name);
-      const { header, payload } = encodeBatch(batch);
+      const { header, payload } = this.#encoded(batch);
       const abort = () => this.#abandon(entry, signal?.reason);
       const entry: Entry = {
         name,

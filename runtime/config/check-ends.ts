@@ -3,6 +3,9 @@ import { type FieldError, unknownName } from "../errors/index.ts";
 import type { CheckContext, Findings } from "./check-context.ts";
 import { items, object, strings } from "./json-shape.ts";
 
+/** Every batch carries the positions of all of them. */
+const maxSources = 32;
+
 interface End {
   readonly path: string;
   readonly value: Json;
@@ -41,6 +44,7 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
     }
   }
   errors.push(...twice(items(sources)));
+  if (items(sources).length > maxSources) errors.push({ path: "sources", message: `are more than ${maxSources}` });
   for (const { path, value } of ends("destination", destination, destinations)) {
     const { connector, mode = "append", key } = object(value);
     const type = findConnector(path, connector, context, errors, warnings);

@@ -240,6 +240,7 @@ async function slowly(node: Node, input: Flow, output: ReturnType<Step>, context
     } else {
       let n = 0;
       for (const slice of "slices" in given ? given.slices : [given]) {
+        context.signal.throwIfAborted();
         const named = mapFlows(slice, (flow) => withPart(flow, input.part, step.id, n));
         n++;
         for (const piece of rate?.pieces(named, step.id) ?? [named]) {
