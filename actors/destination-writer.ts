@@ -50,6 +50,7 @@ export class DestinationWriter {
       destination: { concurrency: destination.concurrency, write: (batch) => this.#request(batch) },
       batch: delivery.batch,
       retry: delivery.retry,
+      timeoutMs: delivery.timeout.totalMs,
       clock,
       signal,
       gate: this.#gate,
@@ -60,9 +61,18 @@ export class DestinationWriter {
   /** Waits while the destination cannot be reached; throws where its settings are wrong. */
   static async open(options: DestinationWriterOptions): Promise<DestinationWriter> {
     const { destination, connectors, runId, state, signal } = options;
+    const { timeout } = options.delivery;
     const { stream, key } = destination;
     const mode: DestinationMode = destination.mode;
-    const opened = await connectors.destination(destination.connector, { stream, mode, key, runId, state, signal });
+    const opened = await connectors.destination(destination.connector, {
+      stream,
+      mode,
+      key,
+      runId,
+      state,
+      timeout,
+      signal,
+    });
     return new DestinationWriter(options, opened.destination, opened.type);
   }
 

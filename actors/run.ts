@@ -346,6 +346,7 @@ export class RunActor implements Actor<RunMessage> {
     return openLookUps(integration, {
       lookups: connectors.lookups,
       retry: integration.delivery.retry,
+      timeoutMs: integration.delivery.timeout.totalMs,
       clock: ctx.clock,
       signal,
       waiting: (step, reason) => this.#setWaiting(`step ${step}`, reason),

@@ -98,12 +98,12 @@ class Postgres implements Connector {
     });
   }
 
-  async openDestination({ stream, mode, key, signal }: DestinationOptions): Promise<Destination> {
+  async openDestination({ stream, mode, key, timeout, signal }: DestinationOptions): Promise<Destination> {
     if (mode === "replace") throw invalid("Postgres has no mode replace.", "destination.mode");
     const columns = key.map((path) => columnOf(path, "destination.key"));
     if (mode === "upsert" && columns.length === 0) throw invalid("Mode upsert needs a key.", "destination.key");
     const table = { stream, mode, key: columns, create: this.#config.create_table ?? false };
-    const connect = (during: AbortSignal) => Session.open(this.#address, false, during);
+    const connect = (during: AbortSignal) => Session.open(this.#address, false, during, timeout);
     const session = await connect(signal);
     return closedOnError(
       session,

@@ -9,7 +9,14 @@ import { identifier } from "./names.ts";
 export type Row = (string | null)[];
 
 const asText = { getTypeParser: () => (text: string) => text };
-const connectTimeoutMs = 5_000;
+
+/** In milliseconds. */
+export interface Patience {
+  readonly connectMs: number;
+  /** For a statement, by the server's clock: one that is given up has done nothing. Undefined: without end. */
+  readonly readMs?: number;
+}
+const patience: Patience = { connectMs: 5_000 };
 
 /**
  * Settings that make every value's text the same whatever the role's defaults, and that let a backend notice within a
@@ -27,6 +34,9 @@ const settings: { readonly [name: string]: string } = {
   client_connection_check_interval: "1s",
 };
 
+/** The server takes no more. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
 /** One connection. Statements run one after another. */
 export class Session {
   readonly #client: pg.Client;
@@ -42,7 +52,12 @@ export class Session {
   }
 
   /** Throws a ConnectorError that names the setting at fault. */
-  static async open(address: Address, readOnly: boolean, signal: AbortSignal): Promise<Session> {
+  static async open(
+    address: Address,
+    readOnly: boolean,
+    signal: AbortSignal,
+    { connectMs, readMs }: Patience = patience,
+  ): Promise<Session> {
     signal.throwIfAborted();
     const { host, port, database, user, password, ssl } = address;
     const client = new pg.Client({
@@ -54,7 +69,7 @@ export class Session {
       password: () => password,
       ssl,
       application_name: "sluice",
-      connectionTimeoutMillis: connectTimeoutMs,
+      connectionTimeoutMillis: Math.min(connectMs, longestTimeoutMs),
       keepAlive: true,
       types: asText as pg.CustomTypesConfig,
     });
@@ -62,7 +77,7 @@ export class Session {
     try {
       await session.during(signal, async () => {
         await client.connect();
-        await session.#set(address.schema, readOnly);
+        await session.#set(address.schema, readOnly, readMs);
       });
       return session;
     } catch (error) {
@@ -72,10 +87,11 @@ export class Session {
     }
   }
 
-  async #set(schema: string | undefined, readOnly: boolean): Promise<void> {
+  async #set(schema: string | undefined, readOnly: boolean, readMs: number | undefined): Promise<void> {
     const all = {
       ...settings,
       default_transaction_read_only: readOnly ? "on" : "off",
+      ...(readMs === undefined ? {} : { statement_timeout: String(Math.min(readMs, longestTimeoutMs)) }),
       ...(schema === undefined ? {} : { search_path: identifier(schema) }),
     };
     await this.rows(

@@ -138,6 +138,13 @@ export interface DestinationOptions {
   readonly runId: string;
   /** The `state` of the last write that was checkpointed in this run, or null: what was written after it may be undone. */
   readonly state: Json | null;
+  /** Patience with a server, in milliseconds; left out: the connector's own. A write as a whole is bounded by its signal. */
+  readonly timeout?: {
+    /** Until connected. */
+    readonly connectMs: number;
+    /** For an answer, or the next piece of it. */
+    readonly readMs: number;
+  };
   readonly signal: AbortSignal;
 }
 
@@ -166,6 +173,10 @@ export interface OutRecord {
 
 export interface WriteBatch {
   readonly records: readonly OutRecord[];
+  /**
+   * Aborts where the write takes too long, or the run stops: it ends then, with an error. One that does not is left
+   * behind a second later, and others may begin while it is still under way.
+   */
   readonly signal: AbortSignal;
 }
 

@@ -6,3 +6,4 @@ export { inferSchema } from "./infer.ts";
 export type { Json, JsonObject, JsonSchema } from "./json.ts";
 export { nearest } from "./nearest.ts";
 export { hash32, random } from "./random.ts";
+export { parseRetryAfter } from "./retry-after.ts";

@@ -6,6 +6,7 @@ import {
   type Json,
   nearest,
   parseDuration,
+  parseRetryAfter,
   type ReadBatch,
   rawLimit,
 } from "./index.ts";
@@ -106,4 +107,21 @@ test("the nearest name is the one meant, and there is none when nothing is close
   expect(nearest("costumers", names)).toBe("customers");
   expect(nearest("Order", names)).toBe("orders");
   expect(nearest("invoices", names)).toBeUndefined();
+});
+
+test.each([
+  ["0", 0],
+  ["120", 120_000],
+  [" 7 ", 7_000],
+  ["Sun, 06 Nov 1994 08:49:37 GMT", 37_000],
+  ["Sunday, 06-Nov-94 08:49:37 GMT", 37_000],
+  ["Sun Nov  6 08:49:37 1994", 37_000],
+  ["Sun, 06 Nov 1994 08:48:37 GMT", 0],
+  ["1.5", undefined],
+  ["-1", undefined],
+  ["soon", undefined],
+  ["Sun, 99 Nov 1994 08:49:37 GMT", undefined],
+  ["", undefined],
+])("Retry-After %j is %s ms", (header, ms) => {
+  expect(parseRetryAfter(header, Date.parse("1994-11-06T08:49:00Z"))).toBe(ms);
 });

@@ -5,6 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { CallOutcome } from "./circuit.ts";
 import type { Gate } from "./gate.ts";
 import { type Failure, failureOf, settlement } from "./settlement.ts";
+import { within } from "./time-limit.ts";
 
 export interface Attempt {
   /** RFC 3339. */
@@ -29,6 +30,10 @@ export interface RetryPolicy extends Backoff {
 export interface DeliverOptions {
   readonly destination: Pick<Destination, "write">;
   readonly retry: RetryPolicy;
+  /** For one write, in milliseconds; left out: without end. */
+  readonly timeoutMs?: number | undefined;
+  /** No record is confirmed before one that was handed in ahead of it is confirmed or given up. */
+  readonly ordered?: boolean | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Passed before each write. Without it, a destination that is at fault is asked again at a pace of its own. */
@@ -54,7 +59,7 @@ const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitt
  * refused whole is halved until the records at fault stand alone. Rejects only when the signal aborts.
  */
 export async function deliver(records: readonly OutRecord[], options: DeliverOptions): Promise<Delivered> {
-  const { destination, retry, clock, signal, gate, waiting } = options;
+  const { destination, retry, timeoutMs, ordered = false, clock, signal, gate, waiting } = options;
   const attempts = new Map<number, Attempt[]>();
   const undelivered: Undelivered[] = [];
   let state: Json | undefined;
@@ -77,7 +82,7 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
   while (pending.length > 0) {
     signal.throwIfAborted();
     const group = pending.pop() as number[];
-    const again: number[] = [];
+    let again: number[] = [];
     let pauseMs = 0;
     /** Takes note of a failure of some records: those that are tried again go to `again`, after a pause. */
     const fail = (indexes: readonly number[], failure: Failure) => {
@@ -105,6 +110,7 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
       for (const { index, ...failure } of written.failed ?? []) fail([group[index] as number], failureIn(failure));
     }
     if (again.length > 0) {
+      if (ordered) again = behind(group, Math.min(...again));
       pending.push(again);
       await clock.sleep(pauseMs, signal);
     }
@@ -113,12 +119,20 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
   if (waits > 0) waiting(null);
   return { undelivered, state };
 
+  /** A record that is tried again, and all behind it that are not given up: confirmed or not, they come after it. */
+  function behind(group: readonly number[], first: number): number[] {
+    const givenUp = new Set(undelivered.map(({ index }) => index));
+    return group.filter((index) => index >= first && !givenUp.has(index));
+  }
+
   /** One write, once the gate lets it pass: what it gave, or why it failed. */
   async function write(batch: readonly OutRecord[]): Promise<WriteResult | Failure> {
     const call = gate && (await gate.begin(signal));
     let outcome: CallOutcome | undefined;
     try {
-      const result = await destination.write({ records: batch, signal });
+      const result = await (timeoutMs === undefined
+        ? destination.write({ records: batch, ordered, signal })
+        : within(timeoutMs, options, (limited) => destination.write({ records: batch, ordered, signal: limited })));
       outcome = outcomeOf(batch.length, (result.failed ?? []).map(failureIn));
       return result;
     } catch (error) {

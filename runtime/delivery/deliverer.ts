@@ -14,6 +14,9 @@ export interface DelivererOptions {
   readonly destination: Pick<Destination, "write" | "concurrency">;
   readonly batch: { readonly records: number; readonly bytes: number; readonly lingerMs: number };
   readonly retry: RetryPolicy;
+  readonly timeoutMs?: number | undefined;
+  /** As for `deliver`; with a concurrency of 1, of all that is handed in. */
+  readonly ordered?: boolean | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly gate?: Gate | undefined;

@@ -14,6 +14,8 @@ export type EnrichStep = Extract<ResolvedStep, { type: "enrich" }>;
 export interface LookUpsOptions {
   readonly lookups: Lookups;
   readonly retry: RetryPolicy;
+  /** For one call of a connector, in milliseconds; left out: without end. */
+  readonly timeoutMs?: number | undefined;
   readonly clock: Clock;
   /** Ends what is asked and what is waited for. */
   readonly signal: AbortSignal;
@@ -133,12 +135,13 @@ class StepLookUps implements LookUps {
   }
 
   async #ask(requests: readonly OutRecord[], answers: Map<string, Answer>): Promise<void> {
-    const { retry, clock, signal } = this.#options;
+    const { retry, timeoutMs, clock, signal } = this.#options;
     const call = {};
     try {
       const { undelivered } = await deliver(requests, {
         destination: { write: (batch) => this.#write(batch, answers) },
         retry,
+        timeoutMs,
         clock,
         signal,
         waiting: (reason) => this.#wait(call, reason),

@@ -1,0 +1,43 @@
+import { SluiceError } from "../errors/index.ts";
+import type { Clock } from "../ports/clock.ts";
+
+/** How long what was aborted may take to end before nobody waits for it any more. */
+const graceMs = 1_000;
+
+/**
+ * Gives `work` at most `ms`, then aborts its signal; what does not heed that is left behind a second later, and its
+ * late answer is ignored. An answer within that second still counts. Rejects with TIMEOUT, or with the outer signal's
+ * reason.
+ */
+export function within<T>(
+  ms: number,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const inner = new AbortController();
+    let cancel = clock.after(ms, () => end(new SluiceError("TIMEOUT", `no answer within ${ms / 1000} s`)));
+    const abort = () => end(signal.reason);
+    /** Why it was ended. */
+    let reason: { readonly error: unknown } | undefined;
+    const end = (error: unknown) => {
+      cancel();
+      reason ??= { error };
+      cancel = clock.after(graceMs, () => reject(reason?.error));
+      inner.abort(error);
+    };
+    const settle = () => {
+      cancel();
+      signal.removeEventListener("abort", abort);
+    };
+    if (signal.aborted) {
+      cancel();
+      reject(signal.reason);
+      return;
+    }
+    signal.addEventListener("abort", abort, { once: true });
+    work(inner.signal)
+      .then(resolve, (error) => reject(reason ? reason.error : error))
+      .finally(settle);
+  });
+}
