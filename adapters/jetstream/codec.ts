@@ -1,5 +1,5 @@
 import type { ReadFailure } from "../../connectors/sdk/index.ts";
-import type { BatchHeader, LogBatch } from "../../runtime/ports/log.ts";
+import type { BatchHeader, LogBatch, ReplayedLetter, ReplayHeader } from "../../runtime/ports/log.ts";
 
 /**
  * The wire format of a batch (docs/decisions/0002-wire-format.md).
@@ -19,7 +19,8 @@ export interface WireBatch {
   readonly payload: Uint8Array;
 }
 
-export interface WireHeader extends Omit<BatchHeader, "position" | "origins" | "children"> {
+export interface WireHeader extends Omit<BatchHeader, "position" | "origins" | "children" | "replay"> {
+  readonly replay?: Omit<ReplayHeader, "letters">;
   readonly position: { readonly base: string; readonly offset: number };
   /** Bytes of the sidecar at the payload's end. */
   readonly sidecar?: number;
@@ -31,23 +32,25 @@ interface Sidecar {
   readonly ordinals?: readonly number[] | undefined;
   readonly origins?: readonly number[] | undefined;
   readonly children?: readonly string[] | undefined;
+  readonly letters?: readonly ReplayedLetter[] | undefined;
   /** `raw` in base64. */
   readonly failures?: readonly (Omit<ReadFailure, "raw"> & { readonly raw: string })[] | undefined;
 }
 
 /** Copies the body only where a sidecar follows it. RangeError when the cursor is too large for a header. */
 export function encodeBatch(batch: LogBatch): WireBatch {
-  const { origins, children, position, ...header } = batch.header;
+  const { origins, children, position, replay: replayed, ...header } = batch.header;
+  const { letters, ...replay } = replayed ?? {};
   const { ordinals, ...place } = position;
   let payload = batch.body;
   let sidecar: number | undefined;
-  if (ordinals !== undefined || origins !== undefined || batch.failures !== undefined) {
+  if (ordinals !== undefined || origins !== undefined || batch.failures !== undefined || letters) {
     const failures = batch.failures?.map((f) => ({ ...f, raw: Buffer.from(f.raw).toString("base64") }));
-    const side = Buffer.from(JSON.stringify({ ordinals, origins, children, failures } satisfies Sidecar));
+    const side = Buffer.from(JSON.stringify({ ordinals, origins, children, letters, failures } satisfies Sidecar));
     payload = Buffer.concat([payload, side]);
     sidecar = side.length;
   }
-  const text = `1${JSON.stringify({ ...header, position: place, sidecar })}`;
+  const text = `1${JSON.stringify({ ...header, position: place, sidecar, ...(replayed && { replay }) })}`;
   if (Buffer.byteLength(text) > maxHeaderLength) {
     throw new RangeError(`the header of a batch may have ${maxHeaderLength} bytes; its cursor is too large`);
   }
@@ -66,9 +69,9 @@ export function readHeader(text: string): WireHeader {
   return JSON.parse(text.slice(1), mayLoseDigits.test(text) ? keepDigits : undefined);
 }
 
-/** The batch's header; without ordinals and origins, which only the payload has. */
-export function batchHeader({ sidecar: _sidecar, claim: _claim, ...header }: WireHeader): BatchHeader {
-  return header;
+/** The batch's header; without ordinals, origins and dead letters, which only the payload has. */
+export function batchHeader({ sidecar: _sidecar, claim: _claim, replay, ...header }: WireHeader): BatchHeader {
+  return replay === undefined ? header : { ...header, replay: { ...replay, letters: [] } };
 }
 
 /** `payload` is the message's, or the one its claim refers to. The body is a view of it. */
@@ -77,13 +80,14 @@ export function decodeBatch(wire: WireHeader, payload: Uint8Array): LogBatch {
   if (wire.sidecar === undefined) return { header, body: payload };
   const length = payload.length - wire.sidecar;
   const side: Sidecar = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset + length, wire.sidecar).toString());
-  const { ordinals, origins, children, failures } = side;
+  const { ordinals, origins, children, letters, failures } = side;
   return {
     header: {
       ...header,
       ...(ordinals && { position: { ...header.position, ordinals } }),
       ...(origins && { origins }),
       ...(children && { children }),
+      ...(letters && wire.replay && { replay: { ...wire.replay, letters } }),
     },
     body: payload.subarray(0, length),
     ...(failures && {

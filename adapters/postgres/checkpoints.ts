@@ -3,6 +3,7 @@ import type { Checkpoint, CheckpointStore, Settlement, StoredGroup } from "../..
 import type { Database } from "./database.ts";
 import { isDataError } from "./errors.ts";
 import { insertDeadLetters, reduced } from "./insert-dead-letters.ts";
+import { resolveReplayed } from "./replayed.ts";
 
 /** `flushes` has connections of its own, so that readers of the API never keep a flush waiting. */
 export function checkpointStore(db: Database, flushes: Database): CheckpointStore {
@@ -49,6 +50,23 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
         "select step, key, state from sluice.aggregate_groups where integration_id = $1 order by step, key",
         [integrationId],
       ),
+
+    async processed(integrationId, destination, keys, windowMs) {
+      const rows = await db.query<{ key: string }>(
+        `select encode(key, 'hex') as key from sluice.processed_events
+          where integration_id = $1 and destination = $2 and key = any ($3::bytea[]) and seen_at > now() - $4 * interval '1 ms'`,
+        [integrationId, destination, keys.map((key) => `\\x${key}`), windowMs],
+      );
+      return rows.map(({ key }) => key);
+    },
+
+    async forgetProcessed(integrationId, destination, windowMs) {
+      await db.query(
+        `delete from sluice.processed_events
+          where integration_id = $1 and destination = $2 and seen_at <= now() - $3 * interval '1 ms'`,
+        [integrationId, destination, windowMs],
+      );
+    },
   };
 }
 
@@ -103,7 +121,10 @@ function commitAll(
     await updateRuns(tx, current);
     await saveCheckpoints(tx, current);
     await saveGroups(tx, current);
+    await saveProcessed(tx, current);
     await insert(tx, current);
+    // After the failures: what failed at one destination is not taken for passed because another took it.
+    await resolveReplayed(tx, current);
     return settlements
       .filter(({ integrationId }) => !owned.has(integrationId))
       .map(({ integrationId }) => integrationId);
@@ -202,4 +223,28 @@ async function saveGroups(tx: Database, settlements: readonly Settlement[]): Pro
       [...ids(open), open.map(({ state }) => state)],
     );
   }
+}
+
+/** A key that was forgotten is seen anew. In one order, so that no two commits wait for each other. */
+async function saveProcessed(tx: Database, settlements: readonly Settlement[]): Promise<void> {
+  const ids: string[] = [];
+  const destinations: string[] = [];
+  const keys: string[] = [];
+  for (const { integrationId, processed = [] } of settlements) {
+    for (const { destination, keys: given } of processed) {
+      for (const key of given) {
+        ids.push(integrationId);
+        destinations.push(destination);
+        keys.push(`\\x${key}`);
+      }
+    }
+  }
+  if (keys.length === 0) return;
+  await tx.query(
+    `insert into sluice.processed_events (integration_id, destination, key)
+     select distinct id, destination, key from unnest($1::uuid[], $2::text[], $3::bytea[]) as given (id, destination, key)
+      order by id, destination, key
+     on conflict (integration_id, destination, key) do update set seen_at = excluded.seen_at`,
+    [ids, destinations, keys],
+  );
 }

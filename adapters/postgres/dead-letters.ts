@@ -1,13 +1,15 @@
-import { and, desc, eq, getTableColumns, lt } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, gte, inArray, lt, lte, type SQL, sql } from "drizzle-orm";
 import type { Json } from "../../connectors/sdk/index.ts";
+import type { DeadLetterFilter, DeadLetterGroup } from "../../runtime/ports/replays.ts";
 import type { DeadLetterRow, DeadLetterStore } from "../../runtime/ports/store.ts";
 import { parseJson } from "../../runtime/record/index.ts";
+import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
-import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { isUuid, offsetCursor, pageOf, pageOffset, pageStart } from "./paging.ts";
 import { deadLetterRecords } from "./schema.ts";
 
 // Lists never carry payloads.
-const { payload, raw, state, ...listed } = getTableColumns(deadLetterRecords);
+const { payload, raw, state, corrected, ...listed } = getTableColumns(deadLetterRecords);
 
 export function deadLetterStore(db: Database): DeadLetterStore {
   return {
@@ -15,11 +17,13 @@ export function deadLetterStore(db: Database): DeadLetterStore {
       if (!isUuid(id)) return null;
       const [row] = await db.orm.select().from(deadLetterRecords).where(eq(deadLetterRecords.id, id));
       if (row === undefined) return null;
-      return { ...toDeadLetter(row), payload: row.payload, raw: row.raw, state: parsed(row.state) };
+      const { payload, raw, state, corrected } = row;
+      return { ...toDeadLetter(row), payload, raw, state: parsed(state), corrected: parsed(corrected) };
     },
 
     async list(integrationId, options) {
-      if (!isUuid(integrationId)) return { items: [], nextCursor: null };
+      const { resolved, filter = {} } = options;
+      if (!isUuid(integrationId) || !isPossible(filter)) return { items: [], nextCursor: null };
       const before = pageStart(options);
       const rows = await db.orm
         .select(listed)
@@ -27,13 +31,50 @@ export function deadLetterStore(db: Database): DeadLetterStore {
         .where(
           and(
             eq(deadLetterRecords.integrationId, integrationId),
-            options.resolved === null ? undefined : eq(deadLetterRecords.resolved, options.resolved),
             before === undefined ? undefined : lt(deadLetterRecords.id, before),
+            ...conditions(resolved, filter),
           ),
         )
         .orderBy(desc(deadLetterRecords.id))
         .limit(options.limit + 1);
       return pageOf(rows.map(toDeadLetter), options);
+    },
+
+    async groups(integrationId, options) {
+      if (!isUuid(integrationId)) return { items: [], nextCursor: null };
+      const offset = pageOffset(options);
+      const rows = await db.query<GroupRow>(
+        `select groups.*, example.* from (
+           select fingerprint, count(*) as count, min(first_failed_at) as first, max(last_attempted_at) as last
+             from sluice.dead_letter_records where integration_id = $1 and not resolved
+            group by fingerprint order by count desc, fingerprint limit $2 offset $3) as groups,
+           lateral (select id, code, message, step, destination, rule from sluice.dead_letter_records
+             where integration_id = $1 and not resolved and fingerprint = groups.fingerprint
+             order by id desc limit 1) as example
+          order by groups.count desc, groups.fingerprint`,
+        [integrationId, options.limit + 1, offset],
+      );
+      const items = rows.slice(0, options.limit).map(toGroup);
+      return { items, nextCursor: rows.length > options.limit ? offsetCursor(offset + options.limit) : null };
+    },
+
+    async correct(id, payload) {
+      const text = payload === null ? null : JSON.stringify(payload);
+      return changed(
+        db,
+        `update sluice.dead_letter_records as letter
+            set corrected = $2, corrected_at = case when $2::text is null then null else now() end`,
+        [id, text],
+      );
+    },
+
+    async discard(id, reason) {
+      return changed(
+        db,
+        `update sluice.dead_letter_records as letter
+            set resolved = true, resolution = 'discarded', resolution_reason = $2, resolved_at = now()`,
+        [id, clean(reason)],
+      );
     },
 
     async depths() {
@@ -45,7 +86,60 @@ export function deadLetterStore(db: Database): DeadLetterStore {
   };
 }
 
-type Listed = Omit<typeof deadLetterRecords.$inferSelect, "payload" | "raw" | "state">;
+/** What the filter says, as conditions. */
+export function conditions(resolved: boolean | null, filter: DeadLetterFilter): SQL[] {
+  const { code, step, destination, runId, fingerprint, since, until, ids } = filter;
+  const table = deadLetterRecords;
+  const given: (SQL | false)[] = [
+    // As the partial indexes say it.
+    resolved !== null && (resolved ? sql`resolved` : sql`not resolved`),
+    code !== undefined && eq(table.code, code),
+    step !== undefined && eq(table.step, step),
+    destination !== undefined && eq(table.destination, destination),
+    runId !== undefined && eq(table.runId, runId),
+    fingerprint !== undefined && eq(table.fingerprint, fingerprint),
+    since !== undefined && gte(table.lastAttemptedAt, since),
+    until !== undefined && lte(table.lastAttemptedAt, until),
+    ids !== undefined && inArray(table.id, [...ids]),
+  ];
+  return given.filter((condition) => condition !== false);
+}
+
+/** Whether anything can have what it asks for: Postgres compares no id with what is none, and knows no NUL. */
+export function isPossible({ runId, ids, step, destination, fingerprint }: DeadLetterFilter): boolean {
+  const texts = [step, destination, fingerprint].every((text) => !text?.includes("\0"));
+  return texts && (runId === undefined || isUuid(runId)) && (ids?.every(isUuid) ?? true);
+}
+
+/** Of a dead letter that nobody else has in hand. */
+async function changed(db: Database, update: string, values: readonly [id: string, value: string | null]) {
+  if (!isUuid(values[0])) return false;
+  const rows = await db.query(
+    `${update} where id = $1 and not resolved and not exists
+       (select 1 from sluice.dead_letter_replays where dead_letter_id = letter.id and state = 'open') returning 1`,
+    values,
+  );
+  return rows.length > 0;
+}
+
+interface GroupRow {
+  readonly fingerprint: string;
+  readonly count: number;
+  readonly first: Date;
+  readonly last: Date;
+  readonly id: string;
+  readonly code: DeadLetterRow["code"];
+  readonly message: string;
+  readonly step: string | null;
+  readonly destination: string | null;
+  readonly rule: number | null;
+}
+
+function toGroup({ fingerprint, count, first, last, ...example }: GroupRow): DeadLetterGroup {
+  return { fingerprint, count, firstFailedAt: first, lastAttemptedAt: last, example };
+}
+
+type Listed = Omit<typeof deadLetterRecords.$inferSelect, "payload" | "raw" | "state" | "corrected">;
 
 function toDeadLetter(row: Listed): DeadLetterRow {
   return {
@@ -66,8 +160,12 @@ function toDeadLetter(row: Listed): DeadLetterRow {
     lastAttemptedAt: row.lastAttemptedAt,
     fingerprint: row.fingerprint,
     traceId: row.traceId,
+    correctedAt: row.correctedAt,
     resolved: row.resolved,
     resolution: row.resolution,
+    resolutionReason: row.resolutionReason,
+    resolvedAt: row.resolvedAt,
+    resolvedRunId: row.resolvedRunId,
   };
 }
 

@@ -1,5 +1,7 @@
 import type { NewDeadLetter, Settlement } from "../../runtime/ports/store.ts";
+import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
+import { enterFailures } from "./replayed.ts";
 
 /** Records' bytes in one statement: as much as the server and this process hold easily. */
 const statementBytes = 8 * 1024 * 1024;
@@ -13,7 +15,7 @@ export async function insertDeadLetters(
   let chunk: NewDeadLetter[] = [];
   let bytes = 0;
   for (const { deadLetters } of settlements) {
-    for (const letter of deadLetters) {
+    for (const letter of await enterFailures(tx, deadLetters)) {
       const size = letter.raw.byteLength + (letter.state?.length ?? 0);
       if (chunk.length === statementRows || (chunk.length > 0 && bytes + size > statementBytes)) {
         await insertChunk(tx, chunk);
@@ -73,6 +75,8 @@ const columns = [
   ["last_attempted_at", "timestamptz"],
   ["fingerprint", "text"],
   ["trace_id", "text"],
+  ["child", "text"],
+  ["source", "text"],
 ] as const;
 
 function toRow(letter: NewDeadLetter, now: string): readonly unknown[] {
@@ -95,12 +99,9 @@ function toRow(letter: NewDeadLetter, now: string): readonly unknown[] {
     letter.attempts.at(-1)?.at ?? now,
     clean(letter.fingerprint),
     clean(letter.traceId),
+    clean(letter.child ?? ""),
+    clean(letter.source ?? null),
   ];
-}
-
-/** Text that Postgres takes: it knows no NUL. (Lone surrogates become U+FFFD in UTF-8.) */
-function clean(text: string | null): string | null {
-  return text?.includes("\0") ? text.replaceAll("\0", "\ufffd") : text;
 }
 
 /** What is left of a dead letter where Postgres refuses one of its values: its bytes, its error, its place. */

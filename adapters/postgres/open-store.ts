@@ -9,6 +9,7 @@ import { guarded } from "./errors.ts";
 import { integrationStore } from "./integrations.ts";
 import { migrate } from "./migrate.ts";
 import { maintain } from "./partitions.ts";
+import { replayStore } from "./replays.ts";
 import { runStore } from "./runs.ts";
 import { scheduleStore } from "./schedules.ts";
 import { schemaStore } from "./schemas.ts";
@@ -67,6 +68,7 @@ function storeOn(db: Database, flushes: Database, close: () => Promise<void>): S
     integrations: guarded(integrationStore(db)),
     runs: guarded(runStore(db)),
     deadLetters: guarded(deadLetterStore(db)),
+    replays: guarded(replayStore(db)),
     schedules: guarded(scheduleStore(db)),
     checkpoints: guarded(checkpointStore(db, flushes)),
     claims: guarded(claimStore(db)),

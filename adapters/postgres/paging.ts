@@ -14,7 +14,19 @@ export function pageStart({ cursor }: PageOptions): string | undefined {
   const id = Buffer.from(cursor, "base64url")
     .toString("hex")
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-  if (isUuid(id)) return id;
+  return isUuid(id) ? id : refuseCursor();
+}
+
+/** Rows before the page, in a list that is counted anew for each page. */
+export function pageOffset({ cursor }: PageOptions): number {
+  if (cursor === null) return 0;
+  const text = Buffer.from(cursor, "base64url").toString();
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : refuseCursor();
+}
+
+export const offsetCursor = (offset: number): string => Buffer.from(String(offset)).toString("base64url");
+
+function refuseCursor(): never {
   throw new SluiceError("VALIDATION_ERROR", "the cursor is not one that a list has given", [
     { path: "cursor", message: "is not one that a list has given: take next_cursor of the page before" },
   ]);

@@ -80,6 +80,8 @@ function deleteOld(db: Database, before: Date): Promise<void> {
   return db.transaction(async (tx) => {
     await tx.query("delete from sluice.claims where created_at < $1", [before]);
     await tx.query("delete from sluice.schema_drift where seen_at < $1", [before]);
+    await tx.query("delete from sluice.jobs where finished_at < $1", [before]);
+    await tx.query("delete from sluice.dead_letter_replays where job_id not in (select id from sluice.jobs)");
     await tx.query(
       `delete from sluice.scheduled_fires fire where instant < $1 and outcome <> 'queued'
           and instant < (select max(instant) from sluice.scheduled_fires where integration_id = fire.integration_id)`,

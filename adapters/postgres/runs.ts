@@ -95,11 +95,14 @@ export async function createWhenIdle(tx: Database, run: NewRun): Promise<RunRow 
   return busy === undefined ? createRun(tx, run) : null;
 }
 
-export async function createRun(db: Database, run: NewRun): Promise<RunRow> {
-  const { id, integrationId, integrationVersion, trigger } = run;
+export async function createRun(
+  db: Database,
+  run: Omit<NewRun, "onlyIfIdle"> & { readonly jobId?: string },
+): Promise<RunRow> {
+  const { id, integrationId, integrationVersion, trigger, jobId } = run;
   const [row] = await db.orm
     .insert(pipelineRuns)
-    .values({ id, integrationId, integrationVersion, trigger, status: "running" })
+    .values({ id, integrationId, integrationVersion, trigger, status: "running", jobId })
     .returning();
   return toRun(row!);
 }

@@ -9,9 +9,11 @@ import {
   text,
   timestamp,
   unique,
+  uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { JobKind, JobStatus, ReplayOptions, Resolution } from "../../runtime/ports/replays.ts";
 import type { Attempt, DestinationCounts, Drift, RunError, RunStatus, RunTrigger } from "../../runtime/ports/store.ts";
 import { bytea, json, jsonb } from "./json-column.ts";
 
@@ -89,6 +91,8 @@ export const pipelineRuns = sluice.table(
     byDestination: json("by_destination").$type<Record<string, DestinationCounts>>().notNull().default({}),
     error: json("error").$type<RunError>(),
     waiting: text("waiting"),
+    /** The job whose dead letters it replays; null: it reads the sources. */
+    jobId: uuid("job_id"),
   },
   (t) => [
     index("pipeline_runs_by_integration").on(t.integrationId, t.id),
@@ -122,13 +126,65 @@ export const deadLetterRecords = sluice.table(
     lastAttemptedAt: time("last_attempted_at").notNull(),
     fingerprint: text("fingerprint").notNull(),
     traceId: text("trace_id"),
+    /** Which of the records that steps made of one it is; the empty text for the record itself. */
+    child: text("child").notNull().default(""),
+    /** What the record was read from, as a batch's header says it; null for a window's result. */
+    source: text("source"),
+    /** JSON text that a replay takes in the place of the original. */
+    corrected: text("corrected"),
+    correctedAt: time("corrected_at"),
     resolved: boolean("resolved").notNull().default(false),
-    resolution: text("resolution"),
+    resolution: text("resolution").$type<Resolution>(),
+    resolutionReason: text("resolution_reason"),
+    resolvedAt: time("resolved_at"),
+    resolvedRunId: uuid("resolved_run_id"),
   },
   (t) => [
     index("dead_letter_records_by_integration").on(t.integrationId, t.id),
+    index("dead_letter_records_by_fingerprint").on(t.integrationId, t.fingerprint, t.id).where(sql`not resolved`),
     index("dead_letter_records_unresolved").on(t.integrationId, t.id).where(sql`not resolved`),
     index("dead_letter_records_by_run").on(t.runId),
+  ],
+);
+
+/** Work in the background that is asked for by the API. */
+export const jobs = sluice.table(
+  "jobs",
+  {
+    id: uuid("id").primaryKey(),
+    integrationId: integrationId(),
+    kind: text("kind").$type<JobKind>().notNull(),
+    status: text("status").$type<JobStatus>().notNull(),
+    options: json("options").$type<ReplayOptions>().notNull(),
+    error: json("error").$type<RunError>(),
+    createdAt: time("created_at").notNull().defaultNow(),
+    finishedAt: time("finished_at"),
+  },
+  (t) => [index("jobs_by_integration").on(t.integrationId, t.id)],
+);
+
+export type ReplayState = "open" | "passed" | "failed" | "left";
+
+/**
+ * A dead letter in a job that replays it, and what became of it: at most one job has it open. Without a foreign key,
+ * which would be looked up for each of a hundred thousand.
+ */
+export const deadLetterReplays = sluice.table(
+  "dead_letter_replays",
+  {
+    jobId: uuid("job_id").notNull(),
+    deadLetterId: uuid("dead_letter_id").notNull(),
+    /** The integration's version that it is replayed under. */
+    version: integer("version").notNull(),
+    state: text("state").$type<ReplayState>().notNull().default("open"),
+    /** The run that settled it. */
+    runId: uuid("run_id"),
+    /** The failure that was entered, once, however often its flush is repeated: others are dead letters of their own. */
+    failureId: uuid("failure_id"),
+  },
+  (t) => [
+    primaryKey({ columns: [t.jobId, t.deadLetterId] }),
+    uniqueIndex("dead_letter_replays_open").on(t.deadLetterId).where(sql`state = 'open'`),
   ],
 );
 

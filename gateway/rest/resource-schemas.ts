@@ -111,9 +111,17 @@ const runFields: Record<string, Part> = {
   waiting: { ...orNull(string), description: "Why the run does not move at the moment." },
 };
 
-export const run = object(runFields);
+const replayed = {
+  job_id: { ...id, description: "The job whose dead letters it replays; left out: it reads its sources." },
+};
+const runOf = (fields: Record<string, Part>): Part => ({
+  ...object(fields),
+  properties: { ...fields, ...replayed },
+});
 
-export const runDetail = object({
+export const run = runOf(runFields);
+
+export const runDetail = runOf({
   ...runFields,
   drift: {
     type: "array",
@@ -149,8 +157,12 @@ const deadLetterFields: Record<string, Part> = {
   last_attempted_at: time,
   fingerprint: string,
   trace_id: orNull(string),
+  corrected_at: orNull(time),
   resolved: { type: "boolean" },
-  resolution: orNull(string),
+  resolution: { enum: ["replayed", "discarded", null] },
+  resolution_reason: { ...orNull(string), description: "Why it was discarded." },
+  resolved_at: orNull(time),
+  resolved_run_id: { ...orNull(id), description: "The run that delivered it." },
 };
 
 export const deadLetter = object(deadLetterFields);
@@ -160,6 +172,53 @@ export const deadLetterDetail = object({
   payload: { ...anything, description: "The record as it entered the pipeline; null where it is no JSON." },
   raw: { ...string, description: "The same as text; bytes that are no UTF-8 as a data URL in base64." },
   state: { ...anything, description: "The record before the failing step; null where it never got there." },
+  corrected: { ...orNull(anyObject), description: "What a replay takes in the place of the payload." },
+});
+
+export const deadLetterGroup = object({
+  fingerprint: string,
+  count: integer,
+  first_failed_at: time,
+  last_attempted_at: time,
+  step: orNull(string),
+  destination: orNull(string),
+  rule: orNull(integer),
+  code: string,
+  message: { ...string, description: "As the example has it." },
+  example_id: { ...id, description: "The newest of them." },
+});
+
+export const job = object({
+  id,
+  integration_id: id,
+  kind: { enum: ["replay"] },
+  status: { enum: ["running", "paused", "success", "partial", "failed", "cancelled"] },
+  options: object({
+    from: { enum: ["head", "step", null] },
+    version: { enum: ["current", "original"] },
+    rate: { type: ["number", "null"] },
+  }),
+  progress: {
+    ...object({ done: integer, total: integer, passed: integer, failed: integer }),
+    description: "In dead letters.",
+  },
+  error: orNull(error),
+  created_at: time,
+  finished_at: orNull(time),
+});
+
+export const dryRun = object({
+  version: { ...integer, description: "The integration's, that they were tried under." },
+  total: integer,
+  checked: { ...integer, description: "Less than the total where time ran out." },
+  passed: integer,
+  failed: integer,
+  untried: { ...integer, description: "Those that enter behind the steps: only their destination can tell." },
+  failures: {
+    type: "array",
+    description: "The 20 most frequent.",
+    items: object({ code: string, message: string, step: orNull(string), count: integer, example: id }),
+  },
 });
 
 export const test = {

@@ -4,7 +4,7 @@ import type { Services } from "../services/index.ts";
 
 /** One operation of the API: what serves it, checks it and documents it. */
 export interface Route {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With parameters in braces: `/v1/runs/{id}`. */
   readonly path: string;
   readonly operationId: string;
@@ -16,7 +16,13 @@ export interface Route {
   readonly body?: Part;
   /** The body may be left out. */
   readonly bodyOptional?: true;
-  readonly answer: { readonly status: number; readonly description: string; readonly schema?: Part };
+  readonly answer: {
+    readonly status: number;
+    readonly description: string;
+    readonly schema?: Part;
+    /** Of 202: where what was begun is found, by its id. */
+    readonly location?: "/v1/runs" | "/v1/jobs";
+  };
   /** Statuses of the problems it may answer with, besides 400, 401, 404 (with an id), 500 and 503. */
   readonly problems?: readonly number[];
   /** Resolves with the body of the answer; undefined for none. */

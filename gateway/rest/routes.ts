@@ -5,33 +5,20 @@ import { previewBody, type Services } from "../services/index.ts";
 import {
   connectorResource,
   connectorTypeResource,
-  deadLetterDetailResource,
-  deadLetterResource,
   integrationResource,
   listResource,
   runDetailResource,
   runResource,
 } from "../services/resources.ts";
+import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { id, ok, page, paging, text } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
-import type { Route, RouteRequest } from "./route.ts";
+import type { Route } from "./route.ts";
 
-const paging: Record<string, Part> = {
-  limit: { type: "integer", minimum: 1, maximum: 1_000, default: 50, description: "Most items of a page." },
-  cursor: { type: "string", minLength: 1, description: "`next_cursor` of the page before." },
-};
 const byName: Record<string, Part> = {
   name: { type: "string", minLength: 1, description: "Only the one of this name." },
 };
 
-const page = ({ query }: RouteRequest) => ({
-  limit: query.limit as number,
-  cursor: (query.cursor ?? null) as string | null,
-});
-const text = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as string | null;
-const flag = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as boolean | null;
-const id = ({ params }: RouteRequest) => params.id!;
-
-const ok = (description: string, schema: Part) => ({ status: 200, description, schema });
 const created = (description: string, schema: Part) => ({ status: 201, description, schema });
 const removed = { status: 204, description: "It is removed." };
 
@@ -225,7 +212,7 @@ const integrations: Route[] = [
     operationId: "startRun",
     tag: "runs",
     summary: "Starts a run.",
-    answer: { status: 202, description: "The run, under way.", schema: schemas.run },
+    answer: { status: 202, description: "The run, under way.", schema: schemas.run, location: "/v1/runs" },
     problems: [409],
     handle: async (request, { integrations }) => runResource(await integrations.run(id(request))),
   },
@@ -266,28 +253,6 @@ const history: Route[] = [
     answer: ok("The run, with the drift of its stream's schema.", schemas.runDetail),
     handle: async (request, { history }) => runDetailResource(await history.run(id(request))),
   },
-  {
-    method: "GET",
-    path: "/v1/integrations/{id}/dead-letter",
-    operationId: "listDeadLetters",
-    tag: "dead letters",
-    summary: "Records that could not be delivered, newest first, without their payloads.",
-    query: { ...paging, resolved: { type: "boolean", description: "Only those that are, or are not, resolved." } },
-    answer: ok("A page.", schemas.listOf(schemas.deadLetter)),
-    handle: async (request, { history }) => {
-      const options = { ...page(request), resolved: flag(request, "resolved") };
-      return listResource(await history.deadLetters(id(request), options), deadLetterResource);
-    },
-  },
-  {
-    method: "GET",
-    path: "/v1/dead-letter/{id}",
-    operationId: "getDeadLetter",
-    tag: "dead letters",
-    summary: "One dead letter, whole.",
-    answer: ok("The dead letter.", schemas.deadLetterDetail),
-    handle: async (request, { history }) => deadLetterDetailResource(await history.deadLetter(id(request))),
-  },
 ];
 
 const apply: Route[] = [
@@ -322,4 +287,11 @@ const apply: Route[] = [
 ];
 
 /** The API under /v1. */
-export const routes: readonly Route[] = [...connectorTypes, ...connectors, ...integrations, ...history, ...apply];
+export const routes: readonly Route[] = [
+  ...connectorTypes,
+  ...connectors,
+  ...integrations,
+  ...history,
+  ...deadLetterRoutes,
+  ...apply,
+];

@@ -96,7 +96,7 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
       const result = await route.handle({ params, query, body: readBody(request.body, route) }, services);
       reply.status(answer.status);
       if (answer.status === 201) reply.header("location", `${path}/${(result as { id: string }).id}`);
-      if (answer.status === 202) reply.header("location", `/v1/runs/${(result as { id: string }).id}`);
+      if (answer.location) reply.header("location", `${answer.location}/${(result as { id: string }).id}`);
       return reply.send(result);
     },
   });

@@ -1,12 +1,15 @@
 import { applyService } from "./apply.ts";
 import { connectorService } from "./connectors.ts";
 import type { ServiceContext } from "./context.ts";
+import { deadLetterService } from "./dead-letters.ts";
+import { dryRunService } from "./dry-run.ts";
 import { historyService } from "./history.ts";
 import { integrationService } from "./integrations.ts";
 import { previewService } from "./preview.ts";
 
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { ServiceContext } from "./context.ts";
+export { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
 export type { Health, MetricsText, Readiness, Runner } from "./ports.ts";
 export { previewBody } from "./preview.ts";
 
@@ -16,6 +19,8 @@ export function createServices(context: ServiceContext) {
     connectors: connectorService(context),
     integrations: integrationService(context),
     history: historyService(context),
+    deadLetters: deadLetterService(context),
+    dryRun: dryRunService(context),
     apply: applyService(context),
     preview: previewService(context),
   };

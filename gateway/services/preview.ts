@@ -7,6 +7,7 @@ import {
 } from "../../runtime/config/index.ts";
 import { joinPath, SluiceError } from "../../runtime/errors/index.ts";
 import { realClock } from "../../runtime/ports/clock.ts";
+import type { Store } from "../../runtime/ports/store.ts";
 import { type Preview, previewRecords, type SourceRecord, sampleSource } from "../../runtime/preview/index.ts";
 import { describeType, isObject } from "../../runtime/record/index.ts";
 import { allConnectors, found, refuse, type ServiceContext, typesOf } from "./context.ts";
@@ -53,8 +54,10 @@ export function previewService(context: ServiceContext) {
     const row = found(await store.integrations.get(id), "integration", id);
     const spec = await drafted(row.name, row.spec, draft);
     const integration = resolveIntegration(spec);
-    const given = records?.map(givenRecord) ?? (await sampled(integration, sample ?? 10));
-    const schema = await schemaOf(id, integration);
+    const given =
+      records?.map((value, index) => asRecord(value, { base: "records", ordinal: index + 1 })) ??
+      (await sampled(integration, sample ?? 10));
+    const schema = await schemaOf(store, id, integration);
     return answered(() =>
       within(previewTimeoutMs, (signal) =>
         previewRecords(
@@ -92,24 +95,27 @@ export function previewService(context: ServiceContext) {
     });
     return (await answered(() => Promise.all(samples))).flat().slice(0, count);
   }
-
-  /** What the schema contract would hold the records against. */
-  async function schemaOf(id: string, { sources, contract }: ResolvedIntegration): Promise<JsonSchema | null> {
-    const [source, second] = sources;
-    if (source === undefined || second !== undefined || contract === "evolve") return null;
-    const { connector, stream } = source;
-    return (await store.schemas.current({ integrationId: id, connector, stream }))?.schema ?? null;
-  }
 }
 
-function givenRecord(value: Json, index: number): SourceRecord {
-  const position = { base: "records", ordinal: index + 1 };
+/** What the schema contract would hold the records against. */
+export async function schemaOf(
+  store: Pick<Store, "schemas">,
+  id: string,
+  { sources, contract }: ResolvedIntegration,
+): Promise<JsonSchema | null> {
+  const [source, second] = sources;
+  if (source === undefined || second !== undefined || contract === "evolve") return null;
+  const { connector, stream } = source;
+  return (await store.schemas.current({ integrationId: id, connector, stream }))?.schema ?? null;
+}
+
+export function asRecord(value: Json, position: SourceRecord["position"]): SourceRecord {
   if (isObject(value)) return { position, value };
   return { position, value: undefined, message: `a record must be a JSON object, found ${describeType(value)}` };
 }
 
 /** A far side's refusal as an answer to the request. */
-async function answered<T>(work: () => Promise<T>): Promise<T> {
+export async function answered<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { ConnectorType, Json, JsonObject, StreamInfo } from "../../connectors/sdk/index.ts";
+import type { DeadLetterGroup, JobRow } from "../../runtime/ports/replays.ts";
 import type {
   ConnectorRow,
   DeadLetterDetail,
@@ -85,6 +86,7 @@ export function runResource(row: RunRow): JsonObject {
     by_destination: row.counts.byDestination as unknown as JsonObject,
     error: row.error as unknown as Json,
     waiting: row.waiting,
+    ...(row.jobId && { job_id: row.jobId }),
   };
 }
 
@@ -129,14 +131,55 @@ export function deadLetterResource(row: DeadLetterRow): JsonObject {
     last_attempted_at: row.lastAttemptedAt.toISOString(),
     fingerprint: row.fingerprint,
     trace_id: row.traceId,
+    corrected_at: row.correctedAt?.toISOString() ?? null,
     resolved: row.resolved,
     resolution: row.resolution,
+    resolution_reason: row.resolutionReason,
+    resolved_at: row.resolvedAt?.toISOString() ?? null,
+    resolved_run_id: row.resolvedRunId,
   };
 }
 
 export function deadLetterDetailResource(row: DeadLetterDetail): JsonObject {
   const raw = rawText(row.raw);
-  return { ...deadLetterResource(row), payload: row.payload ?? jsonOf(raw), raw, state: row.state };
+  return {
+    ...deadLetterResource(row),
+    payload: row.payload ?? jsonOf(raw),
+    raw,
+    state: row.state,
+    corrected: row.corrected,
+  };
+}
+
+export function deadLetterGroupResource(group: DeadLetterGroup): JsonObject {
+  const { id, step, destination, rule, code, message } = group.example;
+  return {
+    fingerprint: group.fingerprint,
+    count: group.count,
+    first_failed_at: group.firstFailedAt.toISOString(),
+    last_attempted_at: group.lastAttemptedAt.toISOString(),
+    step,
+    destination,
+    rule,
+    code,
+    message,
+    example_id: id,
+  };
+}
+
+export function jobResource(row: JobRow): JsonObject {
+  const { total, passed, failed } = row.progress;
+  return {
+    id: row.id,
+    integration_id: row.integrationId,
+    kind: row.kind,
+    status: row.status,
+    options: row.options as unknown as JsonObject,
+    progress: { done: passed + failed, total, passed, failed },
+    error: row.error as unknown as Json,
+    created_at: row.createdAt.toISOString(),
+    finished_at: row.finishedAt?.toISOString() ?? null,
+  };
 }
 
 /** Postgres' JSON has no NUL: a record that holds one is stored as its text alone. Null for what is no JSON. */

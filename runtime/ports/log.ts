@@ -1,4 +1,5 @@
 import type { Cursor, ErrorCode, ReadFailure } from "../../connectors/sdk/index.ts";
+import type { Entry } from "../replay/index.ts";
 
 /** Where a source stands in a run. */
 export interface SourcePosition {
@@ -9,6 +10,27 @@ export interface SourcePosition {
   readonly ended: boolean;
   /** Why it stopped before its end. */
   readonly error?: BatchHeader["error"];
+}
+
+/** A batch of dead letters that are replayed. */
+export interface ReplayHeader {
+  readonly jobId: string;
+  readonly entry: Entry;
+  /** What they were read from, as `source` of their batches said it; null where that is not known. */
+  readonly source: string | null;
+  /** One a record. */
+  readonly letters: readonly ReplayedLetter[];
+}
+
+export interface ReplayedLetter {
+  readonly id: string;
+  /** Where the record stood in its source. */
+  readonly base: string;
+  readonly ordinal: number;
+  /** What the record's id is made of in place of `base`; left out: the same. */
+  readonly idBase?: string;
+  /** Which of the records made of one it is; left out: the record itself. */
+  readonly child?: string;
 }
 
 /** What travels with a batch in the log, readable without its body. */
@@ -45,6 +67,8 @@ export interface BatchHeader {
   readonly origins?: readonly number[];
   /** Beside `origins`: which of the records that a step made of one it is; the empty text for the record itself. */
   readonly children?: readonly string[];
+  /** Left out: the records come from a source. */
+  readonly replay?: ReplayHeader;
 }
 
 export interface LogBatch {

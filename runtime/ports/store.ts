@@ -1,4 +1,5 @@
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
 
 /** Ids are UUIDv7 in their text form; times are Dates. */
 export interface ConnectorRow {
@@ -61,6 +62,8 @@ export interface RunRow {
   readonly error: RunError | null;
   /** Why a running run does not move at the moment ("postgres is away"), or null. */
   readonly waiting: string | null;
+  /** The job whose dead letters the run replays; left out or null: it reads the sources. */
+  readonly jobId?: string | null;
 }
 
 export interface Attempt {
@@ -92,6 +95,12 @@ export interface NewDeadLetter {
   /** Hash of code, step, rule and the message without its values: a thousand alike are one row to look at. */
   readonly fingerprint: string;
   readonly traceId: string | null;
+  /** Which of the records that steps made of one it is; left out: the record itself. */
+  readonly child?: string;
+  /** What the record was read from, as a batch's header says it; null for a window's result. */
+  readonly source?: string | null;
+  /** The record was replayed: its dead letter gets one more attempt, where this is the replay's first failure. */
+  readonly replayOf?: ReplayOf;
 }
 
 export interface DeadLetterRow {
@@ -112,8 +121,14 @@ export interface DeadLetterRow {
   readonly lastAttemptedAt: Date;
   readonly fingerprint: string;
   readonly traceId: string | null;
+  readonly correctedAt: Date | null;
   readonly resolved: boolean;
-  readonly resolution: string | null;
+  readonly resolution: Resolution | null;
+  /** Why it was discarded. */
+  readonly resolutionReason: string | null;
+  readonly resolvedAt: Date | null;
+  /** The run that delivered it. */
+  readonly resolvedRunId: string | null;
 }
 
 export interface DeadLetterDetail extends DeadLetterRow {
@@ -121,6 +136,8 @@ export interface DeadLetterDetail extends DeadLetterRow {
   readonly payload: Json | null;
   readonly raw: Uint8Array;
   readonly state: Json | null;
+  /** What a replay takes in the place of the payload; null: it was not corrected. */
+  readonly corrected: Json | null;
 }
 
 /** A group of a step `aggregate`, with its open window. */
@@ -157,6 +174,10 @@ export interface Settlement {
   readonly deadLetters: readonly NewDeadLetter[];
   /** Windows that changed. Those that closed are deleted. */
   readonly groups: readonly StoredGroup[];
+  /** Idempotency keys that were confirmed, as SHA-256 in hex. */
+  readonly processed?: readonly { readonly destination: string; readonly keys: readonly string[] }[];
+  /** Dead letters that a replay has settled without a failure. */
+  readonly replayed?: readonly ReplayOf[];
 }
 
 export interface Page<T> {
@@ -231,10 +252,17 @@ export interface RunStore {
 
 export interface DeadLetterStore {
   get(id: string): Promise<DeadLetterDetail | null>;
+  /** Newest first. */
   list(
     integrationId: string,
-    options: PageOptions & { readonly resolved: boolean | null },
+    options: PageOptions & { readonly resolved: boolean | null; readonly filter?: DeadLetterFilter },
   ): Promise<Page<DeadLetterRow>>;
+  /** Unresolved ones by fingerprint, the largest group first. */
+  groups(integrationId: string, options: PageOptions): Promise<Page<DeadLetterGroup>>;
+  /** Null takes a correction back. False where the dead letter is resolved or being replayed. */
+  correct(id: string, payload: Json | null): Promise<boolean>;
+  /** False as for `correct`. */
+  discard(id: string, reason: string): Promise<boolean>;
   /** Unresolved, by integration id. */
   depths(): Promise<ReadonlyMap<string, number>>;
 }
@@ -269,6 +297,15 @@ export interface CheckpointStore {
   loadCursor(integrationId: string, source: string): Promise<Json | null>;
   /** Open windows. */
   loadGroups(integrationId: string): Promise<readonly StoredGroup[]>;
+  /** Those of the idempotency keys that were committed within the window. */
+  processed(
+    integrationId: string,
+    destination: string,
+    keys: readonly string[],
+    windowMs: number,
+  ): Promise<readonly string[]>;
+  /** Forgets the keys that are older than the window. */
+  forgetProcessed(integrationId: string, destination: string, windowMs: number): Promise<void>;
 }
 
 /** Batches larger than a log message (claim check). */
@@ -344,6 +381,7 @@ export interface Store {
   readonly integrations: IntegrationStore;
   readonly runs: RunStore;
   readonly deadLetters: DeadLetterStore;
+  readonly replays: ReplayStore;
   readonly schedules: ScheduleStore;
   readonly checkpoints: CheckpointStore;
   readonly claims: ClaimStore;

@@ -164,7 +164,7 @@ test("a dead letter comes back whole, and in lists without what it carries", asy
     { at: "2026-11-21T10:00:00.123Z", code: "TIMEOUT" as const, message: "first" },
     { at: "2026-11-21T10:05:00.456Z", code: "VALIDATION_ERROR" as const, message: "second" },
   ];
-  const { payload, raw, state, ...row } = await kept({
+  const { payload, raw, state, corrected, ...row } = await kept({
     attempts,
     step: null,
     destination: "crm",
@@ -172,7 +172,7 @@ test("a dead letter comes back whole, and in lists without what it carries", asy
     traceId: "t",
   });
   expect(Buffer.from(raw).toString()).toBe('{"total":"many"}');
-  expect([payload, state]).toEqual([{ total: "many" }, { total: "many" }]);
+  expect([payload, state, corrected]).toEqual([{ total: "many" }, { total: "many" }, null]);
   expect(row).toMatchObject({
     ...{ recordId: "record-1", step: null, destination: "crm", rule: null, code: "VALIDATION_ERROR", traceId: "t" },
     ...{ position: { base: "orders.ndjson", ordinal: 7 }, attemptCount: 2, attempts, fingerprint: "f1" },

@@ -1,0 +1,200 @@
+import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
+import type { DeadLetterFilter, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
+import type { Database } from "./database.ts";
+import { conditions, isPossible } from "./dead-letters.ts";
+import { isUuid } from "./paging.ts";
+import { createRun } from "./runs.ts";
+import { deadLetterRecords, deadLetterReplays, jobs } from "./schema.ts";
+
+export function replayStore(db: Database): ReplayStore {
+  return {
+    async open({ id, runId, integrationId, integrationVersion, options, filter }) {
+      return db.transaction(async (tx) => {
+        const version = options.version === "current" ? sql`${integrationVersion}::int` : sql`integration_version`;
+        const letters = tx.orm
+          .select({
+            jobId: sql`${id}::uuid`.as("job_id"),
+            deadLetterId: deadLetterRecords.id,
+            version: version.as("version"),
+            state: sql`'open'`.as("state"),
+            runId: sql`null::uuid`.as("run_id"),
+            failureId: sql`null::uuid`.as("failure_id"),
+          })
+          .from(deadLetterRecords)
+          .where(unresolved(integrationId, filter))
+          // Two jobs that open at once take them in one order: neither waits for the other for ever.
+          .orderBy(asc(deadLetterRecords.id));
+        if (isPossible(filter)) await tx.orm.insert(deadLetterReplays).select(letters).onConflictDoNothing();
+        const { total } = await progress(tx, id);
+        if (total === 0 && filter.ids !== undefined) return null;
+        const job = { id, integrationId, kind: "replay" as const, status: "running" as const, options };
+        await tx.orm.insert(jobs).values(job);
+        await openRun(tx, id, runId);
+        return find(tx, id);
+      });
+    },
+
+    async count(integrationId, filter) {
+      if (!isPossible(filter)) return 0;
+      return db.orm.$count(deadLetterRecords, unresolved(integrationId, filter));
+    },
+
+    async unresolved(integrationId, filter, after, limit) {
+      if (!isPossible(filter)) return [];
+      const { id, step, destination, positionBase, positionOrdinal, recordId, child, source, raw, corrected, state } =
+        deadLetterRecords;
+      const rows = await db.orm
+        .select({
+          id,
+          step,
+          destination,
+          position_base: positionBase,
+          position_ordinal: positionOrdinal,
+          record_id: recordId,
+          child,
+          source,
+          raw,
+          corrected,
+          state,
+        })
+        .from(deadLetterRecords)
+        .where(and(unresolved(integrationId, filter), after === null ? undefined : gt(id, after)))
+        .orderBy(asc(id))
+        .limit(limit);
+      return rows.map((row) => toLetter(row, true));
+    },
+
+    get: (id) => find(db, id),
+
+    async list(integrationId) {
+      if (!isUuid(integrationId)) return [];
+      const rows = await db.orm
+        .select()
+        .from(jobs)
+        .where(eq(jobs.integrationId, integrationId))
+        .orderBy(desc(jobs.id))
+        .limit(100);
+      return Promise.all(rows.map(async (row) => ({ ...row, progress: await progress(db, row.id) })));
+    },
+
+    async status(id) {
+      const [row] = await db.orm.select({ status: jobs.status }).from(jobs).where(eq(jobs.id, id));
+      return row?.status ?? null;
+    },
+
+    async move(id, from, to) {
+      if (!isUuid(id)) return false;
+      const rows = await db.query(
+        "update sluice.jobs set status = $3 where id = $1 and status = any($2) and finished_at is null returning 1",
+        [id, from, to],
+      );
+      return rows.length > 0;
+    },
+
+    next: (id, runId, ending) => db.transaction((tx) => openRun(tx, id, runId, ending)),
+
+    async fail(id, error) {
+      await db.transaction(async (tx) => {
+        await release(tx, id);
+        await tx.query(
+          "update sluice.jobs set status = 'failed', error = $2, finished_at = now() where id = $1 and finished_at is null",
+          [id, JSON.stringify(error)],
+        );
+      });
+    },
+
+    async page(id, version, after, limit) {
+      const claims = await db.query<{ id: string; state: string }>(
+        `select dead_letter_id as id, state from sluice.dead_letter_replays
+          where job_id = $1 and version = $2 and dead_letter_id > $3 order by dead_letter_id limit $4`,
+        [id, version, after ?? "00000000-0000-0000-0000-000000000000", limit],
+      );
+      // Asked for by their ids, so that the days that have none of them are left out.
+      const rows = await db.query<LetterRow>(
+        `select id, step, destination, position_base, position_ordinal, record_id, child, source, raw, corrected, state
+           from sluice.dead_letter_records where id = any($1::uuid[])`,
+        [claims.map(({ id }) => id)],
+      );
+      const letters = new Map(rows.map((row) => [row.id, row]));
+      // What retention dropped meanwhile is passed over.
+      const found = claims.flatMap(({ id, state }) => {
+        const row = letters.get(id);
+        return row === undefined ? [] : [toLetter(row, state === "open")];
+      });
+      return { letters: found, last: claims.at(-1)?.id ?? null };
+    },
+
+    async failed(id, runId) {
+      const [row] = await db.query<{ failed: number }>(
+        "select count(*) as failed from sluice.dead_letter_replays where job_id = $1 and run_id = $2 and state = 'failed'",
+        [id, runId],
+      );
+      return row!.failed;
+    },
+  };
+}
+
+async function find(db: Database, id: string): Promise<JobRow | null> {
+  if (!isUuid(id)) return null;
+  const [row] = await db.orm.select().from(jobs).where(eq(jobs.id, id));
+  return row === undefined ? null : { ...row, progress: await progress(db, id) };
+}
+
+async function openRun(tx: Database, id: string, runId: string, ending: string | null = null): Promise<boolean> {
+  const [job] = await tx.query<{ status: JobRow["status"]; integration_id: string }>(
+    "select status, integration_id from sluice.jobs where id = $1 and finished_at is null for update",
+    [id],
+  );
+  if (job === undefined) return false;
+  const integrationId = job.integration_id;
+  const [left] = await tx.query<{ version: number }>(
+    "select version from sluice.dead_letter_replays where job_id = $1 and state = 'open' order by version limit 1",
+    [id],
+  );
+  if (job.status !== "cancelled" && left !== undefined) {
+    const [busy] = await tx.query(
+      `select 1 from sluice.pipeline_runs
+        where integration_id = $1 and status = 'running' and job_id = $2 and id is distinct from $3`,
+      [integrationId, id, ending],
+    );
+    if (job.status === "paused" || busy !== undefined) return false;
+    const integrationVersion = left.version;
+    await createRun(tx, { id: runId, integrationId, integrationVersion, trigger: "manual", jobId: id });
+    return true;
+  }
+  await release(tx, id);
+  const { failed } = await progress(tx, id);
+  const status = job.status === "cancelled" ? job.status : failed > 0 ? "partial" : "success";
+  await tx.query("update sluice.jobs set status = $2, finished_at = now() where id = $1", [id, status]);
+  return false;
+}
+
+const unresolved = (integrationId: string, filter: DeadLetterFilter) =>
+  and(eq(deadLetterRecords.integrationId, integrationId), ...conditions(false, filter));
+
+async function progress(db: Database, id: string): Promise<JobRow["progress"]> {
+  const [row] = await db.query<JobRow["progress"]>(
+    `select count(*) as total, count(*) filter (where state = 'passed') as passed,
+            count(*) filter (where state = 'failed') as failed
+       from sluice.dead_letter_replays where job_id = $1`,
+    [id],
+  );
+  return row!;
+}
+
+/** What was not replayed is free for other jobs. */
+async function release(tx: Database, id: string): Promise<void> {
+  await tx.query("update sluice.dead_letter_replays set state = 'left' where job_id = $1 and state = 'open'", [id]);
+}
+
+interface LetterRow
+  extends Pick<ReplayLetter, "id" | "step" | "destination" | "child" | "source" | "raw" | "corrected"> {
+  readonly position_base: string;
+  readonly position_ordinal: number;
+  readonly record_id: string;
+  readonly state: string | null;
+}
+
+function toLetter({ position_base, position_ordinal, record_id, ...row }: LetterRow, open: boolean): ReplayLetter {
+  return { ...row, recordId: record_id, position: { base: position_base, ordinal: position_ordinal }, open };
+}

@@ -1,0 +1,140 @@
+import { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "../services/index.ts";
+import {
+  deadLetterDetailResource,
+  deadLetterGroupResource,
+  deadLetterResource,
+  jobResource,
+  listResource,
+} from "../services/resources.ts";
+import { flag, id, ok, page, paging } from "./requests.ts";
+import * as schemas from "./resource-schemas.ts";
+import type { Route } from "./route.ts";
+
+const begun = {
+  status: 202,
+  description: "The job, under way.",
+  schema: schemas.job,
+  location: "/v1/jobs",
+} as const;
+
+const changeJob = (change: "pause" | "resume" | "cancel", summary: string): Route => ({
+  method: "POST",
+  path: `/v1/jobs/{id}/${change}`,
+  operationId: `${change}Job`,
+  tag: "jobs",
+  summary,
+  answer: ok("The job.", schemas.job),
+  problems: [409],
+  handle: async (request, { deadLetters }) => jobResource(await deadLetters[change](id(request))),
+});
+
+/** Dead letters and the jobs that replay them. */
+export const deadLetterRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/v1/integrations/{id}/dead-letter",
+    operationId: "listDeadLetters",
+    tag: "dead letters",
+    summary: "Records that could not be delivered, newest first, without their payloads.",
+    query: {
+      ...paging,
+      resolved: { type: "boolean", description: "Only those that are, or are not, resolved." },
+      ...filterFields,
+    },
+    answer: ok("A page.", schemas.listOf(schemas.deadLetter)),
+    handle: async (request, { deadLetters }) => {
+      const { limit, cursor, resolved, ...fields } = request.query;
+      const options = { ...page(request), resolved: flag(request, "resolved"), fields };
+      return listResource(await deadLetters.list(id(request), options), deadLetterResource);
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/integrations/{id}/dead-letter/groups",
+    operationId: "listDeadLetterGroups",
+    tag: "dead letters",
+    summary: "Unresolved dead letters that failed alike, as one row each, the most frequent first.",
+    query: paging,
+    answer: ok("A page.", schemas.listOf(schemas.deadLetterGroup)),
+    handle: async (request, { deadLetters }) =>
+      listResource(await deadLetters.groups(id(request), page(request)), deadLetterGroupResource),
+  },
+  {
+    method: "GET",
+    path: "/v1/dead-letter/{id}",
+    operationId: "getDeadLetter",
+    tag: "dead letters",
+    summary: "One dead letter, whole.",
+    answer: ok("The dead letter.", schemas.deadLetterDetail),
+    handle: async (request, { deadLetters }) => deadLetterDetailResource(await deadLetters.get(id(request))),
+  },
+  {
+    method: "PATCH",
+    path: "/v1/dead-letter/{id}",
+    operationId: "changeDeadLetter",
+    tag: "dead letters",
+    summary: "Corrects the payload for a replay, or discards the dead letter with a reason.",
+    body: correctionBody,
+    answer: ok("The dead letter.", schemas.deadLetterDetail),
+    problems: [409],
+    handle: async (request, { deadLetters }) =>
+      deadLetterDetailResource(await deadLetters.change(id(request), request.body)),
+  },
+  {
+    method: "POST",
+    path: "/v1/dead-letter/{id}/replay",
+    operationId: "replayDeadLetter",
+    tag: "dead letters",
+    summary: "Replays one dead letter, as a job.",
+    body: replayBody,
+    bodyOptional: true,
+    answer: begun,
+    problems: [409],
+    handle: async (request, { deadLetters }) => jobResource(await deadLetters.replay(id(request), request.body)),
+  },
+  {
+    method: "POST",
+    path: "/v1/integrations/{id}/dead-letter/replay-all",
+    operationId: "replayDeadLetters",
+    tag: "dead letters",
+    summary: "Replays the unresolved dead letters of an integration, or some of them, as a job.",
+    body: replayAllBody,
+    bodyOptional: true,
+    answer: begun,
+    problems: [409],
+    handle: async (request, { deadLetters }) => jobResource(await deadLetters.replayAll(id(request), request.body)),
+  },
+  {
+    method: "POST",
+    path: "/v1/integrations/{id}/dead-letter/dry-run",
+    operationId: "dryRunDeadLetters",
+    tag: "dead letters",
+    summary: "Says how many of them the steps of the current version would let pass; nothing is written.",
+    body: filterBody,
+    bodyOptional: true,
+    answer: ok("The counts, and what fails.", schemas.dryRun),
+    problems: [422, 504],
+    handle: async (request, { dryRun }) => dryRun(id(request), request.body),
+  },
+  {
+    method: "GET",
+    path: "/v1/integrations/{id}/jobs",
+    operationId: "listJobs",
+    tag: "jobs",
+    summary: "The latest 100 jobs of an integration, newest first.",
+    answer: ok("The jobs.", schemas.listOf(schemas.job)),
+    handle: async (request, { deadLetters }) => listResource(await deadLetters.jobs(id(request)), jobResource),
+  },
+  {
+    method: "GET",
+    path: "/v1/jobs/{id}",
+    operationId: "getJob",
+    tag: "jobs",
+    summary: "One job.",
+    answer: ok("The job.", schemas.job),
+    handle: async (request, { deadLetters }) => jobResource(await deadLetters.job(id(request))),
+  },
+  changeJob("pause", "Lets a job rest once what it has in hand is settled; it keeps its dead letters."),
+  changeJob("resume", "Lets a paused job go on."),
+  changeJob("cancel", "Ends a job once what it has in hand is settled; the other dead letters are free again."),
+];

@@ -1,0 +1,170 @@
+import type { ErrorCode, Json } from "../../connectors/sdk/index.ts";
+import type { Part } from "../../runtime/config/index.ts";
+import { codes, SluiceError } from "../../runtime/errors/index.ts";
+import type { DeadLetterFilter, DeadLetterGroup, JobRow, ReplayOptions } from "../../runtime/ports/replays.ts";
+import type { DeadLetterDetail, DeadLetterRow, Page, PageOptions } from "../../runtime/ports/store.ts";
+import { found, newId, refuse, type ServiceContext } from "./context.ts";
+
+const string: Part = { type: "string", minLength: 1 };
+
+/** What chooses dead letters, in a query and in a body. */
+export const filterFields = {
+  code: { enum: Object.keys(codes), description: "Only those of this code." },
+  step: { ...string, description: "Only those that this step refused." },
+  destination: { ...string, description: "Only those that this destination refused." },
+  run_id: { ...string, format: "uuid", description: "Only those of this run." },
+  fingerprint: { ...string, description: "Only those that failed alike." },
+  since: { ...string, format: "date-time", description: "Only those tried last at this time or later." },
+  until: { ...string, format: "date-time", description: "Only those tried last at this time or earlier." },
+} satisfies Record<string, Part>;
+
+const optionFields = {
+  from: {
+    enum: ["head", "step"],
+    description:
+      "Where the records enter. Left out: what a step refused at the head, what a destination refused at that destination.",
+  },
+  version: {
+    enum: ["current", "original"],
+    default: "current",
+    description: "Under which version of the integration.",
+  },
+  rate: { type: "number", exclusiveMinimum: 0, description: "Records a second; left out: as many as go." },
+} satisfies Record<string, Part>;
+
+const closed = (properties: Record<string, Part>): Part => ({
+  type: "object",
+  additionalProperties: false,
+  properties,
+});
+
+export const replayBody = closed(optionFields);
+export const replayAllBody = closed({ ...filterFields, ...optionFields });
+export const filterBody = closed(filterFields);
+
+export const correctionBody: Part = {
+  ...closed({
+    payload: {
+      type: ["object", "null"],
+      description: "The record as a replay takes it, kept beside the original; null takes a correction back.",
+    },
+    resolution: { const: "discarded", description: "It is not wanted any more." },
+    reason: { type: "string", minLength: 1, maxLength: 1_000, description: "Why it is discarded." },
+  }),
+  minProperties: 1,
+  dependentRequired: { resolution: ["reason"], reason: ["resolution"] },
+  not: { required: ["payload", "resolution"] },
+};
+
+type Fields = { readonly [F in keyof typeof filterFields]?: string };
+
+/** Records that could not be delivered: to look at, to correct, to replay. */
+export function deadLetterService({ store, runner, validator }: ServiceContext) {
+  const { deadLetters, replays } = store;
+  const one = async (id: string): Promise<DeadLetterDetail> => found(await deadLetters.get(id), "dead letter", id);
+  const integrationOf = async (id: string) => found(await store.integrations.get(id), "integration", id);
+
+  async function inHand(letter: DeadLetterRow): Promise<never> {
+    const why = letter.resolved ? `is ${letter.resolution}` : "is being replayed";
+    throw new SluiceError("CONFLICT", `the dead letter ${letter.id} ${why}`);
+  }
+
+  /** A job with its first run. */
+  async function begin(
+    integrationId: string,
+    options: ReplayOptions,
+    filter: DeadLetterFilter,
+  ): Promise<JobRow | null> {
+    const { version, enabled, name } = await integrationOf(integrationId);
+    if (!enabled) throw new SluiceError("CONFLICT", `${name} is disabled; enable it before replaying`);
+    const ids = { id: newId(), runId: newId() };
+    const job = await replays.open({ ...ids, integrationId, integrationVersion: version, options, filter });
+    runner.changed([integrationId]);
+    return job;
+  }
+
+  async function goOn({ id, integrationId }: JobRow): Promise<JobRow> {
+    await replays.next(id, newId());
+    runner.changed([integrationId]);
+    return job(id);
+  }
+
+  const job = async (id: string): Promise<JobRow> => found(await replays.get(id), "job", id);
+
+  async function move(id: string, from: "running" | "paused", to: "running" | "paused" | "cancelled"): Promise<JobRow> {
+    const { status } = await job(id);
+    if (!(await replays.move(id, to === "cancelled" ? ["running", "paused"] : [from], to))) {
+      throw new SluiceError("CONFLICT", `the job is ${status}`);
+    }
+    return job(id);
+  }
+
+  return {
+    get: one,
+
+    async list(
+      integrationId: string,
+      { fields, ...options }: PageOptions & { resolved: boolean | null; fields: Fields },
+    ): Promise<Page<DeadLetterRow>> {
+      await integrationOf(integrationId);
+      return deadLetters.list(integrationId, { ...options, filter: filterOf(fields) });
+    },
+
+    async groups(integrationId: string, options: PageOptions): Promise<Page<DeadLetterGroup>> {
+      await integrationOf(integrationId);
+      return deadLetters.groups(integrationId, options);
+    },
+
+    async change(id: string, body: Json): Promise<DeadLetterDetail> {
+      refuse(validator.compile(correctionBody)(body));
+      const letter = await one(id);
+      const { payload, reason } = body as { payload?: Json; reason?: string };
+      const done =
+        reason === undefined ? await deadLetters.correct(id, payload ?? null) : await deadLetters.discard(id, reason);
+      return done ? one(id) : inHand(letter.resolved ? letter : await one(id));
+    },
+
+    async replay(id: string, body: Json): Promise<JobRow> {
+      refuse(validator.compile(replayBody)(body ?? {}));
+      const letter = await one(id);
+      return (await begin(letter.integrationId, optionsOf(body), { ids: [id] })) ?? inHand(await one(id));
+    },
+
+    async replayAll(integrationId: string, body: Json): Promise<JobRow> {
+      refuse(validator.compile(replayAllBody)(body ?? {}));
+      return (await begin(integrationId, optionsOf(body), filterOf((body ?? {}) as Fields)))!;
+    },
+
+    job,
+    async jobs(integrationId: string): Promise<Page<JobRow>> {
+      await integrationOf(integrationId);
+      return { items: await replays.list(integrationId), nextCursor: null };
+    },
+    pause: (id: string) => move(id, "running", "paused"),
+    resume: async (id: string) => goOn(await move(id, "paused", "running")),
+    /** Its run notices by itself, and ends once what it has in hand is settled; where none is running, it ends here. */
+    async cancel(id: string): Promise<JobRow> {
+      const { integrationId } = await move(id, "running", "cancelled");
+      const running = await store.runs.running(integrationId);
+      if (!running.some(({ jobId }) => jobId === id)) await replays.next(id, newId());
+      return job(id);
+    },
+  };
+}
+
+function optionsOf(body: Json): ReplayOptions {
+  const { from = null, version = "current", rate = null } = (body ?? {}) as Partial<ReplayOptions>;
+  return { from, version, rate };
+}
+
+export function filterOf({ code, step, destination, run_id, fingerprint, since, until }: Fields): DeadLetterFilter {
+  return {
+    code: code as ErrorCode | undefined,
+    step,
+    destination,
+    runId: run_id,
+    fingerprint,
+    since: since === undefined ? undefined : new Date(since),
+    until: until === undefined ? undefined : new Date(until),
+  };
+}

@@ -1,0 +1,1 @@
+export { type Entry, entryOf, isOf } from "./entry.ts";
