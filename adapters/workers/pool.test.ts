@@ -82,6 +82,20 @@ test("what the threads have no room for comes back, oldest first; with no thread
   expect(await poolOf(0).pool.open(steps).run(task(1))).toBeUndefined();
 });
 
+test("what waits for a thread comes back when its steps are closed, and nothing else does", async () => {
+  const { pool } = poolOf(1, scripted("port.on('message', () => {})"));
+  const one = pool.open(steps);
+  const other = pool.open(steps);
+  const back: string[] = [];
+  const run = (name: string, { run }: typeof one) => run(task(1)).then(() => void back.push(name));
+  const all = [run("in hand", one), run("in hand", other), run("other", other), run("one", one)];
+  one.close();
+  await all[3];
+  expect(back).toEqual(["one"]);
+  await all[2];
+  expect(back).toEqual(["one", "other"]);
+});
+
 test.each<[string, URL, RegExp]>([
   ["does not start", scripted("throw new Error('broken')"), /broken/],
   [

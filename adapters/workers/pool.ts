@@ -49,24 +49,35 @@ export function createWorkerPool({ program, threads: size, onDeath }: WorkerPool
     handingBack = true;
     setImmediate(() => {
       handingBack = false;
-      queue.shift()?.done(undefined);
+      handBack(queue.splice(0, 1));
       pump();
     });
   }
 
   function start(): void {
-    const thread = new Thread(program, pump, (error) => {
-      if (!threads.delete(thread)) return;
+    const died = (error: Error) => {
       mayStartAt = performance.now() + restartMs;
       onDeath?.(error);
-    });
-    threads.add(thread);
+    };
+    try {
+      const thread = new Thread(program, pump, (error) => {
+        if (threads.delete(thread)) died(error);
+      });
+      threads.add(thread);
+    } catch (error) {
+      died(error as Error); // the system gives no thread
+    }
+  }
+
+  /** Goes back to the main thread. */
+  function handBack(jobs: readonly Job[]): void {
+    for (const { done } of jobs) done(undefined);
   }
 
   async function end(): Promise<void> {
     const ending = [...threads];
     threads.clear();
-    for (const { done } of queue.splice(0)) done(undefined);
+    handBack(queue.splice(0));
     await Promise.all(ending.map((thread) => thread.end()));
   }
 
@@ -83,7 +94,12 @@ export function createWorkerPool({ program, threads: size, onDeath }: WorkerPool
         close() {
           if (!open.delete(steps)) return;
           if (open.size === 0) void end();
-          else for (const thread of threads) thread.forget(steps);
+          else {
+            const jobs = queue.splice(0);
+            queue.push(...jobs.filter((job) => job.steps !== steps));
+            handBack(jobs.filter((job) => job.steps === steps));
+            for (const thread of threads) thread.forget(steps);
+          }
         },
       };
     },
@@ -107,7 +123,7 @@ class Thread {
   #last = 0;
 
   constructor(program: URL, free: () => void, died: (error: Error) => void) {
-    this.#worker = new Worker(program, { resourceLimits, env: {} });
+    this.#worker = new Worker(program, { name: "steps", resourceLimits, env: {} });
     this.#worker.unref();
     this.#worker.on("message", ({ id, result }: Answer) => {
       const job = this.#jobs.get(id);
