@@ -2,23 +2,30 @@ import type {
   Destination,
   DestinationMode,
   Json,
+  JsonObject,
   OutRecord,
   WriteBatch,
   WriteResult,
 } from "../connectors/sdk/index.ts";
 import type { ResolvedDelivery, ResolvedDestination } from "../runtime/config/index.ts";
-import { type Circuit, type Delivered, Deliverer, failureOf, Gate } from "../runtime/delivery/index.ts";
+import { type Circuit, type Delivered, failureOf, Gate, Lanes, type Order } from "../runtime/delivery/index.ts";
+import { parseFieldPath } from "../runtime/mapping/index.ts";
+import { groupKey } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader } from "../runtime/ports/log.ts";
+import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import type { Connectors } from "./connectors.ts";
+import { type Processed, ProcessedKeys } from "./processed-keys.ts";
 import type { ConsumerVitals } from "./vitals.ts";
 
 export interface DestinationWriterOptions {
   readonly integration: string;
+  readonly integrationId: string;
   readonly destination: ResolvedDestination;
   readonly delivery: ResolvedDelivery;
   readonly connectors: Connectors;
+  readonly store: Pick<CheckpointStore, "processed" | "forgetProcessed">;
   readonly runId: string;
   readonly state: Json | null;
   readonly clock: Clock;
@@ -37,7 +44,9 @@ export class DestinationWriter {
   readonly #options: DestinationWriterOptions;
   readonly #destination: Destination;
   readonly #gate: Gate;
-  readonly #deliverer: Deliverer;
+  readonly #lanes: Lanes;
+  /** Undefined: nothing is remembered. */
+  readonly #processed: ProcessedKeys | undefined;
   readonly #connectorType: string;
 
   private constructor(options: DestinationWriterOptions, destination: Destination, connectorType: string) {
@@ -46,7 +55,7 @@ export class DestinationWriter {
     this.#connectorType = connectorType;
     const { delivery, clock, signal, waiting } = options;
     this.#gate = new Gate(options);
-    this.#deliverer = new Deliverer({
+    this.#lanes = new Lanes(orderOf(delivery), {
       destination: { concurrency: destination.concurrency, write: (batch) => this.#request(batch) },
       batch: delivery.batch,
       retry: delivery.retry,
@@ -56,6 +65,13 @@ export class DestinationWriter {
       gate: this.#gate,
       waiting,
     });
+    const { key, windowMs } = delivery.idempotency;
+    const path = key === null ? undefined : parseFieldPath(key);
+    const ordered = delivery.ordering !== "none";
+    this.#processed =
+      windowMs === null
+        ? undefined
+        : new ProcessedKeys({ ...options, destination: options.destination.id, path, windowMs, ordered });
   }
 
   /** Waits while the destination cannot be reached; throws where its settings are wrong. */
@@ -79,7 +95,7 @@ export class DestinationWriter {
   async write(
     records: readonly OutRecord[],
     message: { readonly header: BatchHeader; readonly bytes: number; readonly traceparent?: string | undefined },
-  ): Promise<Delivered> {
+  ): Promise<Delivered & { readonly processed?: Processed }> {
     const { integration, destination, metrics, tracing, clock } = this.#options;
     const { header } = message;
     const span = tracing.start(
@@ -88,7 +104,9 @@ export class DestinationWriter {
       message.traceparent ?? header.traceparent,
     );
     try {
-      const delivered = await this.#deliverer.submit({ records, bytes: message.bytes });
+      const submit = (some: readonly OutRecord[]) =>
+        this.#lanes.submit({ records: some, bytes: Math.ceil((message.bytes * some.length) / records.length) });
+      const delivered = await (this.#processed ? this.#processed.write(records, submit) : submit(records));
       const out = records.length - delivered.undelivered.length;
       metrics.recordsOut(integration, destination.id, this.#connectorType, out);
       const now = clock.now();
@@ -116,7 +134,7 @@ export class DestinationWriter {
   }
 
   flush(): void {
-    this.#deliverer.flush();
+    this.#lanes.flush();
   }
 
   /** The source came to its end and the last record is settled: a run that failed takes no file's place. Tried again until it succeeds: what was confirmed must become visible. */
@@ -136,8 +154,15 @@ export class DestinationWriter {
   }
 
   async close(): Promise<void> {
-    this.#deliverer.close(new Error(`destination ${this.#options.destination.id} was closed`));
+    this.#lanes.close(new Error(`destination ${this.#options.destination.id} was closed`));
     this.#gate.close();
     await this.#destination.close();
   }
+}
+
+function orderOf({ ordering, key }: ResolvedDelivery): Order {
+  if (ordering !== "key") return ordering;
+  const paths = key.map(parseFieldPath);
+  // What is no object has none of the fields.
+  return { key: ({ value }) => groupKey(value as JsonObject, paths) };
 }

@@ -6,6 +6,7 @@ import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from ".
 import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { logDeadLetters } from "./dead-letter.ts";
 import { KeyRanges } from "./key-ranges.ts";
+import type { Processed } from "./processed-keys.ts";
 
 /** What a consumer has done of the current run. Kept in its checkpoint. */
 export interface Progress {
@@ -38,6 +39,8 @@ export interface Outcome {
   readonly sent?: ReadonlyMap<string, number>;
   /** Windows that changed. */
   readonly groups?: readonly StoredGroup[];
+  /** Idempotency keys that were confirmed. */
+  readonly processed?: readonly Processed[] | undefined;
 }
 
 /** Where a ledger tells what it settles. */
@@ -125,6 +128,7 @@ export class RunLedger {
   #deadLetters: NewDeadLetter[] = [];
   #deadLetterBytes = 0;
   #messages: Settled[] = [];
+  #processed: Processed[] = [];
   /** Windows that changed since the last commit. */
   readonly #groups = new Map<string, StoredGroup>();
   #generation = 0;
@@ -206,6 +210,7 @@ export class RunLedger {
     if (outcome.state !== undefined) consumer.state = outcome.state;
     settleKey(consumer, message);
     this.change(outcome.groups ?? []);
+    if (outcome.processed) this.#processed.push(...outcome.processed);
     consumer.uncommitted.set(messageKey(message), message.sequence);
     // What an earlier run left is settled here, and is no progress of this one.
     if (message.header.runId === this.runId) {
@@ -280,6 +285,7 @@ export class RunLedger {
         checkpoints,
         deadLetters: [...this.#deadLetters],
         groups: [...this.#groups.values()],
+        ...(this.#processed.length > 0 && { processed: [...this.#processed] }),
       },
       messages: [...this.#messages],
       generation: this.#generation,
@@ -293,6 +299,7 @@ export class RunLedger {
     for (const { raw, state } of letters) this.#deadLetterBytes -= raw.length + (state?.length ?? 0);
     if (letters.length > 0) logDeadLetters(this.#telemetry.logger, this.#telemetry.integration, letters);
     this.#messages.splice(0, snapshot.messages.length);
+    for (const { stored } of this.#processed.splice(0, snapshot.settlement.processed?.length ?? 0)) stored();
     for (const group of snapshot.settlement.groups) {
       const id = JSON.stringify([group.step, group.key]);
       if (this.#groups.get(id) === group) this.#groups.delete(id);

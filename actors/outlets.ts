@@ -5,9 +5,12 @@ import type { BatchHeader, Log, LogMessage } from "../runtime/ports/log.ts";
 import type { Tracing } from "../runtime/ports/telemetry.ts";
 import type { Backlog } from "./backlog.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
+import type { Processed } from "./processed-keys.ts";
 
 /** Where records go after the steps: a destination right away, or a deliver log for each. */
 export interface Outlet {
+  /** The next batch goes through the steps when this one is safe further on. */
+  readonly holdsTurn?: boolean;
   open(message: LogMessage, traceparent: string | undefined): Delivery;
 }
 
@@ -26,6 +29,8 @@ export interface Sent {
     | undefined;
   /** The destination's state after these records. */
   readonly state?: Json | undefined;
+  /** Idempotency keys that were confirmed. */
+  readonly processed?: readonly Processed[] | undefined;
 }
 
 export interface FailedDelivery extends Omit<Undelivered, "index"> {
@@ -43,6 +48,7 @@ export function directOutlet(id: string, writer: DestinationWriter): Outlet {
       let out = 0;
       let state: Json | undefined;
       const undelivered: FailedDelivery[] = [];
+      const processed: Processed[] = [];
       const writes = new Set<Promise<void>>();
       const write = async (records: readonly PipelineRecord[]) => {
         const size = sizeOf(records, header, bytes);
@@ -52,6 +58,7 @@ export function directOutlet(id: string, writer: DestinationWriter): Outlet {
           undelivered.push({ ...failure, destination: id, record: records[index] as PipelineRecord });
         }
         if (delivered.state !== undefined) state = delivered.state;
+        if (delivered.processed) processed.push(delivered.processed);
       };
       return {
         send(_destination, records) {
@@ -67,7 +74,7 @@ export function directOutlet(id: string, writer: DestinationWriter): Outlet {
         async end() {
           await Promise.all(writes);
           const delivered = out + undelivered.length > 0 ? { destination: id, out, undelivered } : undefined;
-          return { delivered, state };
+          return { delivered, state, processed };
         },
       };
     },
@@ -80,16 +87,21 @@ function sizeOf(records: readonly PipelineRecord[], { count }: BatchHeader, byte
   return first?.child === "" ? Math.ceil((bytes * records.length) / count) : (first?.text.length ?? 0) * records.length;
 }
 
-/** Several destinations: each has a subject of the deliver log, and takes from it at its own pace. */
+/**
+ * Several destinations: each has a subject of the deliver log, and takes from it at its own pace. `ordered`: what is in
+ * that log is in the order of the ingest log, whatever fails on the way.
+ */
 export function logOutlet(
   log: Log,
   backlogOf: (destination: string) => Backlog,
   tracing: Tracing,
   signal: AbortSignal,
+  ordered: boolean,
 ): Outlet {
   return {
+    holdsTurn: ordered,
     open(message, traceparent) {
-      const append = async (destination: string, { records, part }: Piece, parts: number | undefined) => {
+      const appendPiece = async (destination: string, { records, part }: Piece, parts: number | undefined) => {
         const body = Buffer.from(records.map(({ text }) => text).join("\n"));
         const backlog = backlogOf(destination);
         await backlog.take(body.length, signal);
@@ -105,6 +117,14 @@ export function logOutlet(
         span.end();
         // It was there: the room that it takes was taken before.
         if (landed.duplicate) backlog.give(body.length);
+      };
+      const lasts = new Map<string, Promise<void>>();
+      const append: typeof appendPiece = (destination, piece, parts) => {
+        if (!ordered) return appendPiece(destination, piece, parts);
+        const before = lasts.get(destination) ?? Promise.resolve();
+        const appended = before.then(() => appendPiece(destination, piece, parts));
+        lasts.set(destination, appended);
+        return appended;
       };
       /** By destination the last piece, held back until it is known whether another one comes, and how many went before. */
       const held = new Map<string, Piece & { readonly before: number }>();

@@ -23,6 +23,7 @@ import { Backlog, type FairShare } from "./backlog.ts";
 import { type Imbalance, imbalances, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
 import { DestinationWriter } from "./destination-writer.ts";
+import { inOrder } from "./in-order.ts";
 import { Intake, positionIn, sourceSubject } from "./intake.ts";
 import { type Outcome, RunLedger } from "./ledger.ts";
 import { LogConsumerActor, type Processor } from "./log-consumer.ts";
@@ -33,7 +34,8 @@ import type { Settler } from "./settler.ts";
 import { processSink } from "./sink.ts";
 import { SourceActor } from "./source.ts";
 import { sourceName } from "./source-name.ts";
-import { inOrder, processSteps } from "./steps.ts";
+import { hasMerge, inSourceOrder } from "./source-order.ts";
+import { processSteps } from "./steps.ts";
 import { StreamGate } from "./stream-gate.ts";
 import { Ticker, tickSubject } from "./ticker.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -254,7 +256,10 @@ export class RunActor implements Actor<RunMessage> {
     const only = destinations.length === 1 ? destinations[0] : undefined;
     const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
     const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
-    const outlet = writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, this.#tracing, signal);
+    const keepsOrder = integration.delivery.ordering !== "none";
+    const straight =
+      writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, this.#tracing, signal, keepsOrder);
+    const outlet = keepsOrder && hasMerge(integration) ? inSourceOrder(straight) : straight;
     const { steps } = integration;
     const workers = isPure(integration)
       ? this.#options.workers?.open(JSON.stringify({ steps, destinations }))
@@ -271,13 +276,16 @@ export class RunActor implements Actor<RunMessage> {
       logger,
       signal,
     };
-    const process = pipeline.ordered ? inOrder(options) : (message: LogMessage) => processSteps(message, options);
+    const ordered = keepsOrder || pipeline.ordered;
+    const process = ordered
+      ? inOrder((message, turn) => processSteps(message, options, turn))
+      : (message: LogMessage) => processSteps(message, options);
     const { sources } = integration;
     const windowed = sources.find(({ mode }) => mode !== "full") ?? (sources[0] as ResolvedSource);
     const ticker = new Ticker(run, sourceName(windowed), ingest, clock, signal);
     ticker.due(pipeline.nextDue);
     return {
-      ordered: pipeline.ordered,
+      ordered,
       process: async (message) => {
         const outcome = await process(message);
         if (message.header.kind === "tick") ticker.passed();
@@ -355,7 +363,7 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   async #openSink(ctx: Context<RunMessage>, destination: ResolvedDestination, signal: AbortSignal): Promise<Processor> {
-    const { run, name, ingest, metrics } = this.#options;
+    const { run, name, integration, ingest, metrics } = this.#options;
     const writer = await this.#openWriter(ctx, sinkName(destination.id), destination, signal);
     const options = {
       run,
@@ -365,8 +373,13 @@ export class RunActor implements Actor<RunMessage> {
       ingest,
       metrics,
     };
+    const ordered = integration.delivery.ordering !== "none";
+    const process = (message: LogMessage) => processSink(message, options);
+    // Written in the order of the calls: no batch has to wait for its turn.
+    const inTurn = inOrder((message) => process(message));
     return {
-      process: (message) => processSink(message, options),
+      ordered,
+      process: ordered ? inTurn : process,
       flush: () => writer.flush(),
       end: async ({ header }) => {
         if (!header.error) await writer.complete();
@@ -383,7 +396,7 @@ export class RunActor implements Actor<RunMessage> {
     destination: ResolvedDestination,
     signal: AbortSignal,
   ): Promise<DestinationWriter> {
-    const { name, integration, connectors, run, metrics } = this.#options;
+    const { name, integration, connectors, run, metrics, store } = this.#options;
     const vitals = this.#options.vitals.consumer(destination.id);
     const { state, progress } = this.#ledger.consumer(consumer);
     const waiting = (reason: string | null) => this.#setWaiting(destination.id, reason);
@@ -391,9 +404,11 @@ export class RunActor implements Actor<RunMessage> {
       try {
         const writer = await DestinationWriter.open({
           integration: name,
+          integrationId: run.integrationId,
           destination,
           delivery: integration.delivery,
           connectors,
+          store: store.checkpoints,
           runId: run.id,
           state: state as Json | null,
           clock: ctx.clock,

@@ -32,7 +32,7 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   const records = texts.map(
     (text, i) => new PipelineRecord(provenance, origins[i] ?? i, children[i] ?? "", undefined, text, parseJson),
   );
-  const { undelivered, state } = await writer.write(records, message);
+  const { undelivered, state, processed } = await writer.write(records, message);
   const deadLetters: NewDeadLetter[] = [];
   if (undelivered.length > 0) {
     const original = header.ingestSequence === undefined ? null : await ingest.get(header.ingestSequence);
@@ -52,6 +52,7 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   return {
     deadLetters,
     state,
+    processed: processed && [processed],
     accounted: out + undelivered.length,
     count: (total) => {
       const counts = (total.byDestination[destination] ??= { out: 0, failed: 0 });

@@ -7,6 +7,7 @@ import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts
 import type { ContractResult } from "../runtime/schema/index.ts";
 import { Account } from "./account.ts";
 import { type Cause, ordinalOf, type RunKey } from "./dead-letter.ts";
+import type { Turn } from "./in-order.ts";
 import type { Outcome } from "./ledger.ts";
 import type { Offload } from "./offload.ts";
 import type { Delivery, Outlet } from "./outlets.ts";
@@ -28,43 +29,6 @@ export interface StepsOptions {
   readonly signal: AbortSignal;
 }
 
-interface Turn {
-  readonly before: Promise<void>;
-  passed(): void;
-}
-
-/**
- * Windows hold just what is settled: batches go through the steps one after another, and are settled in that order. Their
- * delivery overlaps.
- */
-export function inOrder(options: StepsOptions): (message: LogMessage) => Promise<Outcome> {
-  let before: Promise<void> = Promise.resolve();
-  let settled: Promise<unknown> = Promise.resolve();
-  return (message) => {
-    const passed = Promise.withResolvers<void>();
-    // Where nobody comes behind it.
-    passed.promise.catch(() => {});
-    const turn = { before, passed: passed.resolve };
-    const previous = settled;
-    const process = async () => {
-      try {
-        const outcome = await processSteps(message, options, turn);
-        // Whoever waits for that one, to settle it, was there before.
-        await previous;
-        return outcome;
-      } catch (error) {
-        // Behind a batch that did not pass, windows would hold what comes after it.
-        passed.reject(error);
-        throw error;
-      }
-    };
-    const outcome = process();
-    before = passed.promise;
-    settled = outcome;
-    return outcome;
-  };
-}
-
 /** Takes a message of the ingest log through the steps to the outlet, and says what became of it. */
 export async function processSteps(message: LogMessage, options: StepsOptions, turn?: Turn): Promise<Outcome> {
   const { run, outlet, metrics, tracing, integration, pipeline, logger } = options;
@@ -82,8 +46,9 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
     throw error;
   }
   const groups = pipeline.changes();
+  if (!outlet.holdsTurn) turn?.passed();
+  const { delivered, state, processed } = await delivery.end();
   turn?.passed();
-  const { delivered, state } = await delivery.end();
   await gate?.saved();
 
   for (const failure of delivered?.undelivered ?? []) account.undelivered(failure);
@@ -100,6 +65,7 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
     deadLetters: account.deadLetters,
     state,
     groups,
+    processed,
     accounted: reached + filtered + failed,
     sent: account.sent,
     count: (total) => {

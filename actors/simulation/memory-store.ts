@@ -25,6 +25,8 @@ export class MemoryTables {
   readonly cursors = new Map<string, unknown>();
   /** Open windows, by step and key. */
   readonly groups = new Map<string, StoredGroup>();
+  /** When idempotency keys were seen, by destination and key. */
+  readonly processed = new Map<string, number>();
 }
 
 /** What the server does at its own time, and what is told before it happens; all of it may be left out. */
@@ -95,7 +97,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         const chance = life.random();
         if (chance < fail / 2) throw unavailable();
         const stale: string[] = [];
-        for (const { integrationId, epoch, run, checkpoints, deadLetters, groups } of given) {
+        for (const { integrationId, epoch, run, checkpoints, deadLetters, groups, processed } of given) {
           if (epoch < tables.epoch) {
             stale.push(integrationId);
             continue;
@@ -107,6 +109,9 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
           }
           for (const checkpoint of checkpoints) tables.checkpoints.set(checkpoint.consumer, checkpoint);
           for (const letter of deadLetters) tables.deadLetters.set(letter.id, letter);
+          for (const { destination, keys } of processed ?? []) {
+            for (const key of keys) tables.processed.set(`${destination} ${key}`, life.clock.now());
+          }
           for (const group of groups) {
             const id = JSON.stringify([group.step, group.key]);
             if (group.state === null) tables.groups.delete(id);
@@ -129,6 +134,18 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
       loadGroups: async () => {
         await life.delay();
         return structuredClone([...tables.groups.values()]);
+      },
+      processed: async (_id: string, destination: string, keys: readonly string[], windowMs: number) => {
+        await life.delay();
+        const since = life.clock.now() - windowMs;
+        return keys.filter((key) => (tables.processed.get(`${destination} ${key}`) ?? -1) > since);
+      },
+      forgetProcessed: async (_id: string, destination: string, windowMs: number) => {
+        await life.delay();
+        const since = life.clock.now() - windowMs;
+        for (const [key, at] of tables.processed) {
+          if (at <= since && key.startsWith(`${destination} `)) tables.processed.delete(key);
+        }
       },
     },
   };

@@ -11,6 +11,8 @@ export interface ConsumerOptions {
   readonly claims: ClaimStore;
   readonly stream: string;
   readonly name: string;
+  /** New on the server: it is given all messages from its first on, in order. */
+  readonly gapless: boolean;
   readonly onClose: () => void;
 }
 
@@ -30,6 +32,7 @@ export class JetStreamConsumer implements LogConsumer {
   readonly #options: ConsumerOptions;
   readonly #link: NatsLink;
   readonly #closing = new AbortController();
+  #delivered = 0;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -38,8 +41,8 @@ export class JetStreamConsumer implements LogConsumer {
 
   /**
    * Waits while the server is away; ends early when the connection is lost in between (what was not yielded comes
-   * again). Throws ConsumerMissingError or LogMissingError when the server no longer has the consumer or the stream,
-   * and what the claim store throws. Ends without an error when `signal` aborts.
+   * again). Throws ConsumerMissingError or LogMissingError when the server no longer has the consumer or the stream, what
+   * the claim store throws, and, where messages come in order, when one was lost on the way. Ends without an error when `signal` aborts.
    */
   async *pull(limit: number, signal: AbortSignal): AsyncIterable<LogMessage> {
     const { connection } = this.#link;
@@ -138,6 +141,12 @@ export class JetStreamConsumer implements LogConsumer {
     const tokens = reply.split(".");
     const at = tokens.length === 9 ? 4 : 6;
     const sequence = Number(tokens[at + 1]);
+    // The server counts what it sends to a consumer: whoever makes the consumer again gets the lost one first.
+    if (this.#options.gapless && Number(tokens[at + 2]) !== ++this.#delivered) {
+      throw new Error(
+        `a message before ${sequence} of ${this.#options.stream} was lost on the way; taken again in order`,
+      );
+    }
     if (payload === null) {
       throw new Error(
         `message ${sequence} of ${this.#options.stream} refers to a batch that is not stored (${wire.claim})`,

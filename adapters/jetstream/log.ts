@@ -92,6 +92,7 @@ export class JetStreamLog implements Log {
       claims: this.#options.claims,
       stream,
       name,
+      gapless: again,
       onClose: () => this.#consumers.delete(consumer),
     });
     this.#consumers.add(consumer);

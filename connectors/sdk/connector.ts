@@ -153,7 +153,8 @@ export interface Destination {
   readonly concurrency: number;
   /**
    * Resolves when the records that are not listed as failed are durable. A throw means that none is known to be
-   * written. Never called again with a record it confirmed, save after a crash (at least once).
+   * written. Never called again with a record it confirmed, save after a crash (at least once), and behind one that
+   * has to keep its order and is tried again.
    */
   write(batch: WriteBatch): Promise<WriteResult>;
   /** The run's last batch is confirmed: publish what was held back (rename the file). May be called again after a crash. */
@@ -173,6 +174,11 @@ export interface OutRecord {
 
 export interface WriteBatch {
   readonly records: readonly OutRecord[];
+  /**
+   * Each record is written after those before it, and none behind one that failed and may be tried again: all behind
+   * that one are tried again with it. What writes a batch as a whole need not look.
+   */
+  readonly ordered?: boolean;
   /**
    * Aborts where the write takes too long, or the run stops: it ends then, with an error. One that does not is left
    * behind a second later, and others may begin while it is still under way.

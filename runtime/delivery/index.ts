@@ -1,5 +1,6 @@
 export { Circuit, type CircuitOptions } from "./circuit.ts";
 export { type Attempt, type Delivered, deliver, type RetryPolicy, type Undelivered } from "./deliver.ts";
-export { Deliverer, type Parcel } from "./deliverer.ts";
+export type { Parcel } from "./deliverer.ts";
 export { Gate } from "./gate.ts";
+export { Lanes, type Order } from "./lanes.ts";
 export { type Disposition, type Failure, failureOf, isStated, runError } from "./settlement.ts";

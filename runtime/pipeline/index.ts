@@ -1,4 +1,4 @@
-export type { StoredGroup } from "./aggregate/index.ts";
+export { groupKey, type StoredGroup } from "./aggregate/index.ts";
 export type { Flow } from "./flow.ts";
 export { type LookUpsOptions, type OpenLookUps, openLookUps } from "./look-ups.ts";
 export { PipelineRecord, type Provenance } from "./out-record.ts";
