@@ -78,6 +78,7 @@ test("whatever crashes, comes twice or gets lost on the way, each record is coun
         commit: fc.constantFrom(0, 0.2),
         write: fc.constantFrom(0, 0.2),
         read: fc.constantFrom(0, 0.05),
+        skip: fc.constantFrom(0, 0.2),
       }),
       async ({ sizes, destinations, lives, seed, ...faults }) => {
         const world = new World(specOf({ destinations }), seed);

@@ -4,6 +4,7 @@ import {
   type Json,
   type OutRecord,
   type Source,
+  type WriteFailure,
 } from "../../connectors/sdk/index.ts";
 import type { Validator } from "../../runtime/ports/connectors.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
@@ -25,9 +26,11 @@ export interface Faults {
   readonly write: number;
   /** Reading throws. */
   readonly read: number;
+  /** A write does not take one of its records this time; in order, none behind it either. */
+  readonly skip: number;
 }
 
-export const noFaults: Faults = { redeliver: 0, loseAck: 0, commit: 0, write: 0, read: 0 };
+export const noFaults: Faults = { redeliver: 0, loseAck: 0, commit: 0, write: 0, read: 0, skip: 0 };
 
 export interface TestRecord {
   readonly n: number;
@@ -52,6 +55,10 @@ export class World extends Servers {
   away = false;
   /** Called before each write. */
   beforeWrite: (stream: string, records: readonly OutRecord[]) => void | Promise<void> = () => {};
+  /** Called with what a write takes, in order; `confirmed`: and says so. */
+  wrote: (stream: string, records: readonly TestRecord[], confirmed: boolean) => void = () => {};
+  /** Of each destination. */
+  concurrency = 2;
   #now = 0;
   #seed: number;
 
@@ -142,19 +149,29 @@ export class World extends Servers {
     const held = this.landed.get(stream) ?? new Map<number, number>();
     this.landed.set(stream, held);
     return {
-      concurrency: 2,
-      write: async ({ records }) => {
+      concurrency: this.concurrency,
+      write: async ({ records, ordered }) => {
         await this.beforeWrite(stream, records);
         await life.delay();
         const chance = life.random();
         const away = () => new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
         if (chance < this.faults.write / 2) throw away();
-        const failed: { index: number; code: "BUSINESS_RULE"; message: string }[] = [];
+        const failed: WriteFailure[] = [];
+        const taken: TestRecord[] = [];
+        const skipped = life.random() < this.faults.skip ? Math.floor(life.random() * records.length) : -1;
         for (const [index, { value }] of records.entries()) {
-          const { n, bad } = value as unknown as TestRecord;
-          if (bad) failed.push({ index, code: "BUSINESS_RULE", message: "refused" });
-          else held.set(n, (held.get(n) ?? 0) + 1);
+          const record = value as unknown as TestRecord;
+          const { n, bad } = record;
+          if (index === skipped) {
+            failed.push({ index, code: "UNAVAILABLE", message: "not now" });
+            if (ordered) break;
+          } else if (bad) failed.push({ index, code: "BUSINESS_RULE", message: "refused" });
+          else {
+            held.set(n, (held.get(n) ?? 0) + 1);
+            taken.push(record);
+          }
         }
+        this.wrote(stream, taken, chance >= this.faults.write);
         if (chance < this.faults.write) throw away();
         await life.delay();
         return { failed };
