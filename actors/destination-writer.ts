@@ -8,7 +8,15 @@ import type {
   WriteResult,
 } from "../connectors/sdk/index.ts";
 import type { ResolvedDelivery, ResolvedDestination } from "../runtime/config/index.ts";
-import { type Circuit, type Delivered, failureOf, Gate, Lanes, type Order } from "../runtime/delivery/index.ts";
+import {
+  type Circuit,
+  type Delivered,
+  failureOf,
+  Gate,
+  Lanes,
+  type Order,
+  type RateLimit,
+} from "../runtime/delivery/index.ts";
 import { parseFieldPath } from "../runtime/mapping/index.ts";
 import { groupKey } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
@@ -34,6 +42,7 @@ export interface DestinationWriterOptions {
   readonly vitals: Pick<ConsumerVitals, "freshAt">;
   readonly signal: AbortSignal;
   readonly circuit: Circuit;
+  readonly limit?: RateLimit | undefined;
   readonly waiting: (reason: string | null) => void;
   /** The circuit has been open for `ms`, and longer than it should. */
   readonly openTooLong: (ms: number, reason: string) => void;

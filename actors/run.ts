@@ -8,9 +8,10 @@ import {
   type SupervisorStrategy,
 } from "../runtime/actor/index.ts";
 import type { ResolvedDestination, ResolvedIntegration, ResolvedSource } from "../runtime/config/index.ts";
-import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
+import { failureOf, isStated, RateLimit, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import { isPure, type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
 import type { Validator } from "../runtime/ports/connectors.ts";
 import { type BatchHeader, type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { LogFields, Logger } from "../runtime/ports/logger.ts";
@@ -417,6 +418,7 @@ export class RunActor implements Actor<RunMessage> {
           vitals,
           signal,
           circuit: this.#options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
+          limit: this.#rateLimit(destination.id, ctx.clock),
           waiting,
           openTooLong: (ms, reason) =>
             this.#say("warn", "a circuit stays open", { destination: destination.id, seconds: ms / 1000, reason }),
@@ -435,6 +437,15 @@ export class RunActor implements Actor<RunMessage> {
         await ctx.clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), signal);
       }
     }
+  }
+
+  /** Undefined where there is none. */
+  #rateLimit(destination: string, clock: Clock): RateLimit | undefined {
+    const { run, integration, store } = this.#options;
+    const limits = integration.delivery.rateLimit;
+    if (Object.values(limits).every((limit) => limit === null)) return undefined;
+    const key = { integrationId: run.integrationId, destination };
+    return new RateLimit({ limits, key, quotas: store.quotas, clock });
   }
 
   /** Appends and acks wait by themselves while the server that has the logs is away or its disk is full. */

@@ -1,4 +1,5 @@
-import type { JsonSchema } from "../../connectors/sdk/index.ts";
+import type { Json, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { QuotaKey } from "../../runtime/ports/quotas.ts";
 import type {
   Checkpoint,
   IntegrationRow,
@@ -27,6 +28,8 @@ export class MemoryTables {
   readonly groups = new Map<string, StoredGroup>();
   /** When idempotency keys were seen, by destination and key. */
   readonly processed = new Map<string, number>();
+  /** What has been used of the rate limits, by destination. */
+  readonly quotas = new Map<string, { readonly state: Json; readonly revision: number }>();
 }
 
 /** What the server does at its own time, and what is told before it happens; all of it may be left out. */
@@ -146,6 +149,19 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         for (const [key, at] of tables.processed) {
           if (at <= since && key.startsWith(`${destination} `)) tables.processed.delete(key);
         }
+      },
+    },
+    quotas: {
+      read: async ({ destination }: QuotaKey) => {
+        await life.delay();
+        const { state, revision } = tables.quotas.get(destination) ?? { state: null, revision: 0 };
+        return { state, revision, now: life.clock.now() };
+      },
+      write: async ({ destination }: QuotaKey, state: Json, revision: number) => {
+        await life.delay();
+        if ((tables.quotas.get(destination)?.revision ?? 0) !== revision) return null;
+        tables.quotas.set(destination, { state, revision: revision + 1 });
+        return { revision: revision + 1, now: life.clock.now() };
       },
     },
   };

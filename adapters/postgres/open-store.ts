@@ -9,6 +9,7 @@ import { guarded } from "./errors.ts";
 import { integrationStore } from "./integrations.ts";
 import { migrate } from "./migrate.ts";
 import { maintain } from "./partitions.ts";
+import { quotaStore } from "./quotas.ts";
 import { replayStore } from "./replays.ts";
 import { runStore } from "./runs.ts";
 import { scheduleStore } from "./schedules.ts";
@@ -73,6 +74,7 @@ function storeOn(db: Database, flushes: Database, close: () => Promise<void>): S
     checkpoints: guarded(checkpointStore(db, flushes)),
     claims: guarded(claimStore(db)),
     schemas: guarded(schemaStore(db)),
+    quotas: guarded(quotaStore(db)),
     tokens: guarded(tokenStore(db)),
     transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, close))),
     async ping() {

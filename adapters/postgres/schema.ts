@@ -309,6 +309,18 @@ export const schemaDrift = sluice.table(
   (t) => [primaryKey({ columns: [t.runId, t.fact] }), index("schema_drift_by_age").on(t.seenAt)],
 );
 
+/** What has been used of the rate limit of a destination. Shared by all nodes; a change names the revision it is made of. */
+export const rateLimits = sluice.table(
+  "rate_limits",
+  {
+    integrationId: integrationId(),
+    destination: text("destination").notNull(),
+    revision: bigint("revision", { mode: "number" }).notNull(),
+    state: json("state").$type<Json>().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.integrationId, t.destination] })],
+);
+
 export const apiTokens = sluice.table("api_tokens", {
   hash: bytea("hash").primaryKey(),
   name: text("name").notNull(),

@@ -1,8 +1,10 @@
 import type { Clock } from "../ports/clock.ts";
 import type { Call, CallOutcome, Circuit } from "./circuit.ts";
+import type { RateLimit } from "./rate-limit.ts";
 
 export interface GateOptions {
   readonly circuit: Circuit;
+  readonly limit?: RateLimit | undefined;
   readonly clock: Clock;
   /** Why no write begins, or null once they do again. */
   readonly waiting: (reason: string | null) => void;
@@ -18,6 +20,8 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #unsubscribe: () => void;
   #toldOf = 0;
+  /** Why the rate limit lets nothing pass. */
+  #limited: string | null = null;
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -31,13 +35,20 @@ export class Gate {
 
   /** Resolves when a write may begin. It must be told to `end`. Rejects only when the signal aborts. */
   async begin(signal: AbortSignal): Promise<Call> {
-    const { circuit, clock } = this.#options;
+    const { circuit, limit, clock } = this.#options;
     for (;;) {
       signal.throwIfAborted();
+      const ms = circuit.delay(clock.now());
+      if (ms > 0) {
+        this.#show();
+        await this.#change(ms, signal);
+        continue;
+      }
+      if (limit) await limit.take(signal, this.#limitWaits);
       const call = circuit.begin(clock.now());
       if (call) return call;
-      this.#show();
-      await this.#change(circuit.delay(clock.now()), signal);
+      // It opened in the meantime, or another one tries whether it may close.
+      limit?.giveBack();
     }
   }
 
@@ -47,7 +58,14 @@ export class Gate {
 
   close(): void {
     this.#unsubscribe();
+    // Not waited for: the store may be away, and what it is not told counts as used.
+    void this.#options.limit?.close();
   }
+
+  readonly #limitWaits = (reason: string | null): void => {
+    this.#limited = reason;
+    this.#show();
+  };
 
   /** Resolves after `ms`, or at a change of the circuit. */
   async #change(ms: number, signal: AbortSignal): Promise<void> {
@@ -66,7 +84,7 @@ export class Gate {
     const { circuit, clock, waiting, openTooLong } = this.#options;
     const { open } = circuit;
     if (!open) {
-      waiting(null);
+      waiting(this.#limited);
       return;
     }
     waiting(`${open.reason} (circuit open until ${new Date(open.until).toISOString().slice(0, 19)}Z)`);

@@ -3,4 +3,5 @@ export { type Attempt, type Delivered, deliver, type RetryPolicy, type Undeliver
 export type { Parcel } from "./deliverer.ts";
 export { Gate } from "./gate.ts";
 export { Lanes, type Order } from "./lanes.ts";
+export { RateLimit } from "./rate-limit.ts";
 export { type Disposition, type Failure, failureOf, isStated, runError } from "./settlement.ts";

@@ -1,4 +1,5 @@
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { QuotaStore } from "./quotas.ts";
 import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
 
 /** Ids are UUIDv7 in their text form; times are Dates. */
@@ -386,6 +387,7 @@ export interface Store {
   readonly checkpoints: CheckpointStore;
   readonly claims: ClaimStore;
   readonly schemas: SchemaStore;
+  readonly quotas: QuotaStore;
   readonly tokens: TokenStore;
   /** Runs `work` in one transaction: all of its changes or none (apply). */
   transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;
