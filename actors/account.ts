@@ -1,8 +1,9 @@
 import type { JsonObject } from "../connectors/sdk/index.ts";
 import type { StepFailure } from "../runtime/pipeline/index.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
+import type { ReplayOf } from "../runtime/ports/replays.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
-import { type Cause, deadLetter, type RunKey, rawRecord } from "./dead-letter.ts";
+import { type Cause, deadLetter, type RunKey, rawRecord, replayOf } from "./dead-letter.ts";
 import type { FailedDelivery } from "./outlets.ts";
 
 const entered = 1;
@@ -68,6 +69,17 @@ export class Account {
     // A window's result has no record of the source.
     const raw = origin < 0 ? Buffer.from(cause.state ?? "") : this.#rawOf(origin);
     this.deadLetters.push(deadLetter({ run: this.#run, header: this.#message.header, origin, child, raw, cause }));
+  }
+
+  /** Dead letters that nothing of failed again. */
+  get replayed(): readonly ReplayOf[] | undefined {
+    const { replay } = this.#message.header;
+    if (replay === undefined) return undefined;
+    const passed: ReplayOf[] = [];
+    for (const [origin, mark] of this.#marks.entries()) {
+      if (mark > 0 && mark < failed) passed.push(replayOf(replay, origin));
+    }
+    return passed;
   }
 
   close(): { readonly reached: number; readonly filtered: number; readonly failed: number } {

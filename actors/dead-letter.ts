@@ -1,7 +1,8 @@
 import { hash, randomUUIDv7 } from "node:crypto";
 import { recordId } from "../runtime/pipeline/index.ts";
-import type { BatchHeader, LogBatch } from "../runtime/ports/log.ts";
+import type { BatchHeader, LogBatch, ReplayedLetter, ReplayHeader } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
+import type { ReplayOf } from "../runtime/ports/replays.ts";
 import type { Attempt, NewDeadLetter, RunRow } from "../runtime/ports/store.ts";
 import { positionBase } from "./source-name.ts";
 
@@ -34,9 +35,7 @@ export interface Quarantine {
 /** The dead letter of one record. */
 export function deadLetter({ run, header, origin, child = "", raw, cause }: Quarantine): NewDeadLetter {
   const window = origin < 0;
-  const position = window
-    ? { base: child, ordinal: -1 }
-    : { base: header.position.base, ordinal: ordinalOf(header, origin) };
+  const position = window ? { base: child, ordinal: -1 } : placeOf(header, origin);
   const { integrationId, integrationVersion } = run;
   return {
     id: randomUUIDv7(),
@@ -45,17 +44,37 @@ export function deadLetter({ run, header, origin, child = "", raw, cause }: Quar
     integrationVersion,
     recordId: window
       ? recordId(integrationId, "", -1, child)
-      : recordId(integrationId, positionBase(header), position.ordinal),
+      : recordId(integrationId, idBase(header, origin), position.ordinal),
     ...cause,
     raw,
     position,
     fingerprint: fingerprint(cause),
     traceId: header.traceparent?.split("-")[1] ?? null,
+    child,
+    source: window ? null : (header.replay ?? header).source,
+    ...(header.replay && !window && { replayOf: replayOf(header.replay, origin) }),
   };
 }
 
-export function ordinalOf({ position }: BatchHeader, origin: number): number {
-  return position.ordinals?.[origin] ?? position.offset + origin;
+/** Where a record stood in its source. */
+export function placeOf(header: BatchHeader, origin: number): NewDeadLetter["position"] {
+  const { base } = header.replay?.letters[origin] ?? header.position;
+  return { base, ordinal: ordinalOf(header, origin) };
+}
+
+export function ordinalOf({ position, replay }: BatchHeader, origin: number): number {
+  return replay?.letters[origin]?.ordinal ?? position.ordinals?.[origin] ?? position.offset + origin;
+}
+
+/** What a record's ordinal counts in, as its id has it. */
+export function idBase(header: BatchHeader, origin: number): string {
+  if (header.replay === undefined) return positionBase(header);
+  const { base, idBase = base } = header.replay.letters[origin] as ReplayedLetter;
+  return idBase;
+}
+
+export function replayOf({ jobId, letters }: ReplayHeader, origin: number): ReplayOf {
+  return { jobId, deadLetterId: (letters[origin] as ReplayedLetter).id };
 }
 
 /** The text of one record of a batch. */

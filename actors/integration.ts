@@ -150,6 +150,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     // What is in the log is of the run that has begun: it goes before the others.
     const { id, ...row } = (rows.find(({ id }) => id === last?.runId) ?? rows[0]) as RunRow;
     const fail = async (error: RunError, { counts }: Pick<RunRow, "counts">) => {
+      const { jobId } = row;
+      if (jobId) await ask(() => store.replays.fail(jobId, error));
       await ask(() => store.runs.finish(id, { status: "failed", error, counts }));
       return false;
     };

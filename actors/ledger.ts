@@ -2,6 +2,7 @@ import type { Json } from "../connectors/sdk/index.ts";
 import type { StoredGroup } from "../runtime/pipeline/index.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import { type Logger, noLogger } from "../runtime/ports/logger.ts";
+import type { ReplayOf } from "../runtime/ports/replays.ts";
 import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
 import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { logDeadLetters } from "./dead-letter.ts";
@@ -37,6 +38,8 @@ export interface Outcome {
   /** As in Progress, of this message. */
   readonly accounted: number;
   readonly sent?: ReadonlyMap<string, number>;
+  /** Dead letters that were replayed without a failure. */
+  readonly replayed?: readonly ReplayOf[] | undefined;
   /** Windows that changed. */
   readonly groups?: readonly StoredGroup[];
   /** Idempotency keys that were confirmed. */
@@ -127,6 +130,7 @@ export class RunLedger {
   readonly #consumers = new Map<string, ConsumerState>();
   #deadLetters: NewDeadLetter[] = [];
   #deadLetterBytes = 0;
+  #replayed: ReplayOf[] = [];
   #messages: Settled[] = [];
   #processed: Processed[] = [];
   /** Windows that changed since the last commit. */
@@ -207,6 +211,7 @@ export class RunLedger {
       this.#deadLetters.push(letter);
       this.#deadLetterBytes += letter.raw.length + (letter.state?.length ?? 0);
     }
+    for (const letter of outcome.replayed ?? []) this.#replayed.push(letter);
     if (outcome.state !== undefined) consumer.state = outcome.state;
     settleKey(consumer, message);
     this.change(outcome.groups ?? []);
@@ -285,7 +290,10 @@ export class RunLedger {
         checkpoints,
         deadLetters: [...this.#deadLetters],
         groups: [...this.#groups.values()],
-        ...(this.#processed.length > 0 && { processed: [...this.#processed] }),
+        ...(this.#replayed.length > 0 && { replayed: [...this.#replayed] }),
+        ...(this.#processed.length > 0 && {
+          processed: this.#processed.map(({ destination, keys }) => ({ destination, keys })),
+        }),
       },
       messages: [...this.#messages],
       generation: this.#generation,
@@ -296,6 +304,7 @@ export class RunLedger {
   committed(snapshot: Snapshot): void {
     this.#committed = snapshot.generation;
     const letters = this.#deadLetters.splice(0, snapshot.settlement.deadLetters.length);
+    this.#replayed.splice(0, snapshot.settlement.replayed?.length ?? 0);
     for (const { raw, state } of letters) this.#deadLetterBytes -= raw.length + (state?.length ?? 0);
     if (letters.length > 0) logDeadLetters(this.#telemetry.logger, this.#telemetry.integration, letters);
     this.#messages.splice(0, snapshot.messages.length);

@@ -6,6 +6,7 @@ import type { Cluster } from "../runtime/ports/cluster.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
 import type { LogService } from "../runtime/ports/log.ts";
 import type { IntegrationRow, RunRow } from "../runtime/ports/store.ts";
+import { DepthAlert } from "./depth-alert.ts";
 import { type IntegrationMessage, integrationProps } from "./integration.ts";
 import type { Services } from "./run.ts";
 import { type Schedule, SchedulerActor, type SchedulerMessage } from "./scheduler.ts";
@@ -45,6 +46,8 @@ export const control = { changed: "changed", wake: "wake", cancel: "cancel" } as
 /** A message between nodes may be lost: the store is looked at this often all the same. */
 const reconcileMs = 5_000;
 const respawnMs = 1_000;
+/** Counting dead letters walks them. */
+const depthsMs = 10_000;
 
 /** The top of a node's tree: owns its share of the integrations and the scheduler. */
 export class NodeActor implements Actor<NodeMessage> {
@@ -74,12 +77,24 @@ export class NodeActor implements Actor<NodeMessage> {
       { create: () => new SchedulerActor({ store: store.schedules, cron, metrics, logger, fired }) },
       "scheduler",
     );
+    ctx.run((signal) => this.#watchDepths(ctx, signal));
     ctx.run(async (signal) => {
       while (!signal.aborted) {
         reconcile();
         await ctx.clock.sleep(reconcileMs, signal).catch(() => {});
       }
     });
+  }
+
+  async #watchDepths(ctx: Context<NodeMessage>, signal: AbortSignal): Promise<void> {
+    const { store, logger, view } = this.#options;
+    const alert = new DepthAlert(store.deadLetters, logger);
+    while (!signal.aborted) {
+      const watched = Array.from(view.vitals, ([id, { name, alertDepth }]) => ({ id, name, alertDepth }));
+      // While the store is away readiness says so.
+      await alert.look(watched).catch(() => {});
+      await ctx.clock.sleep(depthsMs, signal).catch(() => {});
+    }
   }
 
   async receive(message: NodeMessage, ctx: Context<NodeMessage>): Promise<void> {
@@ -150,6 +165,7 @@ export class NodeActor implements Actor<NodeMessage> {
       const vitals = view.vitals.get(row.id) ?? newVitals(row);
       view.vitals.set(row.id, vitals);
       vitals.name = row.name;
+      vitals.alertDepth = resolveIntegration(row.spec).delivery.alertDepth;
       if (!this.#integrations.has(row.id)) this.#spawn(ctx, row.id, vitals);
     }
     for (const [id, ref] of this.#integrations) if (running.has(id)) ref.tell({ type: "wake" });

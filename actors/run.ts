@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from "node:crypto";
 import type { Json } from "../connectors/sdk/index.ts";
 import {
   type Actor,
@@ -31,6 +32,7 @@ import { LogConsumerActor, type Processor } from "./log-consumer.ts";
 import { Offload } from "./offload.ts";
 import { directOutlet, logOutlet } from "./outlets.ts";
 import { persist } from "./persist.ts";
+import { openReplay, replaySource } from "./replay-source.ts";
 import type { Settler } from "./settler.ts";
 import { processSink } from "./sink.ts";
 import { SourceActor } from "./source.ts";
@@ -211,27 +213,38 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   #startSources(ctx: Context<RunMessage>): void {
-    const { run, integration, ingest, connectors, space, store } = this.#options;
+    const { run, integration, ingest, deliver, connectors, space, store } = this.#options;
     const backlog = this.#backlogs.get("steps");
     if (!backlog) return;
     const savedCursor = (source: string) =>
       persist(ctx.clock, ctx.signal, () => store.checkpoints.loadCursor(run.integrationId, source));
     ctx.run(async (signal) => {
-      const opening = Intake.open({ run, sources: integration.sources, log: ingest, savedCursor });
-      const intake = await untilAborted(signal, opening);
+      const job = run.jobId ? await persist(ctx.clock, signal, () => store.replays.get(run.jobId as string)) : null;
+      // A replay carries the cursors of the sources on, so that the log's last message has them still.
+      const replayed = replaySource(run);
+      const sources = job ? [...integration.sources, replayed] : integration.sources;
+      const intake = await untilAborted(signal, Intake.open({ run, sources, log: ingest, savedCursor }));
       if (intake.ended) {
         this.#appended = intake.totals.records;
         return;
       }
-      for (const [index, source] of integration.sources.entries()) {
-        const name = integration.sources.length === 1 ? "source" : `source-${index}`;
+      if (job) for (const source of integration.sources) intake.end(source, undefined);
+      const logs = { ingest, deliver };
+      const read: Pick<Connectors, "source"> = job
+        ? {
+            source: async (_, options) => openReplay({ store, run, job, integration, logs, clock: ctx.clock }, options),
+          }
+        : connectors;
+      const reading = job ? [replayed] : integration.sources;
+      for (const [index, source] of reading.entries()) {
+        const name = reading.length === 1 ? "source" : `source-${index}`;
         const create = () =>
           new SourceActor({
             run,
             source,
             log: ingest,
             backlog,
-            connectors,
+            connectors: read,
             retry: integration.delivery.retry,
             tracing: this.#tracing,
             space,
@@ -268,7 +281,7 @@ export class RunActor implements Actor<RunMessage> {
     const options = {
       run,
       integration: name,
-      gate: ({ source }: BatchHeader) => gates.get(source),
+      gate: (header: BatchHeader) => gates.get(gatedSource(header)),
       pipeline,
       offload: workers && new Offload(pipeline, workers),
       outlet,
@@ -406,7 +419,8 @@ export class RunActor implements Actor<RunMessage> {
         const writer = await DestinationWriter.open({
           integration: name,
           integrationId: run.integrationId,
-          destination,
+          // What earlier runs have written stays: a replay adds to it.
+          destination: run.jobId && destination.mode === "replace" ? { ...destination, mode: "append" } : destination,
           delivery: integration.delivery,
           connectors,
           store: store.checkpoints,
@@ -510,6 +524,27 @@ export class RunActor implements Actor<RunMessage> {
     });
   }
 
+  #failedRecords(): Promise<number> {
+    const { run, store } = this.#options;
+    return run.jobId ? store.replays.failed(run.jobId, run.id) : store.runs.failedRecords(run.id);
+  }
+
+  /** Before the run itself is closed: a crash between the two finds it open, and comes here again. */
+  async #endReplay(
+    ctx: Context<RunMessage>,
+    jobId: string,
+    failure: RunError | undefined,
+    as: RunStatus | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store, run } = this.#options;
+    await persist(ctx.clock, signal, async () => {
+      if (failure) return store.replays.fail(jobId, failure);
+      if (as === "cancelled") await store.replays.move(jobId, ["running", "paused"], "cancelled");
+      await store.replays.next(jobId, randomUUIDv7(), run.id);
+    });
+  }
+
   #finish(ctx: Context<RunMessage>, error: unknown, as?: RunStatus): void {
     if (this.#ending) return;
     this.#ending = true;
@@ -528,8 +563,9 @@ export class RunActor implements Actor<RunMessage> {
       await untilAborted(signal, this.#ledger.flushed());
       const { counts } = this.#ledger;
       // A record that failed at two destinations is one failed record.
-      if (counts.failed > 0) counts.failed = await persist(ctx.clock, signal, () => store.runs.failedRecords(run.id));
+      if (counts.failed > 0) counts.failed = await persist(ctx.clock, signal, () => this.#failedRecords());
       const status = as ?? (failure ? "failed" : counts.failed > 0 ? "partial" : "success");
+      if (run.jobId) await this.#endReplay(ctx, run.jobId, failure, as, signal);
       await persist(ctx.clock, signal, () => store.runs.finish(run.id, { status, error: failure ?? null, counts }));
       this.#ended(ctx.clock.now(), status, failure ?? null);
       if (error === undefined && as === undefined && last?.runId === run.id) {
@@ -539,6 +575,12 @@ export class RunActor implements Actor<RunMessage> {
       finished();
     });
   }
+}
+
+/** Whose schema contract holds a batch: none those records that were let in before. */
+function gatedSource({ source, replay }: BatchHeader): string {
+  if (replay === undefined) return source;
+  return replay.entry.at === "head" ? (replay.source ?? "") : "";
 }
 
 interface ConsumerOptions {

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { fromEvent, lastValueFrom, mergeMap, takeUntil } from "rxjs";
-import type { ReadBatch, Source } from "../connectors/sdk/index.ts";
+import type { Source } from "../connectors/sdk/index.ts";
 import { type Actor, backoffMs, type Context } from "../runtime/actor/index.ts";
 import type { ResolvedSource } from "../runtime/config/index.ts";
 import { failureOf, type RetryPolicy, runError } from "../runtime/delivery/index.ts";
@@ -13,6 +13,7 @@ import { Credit, fromPull } from "../runtime/stream/index.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Connectors } from "./connectors.ts";
 import { type Intake, sourceSubject } from "./intake.ts";
+import type { SourceBatch } from "./replay-source.ts";
 import { sourceName } from "./source-name.ts";
 
 export interface SourceOptions {
@@ -20,7 +21,7 @@ export interface SourceOptions {
   readonly source: ResolvedSource;
   readonly log: Log;
   readonly backlog: Backlog;
-  readonly connectors: Connectors;
+  readonly connectors: Pick<Connectors, "source">;
   readonly retry: RetryPolicy;
   readonly tracing: Tracing;
   readonly space: Space;
@@ -32,7 +33,7 @@ export interface SourceOptions {
 }
 
 /** A batch as it was read, and the span of its reading. */
-interface Read extends ReadBatch {
+interface Read extends SourceBatch {
   readonly traceparent: string | undefined;
 }
 
@@ -107,7 +108,7 @@ export class SourceActor implements Actor<never> {
   /** Appends the batches in the order they are read, several at a time. */
   async #appendAll(source: Source, clock: Clock, signal: AbortSignal): Promise<void> {
     const { backlog, tracing, space, waiting } = this.#options;
-    const batches = source.read()[Symbol.asyncIterator]();
+    const batches: AsyncIterator<SourceBatch> = source.read()[Symbol.asyncIterator]();
     /** Room taken in the backlog for what is not in the log. */
     let reserved = 0;
     const pull = async (): Promise<Read | null> => {
@@ -135,7 +136,7 @@ export class SourceActor implements Actor<never> {
       await done.finally(() => inFlight.delete(done));
       reserved -= read.data.length;
     };
-    const cost = ({ count, data }: ReadBatch) => ({ records: count, bytes: data.length });
+    const cost = ({ count, data }: SourceBatch) => ({ records: count, bytes: data.length });
     try {
       const appended = fromPull(pull, new Credit(credit), cost).pipe(
         mergeMap(({ value, release }) => append(value).finally(release)),
@@ -156,13 +157,14 @@ export class SourceActor implements Actor<never> {
     const span = tracing.start("append", { "sluice.records": read.count }, read.traceparent);
     const { batches, records } = intake.position(source);
     intake.advance(source, { cursor: read.cursor, batches: batches + 1, records: records + read.count, ended: false });
-    const { position, count, data: body, failures } = read;
+    const { position, count, data: body, failures, replay } = read;
     const { traceparent } = span;
     const header = {
       ...intake.header("records", source, clock.now()),
       position,
       count,
       ...(traceparent && { traceparent }),
+      ...(replay && { replay }),
     };
     const { records: total } = header.totals;
     try {

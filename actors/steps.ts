@@ -6,11 +6,12 @@ import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts";
 import type { ContractResult } from "../runtime/schema/index.ts";
 import { Account } from "./account.ts";
-import { type Cause, ordinalOf, type RunKey } from "./dead-letter.ts";
+import { type Cause, idBase, ordinalOf, placeOf, type RunKey } from "./dead-letter.ts";
 import type { Turn } from "./in-order.ts";
 import type { Outcome } from "./ledger.ts";
 import type { Offload } from "./offload.ts";
 import type { Delivery, Outlet } from "./outlets.ts";
+import { processReplay, streamOf } from "./replayed.ts";
 import { positionBase } from "./source-name.ts";
 import type { StreamGate } from "./stream-gate.ts";
 
@@ -65,6 +66,7 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
     deadLetters: account.deadLetters,
     state,
     groups,
+    replayed: account.replayed,
     processed,
     accounted: reached + filtered + failed,
     sent: account.sent,
@@ -101,7 +103,7 @@ async function throughSteps(
     meta: (origin: number, child: string) => ({
       integration,
       run_id: header.runId,
-      stream: header.stream,
+      stream: streamOf(header),
       record_id: provenance.recordId(origin, child),
       attempt: message.deliveries,
       ingested_at: new Date(header.ingestedAt).toISOString(),
@@ -141,18 +143,19 @@ async function throughSteps(
     account.fail(source.origins[index] as number, "", contractCause(text, state));
   }
   const flow = held === undefined ? source : passing(source, held);
+  if (header.replay) return processReplay(flow, header.replay, { account, context, pipeline });
   if (offload === undefined) return pipeline.process(flow, context);
   return offload.process({ body: message.body, count: header.count, origins: flow.origins }, flow, context);
 }
 
 export function provenanceOf(integrationId: string, header: BatchHeader): Provenance {
-  const base = positionBase(header);
+  const base = header.replay === undefined ? positionBase(header) : undefined;
   return {
     // A window's result is told apart by the window alone.
     recordId: (origin, child) =>
       origin < 0
         ? recordId(integrationId, "", -1, child)
-        : recordId(integrationId, base, ordinalOf(header, origin), child),
+        : recordId(integrationId, base ?? idBase(header, origin), ordinalOf(header, origin), child),
   };
 }
 
@@ -180,7 +183,8 @@ function* sourceFailures({ header, failures = [] }: LogMessage, decoded: Decoded
     .filter(({ index }) => !known.has(index))
     .map(({ index, message }) => ({ index, code: "VALIDATION_ERROR" as const, message }));
   for (const { index, code, message: text } of [...failures, ...unparsed]) {
-    const message = `${header.position.base}:${ordinalOf(header, index)}: ${text}`;
+    const { base, ordinal } = placeOf(header, index);
+    const message = `${base}:${ordinal}: ${text}`;
     yield { origin: index, cause: { ...contractCause(message, null), code } satisfies Cause };
   }
 }

@@ -59,3 +59,17 @@ test("dead letters are counted every ten seconds at most, and a store that is aw
   expect(await later).toBe(0);
   expect(asked).toBe(2);
 });
+
+test("a circuit outlives the run, and is made anew where its settings change", () => {
+  const options = { failurePercent: 50, windowMs: 60_000, minimumCalls: 10, openForMs: 30_000, halfOpenRequests: 1 };
+  const vitals = new Vitals("shop", ["a"]);
+  const circuit = vitals.circuit("a", options);
+  const outcome = { records: 1, failed: 1, broken: true, reason: "revoked", retryAfterMs: undefined };
+  circuit.end(circuit.begin(1_000) as NonNullable<ReturnType<typeof circuit.begin>>, outcome, 1_000);
+  vitals.idle();
+  vitals.plan(["a"]);
+  expect(vitals.circuit("a", { ...options })).toBe(circuit);
+  expect(vitals.gauges(5_000, null).consumers).toMatchObject([{ circuitOpen: true, circuitOpenSeconds: 4 }]);
+  expect(vitals.circuit("a", { ...options, openForMs: 1_000 }).open).toBeUndefined();
+  expect(vitals.gauges(5_000, null).consumers).toMatchObject([{ circuitOpen: false, circuitOpenSeconds: 0 }]);
+});

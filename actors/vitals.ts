@@ -26,6 +26,8 @@ export class Vitals {
   /** The integration's name. */
   name: string;
   imbalance = 0;
+  /** Dead letters above which an alert is raised; null: none is. */
+  alertDepth: number | null = null;
   #consumers = new Map<string | undefined, ConsumerVitals>();
 
   constructor(name: string, destinations: readonly string[]) {
@@ -83,7 +85,8 @@ export class Vitals {
         };
       },
     );
-    return { integration: this.name, deadLetters, ledgerImbalance: this.imbalance, consumers };
+    const deadLetterAlert = deadLetters === null || this.alertDepth === null ? null : deadLetters > this.alertDepth;
+    return { integration: this.name, deadLetters, deadLetterAlert, ledgerImbalance: this.imbalance, consumers };
   }
 }
 

@@ -40,6 +40,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "from kill -9 of the node to the next record confirmed",
     load: () => import("./scenarios/recovery.ts"),
   },
+  replay: {
+    summary: "100,000 dead letters replayed, into a file and by upsert; lists and groups of them",
+    load: () => import("./scenarios/replay.ts"),
+  },
   start: {
     summary: "from sluice up to ready, with an empty data folder and with one that was used",
     load: () => import("./scenarios/start.ts"),

@@ -132,30 +132,39 @@ export class BenchNode {
   }
 
   async connector(name: string, type: string, config: object): Promise<void> {
-    await this.#call("POST", "/v1/connectors", { name, type, config });
+    await this.call("POST", "/v1/connectors", { name, type, config });
   }
 
   /** Id of a new integration. */
   async integration(body: object): Promise<string> {
-    return (await this.#call<{ id: string }>("POST", "/v1/integrations", body)).id;
+    return (await this.call<{ id: string }>("POST", "/v1/integrations", body)).id;
   }
 
   /** Id of a new run. */
   async begin(integrationId: string): Promise<string> {
-    return (await this.#call<Run>("POST", `/v1/integrations/${integrationId}/run`, {})).id;
+    return (await this.call<Run>("POST", `/v1/integrations/${integrationId}/run`, {})).id;
   }
 
   run(id: string): Promise<Run> {
-    return this.#call("GET", `/v1/runs/${id}`);
+    return this.call("GET", `/v1/runs/${id}`);
   }
 
-  /** Resolves when the run has ended; throws where it did not end well. */
-  async ended(id: string): Promise<Run> {
+  /** Resolves when the run has ended; throws where it did not end as it should. */
+  async ended(id: string, well = "success"): Promise<Run> {
     for (;;) {
       const run = await this.run(id);
-      if (run.status === "success") return run;
+      if (run.status === well) return run;
       if (run.status !== "running") throw new Error(`the run ended as ${run.status}: ${run.error?.message}`);
       await sleep(pollMs);
+    }
+  }
+
+  /** How many dead letters a job has replayed, once it has ended. */
+  async jobEnded(id: string): Promise<number> {
+    for (;;) {
+      const job = await this.call<{ status: string; progress: { passed: number } }>("GET", `/v1/jobs/${id}`);
+      if (job.status !== "running") return job.progress.passed;
+      await sleep(10 * pollMs);
     }
   }
 
@@ -163,7 +172,7 @@ export class BenchNode {
     return await (await this.#fetch("GET", "/metrics")).text();
   }
 
-  async #call<T>(method: string, path: string, body?: object): Promise<T> {
+  async call<T>(method: string, path: string, body?: object): Promise<T> {
     return (await (await this.#fetch(method, path, body)).json()) as T;
   }
 

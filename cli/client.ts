@@ -20,7 +20,7 @@ export class ProblemError extends CommandError {
 export interface Client {
   readonly url: string;
   /** Resolves with the parsed answer. Throws ProblemError, or CommandError with exit code 3 where nothing answers. */
-  call<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T>;
+  call<T>(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T>;
   /** As `call`, but the answer as text. */
   text(path: string): Promise<string>;
 }

@@ -25,6 +25,7 @@ export async function maintain(db: Database, now: Date, retentionDays: number): 
     await db.query(`delete from sluice.${table}_default where id < $1`, [firstId(oldest)]);
   }
   await deleteOld(db, new Date(oldest * day));
+  await forgetProcessed(db, now);
 }
 
 /** Days since the epoch that have a partition. */
@@ -88,6 +89,16 @@ function deleteOld(db: Database, before: Date): Promise<void> {
       [before],
     );
   });
+}
+
+/** Idempotency keys past their window, also of integrations that run no more: what runs forgets its own more often. */
+async function forgetProcessed(db: Database, now: Date): Promise<void> {
+  await db.query(
+    `delete from sluice.processed_events event using sluice.integrations i
+      where i.id = event.integration_id
+        and event.seen_at <= $1::timestamptz - coalesce((i.spec #>> '{delivery,idempotency,window}')::interval, '0')`,
+    [now],
+  );
 }
 
 /** The lowest UUIDv7 of a day: its milliseconds in the first 48 bits. */

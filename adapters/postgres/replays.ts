@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
 import type { DeadLetterFilter, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
+import type { RunError } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
 import { conditions, isPossible } from "./dead-letters.ts";
 import { isUuid } from "./paging.ts";
@@ -94,13 +95,7 @@ export function replayStore(db: Database): ReplayStore {
     next: (id, runId, ending) => db.transaction((tx) => openRun(tx, id, runId, ending)),
 
     async fail(id, error) {
-      await db.transaction(async (tx) => {
-        await release(tx, id);
-        await tx.query(
-          "update sluice.jobs set status = 'failed', error = $2, finished_at = now() where id = $1 and finished_at is null",
-          [id, JSON.stringify(error)],
-        );
-      });
+      await db.transaction((tx) => failJob(tx, id, error));
     },
 
     async page(id, version, after, limit) {
@@ -158,6 +153,7 @@ async function openRun(tx: Database, id: string, runId: string, ending: string |
       [integrationId, id, ending],
     );
     if (job.status === "paused" || busy !== undefined) return false;
+    if (ending !== null && (await isStuck(tx, id, ending))) return failJob(tx, id, stuck);
     const integrationVersion = left.version;
     await createRun(tx, { id: runId, integrationId, integrationVersion, trigger: "manual", jobId: id });
     return true;
@@ -166,6 +162,33 @@ async function openRun(tx: Database, id: string, runId: string, ending: string |
   const { failed } = await progress(tx, id);
   const status = job.status === "cancelled" ? job.status : failed > 0 ? "partial" : "success";
   await tx.query("update sluice.jobs set status = $2, finished_at = now() where id = $1", [id, status]);
+  return false;
+}
+
+/** A run that replays nothing would be followed by others like it for ever. */
+const stuck: RunError = {
+  code: "NOT_FOUND",
+  message: "what is left of the dead letters is gone: there is nothing to replay",
+};
+
+/** The run settled nothing, and retention has dropped what is left. */
+async function isStuck(tx: Database, id: string, runId: string): Promise<boolean> {
+  const [row] = await tx.query<{ stuck: boolean }>(
+    `select not exists (select 1 from sluice.dead_letter_replays where job_id = $1 and run_id = $2)
+        and not exists (select 1 from sluice.dead_letter_replays as replay
+                          join sluice.dead_letter_records as letter on letter.id = replay.dead_letter_id
+                         where replay.job_id = $1 and replay.state = 'open') as stuck`,
+    [id, runId],
+  );
+  return row!.stuck;
+}
+
+async function failJob(tx: Database, id: string, error: RunError): Promise<false> {
+  await release(tx, id);
+  await tx.query(
+    "update sluice.jobs set status = 'failed', error = $2, finished_at = now() where id = $1 and finished_at is null",
+    [id, JSON.stringify(error)],
+  );
   return false;
 }
 

@@ -10,7 +10,13 @@ const consumer: ConsumerGauges = {
   circuitOpenSeconds: 12,
   freshnessSeconds: 2.5,
 };
-const shop: IntegrationGauges = { integration: "shop", deadLetters: 3, ledgerImbalance: 0, consumers: [consumer] };
+const shop: IntegrationGauges = {
+  integration: "shop",
+  deadLetters: 3,
+  deadLetterAlert: null,
+  ledgerImbalance: 0,
+  consumers: [consumer],
+};
 
 async function linesOf(metrics: ReturnType<typeof prometheusMetrics>, metric: string): Promise<string[]> {
   const lines = (await metrics.render()).split("\n");

@@ -62,6 +62,7 @@ export function prometheusMetrics(): PrometheusMetrics {
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Gauge({ name, help, labelNames: [...labelNames], registers });
   const depth = gauge("sluice_dlq_depth", "Unresolved dead letters.", ["integration"]);
+  const alert = gauge("sluice_dlq_alert", "1 while there are more dead letters than alert_depth.", ["integration"]);
   const imbalance = gauge("sluice_ledger_imbalance", "Records that the latest run's ledger cannot account for.", [
     "integration",
   ]);
@@ -96,9 +97,11 @@ export function prometheusMetrics(): PrometheusMetrics {
     const integrations = await readGauges();
     for (const { gauge } of consumers) gauge.reset();
     depth.reset();
+    alert.reset();
     imbalance.reset();
-    for (const { integration, deadLetters, ledgerImbalance, consumers: all } of integrations) {
+    for (const { integration, deadLetters, deadLetterAlert, ledgerImbalance, consumers: all } of integrations) {
       if (deadLetters !== null) depth.set({ integration }, deadLetters);
+      if (deadLetterAlert !== null) alert.set({ integration }, Number(deadLetterAlert));
       imbalance.set({ integration }, ledgerImbalance);
       for (const consumer of all) {
         const { destination } = consumer;

@@ -10,7 +10,7 @@ import type { Part } from "./schema-parts.ts";
 export const unavailable = {
   triggers: ["webhook", "event"],
   /** Taken, and without effect. */
-  delivery: ["ordering", "idempotency"],
+  delivery: [] as readonly string[],
 };
 
 /** Says of everything in an integration that this version would not honour that it is not available. */

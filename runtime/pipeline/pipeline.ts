@@ -76,6 +76,8 @@ const turn = { records: 1, bytes: 0 };
  */
 export class Pipeline {
   readonly #entry: Target[] = [];
+  readonly #nodes = new Map<string, { readonly entry: Node; readonly exit: Node }>();
+  readonly #destinations: ReadonlySet<string>;
   /** In an order in which each comes after all that feed it. */
   readonly #windows: Windows[] = [];
 
@@ -84,9 +86,11 @@ export class Pipeline {
     const exits = new Map([["source", this.#entry]]);
     for (const step of integration.steps) {
       const { entry, exit } = this.#compile(step, services);
+      this.#nodes.set(step.id, { entry, exit });
       entries.set(step.id, entry);
       exits.set(step.id, exit.targets);
     }
+    this.#destinations = new Set(integration.destinations.map(({ id }) => id));
     for (const { id, needs } of [...integration.steps, ...integration.destinations]) {
       for (const [via, need] of needs.entries()) exits.get(need)?.push({ node: entries.get(id), id, via });
     }
@@ -95,6 +99,17 @@ export class Pipeline {
   /** Resolves when all that the batch becomes was taken. Without a promise where nothing had to be waited for. */
   process(source: Flow, context: PipelineContext): void | Promise<void> {
     return toAll(this.#entry, source, source.part, context);
+  }
+
+  /** Whether there is a step or destination of this id. */
+  has(id: string): boolean {
+    return this.#nodes.has(id) || this.#destinations.has(id);
+  }
+
+  /** As `process`, from a step on, which must be there; `behind` its windows: what they gave. */
+  enter(step: string, behind: boolean, flow: Flow, context: PipelineContext): void | Promise<void> {
+    const { entry, exit } = this.#nodes.get(step) as { entry: Node; exit: Node };
+    return through(behind ? exit : entry, flow, context);
   }
 
   /** Whether batches must pass one after another, and be settled in that order. */

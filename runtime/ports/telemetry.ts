@@ -31,6 +31,8 @@ export interface IntegrationGauges {
   readonly integration: string;
   /** Unresolved; null where the store has not said yet. */
   readonly deadLetters: number | null;
+  /** There are more than the integration's alert depth; null where it has none, or the store has not said yet. */
+  readonly deadLetterAlert: boolean | null;
   /** Records that the latest run's ledger cannot account for. */
   readonly ledgerImbalance: number;
   readonly consumers: readonly ConsumerGauges[];

@@ -5,7 +5,7 @@ import { entryOf, isOf } from "./entry.ts";
 const file = (id: string, needs: string[]) => ({ id, connector: "files", stream: id, needs });
 const line = resolveIntegration({
   source: { connector: "files", stream: "in" },
-  mapping_spec: [{ from: "a", to: "a" }],
+  mapping_spec: [{ source: "a", destination: "a" }],
   destinations: [
     { id: "one", connector: "files", stream: "one" },
     { id: "two", connector: "files", stream: "two" },
@@ -16,8 +16,8 @@ const forked = resolveIntegration({
   source: { connector: "files", stream: "in" },
   pipeline_spec: {
     steps: [
-      { id: "left", type: "map", mapping: [{ from: "a", to: "a" }], needs: ["source"] },
-      { id: "right", type: "map", mapping: [{ from: "a", to: "a" }], needs: ["source"] },
+      { id: "left", type: "map", mapping: [{ source: "a", destination: "a" }], needs: ["source"] },
+      { id: "right", type: "map", mapping: [{ source: "a", destination: "a" }], needs: ["source"] },
     ],
   },
   destinations: [file("one", ["left"]), file("two", ["right"])],
