@@ -24,6 +24,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "50 integrations at once: generator to blackhole, rate, fairness and latency",
     load: () => import("./scenarios/fleet.ts"),
   },
+  bulkhead: {
+    summary: "50 integrations at a steady rate, while the destinations of five hang",
+    load: () => import("./scenarios/bulkhead.ts"),
+  },
   fanout: {
     summary: "one source, three destinations: two files and a blackhole",
     load: () => import("./scenarios/fanout.ts"),
