@@ -133,6 +133,7 @@ export class RunLedger {
   #replayed: ReplayOf[] = [];
   #messages: Settled[] = [];
   #processed: Processed[] = [];
+  #keys = 0;
   /** Windows that changed since the last commit. */
   readonly #groups = new Map<string, StoredGroup>();
   #generation = 0;
@@ -196,9 +197,12 @@ export class RunLedger {
     return consumer;
   }
 
-  /** Messages settled but not yet acknowledged, and the bytes of dead letters not yet stored: bounds what may pile up. */
-  get unsettled(): { readonly messages: number; readonly deadLetterBytes: number } {
-    return { messages: this.#messages.length, deadLetterBytes: this.#deadLetterBytes };
+  /**
+   * Messages settled but not yet acknowledged, and the bytes of dead letters and the idempotency keys that are not yet
+   * stored: bounds what may pile up.
+   */
+  get unsettled(): { readonly messages: number; readonly deadLetterBytes: number; readonly keys: number } {
+    return { messages: this.#messages.length, deadLetterBytes: this.#deadLetterBytes, keys: this.#keys };
   }
 
   /** Enters what became of a message. It is acknowledged once that is committed. */
@@ -215,7 +219,10 @@ export class RunLedger {
     if (outcome.state !== undefined) consumer.state = outcome.state;
     settleKey(consumer, message);
     this.change(outcome.groups ?? []);
-    if (outcome.processed) this.#processed.push(...outcome.processed);
+    for (const processed of outcome.processed ?? []) {
+      this.#processed.push(processed);
+      this.#keys += processed.keys.length;
+    }
     consumer.uncommitted.set(messageKey(message), message.sequence);
     // What an earlier run left is settled here, and is no progress of this one.
     if (message.header.runId === this.runId) {
@@ -308,7 +315,10 @@ export class RunLedger {
     for (const { raw, state } of letters) this.#deadLetterBytes -= raw.length + (state?.length ?? 0);
     if (letters.length > 0) logDeadLetters(this.#telemetry.logger, this.#telemetry.integration, letters);
     this.#messages.splice(0, snapshot.messages.length);
-    for (const { stored } of this.#processed.splice(0, snapshot.settlement.processed?.length ?? 0)) stored();
+    for (const { keys, stored } of this.#processed.splice(0, snapshot.settlement.processed?.length ?? 0)) {
+      this.#keys -= keys.length;
+      stored();
+    }
     for (const group of snapshot.settlement.groups) {
       const id = JSON.stringify([group.step, group.key]);
       if (this.#groups.get(id) === group) this.#groups.delete(id);

@@ -32,8 +32,11 @@ export interface LogConsumerOptions {
   readonly done: () => void;
 }
 
-/** Settled messages that wait for their commit, and dead letters in memory. */
-const unsettledMax = { messages: 512, deadLetterBytes: 32 * 1024 * 1024 };
+/**
+ * Settled messages that wait for their commit, and dead letters in memory; keys, whose commit takes longest, are what a
+ * crash writes again.
+ */
+const unsettledMax = { messages: 512, deadLetterBytes: 32 * 1024 * 1024, keys: 10_000 };
 /** Messages a pull asks for at least. */
 const leastPull = 4;
 const heartbeatMs = 1000;
@@ -142,8 +145,9 @@ export class LogConsumerActor implements Actor<never> {
 
   /** How many messages may be pulled now. */
   #demand(): number {
-    const { messages, deadLetterBytes } = this.#options.ledger.unsettled;
+    const { messages, deadLetterBytes, keys } = this.#options.ledger.unsettled;
     if (messages >= unsettledMax.messages || deadLetterBytes >= unsettledMax.deadLetterBytes) return 0;
+    if (keys >= unsettledMax.keys) return 0;
     const byBytes = Math.floor((window.bytes - this.#bytesInHand) / this.#largest);
     const byMessages = window.messages - this.#inHand.size;
     // A pull is a request of its own: one for each message that is released would cost more than the message.

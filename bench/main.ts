@@ -20,6 +20,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "one integration: file to file, and file to Postgres by upsert",
     load: () => import("./scenarios/single.ts"),
   },
+  delivery: {
+    summary: "single by its delivery: without order, by key, strict, and with idempotency keys",
+    load: () => import("./scenarios/delivery.ts"),
+  },
   fleet: {
     summary: "50 integrations at once: generator to blackhole, rate, fairness and latency",
     load: () => import("./scenarios/fleet.ts"),

@@ -141,7 +141,9 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
       processed: async (_id: string, destination: string, keys: readonly string[], windowMs: number) => {
         await life.delay();
         const since = life.clock.now() - windowMs;
-        return keys.filter((key) => (tables.processed.get(`${destination} ${key}`) ?? -1) > since);
+        return keys.filter(
+          (key) => (tables.processed.get(`${destination} ${key}`) ?? Number.NEGATIVE_INFINITY) > since,
+        );
       },
       forgetProcessed: async (_id: string, destination: string, windowMs: number) => {
         await life.delay();

@@ -6,7 +6,7 @@ import { median, report } from "../report.ts";
 import { latenciesIn, latencyPercentiles } from "../scrape.ts";
 
 /** What is measured of one run. */
-interface Measure {
+export interface Measure {
   readonly seconds: number;
   readonly cpu: { readonly node: number; readonly nats: number; readonly postgres: number };
   readonly latency: object;
@@ -49,7 +49,7 @@ export async function run(options: BenchOptions): Promise<void> {
   }
 }
 
-async function measure(node: BenchNode, integrationId: string, records: number): Promise<Measure> {
+export async function measure(node: BenchNode, integrationId: string, records: number): Promise<Measure> {
   const cpu = node.cpu();
   const before = latenciesIn(await node.metrics());
   const begin = performance.now();

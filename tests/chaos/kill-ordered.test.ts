@@ -1,0 +1,102 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import { TestNode } from "../support/node.ts";
+import { landedInFile, query, seededRandom } from "../support/records.ts";
+import { killNode, strike } from "./chaos.ts";
+
+const records = Number(process.env.CHAOS_RECORDS ?? 200_000);
+const times = Number(process.env.CHAOS_KILLS ?? 3);
+const timeout = 180_000 + times * 20_000;
+const accounts = 50;
+
+let node: TestNode;
+
+beforeEach(async () => {
+  node = await TestNode.start();
+  await node.api.connector("files", "file", { path: node.files });
+  await query(node.databaseUrl(), "CREATE DATABASE landing");
+  await node.api.connector("table", "postgres", { url: node.databaseUrl("landing"), create_table: true });
+});
+
+/** Updates of a few accounts, numbered in their order; an account's last one is far from the end, at a place of its own. */
+function writeUpdates(path: string): Map<number, number> {
+  const newest = new Map<number, number>();
+  const file = openSync(path, "w");
+  for (let from = 0; from < records; from += 5_000) {
+    let text = "";
+    for (let id = from; id < Math.min(records, from + 5_000); id++) {
+      // Accounts fall silent one after another.
+      const open = Math.max(1, accounts - Math.floor((id / records) * accounts));
+      const account = (id * 31) % open;
+      newest.set(account, id);
+      text += `${JSON.stringify({ id, account, padding: "x".repeat(150) })}\n`;
+    }
+    writeSync(file, text);
+  }
+  closeSync(file);
+  return newest;
+}
+
+const source = { connector: "files", stream: "in.ndjson" };
+const toTable = { connector: "table", stream: "accounts", mode: "upsert", key: ["account"] };
+/** Names the records alike on their way, by another one for every second account. */
+const branches = {
+  steps: [
+    { id: "even", type: "filter", needs: ["source"], where: "$.account < 25" },
+    { id: "odd", type: "filter", needs: ["source"], where: "$.account >= 25" },
+  ],
+};
+
+test.each([
+  ["strict", false],
+  ["strict", true],
+  ["key", false],
+  ["key", true],
+] as const)(
+  "in the order %s each row ends as its newest update, however often the node is killed (two destinations: %s)",
+  {
+    timeout,
+  },
+  async (ordering, several) => {
+    const newest = writeUpdates(join(node.files, "in.ndjson"));
+    const needs = ["even", "odd"];
+    const destinations = [
+      { id: "table", ...toTable, needs },
+      ...(several ? [{ id: "file", connector: "files", stream: "out.ndjson", mode: "replace", needs }] : []),
+    ];
+    const delivery = { ordering, ...(ordering === "key" && { key: ["account"] }) };
+    const integration = await node.api.integration({
+      name: `ordered-${ordering}`,
+      source,
+      destinations,
+      pipeline_spec: branches,
+      delivery,
+    });
+    const blows = { records, times, random: seededRandom(), blow: killNode };
+    const { run } = await strike(node, await node.api.run(integration), blows);
+    expect(run).toMatchObject({ status: "success", records_in: records, records_failed: 0 });
+    const { rows } = await query(node.databaseUrl("landing"), "SELECT account::int, id::int FROM accounts");
+    expect(new Map(rows.map(({ account, id }) => [account, id]))).toEqual(newest);
+  },
+);
+
+test("what is appended twice with idempotency keys is what was in hand at the kills", { timeout }, async () => {
+  writeUpdates(join(node.files, "in.ndjson"));
+  const integration = await node.api.integration({
+    name: "remembered",
+    source,
+    destination: { connector: "files", stream: "out.ndjson", mode: "append" },
+    delivery: { idempotency: { window: "1h" } },
+  });
+  const blows = { records, times, random: seededRandom(), blow: killNode };
+  const { run } = await strike(node, await node.api.run(integration), blows);
+  expect(run).toMatchObject({ status: "success", records_in: records, records_out: records });
+  const { total } = await landedInFile(join(node.files, "out.ndjson"), records);
+  process.stderr.write(`idempotency: ${total - records} of ${records} records twice after ${times} kills\n`);
+  expect(total).toBeGreaterThanOrEqual(records);
+  // Read again, all of it is known.
+  const again = await node.api.ended(await node.api.run(integration), timeout);
+  expect(again).toMatchObject({ status: "success", records_in: records, records_out: records });
+  expect(await landedInFile(join(node.files, "out.ndjson"), records)).toMatchObject({ total });
+});
