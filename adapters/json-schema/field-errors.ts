@@ -32,7 +32,7 @@ function toFieldError(error: ErrorObject, value: Json): FieldError {
 }
 
 function sentence(error: ErrorObject): string {
-  const { keyword, params, data, parentSchema } = error;
+  const { keyword, params, data, schema, parentSchema } = error;
   switch (keyword) {
     case "type":
       if (params.type === "integer" && typeof data === "number") return "must be an integer, not a fraction";
@@ -60,13 +60,15 @@ function sentence(error: ErrorObject): string {
     case "uniqueItems":
       return `must not hold an item twice (items ${params.j} and ${params.i} are equal)`;
     case "minimum":
-      return `must be at least ${params.limit}`;
+      return `must be at least ${JSON.stringify(schema)}`;
     case "maximum":
-      return `must be at most ${params.limit}`;
+      return `must be at most ${JSON.stringify(schema)}`;
     case "exclusiveMinimum":
-      return `must be greater than ${params.limit}`;
+      return `must be greater than ${JSON.stringify(schema)}`;
     case "exclusiveMaximum":
-      return `must be less than ${params.limit}`;
+      return `must be less than ${JSON.stringify(schema)}`;
+    case "multipleOf":
+      return `must be a multiple of ${JSON.stringify(schema)}`;
     case "anyOf":
     case "oneOf":
       return missingAlternatives(error) ?? "fits none of the forms that are allowed here";
@@ -151,5 +153,5 @@ const count = (limit: number, noun: string): string => `${limit} ${noun}${limit 
 function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
-  return article(JSON.isRawJSON(value) ? "number" : typeof value);
+  return article(typeof value);
 }

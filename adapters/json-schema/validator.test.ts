@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Json } from "../../connectors/sdk/index.ts";
+import { parseJson } from "../../runtime/record/index.ts";
 import { createValidator } from "./validator.ts";
 
 const check = (schema: object, value: Json) => createValidator().compile(schema)(value);
@@ -68,4 +69,27 @@ test("values are neither changed nor coerced nor given defaults", () => {
   const value = { x: 1 };
   check(schema, value);
   expect(value).toEqual({ x: 1 });
+});
+
+test.each<[string, string, string | null]>([
+  ['{"type":"integer"}', "9007199254740993", null],
+  ['{"type":"integer"}', "9007199254740993.5", "must be an integer, not a fraction"],
+  ['{"type":"integer"}', "1.00000000000000000001", "must be an integer, not a fraction"],
+  ['{"type":"integer"}', "1e400", null],
+  ['{"type":"integer"}', "1e-400", "must be an integer, not a fraction"],
+  ['{"type":"object"}', "9007199254740993", "must be an object, not a number"],
+  ['{"minimum":9007199254740993}', "9007199254740993", null],
+  ['{"minimum":9007199254740993}', "9007199254740992", "must be at least 9007199254740993"],
+  ['{"maximum":9007199254740992}', "9007199254740993", "must be at most 9007199254740992"],
+  ['{"exclusiveMinimum":0}', "1e-400", null],
+  ['{"exclusiveMaximum":1}', "0.99999999999999999999999", null],
+  ['{"multipleOf":0.01}', "19.99", null],
+  ['{"multipleOf":0.01}', "19.995", "must be a multiple of 0.01"],
+  ['{"multipleOf":3}', "90071992547409930000000003", null],
+  ['{"multipleOf":7}', "1e999999999", "must be a multiple of 7"],
+])("%s takes numbers by their exact values: %s", (schema, value, message) => {
+  const errors = (path: string) => (message === null ? [] : [{ path, message }]);
+  expect(check(parseJson(schema) as object, parseJson(value))).toEqual(errors(""));
+  const within = `{"$defs":{"n":${schema}},"properties":{"a/~b":{"items":{"$ref":"#/$defs/n"}}}}`;
+  expect(check(parseJson(within) as object, parseJson(`{"a/~b":[${value}]}`))).toEqual(errors("a/~b[0]"));
 });

@@ -1,9 +1,17 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
+import type { Json } from "../../connectors/sdk/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
+import type { RawNumber } from "../../runtime/record/index.ts";
+import { holdsRawNumber, numberKeywords, withDoubles } from "./exact-numbers.ts";
 import { toFieldErrors } from "./field-errors.ts";
 
-/** JSON Schema 2020-12 by Ajv: every error is reported, and no value is ever changed or coerced. */
+const noRaws: ReadonlyMap<string, RawNumber> = new Map();
+
+/**
+ * JSON Schema 2020-12 by Ajv: every error is reported, and no value is ever changed or coerced. Numbers are integers or
+ * not, and within bounds, by their exact values; `const`, `enum` and `uniqueItems` compare the nearest doubles.
+ */
 export function createValidator(): Validator {
   const ajv = new Ajv2020({
     allErrors: true,
@@ -18,15 +26,41 @@ export function createValidator(): Validator {
     useDefaults: false,
     ownProperties: true,
     logger: false,
+    // Done below, with doubles in the place of numbers that Ajv does not know as such.
+    validateSchema: false,
   });
   formats.default(ajv);
+  /** Of the value that is being checked, by JSON Pointer. */
+  let raws = noRaws;
+  for (const [keyword, holds] of Object.entries(numberKeywords)) {
+    ajv.removeKeyword(keyword);
+    ajv.addKeyword({
+      keyword,
+      type: "number",
+      errors: false,
+      validate: (limit: number | RawNumber, value: number, _schema?: unknown, at?: { instancePath: string }) =>
+        holds(raws.size === 0 ? value : (raws.get(at?.instancePath ?? "") ?? value), limit),
+    });
+  }
   const compiled = new WeakMap<object, Validate>();
 
   function compile(schema: object | boolean): Validate {
     const known = typeof schema === "object" ? compiled.get(schema) : undefined;
     if (known) return known;
-    const check = ajv.compile(schema);
-    const validate: Validate = (value) => (check(value) ? [] : toFieldErrors(check.errors ?? [], value));
+    ajv.validateSchema(withDoubles(schema as Json, new Map()) as object | boolean, true);
+    const check = ajv.compile(withDoubles(schema as Json, new Map(), (field) => field in numberKeywords) as object);
+    const errorsOf = (value: Json) => (check(value) ? [] : toFieldErrors(check.errors ?? [], value));
+    const validate: Validate = (value) => {
+      if (!holdsRawNumber(value)) return errorsOf(value);
+      const found = new Map<string, RawNumber>();
+      const copy = withDoubles(value, found);
+      raws = found;
+      try {
+        return errorsOf(copy);
+      } finally {
+        raws = noRaws;
+      }
+    };
     if (typeof schema === "object") compiled.set(schema, validate);
     return validate;
   }

@@ -1,4 +1,12 @@
 export { canonicalNumber, ExactSum, isSummable, maxSumDigits, parseSum } from "./decimal.ts";
 export { describeType, isObject, type JsonType, jsonType, parseJson, textOf } from "./json.ts";
 export { type Decoded, type DecodeFailure, decodeLines, decodeText } from "./lines.ts";
-export { compareNumbers, isNumber, type RawNumber } from "./number.ts";
+export {
+  compareNumbers,
+  type Decimal,
+  decimalOf,
+  isNumber,
+  isRawNumber,
+  numberText,
+  type RawNumber,
+} from "./number.ts";
