@@ -85,6 +85,51 @@ test("plan, apply, run, runs and dlq work together against a node", async () => 
   expect((await node.sluice("plan", "shop.yaml")).stdout).toMatch(/0 to create, 0 to update, 3 unchanged\n$/);
 });
 
+test("dlq groups, shows the difference, corrects, tries and replays what could not be delivered", async () => {
+  const node = await startNode();
+  node.write('{"a":1}', '{"a":"x"}', '{"a":"y"}', "{broken");
+  await node.sluice("apply", "shop.yaml");
+  expect((await node.sluice("run", "copy")).code).toBe(1);
+  const { items: groups } = JSON.parse((await node.sluice("dlq", "groups", "copy", "--json")).stdout);
+  expect(groups).toMatchObject([{ count: 2, step: "map" }, { count: 1 }]);
+  const [{ fingerprint, example_id: id }] = groups;
+  expect((await node.sluice("dlq", "groups", "copy")).stdout).toMatch(/^FINGERPRINT +COUNT +AT .*\n\S+ +2 +map\[0\] /);
+
+  const tried = await node.sluice("dlq", "replay", "copy", "--dry-run", "--fingerprint", fingerprint);
+  expect(tried).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/of 2 dead letters 0 would pass .* 2 would fail/),
+  });
+  writeFileSync(path.join(node.cwd, "right.json"), '{"a":2}');
+  expect(await node.sluice("dlq", "correct", id, "right.json")).toMatchObject({
+    code: 0,
+    stdout: `corrected; replay it with: sluice dlq replay ${id}\n`,
+  });
+  expect((await node.sluice("dlq", "diff", id)).stdout).toMatch(
+    /^--- payload\n\+\+\+ corrected\n- a: "[xy]"\n\+ a: 2\n\nVALIDATION_ERROR at map\[0\]: /,
+  );
+  expect(await node.sluice("dlq", "replay", id)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^job \S+ success: 1 of 1 done, 1 passed, 0 failed\n$/),
+  });
+  expect(readFileSync(path.join(node.cwd, "out", "b.ndjson"), "utf8")).toBe('{"b":1}\n{"b":2}\n');
+
+  expect(await node.sluice("dlq", "replay", "copy")).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/ partial: 2 of 2 done, 0 passed, 2 failed\n$/),
+  });
+  const { items: left } = JSON.parse((await node.sluice("dlq", "list", "copy", "--json")).stdout);
+  expect(left).toMatchObject([{ attempt_count: 2 }, { attempt_count: 2 }]);
+  expect((await node.sluice("dlq", "discard", left[0].id)).code).toBe(2);
+  for (const letter of left) {
+    expect((await node.sluice("dlq", "discard", letter.id, "--reason", "test data")).stdout).toBe("discarded\n");
+  }
+  expect(JSON.parse((await node.sluice("dlq", "list", "copy", "--json")).stdout).items).toEqual([]);
+  const { items: jobs } = JSON.parse((await node.sluice("dlq", "jobs", "copy", "--json")).stdout);
+  expect(jobs).toMatchObject([{ status: "partial" }, { status: "success" }]);
+  expect((await node.sluice("dlq", "cancel", jobs[0].id)).stderr).toContain("the job is partial");
+});
+
 test("plan marks what is lost, and apply refuses it at its place without --allow-destructive", async () => {
   const node = await startNode();
   node.write('{"a":1}');
