@@ -1,6 +1,5 @@
 import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
-import type { DeadLetterFilter, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
-import type { RunError } from "../../runtime/ports/store.ts";
+import type { DeadLetterFilter, JobError, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
 import type { Database } from "./database.ts";
 import { conditions, isPossible } from "./dead-letters.ts";
 import { isUuid } from "./paging.ts";
@@ -166,7 +165,7 @@ async function openRun(tx: Database, id: string, runId: string, ending: string |
 }
 
 /** A run that replays nothing would be followed by others like it for ever. */
-const stuck: RunError = {
+const stuck: JobError = {
   code: "NOT_FOUND",
   message: "what is left of the dead letters is gone: there is nothing to replay",
 };
@@ -183,7 +182,7 @@ async function isStuck(tx: Database, id: string, runId: string): Promise<boolean
   return row!.stuck;
 }
 
-async function failJob(tx: Database, id: string, error: RunError): Promise<false> {
+async function failJob(tx: Database, id: string, error: JobError): Promise<false> {
   await release(tx, id);
   await tx.query(
     "update sluice.jobs set status = 'failed', error = $2, finished_at = now() where id = $1 and finished_at is null",

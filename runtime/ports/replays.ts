@@ -1,5 +1,4 @@
 import type { ErrorCode } from "../../connectors/sdk/index.ts";
-import type { DeadLetterRow, RunError } from "./store.ts";
 
 /** How a dead letter was put right. */
 export type Resolution = "replayed" | "discarded";
@@ -23,7 +22,14 @@ export interface DeadLetterGroup {
   readonly firstFailedAt: Date;
   readonly lastAttemptedAt: Date;
   /** The newest of them. */
-  readonly example: Pick<DeadLetterRow, "id" | "code" | "message" | "step" | "destination" | "rule">;
+  readonly example: {
+    readonly id: string;
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly step: string | null;
+    readonly destination: string | null;
+    readonly rule: number | null;
+  };
 }
 
 export type JobKind = "replay";
@@ -37,6 +43,13 @@ export interface ReplayOptions {
   readonly rate: number | null;
 }
 
+/** Why a run of the job failed. */
+export interface JobError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly path?: string;
+}
+
 export interface JobRow {
   readonly id: string;
   readonly integrationId: string;
@@ -44,7 +57,7 @@ export interface JobRow {
   readonly status: JobStatus;
   readonly options: ReplayOptions;
   readonly progress: { readonly total: number; readonly passed: number; readonly failed: number };
-  readonly error: RunError | null;
+  readonly error: JobError | null;
   readonly createdAt: Date;
   readonly finishedAt: Date | null;
 }
@@ -109,7 +122,7 @@ export interface ReplayStore {
    */
   next(id: string, runId: string, ending?: string): Promise<boolean>;
   /** Ends a job whose run failed: what is left of it is free again. */
-  fail(id: string, error: RunError): Promise<void>;
+  fail(id: string, error: JobError): Promise<void>;
   /** Of a job under one version, by id, the first behind `after`; settled ones too, so that pages stay as they are. */
   page(
     id: string,
