@@ -5,6 +5,7 @@ import type { FieldPath } from "../runtime/mapping/index.ts";
 import { groupKey } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
+import type { Turn } from "./in-order.ts";
 import { persist } from "./persist.ts";
 
 /** Keys that a message's delivery confirmed, committed with what is settled. */
@@ -59,23 +60,22 @@ export class ProcessedKeys {
     submit: (records: readonly OutRecord[]) => Promise<Delivered>,
   ): Promise<Delivered & { readonly processed: Processed }> {
     this.#purge();
-    if (!this.#options.ordered) return this.#write(records, submit, () => {});
     const before = this.#before;
     const passed = Promise.withResolvers<void>();
     this.#before = passed.promise;
     try {
-      await before;
-      return await this.#write(records, submit, passed.resolve);
+      if (this.#options.ordered) await before;
+      return await this.#write(records, submit, { before, passed: passed.resolve });
     } finally {
       passed.resolve();
     }
   }
 
-  /** `passed` is called when all that is submitted was. */
+  /** Messages are submitted in the order of the calls, whenever the store answers. */
   async #write(
     records: readonly OutRecord[],
     submit: (records: readonly OutRecord[]) => Promise<Delivered>,
-    passed: () => void,
+    turn: Turn,
   ): Promise<Delivered & { readonly processed: Processed }> {
     const keys = records.map((record) => this.#keyOf(record));
     const undelivered: Undelivered[] = [];
@@ -85,10 +85,12 @@ export class ProcessedKeys {
       const { fresh, held } = this.#claim(rest, keys);
       try {
         const unseen = await this.#unseen(fresh, keys);
-        if (unseen.length > 0) {
-          const all = unseen.length === records.length;
-          const submitted = submit(all ? records : unseen.map((index) => records[index] as OutRecord));
-          if (held.length === 0) passed();
+        await turn.before;
+        const all = unseen.length === records.length;
+        const submitted =
+          unseen.length > 0 && submit(all ? records : unseen.map((index) => records[index] as OutRecord));
+        if (!this.#options.ordered || held.length === 0) turn.passed();
+        if (submitted) {
           const delivered = await submitted;
           const failed = new Set(delivered.undelivered.map(({ index }) => index));
           for (const each of delivered.undelivered) undelivered.push({ ...each, index: unseen[each.index] as number });
