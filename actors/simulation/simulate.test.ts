@@ -159,6 +159,36 @@ test("an hour of retries takes no hour, and ends in the dead letters with every 
   expect(performance.now() - start).toBeLessThan(8_000);
 });
 
+test("once ten calls have failed the circuit opens: no attempt counts any more, and nothing else is given up", async () => {
+  const many = Array.from({ length: 8 }, (_, n) => ({ n }));
+  const retry = { max_attempts: 2, initial: "1s", jitter: 0 };
+  const { found, outcome } = await run(
+    { ...upsert, delivery: { batch: { records: 1 }, retry } },
+    {
+      given: { records: many, batch: 1 },
+      faults: { destinations: { d: { writes: [{ code: "UNAVAILABLE", times: 12 }] } } },
+      expect: {
+        status: "partial",
+        dead_letters: [0, 1, 2, 3].map((n) => ({ code: "UNAVAILABLE", attempts: 2, record: { n } })),
+        outputs: { d: many.slice(4) },
+      },
+    },
+  );
+  expect(found).toEqual([]);
+  // The tenth failure opened it, the two after that were trials.
+  expect(outcome.elapsedMs).toBeGreaterThanOrEqual(90_000);
+});
+
+test("a rate limit spreads the calls over minutes", async () => {
+  const { found, outcome } = await run(
+    { ...upsert, delivery: { batch: { records: 1 }, rate_limit: { per_minute: 2 } } },
+    { expect: { ...all, outputs: { d: records } } },
+  );
+  expect(found).toEqual([]);
+  expect(outcome.elapsedMs).toBeGreaterThanOrEqual(60_000);
+  expect(outcome.elapsedMs).toBeLessThan(120_000);
+});
+
 test("what is the destination's fault waits, is no attempt of a record, and the run says why", async () => {
   const { found } = await run(append, {
     faults: { destinations: { d: { writes: [{ code: "FORBIDDEN", message: "key revoked", times: "always" }] } } },

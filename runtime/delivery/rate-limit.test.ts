@@ -41,8 +41,8 @@ function quotaStore(clock: VirtualClock, delayMs = 0) {
 }
 
 /** Takes as many calls as it may, one after another, and notes their times. */
-function caller(limits: Partial<RateLimits>, quotas: QuotaStore, clock: VirtualClock, everyMs = 0, ahead = 0) {
-  const own: typeof clock = Object.create(clock, { now: { value: () => clock.now() + ahead } });
+function caller(limits: Partial<RateLimits>, quotas: QuotaStore, clock: VirtualClock, everyMs = 0, ahead = () => 0) {
+  const own: typeof clock = Object.create(clock, { now: { value: () => clock.now() + ahead() } });
   const limit = new RateLimit({ limits: { ...none, ...limits }, key, quotas, clock: own });
   const controller = new AbortController();
   const times: number[] = [];
@@ -171,6 +171,23 @@ test("while the store is away no call is made, and the reason is told; then it g
   await stop();
 });
 
+test.each([-3_600_000, 3_600_000])(
+  "a clock that is set by %i ms gives no more calls, and stops none",
+  async (change) => {
+    const clock = new VirtualClock(start);
+    const { store } = quotaStore(clock);
+    let ahead = 0;
+    const { times, stop } = caller({ perMinute: 60 }, store, clock, 500, () => ahead);
+    await pass(clock, 100_000);
+    ahead = change;
+    await pass(clock, 200_000);
+    expect(mostWithin(times, 60_000)).toBeLessThanOrEqual(60);
+    // Sixty a minute for five minutes, less what a grant in hand is worth.
+    expect(times.length).toBeGreaterThan(270);
+    await stop();
+  },
+);
+
 test("over two nodes with clocks of their own: never more than the limits in any minute and on any day", async () => {
   const node = fc.record({
     everyMs: fc.integer({ min: 1, max: 3_000 }),
@@ -193,7 +210,10 @@ test("over two nodes with clocks of their own: never more than the limits in any
         for (let at = 0; at <= 300_000; at += 500) {
           for (const [i, { everyMs, ahead, from, stopsAt }] of nodes.entries()) {
             if (at >= from && at < stopsAt && !running.has(i)) {
-              running.set(i, caller({ perMinute, perDay }, store, clock, everyMs, ahead));
+              running.set(
+                i,
+                caller({ perMinute, perDay }, store, clock, everyMs, () => ahead),
+              );
               all.push(running.get(i)!);
             } else if (at >= stopsAt) void running.get(i)?.stop();
           }

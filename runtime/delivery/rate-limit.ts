@@ -13,6 +13,8 @@ export interface RateLimitOptions {
 const secondMs = 1_000;
 /** While the store is away it is asked again at this pace. */
 const storeMs = 1_000;
+/** What was heard from the store longer ago is asked again: by then this machine's clock may have been set. */
+const knownMs = 5_000;
 /** A wait that is shorter needs no reason. */
 const toldMs = 1_000;
 /** Calls that are granted at once, at most. */
@@ -27,6 +29,7 @@ export class RateLimit {
   readonly #options: RateLimitOptions;
   /** Undefined: to be read again. */
   #known: { quota: Quota; revision: number } | undefined;
+  #heardAt = 0;
   /** The store's clock less this one. */
   #ahead = 0;
   #latest = Number.NEGATIVE_INFINITY;
@@ -102,6 +105,7 @@ export class RateLimit {
   async #reserve(): Promise<Wait | undefined> {
     const { limits, key, quotas, clock } = this.#options;
     try {
+      if (clock.now() - this.#heardAt > knownMs) this.#known = undefined;
       const { quota, revision } = (this.#known ??= await this.#read());
       const chunk = this.#nextChunk();
       const calls = Math.min(chunk, (limits.burst ?? chunkMax) * 2);
@@ -112,7 +116,7 @@ export class RateLimit {
       const written = await quotas.write(key, quotaState(reserved.quota), revision);
       this.#drop();
       if (!written) return undefined;
-      this.#ahead = written.now - clock.now();
+      this.#heard(written.now);
       this.#known = { quota: reserved.quota, revision: written.revision };
       this.#grant = reserved.grant;
       this.#left = reserved.grant.calls;
@@ -132,13 +136,18 @@ export class RateLimit {
   }
 
   async #read(): Promise<{ quota: Quota; revision: number }> {
-    const { key, quotas, clock } = this.#options;
+    const { key, quotas } = this.#options;
     const { state, revision, now } = await quotas.read(key);
-    this.#ahead = now - clock.now();
+    this.#heard(now);
     this.#latest = Number.NEGATIVE_INFINITY;
     const quota = parseQuota(state);
     this.#notBefore ??= Math.max(...quota.grants.map(({ until }) => until + secondMs), 0);
     return { quota, revision };
+  }
+
+  #heard(now: number): void {
+    this.#heardAt = this.#options.clock.now();
+    this.#ahead = now - this.#heardAt;
   }
 
   /** What is in hand is of no use any more, and stays granted. */
