@@ -84,12 +84,16 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
     const group = pending.pop() as number[];
     let again: number[] = [];
     let pauseMs = 0;
+    /** The first record that failed with what passes; in order, it stopped the write. */
+    let stopped = Number.POSITIVE_INFINITY;
     /** Takes note of a failure of some records: those that are tried again go to `again`, after a pause. */
     const fail = (indexes: readonly number[], failure: Failure) => {
       let tries = -1;
+      const passing = settlement[failure.fault].next !== "dead_letter";
       for (const index of indexes) {
         const n = note(index, failure);
         if (n >= 0) again.push(index);
+        if (passing) stopped = Math.min(stopped, index);
         tries = Math.max(tries, n);
       }
       if (tries >= 0) pauseMs = Math.max(pauseMs, pause(failure, tries));
@@ -109,8 +113,8 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
       waits = 0;
       for (const { index, ...failure } of written.failed ?? []) fail([group[index] as number], failureIn(failure));
     }
+    if (ordered) again = behind(group, stopped);
     if (again.length > 0) {
-      if (ordered) again = behind(group, Math.min(...again));
       pending.push(again);
       await clock.sleep(pauseMs, signal);
     }
@@ -119,8 +123,9 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
   if (waits > 0) waiting(null);
   return { undelivered, state };
 
-  /** A record that is tried again, and all behind it that are not given up: confirmed or not, they come after it. */
+  /** What of a write that stopped at `first` is written again: all that is not given up, confirmed or not. */
   function behind(group: readonly number[], first: number): number[] {
+    if (first === Number.POSITIVE_INFINITY) return [];
     const givenUp = new Set(undelivered.map(({ index }) => index));
     return group.filter((index) => index >= first && !givenUp.has(index));
   }
