@@ -168,6 +168,19 @@ describe("a consumer", () => {
     expect(rest).toEqual([2, 3, 4, 5]);
   });
 
+  it("that begins again fails where a message was lost on the way, and has it first when it is made again", async () => {
+    const { id, log } = await logWith(await node(), 6);
+    const consumer = await log.consumer("steps", ["r.0"], { again: true });
+    await take(consumer, 2, (message) => message.ack());
+    // What the server sent to somebody who is gone.
+    const gone = await (await node()).open(id, "ingest");
+    await take(await gone.consumer("steps", ["r.0"]), 1, () => {});
+    await expect(take(consumer, 1, () => {})).rejects.toThrow("lost on the way");
+    const seen: number[] = [];
+    await take(await log.consumer("steps", ["r.0"], { again: true }), 4, (message) => seen.push(numberOf(message)));
+    expect(seen).toEqual([2, 3, 4, 5]);
+  });
+
   it("of two subjects has their messages in the order of the log", async () => {
     const { log } = await logWith(await node(), 0);
     for (let n = 0; n < 6; n++) await log.append(n % 3 === 0 ? "t" : "r.0", batchOf(n), { id: String(n) });
