@@ -13,6 +13,9 @@ it.each<[string, JsonObject, [string, string | RegExp][]]>([
     [],
   ],
   ["no measure at all, and no window, is fine", { key: ["a"], measures: {} }, []],
+  ["no key makes one group of all", { key: [], measures: { total } }, []],
+  ["emit alone is fine", { key: [], emit }, []],
+  ["what gives nothing is refused", { key: [] }, [["key", /gives nothing/]]],
   [
     "a key of no field path",
     { key: ["a..b", "$.a"] },

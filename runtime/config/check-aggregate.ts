@@ -39,6 +39,9 @@ export function checkAggregate(path: string, step: Json): FieldError[] {
       else parse(`${at}.${of}`, text);
     }
   }
+  if (items(key).length === 0 && Object.keys(object(measures)).length === 0 && emit === undefined) {
+    errors.push({ path: `${path}.key`, message: "gives nothing: it needs a key, measures or emit" });
+  }
   const { duration } = object(window);
   if (typeof duration === "string" && parseDuration(duration) === 0) {
     errors.push({ path: `${path}.window.duration`, message: "must be more than 0" });

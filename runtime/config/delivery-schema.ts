@@ -27,16 +27,24 @@ export const deliverySchema: Part = group("How records are delivered to every de
     jitter: number("Share of a wait that is random.", 0, 1, 0.2),
   }),
   circuit_breaker: group("Stops writing to a destination that fails; the records wait.", {
-    failure_percent: number("Share of failed calls that opens the circuit, of at least 10; a call counts by its records.", 1, 100, 50),
+    failure_percent: number(
+      "Share of failed calls that opens the circuit, of at least 10; a call counts by its records.",
+      1,
+      100,
+      50,
+    ),
     window: duration("Time over which calls are counted.", "60s"),
     open_for: duration("How long the circuit stays open.", "30s"),
     half_open_requests: integer("Calls that try whether it may close.", 1, 1),
   }),
-  rate_limit: group("Upper bounds of the calls to a destination, a call being a try to write a batch; left out: none.", {
-    per_minute: integer("Calls in any minute.", 1),
-    burst: integer("Calls in any second.", 1),
-    per_day: integer("Calls a day, which ends at 00:00 UTC.", 1),
-  }),
+  rate_limit: group(
+    "Upper bounds of the calls to a destination, a call being a try to write a batch; left out: none.",
+    {
+      per_minute: integer("Calls in any minute.", 1),
+      burst: integer("Calls in any second.", 1),
+      per_day: integer("Calls a day, which ends at 00:00 UTC.", 1),
+    },
+  ),
   timeout: group("How long a write or a look-up may take.", {
     connect: duration("Until connected.", "5s"),
     read: duration("For an answer, or the next piece of it.", "30s"),

@@ -78,7 +78,7 @@ export type ResolvedStep =
     })
   | (StepBase & {
       readonly type: "aggregate";
-      /** Field paths; at least one, none within another. */
+      /** Field paths, none within another; empty: all records are one group. */
       readonly key: readonly string[];
       /** Whichever comes first; with neither, the run's end. */
       readonly window: { readonly count: number | null; readonly durationMs: number | null };

@@ -102,15 +102,23 @@ const types: Record<string, StepType> = {
   aggregate: {
     description: "Sums records up by key and window.",
     fields: {
-      key: list("Fields that make a group.", fieldPath("A field."), 1),
-      window: closed("Whichever comes first.", {
-        count: integer("Records of a group.", 1),
-        duration: duration("Processing time."),
-      }),
-      measures: { type: "object", description: "By the name of the field they give.", additionalProperties: measure },
+      key: { ...list("Fields that make a group; left out: all records are one.", fieldPath("A field.")), default: [] },
+      window: {
+        ...closed("Whichever comes first; with neither, the end of the run.", {
+          count: integer("Records of a group.", 1),
+          duration: duration("Processing time."),
+        }),
+        default: {},
+      },
+      measures: {
+        type: "object",
+        description: "By the name of the field they give.",
+        additionalProperties: measure,
+        default: {},
+      },
       emit: mappingSchema("Reshapes what is given out."),
     },
-    required: ["key", "window", "measures"],
+    required: [],
   },
   transform: {
     description: "Sandboxed JavaScript.",

@@ -92,6 +92,12 @@ describe("a window", () => {
     expect(aggregate.flush(1)).toHaveLength(1);
   });
 
+  it("without a key takes all records", () => {
+    expect(flushed({ key: [], measures: { sum: { sum: "a" } } }, '{"a":0.1}', '{"a":0.2,"k":1}')).toEqual([
+      '{"sum":0.3}',
+    ]);
+  });
+
   it("a clock that went back neither holds other windows up nor ends one before its start", () => {
     const aggregate = new Aggregate(step({ window: { duration: "10s" } }));
     add(aggregate, 50_000, records('{"k":1}'));

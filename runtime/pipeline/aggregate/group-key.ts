@@ -5,8 +5,8 @@ import { canonicalNumber, isNumber, parseJson } from "../../record/index.ts";
 /** The key's values as one JSON array, spelt alike wherever the values are equal: numbers by value, members by name. */
 export function groupKey(record: JsonObject, paths: readonly FieldPath[]): string {
   let text = "";
-  for (const path of paths) text += (text === "" ? "[" : ",") + canonicalText(getField(record, path) ?? null);
-  return `${text}]`;
+  for (const path of paths) text += (text === "" ? "" : ",") + canonicalText(getField(record, path) ?? null);
+  return `[${text}]`;
 }
 
 /** The key's fields at their paths: what `groupKey` was made of. */
