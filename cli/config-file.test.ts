@@ -131,3 +131,16 @@ test("a file that holds no configuration says so", () => {
     });
   }
 });
+
+test("an alias of what it stands in is refused at its place", () => {
+  expect(firstError("- &a { value: [*a] }")).toMatchObject({
+    line: 1,
+    column: 16,
+    message: expect.stringContaining("*a"),
+  });
+  expect(firstError("a: &a\n  b: &b { c: [*b] }\n")).toMatchObject({ line: 2, column: 15 });
+});
+
+test("two documents in one file are refused", () => {
+  expect(firstError("[]\n---\n[]\n")?.message).toBe("a file holds one document: no --- between two");
+});

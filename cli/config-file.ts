@@ -4,6 +4,7 @@ import {
   isAlias,
   isCollection,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -68,7 +69,9 @@ export function parseConfig(text: string, file: string): ConfigFile | { readonly
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   const finding = (offset: number, message: string): FileFinding => ({ ...at(offset), path: "", message });
-  const errors = [...document.errors, ...document.warnings].map(({ pos, message }) => finding(pos[0], message));
+  const errors = [...document.errors, ...document.warnings].map(({ pos, code, message }) =>
+    finding(pos[0], code === "MULTIPLE_DOCS" ? "a file holds one document: no --- between two" : message),
+  );
   visit(document, {
     Node(_, node) {
       const tag = isAlias(node) ? undefined : node.tag;
@@ -77,6 +80,13 @@ export function parseConfig(text: string, file: string): ConfigFile | { readonly
     },
   });
   visit(document, {
+    Alias(_, node, within) {
+      if (
+        within.some((around) => isNode(around) && around.anchor === node.source && around === node.resolve(document))
+      ) {
+        errors.push(finding(node.range?.[0] ?? 0, `*${node.source} stands within what it is the alias of`));
+      }
+    },
     Pair(_, { key }) {
       if (isCollection(key)) errors.push(finding(key.range?.[0] ?? 0, "a key is a text, not a list or a map"));
     },
