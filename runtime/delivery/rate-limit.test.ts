@@ -231,3 +231,23 @@ test("over two nodes with clocks of their own: never more than the limits in any
     { numRuns: 100 },
   );
 }, 60_000);
+
+test("a call that is given back is there for another one", async () => {
+  const clock = new VirtualClock(start);
+  const { store, state } = quotaStore(clock);
+  const limit = new RateLimit({ limits: { ...none, perDay: 3, burst: 3 }, key, quotas: store, clock });
+  const { signal } = new AbortController();
+  const waits: (string | null)[] = [];
+  const take = () => limit.take(signal, (reason) => waits.push(reason));
+  for (let i = 0; i < 5; i++) {
+    await take();
+    limit.giveBack();
+  }
+  for (let i = 0; i < 3; i++) await take();
+  expect(waits).toEqual([]);
+  take().catch(() => {});
+  await clock.advance(1_000);
+  expect(waits).toEqual(["rate limit of 3 calls a day reached (until 2026-01-02T00:00:00Z)"]);
+  await limit.close();
+  expect(state()).toMatchObject({ used: 3 });
+});

@@ -56,7 +56,7 @@ export class RateLimit {
 
   /** The call that was taken last is not made. */
   giveBack(): void {
-    this.#left++;
+    if (this.#grant && this.#left < this.#grant.calls) this.#left++;
     this.#calls.pop();
   }
 
