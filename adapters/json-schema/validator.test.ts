@@ -93,3 +93,10 @@ test.each<[string, string, string | null]>([
   const within = `{"$defs":{"n":${schema}},"properties":{"a/~b":{"items":{"$ref":"#/$defs/n"}}}}`;
   expect(check(parseJson(within) as object, parseJson(`{"a/~b":[${value}]}`))).toEqual(errors("a/~b[0]"));
 });
+
+test("schemas with the same $id, of two steps or of two versions, know nothing of each other", () => {
+  const { compile } = createValidator();
+  const schema = (type: string) => ({ $id: "https://example.com/order", $defs: { a: { $id: "a", type } }, $ref: "a" });
+  const [first, second] = [compile(schema("string")), compile(schema("object"))];
+  expect([first("x"), second("x"), first({}), second({})].map(({ length }) => length)).toEqual([0, 1, 1, 0]);
+});

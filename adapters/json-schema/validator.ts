@@ -13,40 +13,18 @@ const noRaws: ReadonlyMap<string, RawNumber> = new Map();
  * not, and within bounds, by their exact values; `const`, `enum` and `uniqueItems` compare the nearest doubles.
  */
 export function createValidator(): Validator {
-  const ajv = new Ajv2020({
-    allErrors: true,
-    // Errors carry the schema around them, which knows the fields that exist.
-    verbose: true,
-    // `oneOf` by the field `type` reports the errors of the branch that was meant.
-    discriminator: true,
-    // Schemas come from connectors too, and may hold keywords of their own.
-    strict: false,
-    removeAdditional: false,
-    coerceTypes: false,
-    useDefaults: false,
-    ownProperties: true,
-    logger: false,
-    // Done below, with doubles in the place of numbers that Ajv does not know as such.
-    validateSchema: false,
-  });
-  formats.default(ajv);
   /** Of the value that is being checked, by JSON Pointer. */
   let raws = noRaws;
-  for (const [keyword, holds] of Object.entries(numberKeywords)) {
-    ajv.removeKeyword(keyword);
-    ajv.addKeyword({
-      keyword,
-      type: "number",
-      errors: false,
-      validate: (limit: number | RawNumber, value: number, _schema?: unknown, at?: { instancePath: string }) =>
-        holds(raws.size === 0 ? value : (raws.get(at?.instancePath ?? "") ?? value), limit),
-    });
-  }
+  const newAjv = () =>
+    createAjv((value, at, limit, holds) => holds(raws.size === 0 ? value : (raws.get(at) ?? value), limit));
+  const shared = newAjv();
   const compiled = new WeakMap<object, Validate>();
 
   function compile(schema: object | boolean): Validate {
     const known = typeof schema === "object" ? compiled.get(schema) : undefined;
     if (known) return known;
+    // Ajv keeps what has an $id for all its schemas: those of two steps may have the same.
+    const ajv = JSON.stringify(schema).includes('"$id"') ? newAjv() : shared;
     ajv.validateSchema(withDoubles(schema as Json, new Map()) as object | boolean, true);
     const check = ajv.compile(withDoubles(schema as Json, new Map(), (field) => field in numberKeywords) as object);
     const errorsOf = (value: Json) => (check(value) ? [] : toFieldErrors(check.errors ?? [], value));
@@ -65,4 +43,37 @@ export function createValidator(): Validator {
     return validate;
   }
   return { compile };
+}
+
+type Holds = (value: number | RawNumber, limit: number | RawNumber) => boolean;
+
+function createAjv(ask: (value: number, pointer: string, limit: number | RawNumber, holds: Holds) => boolean): Ajv2020 {
+  const ajv = new Ajv2020({
+    allErrors: true,
+    // Errors carry the schema around them, which knows the fields that exist.
+    verbose: true,
+    // `oneOf` by the field `type` reports the errors of the branch that was meant.
+    discriminator: true,
+    // Schemas come from connectors too, and may hold keywords of their own.
+    strict: false,
+    removeAdditional: false,
+    coerceTypes: false,
+    useDefaults: false,
+    ownProperties: true,
+    logger: false,
+    // Done before, with doubles in the place of numbers that Ajv does not know as such.
+    validateSchema: false,
+  });
+  formats.default(ajv);
+  for (const [keyword, holds] of Object.entries(numberKeywords)) {
+    ajv.removeKeyword(keyword);
+    ajv.addKeyword({
+      keyword,
+      type: "number",
+      errors: false,
+      validate: (limit: number | RawNumber, value: number, _schema?: unknown, at?: { instancePath: string }) =>
+        ask(value, at?.instancePath ?? "", limit, holds),
+    });
+  }
+  return ajv;
 }
