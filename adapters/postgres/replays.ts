@@ -2,14 +2,18 @@ import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
 import type { DeadLetterFilter, JobError, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
 import type { Database } from "./database.ts";
 import { conditions, isPossible } from "./dead-letters.ts";
+import { lockReplays } from "./locks.ts";
 import { isUuid } from "./paging.ts";
 import { createRun } from "./runs.ts";
 import { deadLetterRecords, deadLetterReplays, jobs } from "./schema.ts";
+
+const analyzedFrom = 5_000;
 
 export function replayStore(db: Database): ReplayStore {
   return {
     async open({ id, runId, integrationId, integrationVersion, options, filter }) {
       return db.transaction(async (tx) => {
+        await lockReplays(tx, integrationId);
         const version = options.version === "current" ? sql`${integrationVersion}::int` : sql`integration_version`;
         const letters = tx.orm
           .select({
@@ -21,12 +25,14 @@ export function replayStore(db: Database): ReplayStore {
             failureId: sql`null::uuid`.as("failure_id"),
           })
           .from(deadLetterRecords)
-          .where(unresolved(integrationId, filter))
-          // Two jobs that open at once take them in one order: neither waits for the other for ever.
+          .where(and(unresolved(integrationId, filter), isFree))
+          // As they are read and settled.
           .orderBy(asc(deadLetterRecords.id));
-        if (isPossible(filter)) await tx.orm.insert(deadLetterReplays).select(letters).onConflictDoNothing();
+        if (isPossible(filter)) await tx.orm.insert(deadLetterReplays).select(letters);
         const { total } = await progress(tx, id);
         if (total === 0 && filter.ids !== undefined) return null;
+        // The first pages are read before the server has looked at what came at once.
+        if (total > analyzedFrom) await tx.query("analyze sluice.dead_letter_replays");
         const job = { id, integrationId, kind: "replay" as const, status: "running" as const, options };
         await tx.orm.insert(jobs).values(job);
         await openRun(tx, id, runId);
@@ -190,6 +196,9 @@ async function failJob(tx: Database, id: string, error: JobError): Promise<false
   );
   return false;
 }
+
+const isFree = sql`not exists (select 1 from sluice.dead_letter_replays as replay
+  where replay.dead_letter_id = ${deadLetterRecords.id} and replay.state = 'open')`;
 
 const unresolved = (integrationId: string, filter: DeadLetterFilter) =>
   and(eq(deadLetterRecords.integrationId, integrationId), ...conditions(false, filter));
