@@ -24,7 +24,8 @@ import type { BatchHeader } from "../runtime/ports/log.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import type { Connectors } from "./connectors.ts";
-import { type Processed, ProcessedKeys } from "./processed-keys.ts";
+import type { Processed } from "./ledger.ts";
+import { ProcessedKeys } from "./processed-keys.ts";
 import type { ConsumerVitals } from "./vitals.ts";
 
 export interface DestinationWriterOptions {

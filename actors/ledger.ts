@@ -7,7 +7,6 @@ import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from ".
 import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { logDeadLetters } from "./dead-letter.ts";
 import { KeyRanges } from "./key-ranges.ts";
-import type { Processed } from "./processed-keys.ts";
 
 /** What a consumer has done of the current run. Kept in its checkpoint. */
 export interface Progress {
@@ -26,6 +25,15 @@ export interface Progress {
 
 function noProgress(runId: string): Progress {
   return { runId, batches: 0, records: 0, accounted: 0, sent: {}, sequences: null, done: false };
+}
+
+/** Idempotency keys that a message's delivery confirmed, committed with what is settled. */
+export interface Processed {
+  readonly destination: string;
+  /** SHA-256 in hex. */
+  readonly keys: readonly string[];
+  /** To be called once they are committed: the store knows them from now on. */
+  stored(): void;
 }
 
 /** What settling one log message changes. */

@@ -5,7 +5,7 @@ import type { BatchHeader, Log, LogMessage } from "../runtime/ports/log.ts";
 import type { Tracing } from "../runtime/ports/telemetry.ts";
 import type { Backlog } from "./backlog.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
-import type { Processed } from "./processed-keys.ts";
+import type { Processed } from "./ledger.ts";
 
 /** Where records go after the steps: a destination right away, or a deliver log for each. */
 export interface Outlet {

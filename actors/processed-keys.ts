@@ -6,16 +6,8 @@ import { groupKey } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { Turn } from "./in-order.ts";
+import type { Processed } from "./ledger.ts";
 import { persist } from "./persist.ts";
-
-/** Keys that a message's delivery confirmed, committed with what is settled. */
-export interface Processed {
-  readonly destination: string;
-  /** SHA-256 in hex. */
-  readonly keys: readonly string[];
-  /** To be called once they are committed: the store knows them from now on. */
-  stored(): void;
-}
 
 export interface ProcessedKeysOptions {
   readonly integrationId: string;
