@@ -30,6 +30,8 @@ test.for(["nats", "postgres"] as const)(
         { id: "table", connector: "table", stream: "people", mode: "upsert", key: ["id"] },
         { id: "file", connector: "files", stream: "out.ndjson", mode: "replace" },
       ],
+      // A run is struck again and again, and is not to spend its time waiting.
+      delivery: { circuit_breaker: { open_for: "1s" } },
       ...copyRules,
     });
     const started = node.pid;

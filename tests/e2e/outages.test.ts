@@ -34,7 +34,8 @@ test("a run whose destination goes away waits, says why, and goes on when it is 
   const { api } = await filesNode(folder);
   await api.connector("table", "postgres", { url: other.url, create_table: true });
   const destination = { connector: "table", stream: "people", mode: "upsert", key: ["id"] };
-  const id = await api.integration({ name: "away", source, destination, ...copyRules });
+  const delivery = { circuit_breaker: { open_for: "1s" } };
+  const id = await api.integration({ name: "away", source, destination, delivery, ...copyRules });
   const runId = await api.run(id);
   await api.until(runId, ({ records_in }) => records_in > records * 0.2);
   await other.stop();
