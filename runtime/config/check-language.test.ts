@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { checkLanguage } from "./check-language.ts";
 
 const route = (...wheres: (string | { js: string })[]) => ({
@@ -27,4 +28,13 @@ test("rules of a step's own mapping that lose what they write are named by the s
       message: "what it writes is lost: pipeline_spec.steps[0].mapping[1] writes x over it",
     },
   ]);
+});
+
+test("a key of the delivery that nothing asks for is warned of", () => {
+  const warnings = (delivery: JsonObject) => checkLanguage({ delivery }).warnings.map(({ path }) => path);
+  expect(warnings({ key: ["email"] })).toEqual(["delivery.key"]);
+  expect(warnings({ key: ["email"], ordering: "key" })).toEqual([]);
+  expect(warnings({ idempotency: { key: "id" } })).toEqual(["delivery.idempotency.key"]);
+  expect(warnings({ idempotency: { key: "id", window: "1d" } })).toEqual([]);
+  expect(warnings({ idempotency: {} })).toEqual([]);
 });

@@ -12,7 +12,7 @@ import { hasReference } from "./references.ts";
 export function checkLanguage(spec: Json): Findings {
   const { mapping_spec, pipeline_spec } = object(spec);
   const errors: FieldError[] = [];
-  const warnings = findStrayReferences(spec);
+  const warnings = [...findStrayReferences(spec), ...findIdle(spec)];
   const mapping = (path: string, rules: readonly Json[]) =>
     errors.push(
       ...attempt(path, () => {
@@ -50,6 +50,20 @@ export function checkLanguage(spec: Json): Findings {
     }
   });
   return { errors, warnings };
+}
+
+/** Keys that another option would have to make something of. */
+function findIdle(spec: Json): FieldError[] {
+  const { ordering, key, idempotency } = object(object(spec).delivery);
+  const found: FieldError[] = [];
+  if (items(key).length > 0 && ordering !== "key") {
+    found.push({ path: "delivery.key", message: "has no effect without ordering key" });
+  }
+  const { key: identity, window } = object(idempotency);
+  if (typeof identity === "string" && window === undefined) {
+    found.push({ path: "delivery.idempotency.key", message: "has no effect without idempotency.window" });
+  }
+  return found;
 }
 
 /** A route whose predicate an earlier one has takes nothing: the first that matches does. */

@@ -7,7 +7,7 @@ import { checkFieldPaths, checkLanguage } from "./check-language.ts";
 import { checkSteps } from "./check-steps.ts";
 import { integrationSchema } from "./integration-schema.ts";
 import { items, object } from "./json-shape.ts";
-import { checkAvailable, warnIdle } from "./unavailable.ts";
+import { checkAvailable } from "./unavailable.ts";
 
 /** Everything that can be known of an integration without running it, all at once. Never throws. */
 export function checkIntegration(spec: Json, context: CheckContext): Findings {
@@ -32,7 +32,7 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
   const shaped = new Set(shape.map(({ path }) => path));
   return {
     errors: [...shape, ...found.filter(({ path }) => !shaped.has(path))],
-    warnings: [...ends.warnings, ...enrich.warnings, ...language.warnings, ...warnIdle(spec)],
+    warnings: [...ends.warnings, ...enrich.warnings, ...language.warnings],
   };
 }
 

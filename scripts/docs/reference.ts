@@ -52,13 +52,7 @@ export async function referencePage(types: readonly ConnectorType[]): Promise<st
       ),
     ),
     section(2, "Predicates", predicateText, functionTable()),
-    section(
-      2,
-      "Delivery",
-      said(deliverySchema),
-      fieldTable(deliverySchema, sections),
-      idle("delivery", unavailable.delivery),
-    ),
+    section(2, "Delivery", said(deliverySchema), fieldTable(deliverySchema, sections)),
     section(2, "Connector types", ...types.map(connectorSection)),
     section(2, "Error codes", codeText, codeTable()),
     section(2, "Metrics", "What each tells of, and when it is bad: [metrics.md](metrics.md).\n", await metricTable()),
@@ -84,9 +78,6 @@ const codeText =
   "call is made again as `delivery.retry` says; of the **destination**, which is waited for.\n";
 
 const said = ({ description }: Part): string => `${description}\n`;
-
-const idle = (what: string, names: readonly string[]): string =>
-  names.length === 0 ? "" : `Without effect in this version, of ${what}: ${names.map(code).join(", ")}.\n`;
 
 function connectorFields(types: readonly ConnectorType[]): string {
   const known = types.map(({ type }) => `[${type}](${anchor(type)})`).join(", ");
