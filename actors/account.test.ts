@@ -35,7 +35,15 @@ test("ten thousand children of a large record that fail do not copy it ten thous
       return { n: 2 };
     },
   } as unknown as JsonObject;
-  const refusal = { step: "each", rule: null, code: "VALIDATION_ERROR", message: "no", attempts: [], state } as const;
+  const refusal = {
+    step: "each",
+    rule: null,
+    code: "VALIDATION_ERROR",
+    message: "no",
+    attempts: [],
+    errors: [],
+    state,
+  } as const;
   for (let n = 0; n < 10_000; n++) account.refused({ ...refusal, origin: 1, child: String(n) }, false);
   account.refused({ ...refusal, origin: 0, child: "", state: { n: 1 } }, false);
   const [first, second] = account.deadLetters;

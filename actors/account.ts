@@ -48,14 +48,14 @@ export class Account {
     this.sent.set(destination, (this.sent.get(destination) ?? 0) + origins.length);
   }
 
-  refused({ origin, child, step, rule, code, message, attempts, state }: StepFailure, drop: boolean): void {
+  refused({ origin, child, step, rule, code, message, attempts, errors, state }: StepFailure, drop: boolean): void {
     if (drop) {
       this.dropped.set(step, (this.dropped.get(step) ?? 0) + 1);
       return;
     }
     if (this.#state?.of !== state) this.#state = { of: state, text: JSON.stringify(state) };
     const { text } = this.#state;
-    this.fail(origin, child, { step, destination: null, rule, code, message, state: text, attempts });
+    this.fail(origin, child, { step, destination: null, rule, code, message, state: text, attempts, errors });
   }
 
   undelivered({ record, destination, code, message, attempts }: FailedDelivery): void {

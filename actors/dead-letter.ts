@@ -1,4 +1,5 @@
 import { hash, randomUUIDv7 } from "node:crypto";
+import type { FieldError } from "../runtime/errors/index.ts";
 import { recordId } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogBatch, ReplayedLetter, ReplayHeader } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
@@ -16,6 +17,8 @@ export interface Cause {
   /** JSON text of the record before the failing step, or null. */
   readonly state: string | null;
   readonly attempts: readonly Attempt[];
+  /** All that is wrong, by field path. */
+  readonly errors?: readonly FieldError[];
 }
 
 /** The run that settles a record: not always the one that read it. */

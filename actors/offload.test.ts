@@ -303,7 +303,15 @@ test("a step that stops the run leaves no failure of a destination unheard", asy
   process.on("unhandledRejection", hear);
   try {
     const busy = { process: () => void Array.from({ length: 300_000 }, String) } as unknown as Pipeline;
-    const failure = { origin: 0, step: "s", rule: null, code: "VALIDATION_ERROR", message: "no", state: "{}" } as const;
+    const failure = {
+      origin: 0,
+      step: "s",
+      rule: null,
+      code: "VALIDATION_ERROR",
+      message: "no",
+      errors: [],
+      state: "{}",
+    } as const;
     const delivered = { type: "delivered", destination: "out", origins: [0], part: undefined, text: "{}" } as const;
     const run = vi.fn(async () => ({ cpuMicros: 0, events: [delivered, { type: "stopped", failure } as const] }));
     const offload = new Offload(busy, { run, close: () => {} });

@@ -156,6 +156,7 @@ function toDeadLetter(row: Listed): DeadLetterRow {
     position: { base: row.positionBase, ordinal: row.positionOrdinal },
     attemptCount: row.attempts.length,
     attempts: row.attempts,
+    errors: row.errors,
     firstFailedAt: row.firstFailedAt,
     lastAttemptedAt: row.lastAttemptedAt,
     fingerprint: row.fingerprint,

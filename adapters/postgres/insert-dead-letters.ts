@@ -71,6 +71,7 @@ const columns = [
   ["position_base", "text"],
   ["position_ordinal", "bigint"],
   ["attempts", "json"],
+  ["errors", "json"],
   ["first_failed_at", "timestamptz"],
   ["last_attempted_at", "timestamptz"],
   ["fingerprint", "text"],
@@ -95,6 +96,7 @@ function toRow(letter: NewDeadLetter, now: string): readonly unknown[] {
     clean(letter.position.base),
     letter.position.ordinal,
     JSON.stringify(letter.attempts),
+    clean(JSON.stringify(letter.errors ?? [])),
     letter.attempts[0]?.at ?? now,
     letter.attempts.at(-1)?.at ?? now,
     clean(letter.fingerprint),
@@ -113,5 +115,6 @@ export function reduced(letter: NewDeadLetter): NewDeadLetter {
     state: null,
     position: { base: letter.position.base, ordinal: Number.isSafeInteger(ordinal) ? ordinal : 0 },
     attempts: [],
+    errors: [],
   };
 }

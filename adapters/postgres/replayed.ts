@@ -28,8 +28,8 @@ export async function enterFailures(
   const rows = await tx.query<{ id: string }>(
     `with given as (
        select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::int[], $8::text[],
-                            $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[])
-         as given (job, letter, id, run, step, destination, rule, code, message, state, attempts, at, fingerprint, trace)),
+                            $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[], $17::text[])
+         as given (job, letter, id, run, step, destination, rule, code, message, state, attempts, at, fingerprint, trace, errors)),
      first as (select distinct on (job, letter) * from given order by job, letter, id),
      entered as (
        update sluice.dead_letter_replays as replay set state = 'failed', failure_id = first.id, run_id = first.run
@@ -40,7 +40,7 @@ export async function enterFailures(
        update sluice.dead_letter_records as letter
           set step = first.step, destination = first.destination, rule = first.rule, code = first.code,
               message = first.message, state = first.state, last_attempted_at = first.at,
-              fingerprint = first.fingerprint, trace_id = first.trace,
+              fingerprint = first.fingerprint, trace_id = first.trace, errors = first.errors::json,
               attempts = (${history} || first.attempts::jsonb)::json,
               resolved = false, resolution = null, resolved_at = null, resolved_run_id = null
          from first join entered on entered.id = first.id
@@ -67,6 +67,7 @@ export async function enterFailures(
       failures.map(({ traceId }) => clean(traceId)),
       ids[0],
       ids.at(-1),
+      failures.map(({ errors = [] }) => clean(JSON.stringify(errors))),
     ],
   );
   const own = new Set(rows.map(({ id }) => id));

@@ -12,6 +12,7 @@ import {
   uuid,
 } from "drizzle-orm/pg-core";
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { FieldError } from "../../runtime/errors/index.ts";
 import type { JobKind, JobStatus, ReplayOptions, Resolution } from "../../runtime/ports/replays.ts";
 import type { Attempt, DestinationCounts, Drift, RunError, RunStatus, RunTrigger } from "../../runtime/ports/store.ts";
 import { bytea, json, jsonb } from "./json-column.ts";
@@ -121,6 +122,7 @@ export const deadLetterRecords = sluice.table(
     positionBase: text("position_base").notNull(),
     positionOrdinal: bigint("position_ordinal", { mode: "number" }).notNull(),
     attempts: json("attempts").$type<readonly Attempt[]>().notNull(),
+    errors: json("errors").$type<readonly FieldError[]>().notNull().default([]),
     firstFailedAt: time("first_failed_at").notNull(),
     lastAttemptedAt: time("last_attempted_at").notNull(),
     fingerprint: text("fingerprint").notNull(),

@@ -139,6 +139,8 @@ export const runDetail = runOf({
   },
 });
 
+const fieldErrors: Part = { type: "array", items: object({ path: string, message: string }) };
+
 const deadLetterFields: Record<string, Part> = {
   id,
   run_id: id,
@@ -153,6 +155,10 @@ const deadLetterFields: Record<string, Part> = {
   position: { ...object({ base: string, ordinal: integer }), description: "Where the record stood in its source." },
   attempt_count: integer,
   attempts: { type: "array", items: object({ at: time, code: string, message: string }) },
+  errors: {
+    ...fieldErrors,
+    description: "All that is wrong with the record, where a schema says more than one thing.",
+  },
   first_failed_at: time,
   last_attempted_at: time,
   fingerprint: string,
@@ -299,6 +305,7 @@ const way: Record<string, Part> = {
           rule: { ...orNull(integer), description: "Index of the mapping rule." },
           code: string,
           message: string,
+          errors: { ...fieldErrors, description: "All that is wrong, where a schema says more than one thing." },
           on_error: { enum: ["dead_letter", "drop", "stop"] },
         }),
       },
@@ -337,6 +344,6 @@ export const problem = object({
   status: integer,
   code: string,
   detail: string,
-  errors: { type: "array", items: object({ path: string, message: string }) },
+  errors: fieldErrors,
   request_id: string,
 });

@@ -127,6 +127,7 @@ export function deadLetterResource(row: DeadLetterRow): JsonObject {
     position: row.position as unknown as JsonObject,
     attempt_count: row.attemptCount,
     attempts: row.attempts as unknown as Json,
+    errors: row.errors as unknown as Json,
     first_failed_at: row.firstFailedAt.toISOString(),
     last_attempted_at: row.lastAttemptedAt.toISOString(),
     fingerprint: row.fingerprint,

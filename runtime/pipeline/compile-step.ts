@@ -22,7 +22,8 @@ export function compileStep(step: Exclude<ResolvedStep, { type: "aggregate" }>, 
         each(input, fail, (value) => {
           const errors = validate(value);
           if (errors.length === 0) return value;
-          throw new StepRefusal(errors.map(({ path, message }) => `${path || "the record"} ${message}`).join("; "));
+          const message = errors.map(({ path, message }) => `${path || "the record"} ${message}`).join("; ");
+          throw new StepRefusal(message, "VALIDATION_ERROR", null, [], errors);
         });
     }
     case "enrich":

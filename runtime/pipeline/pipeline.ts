@@ -1,7 +1,7 @@
 import type { ErrorCode, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedIntegration, ResolvedStep } from "../config/index.ts";
 import type { Attempt } from "../delivery/index.ts";
-import { SluiceError } from "../errors/index.ts";
+import { type FieldError, SluiceError } from "../errors/index.ts";
 import { MappingFailure } from "../mapping/index.ts";
 import { Credit } from "../stream/index.ts";
 import { Aggregate, type ClosedWindow, plainResult, type StoredGroup } from "./aggregate/index.ts";
@@ -22,6 +22,8 @@ export interface StepFailure {
   readonly message: string;
   /** Of a look-up that was tried. */
   readonly attempts: readonly Attempt[];
+  /** As in StepRefusal. */
+  readonly errors: readonly FieldError[];
   /** The record as it entered the step. */
   readonly state: JsonObject;
 }
@@ -299,6 +301,7 @@ function stepFailure(step: string, input: Flow, index: number, error: unknown): 
     code,
     message,
     attempts: error instanceof StepRefusal ? error.attempts : [],
+    errors: error instanceof StepRefusal ? error.errors : [],
     state: input.values[index] as JsonObject,
   };
 }

@@ -76,8 +76,8 @@ function notAsked(): never {
   throw new Error("pure steps do not ask for it");
 }
 
-function refused({ origin, step, rule, code, message, state }: StepFailure): RefusedRecord {
-  return { origin, step, rule, code, message, state: JSON.stringify(state) };
+function refused({ origin, step, rule, code, message, errors, state }: StepFailure): RefusedRecord {
+  return { origin, step, rule, code, message, errors, state: JSON.stringify(state) };
 }
 
 /** What `refused` was made of. */

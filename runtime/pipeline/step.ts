@@ -1,5 +1,6 @@
 import type { ErrorCode, Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { Attempt } from "../delivery/index.ts";
+import type { FieldError } from "../errors/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Validator } from "../ports/connectors.ts";
 import type { Sandbox } from "../ports/sandbox.ts";
@@ -13,17 +14,21 @@ export class StepRefusal {
   readonly rule: number | null;
   /** Of a look-up that was tried. */
   readonly attempts: readonly Attempt[];
+  /** All that is wrong, each with its field path; empty where the message says it all. */
+  readonly errors: readonly FieldError[];
 
   constructor(
     message: string,
     code: ErrorCode = "VALIDATION_ERROR",
     rule: number | null = null,
     attempts: readonly Attempt[] = [],
+    errors: readonly FieldError[] = [],
   ) {
     this.code = code;
     this.message = message;
     this.rule = rule;
     this.attempts = attempts;
+    this.errors = errors;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { FieldError } from "../errors/index.ts";
 import type { QuotaStore } from "./quotas.ts";
 import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
 
@@ -93,6 +94,8 @@ export interface NewDeadLetter {
   /** Where it stood in the source: base and ordinal (file and line). */
   readonly position: { readonly base: string; readonly ordinal: number };
   readonly attempts: readonly Attempt[];
+  /** All that is wrong, by field path, where there is more to say than the message. */
+  readonly errors?: readonly FieldError[];
   /** Hash of code, step, rule and the message without its values: a thousand alike are one row to look at. */
   readonly fingerprint: string;
   readonly traceId: string | null;
@@ -118,6 +121,7 @@ export interface DeadLetterRow {
   readonly position: { readonly base: string; readonly ordinal: number };
   readonly attemptCount: number;
   readonly attempts: readonly Attempt[];
+  readonly errors: readonly FieldError[];
   readonly firstFailedAt: Date;
   readonly lastAttemptedAt: Date;
   readonly fingerprint: string;

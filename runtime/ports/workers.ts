@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../../connectors/sdk/index.ts";
+import type { FieldError } from "../errors/index.ts";
 
 /** A batch on its way to a worker thread. */
 export interface StepsTask {
@@ -16,6 +17,7 @@ export interface RefusedRecord {
   readonly rule: number | null;
   readonly code: ErrorCode;
   readonly message: string;
+  readonly errors: readonly FieldError[];
   /** The record as it entered the step, as JSON text. */
   readonly state: string;
 }

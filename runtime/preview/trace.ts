@@ -26,7 +26,7 @@ export interface StepTrace {
   readonly failures: FailureTrace[];
 }
 
-export interface FailureTrace extends Pick<StepFailure, "child" | "rule" | "code" | "message"> {
+export interface FailureTrace extends Pick<StepFailure, "child" | "rule" | "code" | "message" | "errors"> {
   /** What the step's `on_error` would do. */
   readonly on_error: ResolvedStep["onError"];
 }
@@ -80,9 +80,9 @@ export class Tracer {
     }
   }
 
-  failed({ origin, step: id, child, rule, code, message }: StepFailure): void {
+  failed({ origin, step: id, child, rule, code, message, errors }: StepFailure): void {
     const step = this.#steps.get(id) as ResolvedStep;
-    this.#step(origin, step).failures.push({ child, rule, code, message, on_error: step.onError });
+    this.#step(origin, step).failures.push({ child, rule, code, message, errors, on_error: step.onError });
   }
 
   delivered(id: string, flow: Flow): void {

@@ -1,0 +1,1 @@
+ALTER TABLE "sluice"."dead_letter_records" ADD COLUMN "errors" json DEFAULT '[]'::json NOT NULL;
