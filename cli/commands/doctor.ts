@@ -8,21 +8,31 @@ import {
   portCheck,
   postgresCheck,
 } from "../doctor-checks.ts";
-import { exitCode } from "../exit.ts";
+import { exitCode, usageError } from "../exit.ts";
 import { readNodeSettings } from "../node-settings.ts";
 import { print, printJson } from "../output.ts";
+import { doctorGuarantees } from "./doctor-guarantees.ts";
 
 const syntax: Syntax = {
-  usage: "sluice doctor [--json]",
-  summary: "Checks whether this machine can run a node, and whether the server answers.",
-  options: { json: { type: "boolean", help: "Print the checks as JSON." } },
-  positionals: [0, 0],
+  usage: "sluice doctor [--guarantees INTEGRATION [FILE...]] [--json]",
+  summary: [
+    "Checks whether this machine can run a node, and whether the server answers.",
+    "With --guarantees: what is promised of an integration on the server, or of configuration files.",
+  ].join("\n"),
+  options: {
+    guarantees: { type: "string", value: "INTEGRATION", help: "What is promised of it, and the tests that hold it." },
+    json: { type: "boolean", help: "Print as JSON." },
+  },
+  positionals: [0, Number.POSITIVE_INFINITY],
 };
 
 /** Exit code 1 when something would keep a node from starting. */
 export async function doctor(argv: readonly string[]): Promise<number> {
   const args = parseArguments(syntax, argv);
   if (args === null) return exitCode.done;
+  const integration = args.string("guarantees");
+  if (integration !== undefined) return doctorGuarantees(integration, args.positionals, args.flag("json"));
+  if (args.positionals.length > 0) throw usageError("configuration files go with --guarantees INTEGRATION");
   const settings = readNodeSettings();
   const server = await checkServer();
   const running = server.some(({ name, status }) => name === "server" && status === "ok");

@@ -61,6 +61,17 @@ test("plan, apply, run, runs and dlq work together against a node", async () => 
     stderr: "",
   });
 
+  const promised = await node.sluice("doctor", "--guarantees", "copy", "--json");
+  const { integration, guarantees } = JSON.parse(promised.stdout);
+  expect([promised.code, integration]).toEqual([0, "copy"]);
+  expect(guarantees).toContainEqual(
+    expect.objectContaining({ about: "duplicates", promise: expect.stringMatching(/^exactly once: the file/) }),
+  );
+  expect(await node.sluice("doctor", "--guarantees", "copi")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('did you mean "copy"?'),
+  });
+
   const ran = await node.sluice("run", "copy");
   expect(ran).toMatchObject({ code: 1, stdout: "copy: in=4 out=2 filtered=0 failed=2 status=partial\n" });
   expect(ran.stderr).toContain("sluice dlq list copy");

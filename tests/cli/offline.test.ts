@@ -338,6 +338,27 @@ test("doctor says of a port that is taken what to set", async () => {
   expect(stdout).toMatch(new RegExp(`^fail +port http +${port} is taken.*set SLUICE_HTTP_PORT`, "m"));
 });
 
+test("doctor --guarantees tells what is promised of an integration of a file, with the tests that hold it", async () => {
+  const cwd = folderWith(config);
+  const { code, stdout, stderr } = await sluice(["doctor", "--guarantees", "copy", "shop.yaml"], { cwd });
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/^duplicates +at least once: .*\n( +- .*\n)+ +held by actors\/settler.test.ts/m);
+  expect(stdout).toMatch(/^durability +nats-server \(embedded\) syncs each message/m);
+
+  const env = { SLUICE_NATS_URL: "nats://127.0.0.1:4222" };
+  const json = await sluice(["doctor", "--guarantees", "copy", "shop.yaml", "--json"], { cwd, env });
+  const found = JSON.parse(json.stdout);
+  expect(found.integration).toBe("copy");
+  expect(found.guarantees).toContainEqual(
+    expect.objectContaining({ about: "durability", promise: expect.stringContaining("SLUICE_NATS_URL") }),
+  );
+  expect(await sluice(["doctor", "--guarantees", "cpy", "shop.yaml"], { cwd })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('did you mean "copy"?'),
+  });
+  expect(await sluice(["doctor", "shop.yaml"], { cwd })).toMatchObject({ code: 2, stdout: "" });
+});
+
 test("schema prints the JSON Schema that docs/schema has", async () => {
   const { code, stdout } = await sluice(["schema"], { cwd: tempDir() });
   const file = new URL("../../docs/schema/sluice.schema.json", import.meta.url);

@@ -1,0 +1,48 @@
+import type { ResolvedDestination, ResolvedIntegration } from "../../runtime/config/index.ts";
+
+/** How often a record may be seen at a destination. */
+export interface Effect {
+  /** Whatever crashes, it is there once. */
+  readonly once: boolean;
+  readonly promise: string;
+  readonly limits: readonly string[];
+}
+
+const repeated = "what was in hand (up to 16 messages of about 100 kB) or not committed yet";
+
+/** What a destination makes of records that are written again. A type that is not known is promised the least. */
+export function effectOf(
+  { mode, key }: ResolvedDestination,
+  type: string | undefined,
+  { delivery, steps }: ResolvedIntegration,
+): Effect {
+  if (type === "postgres" && mode === "upsert")
+    return once(`exactly once by upsert on ${key.join(", ")}`, "the key tells the records apart");
+  if (type === "file" && mode === "replace")
+    return once("exactly once: the file is replaced when the run is complete", "no other program writes to the file");
+  // Windows that close by time may be cut into other batches after a crash than before it.
+  const sameAgain = delivery.ordering === "strict" && !steps.some((step) => step.type === "aggregate");
+  if (type === "file" && mode === "append" && sameAgain)
+    return once(
+      "exactly once: what comes again after a crash is recognized in the file",
+      "no other program writes to the file",
+    );
+  return {
+    once: false,
+    promise: `at least once: a crash repeats ${repeated}`,
+    limits: [
+      "a write whose confirmation was lost (timeout, broken connection) is repeated",
+      "a stop of the node repeats nothing",
+      ...advice(type, mode),
+    ],
+  };
+}
+
+const once = (promise: string, condition: string): Effect => ({ once: true, promise, limits: [condition] });
+
+function advice(type: string | undefined, mode: string): string[] {
+  if (type === "file" && mode === "append") return ["delivery.ordering strict makes it exactly once, without windows"];
+  if (type === "postgres") return ["mode upsert makes it exactly once; a unique key in the table refuses repeats"];
+  if (type === undefined) return ["the connector is not in these files: its type is not known here"];
+  return [];
+}

@@ -1,0 +1,247 @@
+import type {
+  ResolvedDestination,
+  ResolvedIntegration,
+  ResolvedSource,
+  ResolvedStep,
+} from "../../runtime/config/index.ts";
+import { effectOf } from "./effect.ts";
+import { promises } from "./promises.ts";
+
+/** What is promised of one thing in an integration's own configuration. */
+export interface Guarantee {
+  /** `order`, `duplicates`; with the id or name of what it is about: `duplicates crm`. */
+  readonly about: string;
+  readonly promise: string;
+  /** Where the promise ends. */
+  readonly limits: readonly string[];
+  /** Tests, or folders of them, by their paths in the clone. */
+  readonly held_by: readonly string[];
+}
+
+/** What the integration's connectors and the node's servers are. */
+export interface Surroundings {
+  /** The type of a connector; undefined where it is not known. */
+  typeOf(connector: string): string | undefined;
+  /** `elsewhere`: a server that was named by its address, whose settings cannot be seen from here. */
+  readonly nats: "embedded" | "external" | "elsewhere";
+  readonly postgres: "embedded" | "external" | "elsewhere";
+}
+
+const entry = (
+  name: keyof typeof promises,
+  about: string,
+  promise: string,
+  ...limits: readonly string[]
+): Guarantee => ({
+  about,
+  promise,
+  limits,
+  held_by: promises[name].heldBy,
+});
+
+/** What sluice promises of an integration as it is configured, in the order in which one would ask. */
+export function guaranteesOf(integration: ResolvedIntegration, surroundings: Surroundings): Guarantee[] {
+  const { trigger, steps, destinations, sources } = integration;
+  const windows = steps.filter((step) => step.type === "aggregate");
+  return [
+    loss(integration),
+    ...sources.map((each) => source(each, surroundings)),
+    ...destinations.map((each) => duplicates(each, integration, surroundings)),
+    order(integration, surroundings),
+    ...windows.map((step) => entry("windows", `window ${step.id}`, windowText(step.window))),
+    entry("counts", "counts", "each record counts once, however often it came: in = out + filtered + failed"),
+    failures(integration),
+    ...delivery(integration),
+    ...(trigger.type === "schedule" ? [schedule(trigger)] : []),
+    entry("oneOwner", "one owner", "runs on one node at a time, and its runs never overlap", takenOver),
+    entry("memory", "memory", "bounded however slow a destination is: the log fills, then the source waits"),
+    durability(surroundings),
+  ];
+}
+
+const takenOver = "what a former owner had begun to write may still arrive: at most what it had in hand";
+
+function loss({ steps, contract }: ResolvedIntegration): Guarantee {
+  const dropping = steps.filter(({ onError }) => onError === "drop").map(({ id }) => id);
+  return entry(
+    "atLeastOnce",
+    "loss",
+    "none: each record that was read is confirmed by its destinations, filtered, or a dead letter",
+    ...(dropping.length > 0
+      ? [`on_error: drop in ${dropping.join(", ")}: what fails there is filtered, not kept`]
+      : []),
+    ...(contract === "discard_record" ? ["schema.contract discard_record: what drifted is filtered, not kept"] : []),
+    ...(contract === "discard_value" ? ["schema.contract discard_value: fields that drifted are left out"] : []),
+  );
+}
+
+function source({ connector, stream, mode }: ResolvedSource, { typeOf }: Surroundings): Guarantee {
+  const goesOn = "goes on where the last record in the log was";
+  const overlapping = mode === "incremental" && typeOf(connector) === "postgres";
+  return entry(
+    "cursor",
+    `source ${connector}`,
+    mode === "incremental"
+      ? `${stream}, incremental: each run ${goesOn}`
+      : `${stream}, ${mode}: each run reads all; after a crash it ${goesOn}`,
+    ...(overlapping
+      ? [
+          "rows written while a run lasted come again in the next run",
+          "of a view or a query, a transaction that commits more than ten minutes late is missed",
+        ]
+      : []),
+  );
+}
+
+function duplicates(
+  destination: ResolvedDestination,
+  integration: ResolvedIntegration,
+  { typeOf }: Surroundings,
+): Guarantee {
+  const { delivery, destinations, sources } = integration;
+  const type = typeOf(destination.connector);
+  const { once, promise, limits } = effectOf(destination, type, integration);
+  const { key, windowMs } = delivery.idempotency;
+  const remembered =
+    windowMs === null
+      ? []
+      : [`${key ?? "the record's id"} confirmed within ${time(windowMs)} is not written again, but for crashes`];
+  const union = destination.needs.length > 1 ? ["a record that comes over several branches is written for each"] : [];
+  const again = destination.mode === "append" && windowMs === null && sources.some(({ mode }) => mode === "full");
+  return {
+    about: destinations.length === 1 ? "duplicates" : `duplicates ${destination.id}`,
+    promise,
+    limits: [
+      ...limits,
+      ...remembered,
+      ...union,
+      ...(again ? ["a source in mode full: each run appends all of it again"] : []),
+    ],
+    held_by: [
+      ...(once ? promises.exactlyOnce.heldBy : promises.repeats.heldBy),
+      ...(windowMs === null ? [] : promises.idempotency.heldBy.filter((test) => !once || !test.includes("chaos"))),
+    ],
+  };
+}
+
+function order({ delivery, sources, destinations }: ResolvedIntegration, { typeOf }: Surroundings): Guarantee {
+  const { ordering, key } = delivery;
+  const merged = sources.length > 1 ? ["each source by itself: between sources there is no order"] : [];
+  if (ordering === "none") {
+    const upserts = destinations.some(({ mode }) => mode === "upsert");
+    const newest = "of several records of one row the last written stays, which need not be the newest";
+    const none = "none: batches overtake each other, and what is tried again comes later";
+    return { ...entry("order", "order", none, ...(upserts ? [newest] : [])), held_by: [] };
+  }
+  const outside = destinations.filter(
+    ({ mode, key: row }) => ordering === "key" && mode === "upsert" && !key.every((field) => row.includes(field)),
+  );
+  const unknown = destinations.filter(({ connector }) => typeOf(connector) === "blackhole").map(({ id }) => id);
+  return entry(
+    "order",
+    "order",
+    ordering === "key"
+      ? `records of equal ${key.join(", ")} are written in the source's order`
+      : "all records are written in the source's order",
+    ...merged,
+    "a dead letter lets the others go on; replayed, it comes behind them",
+    "after a crash what was in hand is repeated in order: a row may be older for a moment, and ends right",
+    "a write that timed out or lost its node may still be carried out behind newer ones",
+    ...outside.map(({ id }) => `${id}: records of one row may differ in ${key.join(", ")}; those have no order`),
+    ...unknown.map((id) => `${id} keeps nothing`),
+  );
+}
+
+function windowText({ count, durationMs }: Extract<ResolvedStep, { type: "aggregate" }>["window"]): string {
+  const ends = [count === null ? "" : `${count} records`, durationMs === null ? "" : time(durationMs)].filter(Boolean);
+  return `each record is in exactly one window, closed after ${[...ends, "the run's end"].join(" or ")}`;
+}
+
+function failures({ steps, contract }: ResolvedIntegration): Guarantee {
+  const stopping = steps.filter(({ onError }) => onError === "stop").map(({ id }) => id);
+  return entry(
+    "steps",
+    "refusals",
+    `what a step refuses is a dead letter that can be replayed; schema.contract ${contract}`,
+    ...(stopping.length > 0 ? [`on_error: stop in ${stopping.join(", ")}: the run fails, the record stays`] : []),
+  );
+}
+
+function delivery({ delivery: { retry, circuitBreaker, rateLimit, timeout } }: ResolvedIntegration): Guarantee[] {
+  const { maxAttempts, initialMs, maxMs } = retry;
+  const { failurePercent, minimumCalls, windowMs, openForMs } = circuitBreaker;
+  const limits = [
+    rateLimit.perMinute === null ? "" : `${rateLimit.perMinute} writes in any minute`,
+    rateLimit.burst === null ? "" : `${rateLimit.burst} in any second`,
+    rateLimit.perDay === null ? "" : `${rateLimit.perDay} a day (UTC)`,
+  ].filter(Boolean);
+  return [
+    entry(
+      "oneRecord",
+      "retries",
+      `a passing failure is tried ${maxAttempts} times, ${time(initialMs)} to ${time(maxMs)} apart, then a dead letter`,
+      "a record's own fault is a dead letter at once, and decides no other's fate",
+    ),
+    entry(
+      "destinationsFault",
+      "circuit",
+      `opens at ${failurePercent} % failures of ${minimumCalls} or more calls in ${time(windowMs)}, for ${time(openForMs)}; the records wait`,
+      "a destination's own fault (key, table, connection) opens it at once and makes no dead letters",
+    ),
+    entry(
+      "limits",
+      "limits",
+      `a write takes ${time(timeout.totalMs)} at most; ${limits.length === 0 ? "no rate limit" : limits.join(", ")}`,
+      "look-ups count towards no rate limit",
+    ),
+  ];
+}
+
+function schedule({ misfire, overlap }: Extract<ResolvedIntegration["trigger"], { type: "schedule" }>): Guarantee {
+  const missed = misfire === "once" ? "what was missed is caught up once" : "what was missed is skipped";
+  const late = { skip: "is skipped", queue: "waits", run: "waits" }[overlap];
+  return entry("schedule", "schedule", `fires once at each instant; ${missed}; while a run lasts, the next ${late}`);
+}
+
+/** What a confirmed batch and a commit are worth when the power fails. */
+function durability({ nats, postgres }: Surroundings): Guarantee {
+  const texts = {
+    nats: {
+      embedded: "nats-server (embedded) syncs each message to the disk before it confirms it",
+      external: "nats-server (SLUICE_NATS_URL) confirms as it is configured",
+      elsewhere: "nats-server: as that node has it",
+    },
+    postgres: {
+      embedded: "Postgres (embedded) each commit",
+      external: "Postgres (SLUICE_DATABASE_URL) as it is configured",
+      elsewhere: "Postgres: as that node has it",
+    },
+  };
+  const limits = [
+    ...(nats === "embedded"
+      ? []
+      : ["a nats-server's default syncs every two minutes: set sync_interval: always, or a cluster with three copies"]),
+    ...(postgres === "embedded" ? [] : ["Postgres: with fsync and synchronous_commit on, its defaults"]),
+    ...(nats === "elsewhere" || postgres === "elsewhere"
+      ? ["an embedded server of that node syncs each; run doctor there to see which it has"]
+      : []),
+  ];
+  return {
+    ...entry("durability", "durability", `${texts.nats[nats]}; ${texts.postgres[postgres]}`, ...limits),
+    held_by: nats === "embedded" || postgres === "embedded" ? promises.durability.heldBy : [],
+  };
+}
+
+const units = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1_000],
+  ["ms", 1],
+] as const;
+
+/** As the configuration writes it: `90s`, `1h`. */
+function time(ms: number): string {
+  const [unit, size] = units.find(([, size]) => ms >= size && ms % size === 0) ?? ["ms", 1];
+  return `${ms / size}${unit}`;
+}

@@ -1,0 +1,111 @@
+/** A row of the table in docs/guarantees.md; `sluice doctor --guarantees` takes its tests from here. */
+export interface Promised {
+  /** Markdown, as are the conditions. */
+  readonly promise: string;
+  readonly conditions: string;
+  /** Tests, or folders of them, by their paths in the clone. */
+  readonly heldBy: readonly string[];
+}
+
+/** All that sluice promises. `scripts/docs` writes the table of the page from it. */
+export const promises = {
+  atLeastOnce: {
+    promise:
+      "**At least once.** Every record that was read is confirmed by each of its destinations, filtered, or a dead letter. None is lost through crashes, restarts of nats-server and Postgres, connections that break, and destinations that fail",
+    conditions: "the disks keep what they confirmed",
+    heldBy: ["actors/record-path.test.ts", "tests/chaos/kill-node.test.ts", "tests/chaos/kill-servers.test.ts"],
+  },
+  repeats: {
+    promise:
+      "**What a crash repeats** is what was in hand and not committed: up to 16 messages of about 100 kB that were taken, and what was settled since the last commit (a tenth of a second). A stop repeats nothing",
+    conditions: "",
+    heldBy: ["actors/settler.test.ts", "tests/chaos/kill-node.test.ts"],
+  },
+  exactlyOnce: {
+    promise:
+      "**Exactly once at a destination that can undo or recognize.** Postgres in mode upsert; a file in mode replace; a file in mode append with `ordering: strict`",
+    conditions: "Postgres: the key tells the records apart. A file: no other program writes to it",
+    heldBy: ["tests/chaos/kill-node.test.ts", "tests/chaos/kill-ordered.test.ts"],
+  },
+  order: {
+    promise: "**Order** by key or of all records, through failures and crashes",
+    conditions: "`delivery.ordering`; [how far](#order)",
+    heldBy: ["actors/ordering.test.ts", "runtime/delivery/lanes.test.ts", "tests/chaos/kill-ordered.test.ts"],
+  },
+  idempotency: {
+    promise: "**A key that was confirmed is not written again** within the window",
+    conditions: "`delivery.idempotency.window`; [but for crashes](#idempotency)",
+    heldBy: ["actors/idempotency.test.ts", "tests/store/processed.test.ts", "tests/chaos/kill-ordered.test.ts"],
+  },
+  oneRecord: {
+    promise:
+      "**One record's failure decides no other's fate.** A batch that is refused whole is halved until the records at fault stand alone",
+    conditions: "",
+    heldBy: ["runtime/delivery/deliver.test.ts", "tests/connector-postgres"],
+  },
+  destinationsFault: {
+    promise:
+      "**A destination's fault makes no dead letters.** A revoked key, a missing table, a server that is away: the records wait",
+    conditions: "",
+    heldBy: ["tests/e2e/delivery.test.ts", "tests/e2e/outages.test.ts"],
+  },
+  limits: {
+    promise:
+      "**Limits of calls and of time hold.** No minute and no day has more writes than it may, over restarts and nodes, and no second of a run; no write is waited for longer",
+    conditions: "`delivery.rate_limit`, `delivery.timeout`",
+    heldBy: [
+      "runtime/delivery/rate-limit.test.ts",
+      "runtime/delivery/time-limit.test.ts",
+      "tests/store/quotas.test.ts",
+    ],
+  },
+  steps: {
+    promise:
+      "**A record that a step or the schema's contract refuses** becomes what is configured, and nothing else: a dead letter with all it takes to replay it, filtered, or the run's end",
+    conditions: "`on_error`, `schema.contract`",
+    heldBy: [
+      "runtime/pipeline/pipeline.test.ts",
+      "tests/e2e/bad-input.test.ts",
+      "tests/e2e/schema-contracts.test.ts",
+      "tests/e2e/dead-letters.test.ts",
+    ],
+  },
+  counts: {
+    promise:
+      "**Each record is counted once**, however often it came: in = out + filtered + failed, for each destination",
+    conditions: "",
+    heldBy: ["actors/record-path.test.ts", "tests/chaos"],
+  },
+  windows: {
+    promise: "**Each record is in exactly one window** of a step `aggregate`",
+    conditions: "",
+    heldBy: ["actors/windows.test.ts", "tests/chaos/kill-windows.test.ts"],
+  },
+  cursor: {
+    promise:
+      "**A source goes on where its last record in the log was.** Its cursor is stored with the records before it",
+    conditions: "",
+    heldBy: ["tests/jetstream", "tests/chaos"],
+  },
+  oneOwner: {
+    promise:
+      "**One owner.** An integration runs on one node; a former owner's appends and commits are refused by the servers",
+    conditions: "what it had begun to write to a destination may still arrive: at most what it had in hand",
+    heldBy: ["tests/jetstream/log.test.ts", "tests/store/checkpoints.test.ts", "tests/chaos/two-nodes.test.ts"],
+  },
+  schedule: {
+    promise: "**A schedule fires once** at each instant, over all nodes",
+    conditions: "",
+    heldBy: ["actors/scheduler.test.ts", "tests/chaos/two-nodes.test.ts"],
+  },
+  memory: {
+    promise: "**Memory is bounded** whatever a destination does; the source waits",
+    conditions: "measured by `bench -- slow-sink`",
+    heldBy: ["runtime/stream", "runtime/pipeline/pipeline.test.ts"],
+  },
+  durability: {
+    promise: "**What the servers confirm is on the disk**",
+    conditions: "the embedded servers; others as they are configured, see below",
+    heldBy: ["tests/embedded/servers.test.ts"],
+  },
+} as const satisfies Record<string, Promised>;
