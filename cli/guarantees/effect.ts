@@ -8,7 +8,9 @@ export interface Effect {
   readonly limits: readonly string[];
 }
 
-const repeated = "what was in hand (up to 16 messages of about 100 kB) or not committed yet";
+const inHand = "what was in hand (up to 16 messages of about 100 kB) or not committed yet";
+/** Keys make the commits fewer. */
+const inHandWithKeys = "up to 10,000 records and what was in hand (up to 16 messages of about 100 kB)";
 
 /** What a destination makes of records that are written again. A type that is not known is promised the least. */
 export function effectOf(
@@ -16,20 +18,22 @@ export function effectOf(
   type: string | undefined,
   { delivery, steps }: ResolvedIntegration,
 ): Effect {
-  if (type === "postgres" && mode === "upsert")
-    return once(`exactly once by upsert on ${key.join(", ")}`, "the key tells the records apart");
+  if (type === "postgres" && mode === "upsert") return once(`exactly once by upsert on ${key.join(", ")}`, keyTells);
   if (type === "file" && mode === "replace")
     return once("exactly once: the file is replaced when the run is complete", "no other program writes to the file");
-  // Windows that close by time may be cut into other batches after a crash than before it.
-  const sameAgain = delivery.ordering === "strict" && !steps.some((step) => step.type === "aggregate");
+  const remembered = delivery.idempotency.windowMs !== null;
+  // Windows and keys may leave other records in what is written again: it is not shown that a file knows them.
+  const sameAgain = delivery.ordering === "strict" && !remembered && !steps.some(({ type }) => type === "aggregate");
   if (type === "file" && mode === "append" && sameAgain)
     return once(
       "exactly once: what comes again after a crash is recognized in the file",
       "no other program writes to the file",
+      "the steps make the same of a record again: no random values, no look-up that changed",
+      "not of a file with gzip, unless it is one JSON array",
     );
   return {
     once: false,
-    promise: `at least once: a crash repeats ${repeated}`,
+    promise: `at least once: a crash repeats ${remembered ? inHandWithKeys : inHand}`,
     limits: [
       "a write whose confirmation was lost (timeout, broken connection) is repeated",
       "a stop of the node repeats nothing",
@@ -38,10 +42,12 @@ export function effectOf(
   };
 }
 
-const once = (promise: string, condition: string): Effect => ({ once: true, promise, limits: [condition] });
+const once = (promise: string, ...limits: readonly string[]): Effect => ({ once: true, promise, limits });
+const keyTells = "the key tells the records apart, and the steps give a record the same key again";
 
 function advice(type: string | undefined, mode: string): string[] {
-  if (type === "file" && mode === "append") return ["delivery.ordering strict makes it exactly once, without windows"];
+  if (type === "file" && mode === "append")
+    return ["delivery.ordering strict makes it exactly once, without windows and idempotency keys"];
   if (type === "postgres") return ["mode upsert makes it exactly once; a unique key in the table refuses repeats"];
   if (type === undefined) return ["the connector is not in these files: its type is not known here"];
   return [];

@@ -24,7 +24,8 @@ export const promises = {
   exactlyOnce: {
     promise:
       "**Exactly once at a destination that can undo or recognize.** Postgres in mode upsert; a file in mode replace; a file in mode append with `ordering: strict`",
-    conditions: "Postgres: the key tells the records apart. A file: no other program writes to it",
+    conditions:
+      "Postgres: the key tells the records apart, and the steps give it again. A file: no other program writes to it; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
     heldBy: ["tests/chaos/kill-node.test.ts", "tests/chaos/kill-ordered.test.ts"],
   },
   order: {

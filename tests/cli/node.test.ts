@@ -79,6 +79,7 @@ test("plan, apply, run, runs and dlq work together against a node", async () => 
 
   const { items } = JSON.parse((await node.sluice("runs", "copy", "--json")).stdout);
   expect(items).toMatchObject([{ status: "partial", records_in: 4, records_failed: 2 }]);
+  expect(await node.sluice("doctor", "--guarantees", items[0].integration_id, "--json")).toEqual(promised);
   expect((await node.sluice("runs", "copy")).stdout).toMatch(/^RUN +STATUS.*\n\S+ +partial +manual /);
   const letters = JSON.parse((await node.sluice("dlq", "list", "copy", "--json")).stdout).items;
   expect(letters.map((letter: { position: { ordinal: number } }) => letter.position.ordinal).toSorted()).toEqual([
