@@ -179,6 +179,22 @@ describe("append", () => {
 });
 
 describe("replace", () => {
+  test("a former owner that wakes up writes to a file of its own, whether anything was committed before or not", async () => {
+    for (const committed of [false, true]) {
+      const former = await open("a.ndjson", "replace");
+      const { state } = (await former.write(batchOf({ id: 1 }))) ?? {};
+      const owner = await open("a.ndjson", "replace", committed ? state! : null);
+      if (!committed) await owner.write(batchOf({ id: 1 }));
+      await owner.write(batchOf({ id: 2 }, { id: 3 }));
+      await former.write(batchOf({ id: 9 }));
+      await owner.complete();
+      await former.write(batchOf({ id: 9 }));
+      expect(await contentOf("a.ndjson")).toBe('{"id":1}\n{"id":2}\n{"id":3}\n');
+      await Promise.all([owner.close(), former.close()]);
+      expect((await readdir(folder)).sort()).toEqual(["a.ndjson"]);
+    }
+  });
+
   test("readers see the old file until the run is complete, and its permissions stay", async () => {
     await put("a.ndjson", "old");
     await chmod(join(folder, "a.ndjson"), 0o640);

@@ -1,4 +1,4 @@
-import { chmod, copyFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, constants, copyFile, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import {
   ConnectorError,
@@ -40,7 +40,11 @@ export class ReplaceDestination implements Destination {
   static async open(target: Target, { runId, state: json }: DestinationOptions): Promise<ReplaceDestination> {
     const state = json as FileState | null;
     const part = await partOf(target.path, runId);
-    if (state === null) return new ReplaceDestination(target, part, null, await Output.open(part, "w+"));
+    if (state === null) {
+      // Another file than one that a former owner may have open still.
+      await rm(part, { force: true });
+      return new ReplaceDestination(target, part, null, await Output.open(part, "w+"));
+    }
     const output = await reopened(part, state);
     if (output === undefined && (await sizeOf(target.path)) < state.bytes) throw lost(part);
     return new ReplaceDestination(target, part, state, output);
@@ -91,15 +95,26 @@ export class ReplaceDestination implements Destination {
   }
 }
 
-/** The part cut back to its state, or undefined where it is not there. */
+/**
+ * The part cut back to its state, or undefined where it is not there. A copy takes its place: a former owner that was
+ * paused and wakes up goes on writing to the file that it has open.
+ */
 async function reopened(part: string, state: FileState): Promise<Output | undefined> {
-  if ((await sizeOf(part)) < 0) return undefined;
-  const output = await Output.open(part, "r+");
-  if (output.length < state.bytes) {
+  const size = await sizeOf(part);
+  if (size < 0) return undefined;
+  if (size < state.bytes) throw lost(part);
+  const copy = `${part}~`;
+  await rm(copy, { force: true });
+  await copyFile(part, copy, constants.COPYFILE_FICLONE);
+  const output = await Output.open(copy, "r+");
+  try {
+    await output.truncate(state.bytes);
+    await rename(copy, part);
+    await syncFolder(dirname(part));
+  } catch (error) {
     await output.close();
-    throw lost(part);
+    throw error;
   }
-  await output.truncate(state.bytes);
   return output;
 }
 
@@ -115,8 +130,9 @@ async function partOf(path: string, runId: string): Promise<string> {
   const part = `.${name}.${runId}.part`;
   for (const entry of await readdir(folder)) {
     // Run ids sort by time.
-    const isPart = entry.startsWith(`.${name}.`) && entry.endsWith(".part") && entry.length === part.length;
-    if (isPart && entry < part) await rm(join(folder, entry), { force: true });
+    const own = entry.replace(/~$/, "");
+    const isPart = own.startsWith(`.${name}.`) && own.endsWith(".part") && own.length === part.length;
+    if (isPart && own < part) await rm(join(folder, entry), { force: true });
   }
   return join(folder, part);
 }

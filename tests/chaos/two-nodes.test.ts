@@ -56,6 +56,44 @@ test("a run whose node died is finished by another, every record exactly once", 
   expect(await landedInFile(join(files, "out.ndjson"), records)).toEqual(exactly);
 });
 
+test("a node that is paused for longer than its lease adds nothing stale when it wakes up", {
+  timeout: 240_000,
+}, async () => {
+  const [{ api, files }] = nodes as [TestNode];
+  writeRecords(join(files, "in.ndjson"), records);
+  await api.connector("files", "file", { path: files });
+  await api.connector("table", "postgres", { url: database, schema: "public", create_table: true });
+  const id = await api.integration({
+    name: "paused",
+    source: { connector: "files", stream: "in.ndjson" },
+    destinations: [
+      { id: "table", connector: "table", stream: "people", mode: "upsert", key: ["id"] },
+      { id: "file", connector: "files", stream: "out.ndjson", mode: "replace" },
+    ],
+    ...copyRules,
+  });
+  const runId = await api.run(id);
+  await api.until(runId, ({ records_in }) => records_in > records * 0.3);
+  const { owner, other } = await ownerOf("paused");
+  const { pid } = owner;
+  process.kill(pid, "SIGSTOP");
+  try {
+    expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, ["table", "file"]));
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  // It finds out by itself that the integration is another node's, and stays a member.
+  await expect
+    .poll(() => owner.api.runById(runId).catch(() => null), { timeout: 30_000 })
+    .toMatchObject({ status: "success" });
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  expect(await other.api.runById(runId)).toMatchObject(wholeRun(records, ["table", "file"]));
+  expect(await landedInTable(database, "people", records)).toEqual(exactly);
+  expect(await landedInFile(join(files, "out.ndjson"), records)).toEqual(exactly);
+  // Both go on: the next run is whole too.
+  expect(await owner.api.ended(await owner.api.run(id))).toMatchObject(wholeRun(records, ["table", "file"]));
+});
+
 test("a schedule fires once at each instant across nodes, also when the node that fired it dies", {
   timeout: 240_000,
 }, async () => {
