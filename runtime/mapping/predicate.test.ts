@@ -16,6 +16,7 @@ describe("predicates", () => {
     ["!$.a", '{"a":false}', false],
     ["$.a", '{"a":null}', true],
     ["$.a == $.b", "{}", true],
+    ["$.a == $.b || $.b == $.a", '{"a":[],"b":{}}', false],
     ["$.a == null", "{}", false],
     ["$.a != 1", "{}", true],
     ["$.a <= null", '{"a":null}', true],

@@ -39,8 +39,9 @@ const scalar = fc.constantFrom<Json>(
 const { value: json } = fc.letrec<{ value: Json; list: Json[]; object: JsonObject }>((tie) => ({
   value: fc.oneof({ maxDepth: 3 }, scalar, tie("list"), tie("object")),
   list: fc.array(tie("value"), { maxLength: 3 }),
+  // Never empty: to json-p3 {} equals [].
   object: fc
-    .array(fc.tuple(name, tie("value")), { maxLength: 4 })
+    .array(fc.tuple(name, tie("value")), { minLength: 1, maxLength: 4 })
     .map(
       (members) =>
         JSON.parse(`{${members.map(([key, value]) => `"${key}":${JSON.stringify(value)}`).join(",")}}`) as JsonObject,
