@@ -64,46 +64,33 @@ test("who waits for room is told when the run stops", async () => {
   await expect(waiting).rejects.toThrow("stopped");
 });
 
-test("of consumers whose writers wait, the fast one gets no more room than the slow one", async () => {
+/** Two consumers that take so many bytes each 10 ms, of writers that always have more; what waits for each in the end. */
+async function sharing(taken: readonly [number, number]): Promise<[number, number]> {
   const clock = new VirtualClock();
   const share = new FairShare();
-  const [fast, slow] = [new Backlog(clock, share), new Backlog(clock, share)];
+  const backlogs = [new Backlog(clock, share), new Backlog(clock, share)] as const;
   const stop = new AbortController();
-  const write = async (backlog: Backlog) => {
+  const writers = backlogs.map(async (backlog) => {
     for (;;) await backlog.take(16 * kB, stop.signal);
-  };
-  const writers = [write(fast), write(slow)];
+  });
   for (let i = 0; i < 200; i++) {
     await clock.advance(10);
-    fast.give(96 * kB);
-    slow.give(32 * kB);
+    for (const [at, backlog] of backlogs.entries()) backlog.give(taken[at] as number);
     await turn();
   }
-  const room = [fast.pendingBytes, slow.pendingBytes];
+  const pending: [number, number] = [backlogs[0].pendingBytes, backlogs[1].pendingBytes];
   stop.abort();
   await Promise.allSettled(writers);
+  return pending;
+}
+
+test("of consumers whose writers wait, the fast one gets no more room than the slow one", async () => {
   // The mean, 6,400 kB a second, for 200 ms.
-  for (const bytes of room) expect(Math.abs(bytes - 1_280 * kB)).toBeLessThan(130 * kB);
+  for (const bytes of await sharing([96 * kB, 32 * kB])) expect(Math.abs(bytes - 1_280 * kB)).toBeLessThan(130 * kB);
 });
 
 test("a consumer that is slow whatever its room does not get the share of the fast", async () => {
-  const clock = new VirtualClock();
-  const share = new FairShare();
-  const [fast, slow] = [new Backlog(clock, share), new Backlog(clock, share)];
-  const stop = new AbortController();
-  const write = async (backlog: Backlog) => {
-    for (;;) await backlog.take(16 * kB, stop.signal);
-  };
-  const writers = [write(fast), write(slow)];
-  for (let i = 0; i < 200; i++) {
-    await clock.advance(10);
-    fast.give(320 * kB);
-    slow.give(2 * kB);
-    await turn();
-  }
-  const bytes = slow.pendingBytes;
-  stop.abort();
-  await Promise.allSettled(writers);
+  const [, bytes] = await sharing([320 * kB, 2 * kB]);
   // Four times its own 200 kB a second, for 200 ms.
   expect(Math.abs(bytes - 160 * kB)).toBeLessThan(32 * kB);
 });
