@@ -3,6 +3,7 @@ import type { StoredGroup } from "../runtime/pipeline/index.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import { type Logger, noLogger } from "../runtime/ports/logger.ts";
 import type { ReplayOf } from "../runtime/ports/replays.ts";
+import type { ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
 import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { logDeadLetters } from "./dead-letter.ts";
@@ -17,6 +18,8 @@ export interface Progress {
   readonly accounted: number;
   /** Records passed on, by destination. */
   readonly sent: Readonly<Record<string, number>>;
+  /** Of the records accounted, those that wait for a later try. */
+  readonly deferred?: number;
   /** In the log, of the first and the last message settled; null before. */
   readonly sequences: readonly [first: number, last: number] | null;
   /** The run's end is settled here: nothing of it is to come. */
@@ -52,6 +55,16 @@ export interface Outcome {
   readonly groups?: readonly StoredGroup[];
   /** Idempotency keys that were confirmed. */
   readonly processed?: readonly Processed[] | undefined;
+  /** Records that are tried again later. */
+  readonly retries?: readonly ScheduledRetry[] | undefined;
+}
+
+/** What came of records that were tried again. */
+export interface RetryOutcome extends Pick<Outcome, "count" | "deadLetters" | "state" | "processed"> {
+  /** All of them. */
+  readonly tried: readonly ScheduledRetry[];
+  /** Those that are tried once more. */
+  readonly retries: readonly ScheduledRetry[];
 }
 
 /** Where a ledger tells what it settles. */
@@ -139,6 +152,8 @@ export class RunLedger {
   #deadLetters: NewDeadLetter[] = [];
   #deadLetterBytes = 0;
   #replayed: ReplayOf[] = [];
+  #retries: ScheduledRetry[] = [];
+  #retried: string[] = [];
   #messages: Settled[] = [];
   #processed: Processed[] = [];
   #keys = 0;
@@ -206,8 +221,8 @@ export class RunLedger {
   }
 
   /**
-   * Messages settled but not yet acknowledged, and the bytes of dead letters and the idempotency keys that are not yet
-   * stored: bounds what may pile up.
+   * Messages settled but not yet acknowledged, and the bytes of dead letters and of records put off and the idempotency
+   * keys that are not yet stored: bounds what may pile up.
    */
   get unsettled(): { readonly messages: number; readonly deadLetterBytes: number; readonly keys: number } {
     return { messages: this.#messages.length, deadLetterBytes: this.#deadLetterBytes, keys: this.#keys };
@@ -218,19 +233,11 @@ export class RunLedger {
     const consumer = this.#consumer(name);
     const { progress } = consumer;
     const { kind } = message.header;
-    outcome.count(this.counts);
-    for (const letter of outcome.deadLetters) {
-      this.#deadLetters.push(letter);
-      this.#deadLetterBytes += letter.raw.length + (letter.state?.length ?? 0);
-    }
+    this.#enter(consumer, outcome);
     for (const letter of outcome.replayed ?? []) this.#replayed.push(letter);
-    if (outcome.state !== undefined) consumer.state = outcome.state;
+    this.#schedule(outcome.retries ?? []);
     settleKey(consumer, message);
     this.change(outcome.groups ?? []);
-    for (const processed of outcome.processed ?? []) {
-      this.#processed.push(processed);
-      this.#keys += processed.keys.length;
-    }
     consumer.uncommitted.set(messageKey(message), message.sequence);
     // What an earlier run left is settled here, and is no progress of this one.
     if (message.header.runId === this.runId) {
@@ -245,6 +252,7 @@ export class RunLedger {
         done: progress.done || kind === "end",
       };
     }
+    this.#defer(consumer, outcome.retries?.length ?? 0);
     consumer.changed = true;
     const { ack, working } = message;
     const { header } = message;
@@ -255,6 +263,47 @@ export class RunLedger {
     );
     this.#messages.push({ consumer: name, key: messageKey(message), ack, working, span });
     this.touch();
+  }
+
+  /** Enters what became of records that were scheduled for a later try. */
+  settleRetries(name: string, { tried, retries, ...outcome }: RetryOutcome): void {
+    const consumer = this.#consumer(name);
+    this.#enter(consumer, outcome);
+    this.#schedule(retries);
+    const again = new Set(retries.map(({ letter }) => letter.id));
+    const done = tried.filter(({ letter }) => !again.has(letter.id));
+    for (const { letter } of done) this.#retried.push(letter.id);
+    // Of an earlier run's, it was not this one that put them off.
+    const own = done.filter(({ letter }) => letter.runId === this.runId).length;
+    this.#defer(consumer, -own);
+    consumer.changed = true;
+    this.touch();
+  }
+
+  #enter(consumer: ConsumerState, outcome: Pick<Outcome, "count" | "deadLetters" | "state" | "processed">): void {
+    outcome.count(this.counts);
+    for (const letter of outcome.deadLetters) {
+      this.#deadLetters.push(letter);
+      this.#deadLetterBytes += sizeOf(letter);
+    }
+    if (outcome.state !== undefined) consumer.state = outcome.state;
+    for (const processed of outcome.processed ?? []) {
+      this.#processed.push(processed);
+      this.#keys += processed.keys.length;
+    }
+  }
+
+  #defer(consumer: ConsumerState, more: number): void {
+    if (more === 0) return;
+    const { progress } = consumer;
+    consumer.progress = { ...progress, deferred: (progress.deferred ?? 0) + more };
+  }
+
+  #schedule(retries: readonly ScheduledRetry[]): void {
+    for (const retry of retries) {
+      this.#retries.push(retry);
+      this.#deadLetterBytes += sizeOf(retry.letter);
+    }
   }
 
   /** Windows that changed; committed with what is settled next. */
@@ -306,6 +355,8 @@ export class RunLedger {
         deadLetters: [...this.#deadLetters],
         groups: [...this.#groups.values()],
         ...(this.#replayed.length > 0 && { replayed: [...this.#replayed] }),
+        ...(this.#retries.length > 0 && { retries: [...this.#retries] }),
+        ...(this.#retried.length > 0 && { retried: [...this.#retried] }),
         ...(this.#processed.length > 0 && {
           processed: this.#processed.map(({ destination, keys }) => ({ destination, keys })),
         }),
@@ -320,7 +371,10 @@ export class RunLedger {
     this.#committed = snapshot.generation;
     const letters = this.#deadLetters.splice(0, snapshot.settlement.deadLetters.length);
     this.#replayed.splice(0, snapshot.settlement.replayed?.length ?? 0);
-    for (const { raw, state } of letters) this.#deadLetterBytes -= raw.length + (state?.length ?? 0);
+    const retries = this.#retries.splice(0, snapshot.settlement.retries?.length ?? 0);
+    this.#retried.splice(0, snapshot.settlement.retried?.length ?? 0);
+    for (const letter of letters) this.#deadLetterBytes -= sizeOf(letter);
+    for (const { letter } of retries) this.#deadLetterBytes -= sizeOf(letter);
     if (letters.length > 0) logDeadLetters(this.#telemetry.logger, this.#telemetry.integration, letters);
     this.#messages.splice(0, snapshot.messages.length);
     for (const { keys, stored } of this.#processed.splice(0, snapshot.settlement.processed?.length ?? 0)) {
@@ -372,6 +426,10 @@ function settleKey({ settled, parts }: ConsumerState, { header, sequence }: LogM
   parts.set(ingestSequence, known);
   const [oldest] = parts.keys();
   if (parts.size > maxCutUp) parts.delete(oldest as number);
+}
+
+function sizeOf({ raw, state }: NewDeadLetter): number {
+  return raw.length + (state?.length ?? 0);
 }
 
 function added(

@@ -1,5 +1,6 @@
 import type { Json, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { QuotaKey } from "../../runtime/ports/quotas.ts";
+import type { RetryStore, ScheduledRetry } from "../../runtime/ports/retries.ts";
 import type {
   Checkpoint,
   IntegrationRow,
@@ -28,6 +29,8 @@ export class MemoryTables {
   readonly groups = new Map<string, StoredGroup>();
   /** When idempotency keys were seen, by destination and key. */
   readonly processed = new Map<string, number>();
+  /** Records that wait for a later try, by id. */
+  readonly retries = new Map<string, ScheduledRetry>();
   /** What has been used of the rate limits, by destination. */
   readonly quotas = new Map<string, { readonly state: Json; readonly revision: number }>();
 }
@@ -55,7 +58,27 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
     },
     recordDrift: () => life.delay(),
   };
+  const retriesOf = async (wanted: (retry: ScheduledRetry) => boolean) => {
+    await life.delay();
+    return structuredClone([...tables.retries.values()].filter(wanted).sort((a, b) => a.dueAt - b.dueAt));
+  };
+  const retries: RetryStore = {
+    waiting: async (_id, destination) => {
+      const all = await retriesOf(({ letter }) => letter.destination === destination);
+      return { count: all.length, nextDue: all[0]?.dueAt ?? null };
+    },
+    due: async (_id, destination, until, { records }) =>
+      (await retriesOf(({ letter, dueAt }) => letter.destination === destination && dueAt <= until)).slice(0, records),
+    orphaned: async (_id, destinations, { records }) =>
+      (await retriesOf(({ letter }) => !destinations.includes(letter.destination))).slice(0, records),
+    dropRead: async (_id, runId) => {
+      for (const { letter } of await retriesOf(({ letter, fullRead }) => fullRead && letter.runId < runId)) {
+        tables.retries.delete(letter.id);
+      }
+    },
+  };
   const part = {
+    retries,
     integrations: {
       version: async (_id: string, version: number) => {
         await life.delay();
@@ -100,7 +123,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         const chance = life.random();
         if (chance < fail / 2) throw unavailable();
         const stale: string[] = [];
-        for (const { integrationId, epoch, run, checkpoints, deadLetters, groups, processed } of given) {
+        for (const { integrationId, epoch, run, checkpoints, deadLetters, groups, processed, ...more } of given) {
           if (epoch < tables.epoch) {
             stale.push(integrationId);
             continue;
@@ -112,6 +135,8 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
           }
           for (const checkpoint of checkpoints) tables.checkpoints.set(checkpoint.consumer, checkpoint);
           for (const letter of deadLetters) tables.deadLetters.set(letter.id, letter);
+          for (const id of more.retried ?? []) tables.retries.delete(id);
+          for (const retry of more.retries ?? []) tables.retries.set(retry.letter.id, retry);
           for (const { destination, keys } of processed ?? []) {
             for (const key of keys) tables.processed.set(`${destination} ${key}`, life.clock.now());
           }

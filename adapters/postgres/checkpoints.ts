@@ -4,6 +4,7 @@ import type { Database } from "./database.ts";
 import { isDataError } from "./errors.ts";
 import { insertDeadLetters, reduced } from "./insert-dead-letters.ts";
 import { resolveReplayed } from "./replayed.ts";
+import { saveRetries } from "./retries.ts";
 
 /** `flushes` has connections of its own, so that readers of the API never keep a flush waiting. */
 export function checkpointStore(db: Database, flushes: Database): CheckpointStore {
@@ -122,6 +123,7 @@ function commitAll(
     await saveCheckpoints(tx, current);
     await saveGroups(tx, current);
     await saveProcessed(tx, current);
+    await saveRetries(tx, current);
     await insert(tx, current);
     // After the failures: what failed at one destination is not taken for passed because another took it.
     await resolveReplayed(tx, current);

@@ -11,6 +11,7 @@ import { migrate } from "./migrate.ts";
 import { maintain } from "./partitions.ts";
 import { quotaStore } from "./quotas.ts";
 import { replayStore } from "./replays.ts";
+import { retryStore } from "./retries.ts";
 import { runStore } from "./runs.ts";
 import { scheduleStore } from "./schedules.ts";
 import { schemaStore } from "./schemas.ts";
@@ -70,6 +71,7 @@ function storeOn(db: Database, flushes: Database, close: () => Promise<void>): S
     runs: guarded(runStore(db)),
     deadLetters: guarded(deadLetterStore(db)),
     replays: guarded(replayStore(db)),
+    retries: guarded(retryStore(db)),
     schedules: guarded(scheduleStore(db)),
     checkpoints: guarded(checkpointStore(db, flushes)),
     claims: guarded(claimStore(db)),

@@ -234,6 +234,25 @@ export const aggregateGroups = sluice.table(
   (t) => [primaryKey({ columns: [t.integrationId, t.step, t.keyHash] })],
 );
 
+/** Records that failed for a passing reason and wait for their next try. The id is that of the dead letter each may become. */
+export const scheduledRetries = sluice.table(
+  "scheduled_retries",
+  {
+    id: uuid("id").primaryKey(),
+    integrationId: integrationId(),
+    runId: uuid("run_id").notNull(),
+    destination: text("destination").notNull(),
+    dueAt: time("due_at").notNull(),
+    /** The dead letter, without `raw`. */
+    letter: json("letter").notNull(),
+    raw: bytea("raw").notNull(),
+    outId: text("out_id").notNull(),
+    ingestedAt: bigint("ingested_at", { mode: "number" }).notNull(),
+    fullRead: boolean("full_read").notNull(),
+  },
+  (t) => [index("scheduled_retries_due").on(t.integrationId, t.destination, t.dueAt)],
+);
+
 /** Idempotency keys a destination has confirmed, as SHA-256. */
 export const processedEvents = sluice.table(
   "processed_events",

@@ -14,13 +14,20 @@ export interface Attempt {
   readonly message: string;
 }
 
-/** A record that no further try would help. */
+/** A record that no further try would help, or that is handed back to be tried later. */
 export interface Undelivered {
   /** Index in the batch that was handed in. */
   readonly index: number;
   readonly code: ErrorCode;
   readonly message: string;
   readonly attempts: readonly Attempt[];
+  /** Milliseconds until the next try; left out: it is given up. */
+  readonly retryInMs?: number;
+}
+
+/** A record with the tries that it has behind it. */
+export interface Deliverable extends OutRecord {
+  readonly attempts?: readonly Attempt[];
 }
 
 export interface RetryPolicy extends Backoff {
@@ -34,6 +41,8 @@ export interface DeliverOptions {
   readonly timeoutMs?: number | undefined;
   /** No record is confirmed before one that was handed in ahead of it is confirmed or given up. */
   readonly ordered?: boolean | undefined;
+  /** Whether a record whose next try is far off may be handed back; left out: it waits here. Not where order counts. */
+  readonly putsOff?: (() => boolean) | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Passed before each write. Without it, a destination that is at fault is asked again at a pace of its own. */
@@ -51,6 +60,9 @@ export interface Delivered {
 /** A far side may ask for this much patience at most. */
 const maxRetryAfterMs = 3_600_000;
 
+/** A record waits in place for no longer: it would hold a write of its destination, and a batch of the log. */
+const inPlaceMs = 500;
+
 /** While the destination is at fault and there is no gate it is asked again at this pace. */
 const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitter: 0.2 };
 
@@ -58,8 +70,8 @@ const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitt
  * Writes a batch until each record is confirmed or given up. Records settle one by one (invariant 6): a batch that is
  * refused whole is halved until the records at fault stand alone. Rejects only when the signal aborts.
  */
-export async function deliver(records: readonly OutRecord[], options: DeliverOptions): Promise<Delivered> {
-  const { destination, retry, timeoutMs, ordered = false, clock, signal, gate, waiting } = options;
+export async function deliver(records: readonly Deliverable[], options: DeliverOptions): Promise<Delivered> {
+  const { destination, retry, timeoutMs, ordered = false, putsOff, clock, signal, gate, waiting } = options;
   const attempts = new Map<number, Attempt[]>();
   const undelivered: Undelivered[] = [];
   let state: Json | undefined;
@@ -70,7 +82,7 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
     const { next, counts } = settlement[failure.fault];
     // Attempts count only while the circuit is closed.
     if (!counts || (next === "retry" && gate?.counts === false)) return 0;
-    const tries = attempts.get(index) ?? [];
+    const tries = attempts.get(index) ?? [...(records[index]?.attempts ?? [])];
     attempts.set(index, tries);
     tries.push({ at: new Date(clock.now()).toISOString(), code: failure.code, message: failure.message });
     if (next === "retry" && tries.length < retry.maxAttempts) return tries.length;
@@ -83,6 +95,8 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
     signal.throwIfAborted();
     const group = pending.pop() as number[];
     let again: number[] = [];
+    /** Of those, what its own tries are waited for, and not the destination. */
+    const tried = new Set<number>();
     let pauseMs = 0;
     /** The first record that failed with what passes; in order, it stopped the write. */
     let stopped = Number.POSITIVE_INFINITY;
@@ -93,6 +107,7 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
       for (const index of indexes) {
         const n = note(index, failure);
         if (n >= 0) again.push(index);
+        if (n > 0) tried.add(index);
         if (passing) stopped = Math.min(stopped, index);
         tries = Math.max(tries, n);
       }
@@ -114,6 +129,10 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
       for (const { index, ...failure } of written.failed ?? []) fail([group[index] as number], failureIn(failure));
     }
     if (ordered) again = behind(group, stopped);
+    else if (pauseMs >= inPlaceMs && tried.size > 0 && putsOff?.()) {
+      for (const index of tried) putOff(index, pauseMs);
+      again = again.filter((index) => !tried.has(index));
+    }
     if (again.length > 0) {
       pending.push(again);
       await clock.sleep(pauseMs, signal);
@@ -122,6 +141,12 @@ export async function deliver(records: readonly OutRecord[], options: DeliverOpt
   // The last record may have been given up while it was waited for.
   if (waits > 0) waiting(null);
   return { undelivered, state };
+
+  function putOff(index: number, retryInMs: number): void {
+    const tries = attempts.get(index) as Attempt[];
+    const { code, message } = tries.at(-1) as Attempt;
+    undelivered.push({ index, code, message, attempts: tries, retryInMs });
+  }
 
   /** What of a write that stopped at `first` is written again: all that is not given up, confirmed or not. */
   function behind(group: readonly number[], first: number): number[] {

@@ -1,11 +1,11 @@
-import type { Destination, OutRecord } from "../../connectors/sdk/index.ts";
+import type { Destination } from "../../connectors/sdk/index.ts";
 import type { Clock } from "../ports/clock.ts";
-import { type Delivered, deliver, type RetryPolicy, type Undelivered } from "./deliver.ts";
+import { type Deliverable, type Delivered, deliver, type RetryPolicy, type Undelivered } from "./deliver.ts";
 import type { Gate } from "./gate.ts";
 
 /** Records of one log message: they settle together, so that a destination's state never cuts through them. */
 export interface Parcel {
-  readonly records: readonly OutRecord[];
+  readonly records: readonly Deliverable[];
   /** Size for the batch's aim; an estimate will do. */
   readonly bytes: number;
 }
@@ -17,6 +17,7 @@ export interface DelivererOptions {
   readonly timeoutMs?: number | undefined;
   /** As for `deliver`; with a concurrency of 1, of all that is handed in. */
   readonly ordered?: boolean | undefined;
+  readonly putsOff?: (() => boolean) | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly gate?: Gate | undefined;
@@ -133,7 +134,7 @@ export class Deliverer {
   }
 
   /** What is larger than the aim, as one parcel may be, is written in equal parts, one after another. */
-  async #deliver(records: readonly OutRecord[], bytes: number): Promise<Delivered> {
+  async #deliver(records: readonly Deliverable[], bytes: number): Promise<Delivered> {
     const { batch } = this.#options;
     const parts = Math.max(Math.ceil(records.length / batch.records), Math.round(bytes / batch.bytes));
     if (parts <= 1) return deliver(records, this.#options);

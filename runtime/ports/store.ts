@@ -2,6 +2,7 @@ import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/s
 import type { FieldError } from "../errors/index.ts";
 import type { QuotaStore } from "./quotas.ts";
 import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
+import type { RetryStore, ScheduledRetry } from "./retries.ts";
 
 /** Ids are UUIDv7 in their text form; times are Dates. */
 export interface ConnectorRow {
@@ -183,6 +184,10 @@ export interface Settlement {
   readonly processed?: readonly { readonly destination: string; readonly keys: readonly string[] }[];
   /** Dead letters that a replay has settled without a failure. */
   readonly replayed?: readonly ReplayOf[];
+  /** Records to be tried again later, or later once more; known by their letters' ids. */
+  readonly retries?: readonly ScheduledRetry[];
+  /** Ids of those that need no further try. */
+  readonly retried?: readonly string[];
 }
 
 export interface Page<T> {
@@ -387,6 +392,7 @@ export interface Store {
   readonly runs: RunStore;
   readonly deadLetters: DeadLetterStore;
   readonly replays: ReplayStore;
+  readonly retries: RetryStore;
   readonly schedules: ScheduleStore;
   readonly checkpoints: CheckpointStore;
   readonly claims: ClaimStore;
