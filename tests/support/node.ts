@@ -85,6 +85,12 @@ export class TestNode {
     return pid;
   }
 
+  /** Whether its process runs. */
+  get alive(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
   /** What it said on stderr since its last start. */
   get stderr(): string {
     return this.#stderr;

@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import { expect } from "vitest";
+import type { Run } from "../../support/api.ts";
+import type { TestNode } from "../../support/node.ts";
+import { kept, type Landed, landedInFile, landedInTable } from "../../support/records.ts";
+import { uniqueName } from "../../support/servers.ts";
+import { wholeRun } from "../chaos.ts";
+import type { Account } from "./scenario.ts";
+import type { Stage } from "./stage.ts";
+
+export interface LoadOptions {
+  /** Postgres of the table, as the node reaches it. */
+  readonly database: string;
+  /** The same as the test reaches it, past every proxy. */
+  readonly counted?: string;
+  /** How long reading takes at least, in seconds: faults are struck in this time. */
+  readonly seconds?: number;
+  readonly mode?: "replace" | "append";
+  readonly delivery?: object;
+}
+
+/** For a run that was disturbed, on a machine that has other things to do. */
+const patience = { timeout: 300_000, interval: 50 };
+
+/**
+ * A run of numbered records at a steady rate into two destinations that are counted: a table by upsert, and a file
+ * that is replaced (or appended to). Every tenth record is filtered out.
+ */
+export class Load {
+  readonly id: string;
+  readonly runId: string;
+  readonly #node: TestNode;
+  readonly #records: number;
+  readonly #table: { readonly url: string; readonly name: string };
+  readonly #file: string;
+
+  private constructor(
+    node: TestNode,
+    ids: { readonly id: string; readonly runId: string },
+    records: number,
+    table: { readonly url: string; readonly name: string },
+    file: string,
+  ) {
+    this.#node = node;
+    this.id = ids.id;
+    this.runId = ids.runId;
+    this.#records = records;
+    this.#table = table;
+    this.#file = file;
+  }
+
+  static async begin(stage: Stage, node: TestNode, options: LoadOptions): Promise<Load> {
+    const { database, counted = database, seconds = stage.scale === "short" ? 3 : 15, mode = "replace" } = options;
+    const { records } = stage;
+    const { api } = node;
+    const name = uniqueName("load").replace("_", "-");
+    const template = { id: "{{ index }}", name: "user {{ index }}", amount: "{{ float 0 1000 }}" };
+    const rate = Math.ceil(records / seconds);
+    await api.connector(`${name}-in`, "generator", { count: records, rate, template, size: 200 });
+    await api.connector(`${name}-files`, "file", { path: node.files });
+    await api.connector(`${name}-table`, "postgres", { url: database, create_table: true });
+    const id = await api.integration({
+      name,
+      source: { connector: `${name}-in`, stream: "numbers" },
+      destinations: [
+        { id: "table", connector: `${name}-table`, stream: name, mode: "upsert", key: ["id"] },
+        { id: "file", connector: `${name}-files`, stream: `${name}.ndjson`, mode },
+      ],
+      pipeline_spec: {
+        steps: [
+          { id: "wanted", type: "filter", where: "match($.name, '.*[1-9]')" },
+          { id: "map", type: "map" },
+        ],
+      },
+      mapping_spec: [
+        { source: "$.id", destination: "id", cast: "integer" },
+        { source: "$.name", destination: "name" },
+        { source: "$.amount", destination: "amount" },
+      ],
+      delivery: { circuit_breaker: { open_for: "1s" }, ...options.delivery },
+    });
+    const runId = await api.run(id);
+    const file = join(node.files, `${name}.ndjson`);
+    return new Load(node, { id, runId }, records, { url: counted, name }, file);
+  }
+
+  /** Resolves when this share of the records (0 to 1) was read. Rejects where the run ended before. */
+  async reach(share: number, node: TestNode = this.#node): Promise<void> {
+    const from = Math.floor(share * this.#records);
+    const run = await this.until(({ records_in }) => records_in >= from, node);
+    expect(run, `when ${from} records were read`).toMatchObject({ status: "running" });
+  }
+
+  /** Waits until the run is as wanted, or has ended; a node that cannot answer meanwhile is asked again. */
+  async until(wanted: (run: Run) => boolean, node: TestNode = this.#node): Promise<Run> {
+    let run: Run | undefined;
+    const reached = async () => {
+      run = await node.api.runById(this.runId);
+      return run.status !== "running" || wanted(run) ? "reached" : JSON.stringify(run);
+    };
+    await expect.poll(reached, patience).toBe("reached");
+    return run as Run;
+  }
+
+  /** Waits for the run's end, whose counts must be exact, and counts what is there; `node` is whichever is asked. */
+  async account(faults: number, allowed = 0, node: TestNode = this.#node): Promise<Account> {
+    const run = await this.until(() => false, node);
+    expect(run).toMatchObject(wholeRun(this.#records, ["table", "file"]));
+    const landed = [
+      await landedInTable(this.#table.url, this.#table.name, this.#records),
+      await landedInFile(this.#file, this.#records),
+    ];
+    const sum = (field: keyof Landed) => landed.reduce((total, each) => total + each[field], 0);
+    expect(sum("strange"), "lines and rows that are no record of the source").toBe(0);
+    expect(sum("total")).toBe(2 * kept(this.#records) - sum("missing") + sum("duplicates"));
+    return { records: this.#records, faults, lost: sum("missing"), duplicated: sum("duplicates"), allowed };
+  }
+}

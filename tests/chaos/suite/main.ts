@@ -1,0 +1,61 @@
+import { fileURLToPath } from "node:url";
+import { startVitest } from "vitest/node";
+import { exitWithParent } from "../../../adapters/embedded/parent.ts";
+import { integerOption, parseArguments, type Syntax } from "../../../cli/arguments.ts";
+import { CommandError, exitCode, usageError } from "../../../cli/exit.ts";
+import { messageOf, unknownName } from "../../../runtime/errors/index.ts";
+import { scenarios } from "./scenarios.ts";
+
+const syntax: Syntax = {
+  usage: "npm run chaos -- [options]",
+  summary: "Breaks things round after round, and counts what is lost: each scenario of the fault suite at least once.",
+  options: {
+    minutes: { type: "string", value: "N", help: "How long (10); 0 is one round." },
+    seed: { type: "string", value: "S", help: "Of the first round; the same seed breaks the same things." },
+    only: { type: "string", value: "NAME", help: "One scenario alone." },
+    list: { type: "boolean", help: "Print the scenarios." },
+    kills: { type: "boolean", help: "As the first option: the long tests of kills instead; all else is vitest's." },
+  },
+  positionals: [0, 0],
+};
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+async function main(argv: readonly string[]): Promise<void> {
+  const args = parseArguments(syntax, argv);
+  if (args === null) return;
+  const names = scenarios.map(({ name }) => name);
+  if (args.flag("list")) {
+    for (const { name, what } of scenarios) console.log(`${name.padEnd(26)}${what}`);
+    return;
+  }
+  if (args.flag("kills")) throw usageError("--kills must be the first option");
+  const only = args.string("only");
+  if (only !== undefined && !names.includes(only)) throw usageError(unknownName("scenario", only, names));
+  const minutes = integerOption(args.string("minutes"), "minutes", 0, 10_000) ?? 10;
+  const seed = integerOption(args.string("seed"), "seed", 0, 1_000_000_000) ?? Date.now() % 1_000_000;
+  Object.assign(process.env, { CHAOS_MINUTES: String(minutes), CHAOS_SEED: String(seed) });
+  if (only !== undefined) process.env.CHAOS_ONLY = only;
+  console.log(`${only ?? `${names.length} scenarios`} for ${minutes} minutes, from seed ${seed}`);
+  await startVitest("test", ["tests/chaos/suite.test.ts"], {
+    root,
+    project: ["integration"],
+    watch: false,
+    // The test prints its lines itself.
+    disableConsoleIntercept: true,
+    reporters: [{ onTestRunEnd: (modules, errors) => tell([...modules.flatMap((each) => each.errors()), ...errors]) }],
+  });
+}
+
+/** What went wrong outside of scenarios. */
+function tell(errors: readonly { readonly message: string; readonly stack?: string }[]): void {
+  for (const { stack, message } of errors) console.error(stack ?? message);
+}
+
+exitWithParent();
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`chaos: ${messageOf(error)}\n`);
+  process.exitCode = error instanceof CommandError ? error.exit : exitCode.failed;
+}

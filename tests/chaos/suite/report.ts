@@ -1,0 +1,52 @@
+import type { Result } from "./perform.ts";
+import type { Scenario } from "./scenario.ts";
+
+const nameWidth = 26;
+
+/** One run of a scenario in one line. */
+export function lineOf({ name, seed, seconds, account, imbalance, failure }: Result): string {
+  const head = `${failure === undefined ? "ok    " : "FAILED"} ${name.padEnd(nameWidth)} seed ${seed}`;
+  const counts =
+    account === undefined
+      ? ""
+      : `, ${account.records} records, ${account.faults} faults, ${account.lost} lost, ` +
+        `${account.duplicated} duplicated (allowed ${account.allowed}), ` +
+        `ledger ${imbalance === 0 ? "balanced" : `off by ${imbalance}`}`;
+  const notes = account?.notes === undefined ? "" : `, ${account.notes}`;
+  return `${head}${counts}, ${seconds.toFixed(1)} s${notes}`;
+}
+
+/** All runs, a row for each scenario, as a table in Markdown. */
+export function tableOf(scenarios: readonly Scenario[], results: readonly Result[]): string {
+  const lines = [
+    "| Scenario | What is broken | Runs | Records | Faults | Lost | Duplicated (allowed) | Ledger | |",
+    "|---|---|---|---|---|---|---|---|---|",
+  ];
+  for (const { name, what } of scenarios) {
+    const runs = results.filter((result) => result.name === name);
+    if (runs.length === 0) continue;
+    const sum = (field: "records" | "faults" | "lost" | "duplicated" | "allowed") =>
+      runs.reduce((total, { account }) => total + (account?.[field] ?? 0), 0).toLocaleString("en");
+    const failed = runs.filter(({ failure }) => failure !== undefined).length;
+    const cells = [
+      `\`${name}\``,
+      what,
+      failed === 0 ? runs.length : `${runs.length}, ${failed} failed`,
+      sum("records"),
+      sum("faults"),
+      sum("lost"),
+      `${sum("duplicated")} (${sum("allowed")})`,
+      runs.every(({ imbalance }) => imbalance === 0) ? "balanced" : "off",
+      runs.findLast(({ account }) => account?.notes !== undefined)?.account?.notes ?? "",
+    ];
+    lines.push(`| ${cells.join(" | ")} |`);
+  }
+  return lines.join("\n");
+}
+
+/** How to have a failure again. */
+export function repeatCommand({ name, seed }: Result, long: boolean): string {
+  return long
+    ? `npm run chaos -- --minutes 0 --only ${name} --seed ${seed}`
+    : `CHAOS_SEED=${seed} npx vitest run --project=integration tests/chaos/suite.test.ts -t ${name}`;
+}

@@ -1,0 +1,5 @@
+import { kills } from "./kills.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** The whole suite, in the order of its table. */
+export const scenarios: readonly Scenario[] = [...kills];
