@@ -30,12 +30,21 @@ export interface Cpu {
 
 /** `sluice up` as a user starts it: a process of its own with its embedded servers, in a folder that is removed. */
 export class BenchNode {
-  readonly folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  readonly folder: string;
   /** Where file connectors read and write. */
-  readonly files = join(this.folder, "files");
-  readonly #dataDir = join(this.folder, "data");
+  readonly files: string;
+  readonly #dataDir: string;
+  readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | undefined;
   #url = "";
+
+  /** Not started. Several in one folder have data folders of their own, and `env` names the servers that they share. */
+  constructor(folder = mkdtempSync(join(tmpdir(), "sluice-bench-")), data = "data", env: NodeJS.ProcessEnv = {}) {
+    this.folder = folder;
+    this.files = join(folder, "files");
+    this.#dataDir = join(folder, data);
+    this.#env = env;
+  }
 
   /** A node that is ready, for as long as `use` takes. */
   static async with<T>(use: (node: BenchNode) => Promise<T>): Promise<T> {
@@ -69,6 +78,7 @@ export class BenchNode {
         SLUICE_NATS_PORT: "0",
         SLUICE_POSTGRES_PORT: "0",
         SLUICE_FILE_ROOTS: this.folder,
+        ...this.#env,
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
