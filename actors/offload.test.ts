@@ -215,6 +215,7 @@ class Told implements WorkerSteps {
     const text = Buffer.from(body).toString();
     answer({
       events: [{ type: "delivered", destination: "out-0", origins, part: undefined, text }],
+      steps: new Map(),
       cpuMicros,
     });
   }
@@ -313,7 +314,11 @@ test("a step that stops the run leaves no failure of a destination unheard", asy
       state: "{}",
     } as const;
     const delivered = { type: "delivered", destination: "out", origins: [0], part: undefined, text: "{}" } as const;
-    const run = vi.fn(async () => ({ cpuMicros: 0, events: [delivered, { type: "stopped", failure } as const] }));
+    const run = vi.fn(async () => ({
+      cpuMicros: 0,
+      steps: new Map(),
+      events: [delivered, { type: "stopped", failure } as const],
+    }));
     const offload = new Offload(busy, { run, close: () => {} });
     const { task, flow } = batchOf(["{}"]);
     const context = { ...notes([]), deliverTexts: () => Promise.reject(new Error("the destination is closed")) };

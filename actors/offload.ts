@@ -78,6 +78,7 @@ export class Offload {
       return this.#held(flow, context);
     }
     this.#weigh(result.cpuMicros, task.origins.length);
+    context.counts?.add(result.steps);
     return () => give(result.events.map((event) => () => happen(event, context)));
   }
 

@@ -32,9 +32,9 @@ async function run(pipeline: Pipeline, { body, count, origins }: StepsTask): Pro
   const { values } = decodeLines(body, count);
   const passing = origins.map((origin) => values[origin] as NonNullable<(typeof values)[number]>);
   const before = process.threadCpuUsage();
-  const events = await throughPure(pipeline, { origins, values: passing });
+  const passed = await throughPure(pipeline, { origins, values: passing });
   const { user, system } = process.threadCpuUsage(before);
-  return { events, cpuMicros: user + system };
+  return { ...passed, cpuMicros: user + system };
 }
 
 const noSandbox: StepServices["sandbox"] = {

@@ -45,8 +45,9 @@ function compileFilter(where: Json, services: StepServices): Step {
     for (const place of places) output.add(input, place, input.values[place] as JsonObject);
     return output.build();
   };
-  return (input, fail, context) => {
-    const places = condition(input, [...input.values.keys()], fail, context);
+  return (input, fail, context, counts) => {
+    const missed = () => counts.filtered++;
+    const places = condition(input, [...input.values.keys()], fail, context, missed);
     return places instanceof Promise ? places.then((kept) => keep(input, kept)) : keep(input, places);
   };
 }

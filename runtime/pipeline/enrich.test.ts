@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import { ConnectorError, type Json, type JsonObject, type LookupResult } from "../../connectors/sdk/index.ts";
 import { resolveIntegration } from "../config/index.ts";
+import { noStepCounts } from "../ports/ledger.ts";
 import { VirtualClock } from "../ports/virtual-clock.ts";
 import { compileEnrich } from "./enrich.ts";
 import type { Flow } from "./flow.ts";
@@ -74,7 +75,9 @@ async function enrich(lookup: Lookup, options: JsonObject = {}) {
   const records = (values: readonly JsonObject[]) => {
     const failed: [number, StepRefusal][] = [];
     const fail = (index: number, error: unknown) => failed.push([index, error as StepRefusal]);
-    const output = run({ origins: values.map((_, i) => i), values }, fail, context) as Flow | Promise<Flow>;
+    const output = run({ origins: values.map((_, i) => i), values }, fail, context, noStepCounts()) as
+      | Flow
+      | Promise<Flow>;
     return { output, failed };
   };
   const ids = (...numbers: number[]) => records(numbers.map((id) => ({ id })));

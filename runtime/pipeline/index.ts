@@ -6,3 +6,4 @@ export { Pipeline, type PipelineContext, type StepFailure, StopError } from "./p
 export { isPure, stepFailureOf, throughPure } from "./pure.ts";
 export { recordId } from "./record-id.ts";
 export type { StepContext, StepOutput, StepServices } from "./step.ts";
+export { addStepCounts, StepTally } from "./step-tally.ts";

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "vitest";
 import { createSandbox } from "../../adapters/isolate/index.ts";
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { MappingFailure } from "../mapping/index.ts";
+import { noStepCounts } from "../ports/ledger.ts";
 import type { Flow } from "./flow.ts";
 import { compileMap } from "./map.ts";
 import type { StepContext } from "./step.ts";
@@ -22,7 +23,12 @@ const context: StepContext = {
 
 async function run(rules: readonly JsonObject[]) {
   const failed: [number, unknown][] = [];
-  const output = compileMap(rules, { sandbox })(flow, (index, error) => failed.push([index, error]), context);
+  const output = compileMap(rules, { sandbox })(
+    flow,
+    (index, error) => failed.push([index, error]),
+    context,
+    noStepCounts(),
+  );
   return { given: output, output: await output, failed };
 }
 

@@ -3,6 +3,7 @@ import type { ResolvedIntegration, ResolvedStep } from "../config/index.ts";
 import type { Attempt } from "../delivery/index.ts";
 import { type FieldError, SluiceError } from "../errors/index.ts";
 import { MappingFailure } from "../mapping/index.ts";
+import { noStepCounts, type StepCounts } from "../ports/ledger.ts";
 import { Credit } from "../stream/index.ts";
 import { Aggregate, type ClosedWindow, plainResult, type StoredGroup } from "./aggregate/index.ts";
 import { compileStep } from "./compile-step.ts";
@@ -10,6 +11,7 @@ import { cut, type Flow, sliceRecords, withPart } from "./flow.ts";
 import { compileMap } from "./map.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { type Step, type StepContext, type StepOutput, StepRefusal, type StepServices } from "./step.ts";
+import { countTo, type StepTally } from "./step-tally.ts";
 
 /** A record that a step refused. */
 export interface StepFailure {
@@ -44,6 +46,8 @@ export interface PipelineContext extends StepContext {
   deliver(destination: string, flow: Flow): void | Promise<void>;
   /** `drop`: the step says `on_error: drop`. */
   failed(failure: StepFailure, drop: boolean): void;
+  /** What the steps count into; undefined: nobody asks. */
+  readonly counts?: StepTally | undefined;
   /** Sees what each step took and gave. */
   observe?(step: string, input: Flow, output: StepOutput): void;
 }
@@ -68,6 +72,8 @@ interface Node {
   /** Batches at once. */
   readonly turns: Credit;
   readonly rate: RateLimit | undefined;
+  /** One half of an aggregate: what it gives the other is counted as made, once. */
+  readonly half?: "windows" | "results";
 }
 
 const turn = { records: 1, bytes: 0 };
@@ -111,6 +117,7 @@ export class Pipeline {
   /** As `process`, from a step on, which must be there; `behind` its windows: what they gave. */
   enter(step: string, behind: boolean, flow: Flow, context: PipelineContext): void | Promise<void> {
     const { entry, exit } = this.#nodes.get(step) as { entry: Node; exit: Node };
+    if (behind && exit.half) countsOf(exit, context).expanded += flow.values.length;
     return through(behind ? exit : entry, flow, context);
   }
 
@@ -123,6 +130,7 @@ export class Pipeline {
   async close(all: boolean, context: PipelineContext): Promise<void> {
     for (const { node, aggregate } of this.#windows) {
       const closed = all ? aggregate.flush(context.now) : aggregate.due(context.now);
+      countsOf(node, context).expanded += closed.length;
       // By the step: windows that these close further on are not taken for what is closed there.
       const flow = { ...windowFlow(closed), part: `${node.step.id}!` };
       for (const piece of cut(flow, sliceRecords, node.step.id)) await onwards(node, nothing, piece, context);
@@ -159,10 +167,10 @@ export class Pipeline {
     }
     const aggregate = new Aggregate(step);
     const run = step.emit ? compileMap(step.emit, services) : plain;
-    const exit: Node = { step, run, targets: [], turns: turns(), rate };
+    const exit: Node = { step, run, targets: [], turns: turns(), rate, half: "results" };
     const entry: Node = {
       step,
-      run: (input, fail, { recordId, now, absorbed }) => {
+      run: (input, fail, { recordId, now, absorbed }, counts) => {
         const { origins, values, children, part } = input;
         // A record that comes over two branches may open a window with each.
         const via = part === undefined ? "" : `/${part}`;
@@ -173,12 +181,15 @@ export class Pipeline {
           fail(index, error);
         };
         const closed = windowFlow(aggregate.add(values, id, now, refuse));
+        counts.absorbed += values.length - refused.size;
+        counts.expanded += closed.values.length;
         absorbed(refused.size === 0 ? origins : origins.filter((_, index) => !refused.has(index)));
         return closed.values.length <= sliceRecords ? closed : { slices: cut(closed, sliceRecords, "") };
       },
       targets: [{ node: exit, id: step.id, via: 0 }],
       turns: turns(),
       rate: undefined,
+      half: "windows",
     };
     this.#windows.push({ node: entry, aggregate });
     return { entry, exit };
@@ -230,10 +241,12 @@ function through(node: Node, input: Flow, context: PipelineContext): void | Prom
 }
 
 function inTurn(node: Node, input: Flow, context: PipelineContext): void | Promise<void> {
-  const { step, run, rate, turns } = node;
+  const { step, run, rate, turns, half } = node;
+  const counts = countsOf(node, context);
+  if (half !== "results") counts.in += input.values.length;
   let output: ReturnType<Step>;
   try {
-    output = run(input, failing(step, input, context), context);
+    output = run(input, failing(step, input, context), context, counts);
   } catch (error) {
     turns.give(turn);
     throw error;
@@ -279,7 +292,23 @@ function mapFlows(output: StepOutput, change: (flow: Flow) => Flow): StepOutput 
 
 function onwards(node: Node, input: Flow, output: StepOutput, context: PipelineContext): void | Promise<void> {
   context.observe?.(node.step.id, input, output);
+  if (node.half !== "windows") countOut(countsOf(node, context), output);
   return toAll(node.targets, output, input.part, context);
+}
+
+function countsOf({ step }: Node, { counts }: PipelineContext): StepCounts {
+  return counts === undefined ? noStepCounts() : counts.of(step.id);
+}
+
+function countOut(counts: StepCounts, output: StepOutput): void {
+  if (!(output instanceof Map)) {
+    counts.out += (output as Flow).values.length;
+    return;
+  }
+  for (const [target, { values }] of output) {
+    counts.out += values.length;
+    countTo(counts, target, values.length);
+  }
 }
 
 function failing({ id, onError }: ResolvedStep, input: Flow, context: PipelineContext) {

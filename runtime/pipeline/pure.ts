@@ -1,9 +1,10 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { ResolvedIntegration, ResolvedStep } from "../config/index.ts";
-import type { RefusedRecord, StepsEvent } from "../ports/workers.ts";
+import type { RefusedRecord, StepsEvent, StepsResult } from "../ports/workers.ts";
 import { isObject, parseJson } from "../record/index.ts";
 import type { Flow } from "./flow.ts";
 import { type Pipeline, type PipelineContext, type StepFailure, StopError } from "./pipeline.ts";
+import { StepTally } from "./step-tally.ts";
 
 /**
  * Whether what becomes of a batch follows from its bytes alone, and comes at once: any thread can find it out. A record
@@ -41,10 +42,12 @@ function hasScript(rule: Json): boolean {
 }
 
 /** Takes a batch through pure steps; what comes of it as data that can go to another thread. */
-export async function throughPure(pipeline: Pipeline, flow: Flow): Promise<readonly StepsEvent[]> {
+export async function throughPure(pipeline: Pipeline, flow: Flow): Promise<Omit<StepsResult, "cpuMicros">> {
   const events: StepsEvent[] = [];
+  const counts = new StepTally();
   const context: PipelineContext = {
     ...unasked,
+    counts,
     deliver: (destination, { origins, values, part }) => {
       const text = values.map((value) => JSON.stringify(value)).join("\n");
       events.push({ type: "delivered", destination, origins, part, text });
@@ -59,7 +62,7 @@ export async function throughPure(pipeline: Pipeline, flow: Flow): Promise<reado
     if (!(error instanceof StopError)) throw error;
     events.push({ type: "stopped", failure: refused(error.failure) });
   }
-  return events;
+  return { events, steps: counts.steps };
 }
 
 /** Pure steps ask for none of this. */

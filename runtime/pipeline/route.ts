@@ -10,7 +10,7 @@ export function compileRoute(
   services: StepServices,
 ): Step {
   const compiled = routes.map(({ to, where }) => ({ to, condition: compileCondition(where, services) }));
-  return (input, fail, context) => {
+  return (input, fail, context, counts) => {
     const failed = new Set<number>();
     const refuse = (place: number, error: unknown) => {
       failed.add(place);
@@ -20,7 +20,10 @@ export function compileRoute(
     /** From the n-th route on; without a promise up to the first that asks a script. */
     const from = (n: number, left: readonly number[]): StepOutput | Promise<StepOutput> => {
       const route = compiled[n];
-      if (route === undefined) return divide(input, targets, failed);
+      if (route === undefined) {
+        for (const [place, target] of targets.entries()) if (target === null && !failed.has(place)) counts.filtered++;
+        return divide(input, targets, failed);
+      }
       const next = (places: readonly number[]) => {
         const taken = new Set(places);
         for (const place of taken) targets[place] = route.to;

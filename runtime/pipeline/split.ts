@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedStep } from "../config/index.ts";
 import { deleteField, type FieldPath, getField, parseFieldPath, setField } from "../mapping/index.ts";
+import type { StepCounts } from "../ports/ledger.ts";
 import { describeType, isObject } from "../record/index.ts";
 import { copyAlong } from "./copy-along.ts";
 import { type Flow, FlowBuilder, sliceRecords } from "./flow.ts";
@@ -30,7 +31,7 @@ export function compileSplit({ path: text, as: target, keepParent }: Extract<Res
   };
 
   /** Cut after so many elements as stand in the input, failed or not: the same again when the batch is. */
-  function* slices(input: Flow, fail: Parameters<Step>[1]): Generator<Flow, Flow> {
+  function* slices(input: Flow, fail: Parameters<Step>[1], counts: StepCounts): Generator<Flow, Flow> {
     let output = new FlowBuilder();
     let size = { records: 0, bytes: 0 };
     for (const [index, parent] of input.values.entries()) {
@@ -40,6 +41,8 @@ export function compileSplit({ path: text, as: target, keepParent }: Extract<Res
         fail(index, new StepRefusal(`${text} is ${found}, not an array`));
         continue;
       }
+      if (elements.length === 0) counts.filtered++;
+      else counts.expanded += elements.length - 1;
       const bytes = elements.length < fewElements ? 0 : (sizeOf(() => child(parent, elements[0] as Json)) ?? 0);
       for (const [n, element] of elements.entries()) {
         if (size.records === sliceRecords || size.bytes > sliceBytes) {
@@ -59,8 +62,8 @@ export function compileSplit({ path: text, as: target, keepParent }: Extract<Res
     return output.build();
   }
 
-  return (input, fail) => {
-    const all = slices(input, fail);
+  return (input, fail, _context, counts) => {
+    const all = slices(input, fail, counts);
     const first = all.next();
     return first.done ? first.value : { slices: rest(first.value, all) };
   };

@@ -3,6 +3,7 @@ import type { Attempt } from "../delivery/index.ts";
 import type { FieldError } from "../errors/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Validator } from "../ports/connectors.ts";
+import type { StepCounts } from "../ports/ledger.ts";
 import type { Sandbox } from "../ports/sandbox.ts";
 import type { Flow } from "./flow.ts";
 
@@ -63,11 +64,15 @@ export interface StepContext {
   readonly signal: AbortSignal;
 }
 
-/** A compiled step, over a whole batch. What it refuses goes to `fail` (place in the input, MappingFailure or StepRefusal). */
+/**
+ * A compiled step, over a whole batch. What it refuses goes to `fail` (place in the input, MappingFailure or StepRefusal);
+ * what it leaves out, makes more of or keeps it counts itself.
+ */
 export type Step = (
   input: Flow,
   fail: (index: number, error: unknown) => void,
   context: StepContext,
+  counts: StepCounts,
 ) => StepOutput | Slices | Promise<StepOutput | Slices>;
 
 /** What steps are compiled with. */

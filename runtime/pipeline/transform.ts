@@ -10,7 +10,7 @@ export function compileTransform(
   { sandbox }: StepServices,
 ): Step {
   const script: Script = { kind: "function", source };
-  return async (input, fail, { scope, meta, signal }) => {
+  return async (input, fail, { scope, meta, signal }, counts) => {
     const output = new FlowBuilder();
     if (input.values.length === 0) return output.build();
     const calls = input.values.map((record, i) => ({
@@ -21,8 +21,11 @@ export function compileTransform(
     for (const [index, result] of results.entries()) {
       if (!result.ok) fail(index, new StepRefusal(result.message, result.code));
       else if (Array.isArray(result.value)) {
+        if (result.value.length === 0) counts.filtered++;
+        else counts.expanded += result.value.length - 1;
         for (const [n, record] of result.value.entries()) output.addChild(input, index, n, record as JsonObject);
       } else if (result.value !== undefined) output.add(input, index, result.value as Json as JsonObject);
+      else counts.filtered++;
     }
     const flow = output.build();
     return output.length <= sliceRecords ? flow : { slices: cut(flow, sliceRecords, "") };

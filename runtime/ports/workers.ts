@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../errors/index.ts";
+import type { StepCounts } from "./ledger.ts";
 
 /** A batch on its way to a worker thread. */
 export interface StepsTask {
@@ -38,6 +39,8 @@ export type StepsEvent =
 
 export interface StepsResult {
   readonly events: readonly StepsEvent[];
+  /** What each step counted; failures are among the events. */
+  readonly steps: ReadonlyMap<string, StepCounts>;
   /** CPU time of the steps alone, in µs. */
   readonly cpuMicros: number;
 }
