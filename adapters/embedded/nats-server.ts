@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { cacheDir } from "./cache-dir.ts";
+import { buildWithGo, goProgram } from "./go-build.ts";
 import type { MakeOptions } from "./make-options.ts";
-import { buildNatsServer } from "./nats-build.ts";
 import { downloadNatsServer } from "./nats-release.ts";
 import { takePidLock } from "./pid-lock.ts";
 
@@ -12,6 +12,7 @@ const run = promisify(execFile);
 
 /** The version that deploy/services/nats/go.mod pins. */
 export const NATS_VERSION = "2.15.2";
+const inGo = goProgram("nats-server", "nats", "github.com/nats-io/nats-server/v2");
 /** Batch publish, message schedules and per-key TTL came with it. */
 const OLDEST = [2, 14] as const;
 /** A build takes about half a minute, longer on a slow machine. */
@@ -60,7 +61,7 @@ export async function findNatsServer(options: FindOptions = {}): Promise<NatsSer
     const meanwhile = await cached("cache"); // made by the process that held the lock
     if (meanwhile !== null) return meanwhile;
     const ways = [
-      { origin: "built with Go", make: buildNatsServer },
+      { origin: "built with Go", make: (given: MakeOptions) => buildWithGo(inGo, given) },
       { origin: "official release", make: download },
     ] as const;
     for (const { origin, make } of ways) {

@@ -5,14 +5,30 @@ import { promisify } from "node:util";
 import type { MakeOptions } from "./make-options.ts";
 
 const run = promisify(execFile);
-const MODULE = fileURLToPath(new URL("../../deploy/services/nats", import.meta.url));
 
-/** Builds nats-server from the pinned go.mod, whose go.sum verifies every download. */
-export async function buildNatsServer({ folder, env, progress }: MakeOptions): Promise<string> {
+/** A program in Go, at the version that a folder of deploy/services pins by its go.mod; its go.sum verifies downloads. */
+export interface GoProgram {
+  readonly name: string;
+  /** Folder of the go.mod. */
+  readonly module: string;
+  /** Import path of the program. */
+  readonly package: string;
+}
+
+export function goProgram(name: string, folder: string, importPath: string): GoProgram {
+  const module = fileURLToPath(new URL(`../../deploy/services/${folder}`, import.meta.url));
+  return { name, module, package: importPath };
+}
+
+/** Builds it, and returns the path of the binary. Throws one sentence where Go is missing, too old, or fails. */
+export async function buildWithGo(
+  program: GoProgram,
+  { folder, env, progress }: Omit<MakeOptions, "version">,
+): Promise<string> {
   const version = await goVersion(env);
-  progress(`building nats-server with ${version}, once (about half a minute) …`);
+  progress(`building ${program.name} with ${version}, once (about half a minute) …`);
   const start = performance.now();
-  const file = join(folder, "nats-server");
+  const file = join(folder, program.name);
   const settings = {
     CGO_ENABLED: "0",
     GOWORK: "off",
@@ -20,14 +36,14 @@ export async function buildNatsServer({ folder, env, progress }: MakeOptions): P
     // An older Go fetches the one that go.mod asks for.
     GOTOOLCHAIN: "auto",
   };
-  const args = ["build", "-trimpath", "-ldflags", "-s -w", "-o", file, "github.com/nats-io/nats-server/v2"];
+  const args = ["build", "-trimpath", "-ldflags", "-s -w", "-o", file, program.package];
   try {
-    await run("go", args, { cwd: MODULE, env: { ...env, ...settings }, maxBuffer: 16 * 1024 * 1024 });
+    await run("go", args, { cwd: program.module, env: { ...env, ...settings }, maxBuffer: 16 * 1024 * 1024 });
   } catch (error) {
     const { stderr } = error as { stderr?: string };
     throw new Error(`${version} failed: ${lastLines(stderr ?? String(error))}`);
   }
-  progress(`built nats-server in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  progress(`built ${program.name} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
   return file;
 }
 
