@@ -6,6 +6,7 @@ import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { type Log, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
+import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
 import { RunLedger } from "./ledger.ts";
 import { persist } from "./persist.ts";
@@ -18,8 +19,7 @@ export interface IntegrationOptions extends Services {
   readonly integrationId: string;
   readonly logs: LogService;
   readonly vitals: Vitals;
-  /** How the integration does, whenever that changes. */
-  readonly health: (health: { readonly status: "ok" | "degraded" | "waiting"; readonly reason: string | null }) => void;
+  readonly health: HealthReport;
 }
 
 export type IntegrationMessage =
@@ -34,12 +34,20 @@ const crashesMax = 5;
 /** How often the logs are cut back to their history. */
 const trimMs = 30_000;
 
-/** Of the run that crashed last; outlives the actor's restarts. */
-interface Crashes {
+/** Of the run that crashed last; outlives the actor. */
+export interface Crashes {
   runId: string;
+  /** Of its steps that were settled when it crashed last. */
   batches: number;
+  /** Since it got on last. */
   times: number;
+  /** The supervisor restarts it no more, although it got on in between. */
+  exhausted: boolean;
   error: unknown;
+}
+
+export function noCrashes(): Crashes {
+  return { runId: "", batches: 0, times: 0, exhausted: false, error: undefined };
 }
 
 interface Logs {
@@ -126,11 +134,14 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       const queued = running.length > 0 ? null : await store.schedules.fireQueued(integrationId, randomUUIDv7());
       return queued ? [queued] : running;
     });
-    if (rows.length === 0) return;
+    if (rows.length === 0) {
+      health.idle();
+      return;
+    }
     try {
       if (!(await this.#start(ctx, rows))) ctx.self.tell({ type: "wake" });
     } catch (error) {
-      health({ status: "waiting", reason: messageOf(error) });
+      health.waiting(messageOf(error));
       throw error;
     }
   }
@@ -146,6 +157,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     } = this.#options;
     const ask = <T>(question: () => Promise<T>) => persist(ctx.clock, ctx.signal, question);
     const logs = await this.#takeOver(ctx.signal);
+    health.owned(logs.epoch);
     const last = await untilAborted(ctx.signal, logs.ingest.last(sourceSubject));
     // What is in the log is of the run that has begun: it goes before the others.
     const { id, ...row } = (rows.find(({ id }) => id === last?.runId) ?? rows[0]) as RunRow;
@@ -153,6 +165,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       const { jobId } = row;
       if (jobId) await ask(() => store.replays.fail(jobId, error));
       await ask(() => store.runs.finish(id, { status: "failed", error, counts }));
+      health.ended(error);
       return false;
     };
     const integration = await ask(() => store.integrations.version(integrationId, row.integrationVersion));
@@ -176,8 +189,12 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     }
     const { batches } = steps.progress;
     const crashes = this.#crashes;
-    if (crashes.runId !== id || crashes.batches !== batches) Object.assign(crashes, { runId: id, batches, times: 0 });
-    if (crashes.times >= crashesMax) return fail(runError(failureOf(crashes.error)), run);
+    if (crashes.runId !== id) Object.assign(crashes, noCrashes(), { runId: id });
+    if (crashes.batches !== batches) Object.assign(crashes, { batches, times: 0 });
+    if (crashes.times >= crashesMax || crashes.exhausted) {
+      const { code, message, ...rest } = runError(failureOf(crashes.error));
+      return fail({ code, message: `given up, since it crashes again and again: ${message}`, ...rest }, run);
+    }
     const resolved = resolveIntegration(integration.spec as JsonObject);
     this.#destinations = resolved.destinations.map(({ id }) => id);
     const ref = ctx.spawn(
@@ -190,8 +207,11 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         integration: resolved,
         checkpoints,
         logStatus: status,
-        waiting: (reason) => health({ status: reason === null ? "ok" : "waiting", reason }),
-        finished: () => ctx.self.tell({ type: "finished", run }),
+        waiting: (reason) => health.waiting(reason),
+        finished: (error) => {
+          health.ended(error);
+          ctx.self.tell({ type: "finished", run });
+        },
         stale: (error) => ctx.self.tell({ type: "lost", run, error }),
       }),
     );
@@ -199,7 +219,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     ctx.watch(ref, ({ reason }) => {
       if (reason.kind !== "stop") ctx.self.tell({ type: "lost", run, error: reason.error });
     });
-    health({ status: "ok", reason: null });
+    health.begun();
     return true;
   }
 
@@ -216,8 +236,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   }
 }
 
-export function integrationProps(options: IntegrationOptions): Props<IntegrationMessage> {
-  const crashes: Crashes = { runId: "", batches: 0, times: 0, error: undefined };
+export function integrationProps(options: IntegrationOptions, crashes = noCrashes()): Props<IntegrationMessage> {
   return {
     create: () => new IntegrationActor(options, crashes),
     // A run that crashes is begun again from what the store and the logs say, not from its own memory.

@@ -1,27 +1,21 @@
 import { type Actor, type Context, oneForOne, type Props, type Ref } from "../runtime/actor/index.ts";
 import { assign } from "../runtime/cluster/assign.ts";
 import { resolveIntegration } from "../runtime/config/index.ts";
-import { messageOf } from "../runtime/errors/index.ts";
 import type { Cluster } from "../runtime/ports/cluster.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
 import type { LogService } from "../runtime/ports/log.ts";
 import type { IntegrationRow, RunRow } from "../runtime/ports/store.ts";
 import { DepthAlert } from "./depth-alert.ts";
-import { type IntegrationMessage, integrationProps } from "./integration.ts";
+import { IntegrationHealth } from "./health.ts";
+import { type Crashes, type IntegrationMessage, integrationProps, noCrashes } from "./integration.ts";
 import type { Services } from "./run.ts";
 import { type Schedule, SchedulerActor, type SchedulerMessage } from "./scheduler.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { Vitals } from "./vitals.ts";
 
-export interface Health {
-  readonly status: "ok" | "degraded" | "stopped" | "waiting";
-  readonly reason: string | null;
-}
-
-/** What this node knows of its integrations, to be read at any time. */
+/** What this node knows of the integrations that it owns, to be read at any time. */
 export interface NodeView {
-  readonly health: Map<string, Health>;
-  /** Of those owned. */
+  readonly health: Map<string, IntegrationHealth>;
   readonly vitals: Map<string, Vitals>;
   owned: ReadonlySet<string>;
 }
@@ -53,6 +47,8 @@ const depthsMs = 10_000;
 export class NodeActor implements Actor<NodeMessage> {
   readonly #options: NodeOptions;
   readonly #integrations = new Map<string, Ref<IntegrationMessage>>();
+  /** Of those that were owned since the start. */
+  readonly #crashes = new Map<string, Crashes>();
   readonly #known = new Set<string>();
   #scheduler: Ref<SchedulerMessage> | undefined;
   #unsubscribe: (() => void)[] = [];
@@ -110,7 +106,7 @@ export class NodeActor implements Actor<NodeMessage> {
         return;
       case "gone":
         this.#integrations.delete(message.integrationId);
-        this.#options.view.health.set(message.integrationId, { status: "stopped", reason: messageOf(message.error) });
+        this.#exhausted(message);
         ctx.run(async (signal) => {
           await ctx.clock.sleep(respawnMs, signal);
           ctx.self.tell({ type: "reconcile" });
@@ -120,6 +116,12 @@ export class NodeActor implements Actor<NodeMessage> {
 
   stopped(): void {
     for (const end of this.#unsubscribe) end();
+  }
+
+  /** Past its budget. Where it was a run that crashed, that run is given up; anything else is tried again. */
+  #exhausted({ integrationId, error }: { readonly integrationId: string; readonly error: unknown }): void {
+    const crashes = this.#crashes.get(integrationId);
+    if (crashes !== undefined && crashes.error === error) crashes.exhausted = true;
   }
 
   async #reconcile(ctx: Context<NodeMessage>): Promise<void> {
@@ -147,6 +149,7 @@ export class NodeActor implements Actor<NodeMessage> {
     for (const [id, ref] of this.#integrations) {
       if (owned.has(id)) continue;
       this.#integrations.delete(id);
+      view.health.get(id)?.close();
       view.health.delete(id);
       view.vitals.delete(id);
       await ctx.stop(ref);
@@ -154,6 +157,7 @@ export class NodeActor implements Actor<NodeMessage> {
     for (const id of this.#known) {
       if (ids.includes(id)) continue;
       this.#known.delete(id);
+      this.#crashes.delete(id);
       // Deleted: its logs go with it, from whichever node sees it first. Not waited for: the server may be away.
       ctx.run(async (signal) => {
         await untilAborted(signal, logs.remove(id)).catch(() => this.#known.add(id));
@@ -166,15 +170,23 @@ export class NodeActor implements Actor<NodeMessage> {
       view.vitals.set(row.id, vitals);
       vitals.name = row.name;
       vitals.alertDepth = resolveIntegration(row.spec).delivery.alertDepth;
-      if (!this.#integrations.has(row.id)) this.#spawn(ctx, row.id, vitals);
+      if (!this.#integrations.has(row.id)) this.#spawn(ctx, row, vitals);
     }
     for (const [id, ref] of this.#integrations) if (running.has(id)) ref.tell({ type: "wake" });
     this.#scheduler?.tell({ type: "plan", schedules: rows.filter(({ id }) => owned.has(id)).flatMap(scheduleOf) });
   }
 
-  #spawn(ctx: Context<NodeMessage>, integrationId: string, vitals: Vitals): void {
-    const health = (health: Health) => this.#options.view.health.set(integrationId, health);
-    const props = integrationProps({ ...this.#options, integrationId, vitals, health });
+  #spawn(ctx: Context<NodeMessage>, row: IntegrationRow, vitals: Vitals): void {
+    const { store, view } = this.#options;
+    const { id: integrationId, name } = row;
+    const kept = { status: row.health, reason: row.healthReason };
+    const health =
+      view.health.get(integrationId) ??
+      new IntegrationHealth({ store: store.integrations, clock: ctx.clock, integrationId, name, kept });
+    view.health.set(integrationId, health);
+    const crashes = this.#crashes.get(integrationId) ?? noCrashes();
+    this.#crashes.set(integrationId, crashes);
+    const props = integrationProps({ ...this.#options, integrationId, vitals, health }, crashes);
     const ref = ctx.spawn(props, `integration-${integrationId}`);
     this.#integrations.set(integrationId, ref);
     ctx.watch(ref, ({ reason }) => {

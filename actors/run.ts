@@ -74,7 +74,8 @@ export interface RunOptions extends Services {
   readonly vitals: Vitals;
   /** Why nothing moves, or null once it does again. */
   readonly waiting: (reason: string | null) => void;
-  readonly finished: () => void;
+  /** `error`: it failed. */
+  readonly finished: (error: RunError | null) => void;
   /** The integration has a later owner: nothing more may be done here. */
   readonly stale: (error: unknown) => void;
 }
@@ -572,7 +573,7 @@ export class RunActor implements Actor<RunMessage> {
         this.#report(imbalances(this.#ledger, last.totals.records, this.#options.integration.destinations));
       }
       this.#options.waiting(null);
-      finished();
+      finished(status === "failed" ? (failure ?? null) : null);
     });
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
-import { control, type NodeView } from "../actors/node.ts";
+import { control } from "../actors/node.ts";
 import type { Runner } from "../gateway/services/index.ts";
 import { resolveIntegration } from "../runtime/config/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
@@ -11,11 +11,10 @@ export interface RunnerOptions {
   readonly store: Store;
   readonly cluster: Cluster;
   readonly cron: Cron;
-  readonly view: NodeView;
 }
 
 /** What the gateway asks of the nodes: the store holds what is to be done, a message says that it is there. */
-export function createRunner({ store, cluster, cron, view }: RunnerOptions): Runner {
+export function createRunner({ store, cluster, cron }: RunnerOptions): Runner {
   return {
     async start(integrationId, trigger) {
       const integration = await store.integrations.get(integrationId);
@@ -32,7 +31,6 @@ export function createRunner({ store, cluster, cron, view }: RunnerOptions): Run
       return run;
     },
     changed: (integrationIds) => cluster.publish(control.changed, [...integrationIds]),
-    health: (integrationId) => view.health.get(integrationId) ?? { status: "ok", reason: null },
     nextFire(row) {
       if (!row.enabled) return null;
       const { trigger } = resolveIntegration(row.spec);

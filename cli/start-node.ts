@@ -148,7 +148,7 @@ async function start(
   const view: NodeView = { health: new Map(), vitals: new Map(), owned: new Set() };
   metrics.gauges(gaugesReader(view.vitals, store.deadLetters, realClock));
   const cron = { next: nextFire };
-  const runner = createRunner({ store, cluster, cron, view });
+  const runner = createRunner({ store, cluster, cron });
   const connectors = actorConnectors(store, registry, resolveReference);
   const { lookups } = connectors;
   const services = createServices({ store, registry, runner, validator, sealer, sandbox, lookups, checkCron });
@@ -159,6 +159,9 @@ async function start(
       onRestart: (actor) => metrics.actorRestarted(...nameOf(actor, view)),
       onFailure: ({ path: actor, error, directive, delayMs }) => {
         const [name, integration] = nameOf(actor, view);
+        // What is below an integration crashed; what takes the integration itself down says so by `waiting`.
+        const id = /\/integration-([0-9a-f-]{36})\//.exec(actor)?.[1];
+        if (id !== undefined) view.health.get(id)?.crashed(name, error);
         logger.warn({ actor: name, integration, err: error, directive, delay_ms: delayMs }, "an actor failed");
       },
     },

@@ -40,7 +40,8 @@ export class Servers {
 
   change(version: number, spec: Record<string, Json>): void {
     const row = { id: integrationId, name: this.#name, spec, enabled: true, version, owner: null };
-    this.tables.integrations.set(version, { ...row, createdAt: new Date(0), updatedAt: new Date(0) });
+    const made = { createdAt: new Date(0), updatedAt: new Date(0), health: "ok" as const, healthReason: null };
+    this.tables.integrations.set(version, { ...row, ...made });
   }
 
   /** Opens a run; its id sorts behind those before it. */
@@ -89,7 +90,7 @@ export class Servers {
           remove: async () => {},
           status: { connected: true, reason: undefined },
         },
-        health: () => {},
+        health: { owned: () => {}, idle: () => {}, begun: () => {}, waiting: () => {}, ended: () => {} },
       }),
       "integration",
     );

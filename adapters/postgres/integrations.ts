@@ -1,10 +1,10 @@
-import { and, desc, eq, lt, sql } from "drizzle-orm";
+import { and, desc, eq, gt, lt, notExists, sql } from "drizzle-orm";
 import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
-import { integrations, integrationVersions, pipelineRuns } from "./schema.ts";
+import { checkpointOwners, integrations, integrationVersions, pipelineRuns } from "./schema.ts";
 
 export function integrationStore(db: Database): IntegrationStore {
   return {
@@ -30,7 +30,15 @@ export function integrationStore(db: Database): IntegrationStore {
         const { name, spec, enabled } = change;
         const [row] = await tx.orm
           .update(integrations)
-          .set({ name, spec, enabled, version: current.version + 1, updatedAt: sql`now()` })
+          .set({
+            name,
+            spec,
+            enabled,
+            version: current.version + 1,
+            updatedAt: sql`now()`,
+            health: sql`case ${integrations.health} when 'stopped' then 'ok' else ${integrations.health} end`,
+            healthReason: sql`case ${integrations.health} when 'stopped' then null else ${integrations.healthReason} end`,
+          })
           .where(is)
           .returning();
         await keepVersion(tx, row!);
@@ -61,6 +69,8 @@ export function integrationStore(db: Database): IntegrationStore {
           owner: integrations.owner,
           createdAt: integrations.createdAt,
           updatedAt: then.updatedAt,
+          health: integrations.health,
+          healthReason: integrations.healthReason,
         })
         .from(integrationVersions)
         .innerJoin(integrations, eq(integrations.id, integrationId))
@@ -80,6 +90,17 @@ export function integrationStore(db: Database): IntegrationStore {
     },
 
     all: () => db.orm.select().from(integrations).orderBy(integrations.id),
+
+    setHealth: async (id, epoch, { status, reason }) => {
+      const later = db.orm
+        .select({ epoch: checkpointOwners.epoch })
+        .from(checkpointOwners)
+        .where(and(eq(checkpointOwners.integrationId, id), gt(checkpointOwners.epoch, epoch)));
+      await db.orm
+        .update(integrations)
+        .set({ health: status, healthReason: reason })
+        .where(and(eq(integrations.id, id), notExists(later)));
+    },
 
     // Versions, checkpoints, cursor, claims and fires go with it; runs and dead letters are history, which retention
     // drops by the day. A run that is under way ends here: nobody is left to end it later.

@@ -14,7 +14,15 @@ import {
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../../runtime/errors/index.ts";
 import type { JobKind, JobStatus, ReplayOptions, Resolution } from "../../runtime/ports/replays.ts";
-import type { Attempt, DestinationCounts, Drift, RunError, RunStatus, RunTrigger } from "../../runtime/ports/store.ts";
+import type {
+  Attempt,
+  DestinationCounts,
+  Drift,
+  HealthStatus,
+  RunError,
+  RunStatus,
+  RunTrigger,
+} from "../../runtime/ports/store.ts";
 import { bytea, json, jsonb } from "./json-column.ts";
 
 /** All that sluice keeps stands in one schema, so that a database may be shared with others. */
@@ -50,6 +58,9 @@ export const integrations = sluice.table(
     owner: text("owner"),
     createdAt: time("created_at").notNull().defaultNow(),
     updatedAt: time("updated_at").notNull().defaultNow(),
+    /** As its owner said last. */
+    health: text("health").$type<HealthStatus>().notNull().default("ok"),
+    healthReason: text("health_reason"),
   },
   (t) => [unique("integrations_name").on(t.name)],
 );

@@ -97,7 +97,6 @@ export function integrationService({ store, registry, runner, validator, checkCr
       return runner.start(id, "manual");
     },
 
-    health: (id: string) => runner.health(id),
     nextFire: (row: IntegrationRow) => runner.nextFire(row),
   };
 }

@@ -58,10 +58,8 @@ export async function integrationNotes(
 ): Promise<Note[]> {
   if (change.action === "unchanged") return [];
   const { spec, enabled } = storedIntegration(value);
-  const now = new Date();
-  const blank = { id: "", name: change.name, version: 1, owner: null, createdAt: now, updatedAt: now };
-  const next = enabled ? runner.nextFire({ ...blank, ...row, spec, enabled }) : null;
-  const before = row?.enabled ? runner.nextFire(row) : null;
+  const next = runner.nextFire({ spec, enabled });
+  const before = row === undefined ? null : runner.nextFire(row);
   const moved = change.fields.some(({ path }) => /^(trigger|enabled)\b/.test(path)) || row === undefined;
   const running = row === undefined ? [] : await store.runs.running(row.id);
   return [

@@ -9,15 +9,8 @@ export interface Runner {
   start(integrationId: string, trigger: RunTrigger): Promise<RunRow>;
   /** Integrations were created, updated, enabled, disabled or removed: take the change up. Returns once it is noted. */
   changed(integrationIds: readonly string[]): void;
-  /** How an integration does at this moment. */
-  health(integrationId: string): Health;
   /** When the integration fires next by its schedule, or null. */
-  nextFire(integration: IntegrationRow): Date | null;
-}
-
-export interface Health {
-  readonly status: "ok" | "degraded" | "stopped" | "waiting";
-  readonly reason: string | null;
+  nextFire(integration: Pick<IntegrationRow, "spec" | "enabled">): Date | null;
 }
 
 /** One part of readiness: null when it is ready, else the reason why not. */

@@ -10,7 +10,6 @@ import type {
   RunRow,
 } from "../../runtime/ports/store.ts";
 import { parseJson } from "../../runtime/record/index.ts";
-import type { Health } from "./ports.ts";
 
 /*
  * Rows as the API shows them (contract section 14). Undefined members are left out by JSON.stringify.
@@ -54,7 +53,7 @@ export function connectorResource(row: ConnectorRow): JsonObject {
   };
 }
 
-export function integrationResource(row: IntegrationRow, health: Health, nextFire: Date | null): JsonObject {
+export function integrationResource(row: IntegrationRow, nextFire: Date | null): JsonObject {
   return {
     id: row.id,
     name: row.name,
@@ -62,8 +61,8 @@ export function integrationResource(row: IntegrationRow, health: Health, nextFir
     enabled: row.enabled,
     version: row.version,
     status: row.enabled ? "enabled" : "disabled",
-    health: health.status,
-    health_reason: health.reason,
+    health: row.health,
+    health_reason: row.healthReason,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
     next_fire_at: nextFire?.toISOString() ?? null,

@@ -1,5 +1,6 @@
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../errors/index.ts";
+import type { Ledger } from "./ledger.ts";
 import type { QuotaStore } from "./quotas.ts";
 import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
 import type { RetryStore, ScheduledRetry } from "./retries.ts";
@@ -29,6 +30,17 @@ export interface IntegrationRow {
   readonly owner: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  readonly health: HealthStatus;
+  readonly healthReason: string | null;
+}
+
+/** `stopped`: its last run failed. `degraded`: a part of it crashed, and was started again. `waiting`: for what will pass. */
+export type HealthStatus = "ok" | "degraded" | "stopped" | "waiting";
+
+/** How an integration does. */
+export interface Health {
+  readonly status: HealthStatus;
+  readonly reason: string | null;
 }
 
 export type RunStatus = "running" | "success" | "partial" | "failed" | "cancelled";
@@ -51,6 +63,8 @@ export interface RunCounts {
   filtered: number;
   failed: number;
   byDestination: Record<string, DestinationCounts>;
+  /** By step and destination; left out or null before the first commit, and of runs of former versions. */
+  ledger?: Ledger | null;
 }
 
 export interface RunRow {
@@ -220,8 +234,10 @@ export interface ConnectorStore {
 }
 
 export interface IntegrationStore {
-  create(row: Omit<IntegrationRow, "createdAt" | "updatedAt" | "version">): Promise<IntegrationRow>;
-  /** Keeps the former version in the history. */
+  create(
+    row: Omit<IntegrationRow, "createdAt" | "updatedAt" | "version" | "health" | "healthReason">,
+  ): Promise<IntegrationRow>;
+  /** Keeps the former version in the history. One that was `stopped` is `ok` from now on. */
   update(
     id: string,
     change: Pick<IntegrationRow, "name" | "spec" | "enabled">,
@@ -234,6 +250,8 @@ export interface IntegrationStore {
   list(options: PageOptions): Promise<Page<IntegrationRow>>;
   /** All of them, for nodes that share them out. */
   all(): Promise<readonly IntegrationRow[]>;
+  /** Nothing where a later owner than that of `epoch` has committed (invariant 5). */
+  setHealth(id: string, epoch: number, health: Health): Promise<void>;
   remove(id: string): Promise<boolean>;
 }
 

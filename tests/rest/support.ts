@@ -119,8 +119,8 @@ function openingRunner(store: Store, changed: string[]): Runner {
       return run;
     },
     changed: (ids) => void changed.push(...ids),
-    health: () => ({ status: "ok", reason: null }),
-    nextFire({ spec }) {
+    nextFire({ spec, enabled }) {
+      if (!enabled) return null;
       const { trigger } = resolveIntegration(spec);
       return trigger.type === "schedule" ? nextFire(trigger.cron, trigger.timezone, new Date()) : null;
     },

@@ -213,3 +213,22 @@ test("no error of the store holds a parameter of its query", async () => {
   expect(error).toBeInstanceOf(Error);
   expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("hunter2");
 });
+
+test("how an integration does is kept, but not what a former owner says of it", async () => {
+  const { id, name, spec, version } = await addIntegration(store);
+  const health = async () => {
+    const { health, healthReason } = (await store.integrations.get(id))!;
+    return [health, healthReason];
+  };
+  expect(await health()).toEqual(["ok", null]);
+  await store.integrations.setHealth(id, 3, { status: "waiting", reason: "crm: away" });
+  expect(await health()).toEqual(["waiting", "crm: away"]);
+  await store.checkpoints.commit([settlement(id, { epoch: 4 })]);
+  await store.integrations.setHealth(id, 3, { status: "ok", reason: null });
+  expect(await health()).toEqual(["waiting", "crm: away"]);
+  await store.integrations.setHealth(id, 4, { status: "stopped", reason: "it failed" });
+  expect(await health()).toEqual(["stopped", "it failed"]);
+  // A change, or enabling it, begins anew.
+  await store.integrations.update(id, { name, spec, enabled: true }, version);
+  expect(await health()).toEqual(["ok", null]);
+});

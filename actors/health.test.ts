@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { SluiceError } from "../runtime/errors/index.ts";
+import { StaleOwnerError } from "../runtime/ports/log.ts";
+import type { Health } from "../runtime/ports/store.ts";
+import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
+import { IntegrationHealth } from "./health.ts";
+
+const ok: Health = { status: "ok", reason: null };
+
+function integration(kept: Health = ok) {
+  const clock = new VirtualClock();
+  const saved: (Health & { readonly epoch: number })[] = [];
+  const server = { away: false };
+  const store = {
+    setHealth: async (_id: string, epoch: number, health: Health) => {
+      if (server.away) throw new Error("the store is away");
+      saved.push({ ...health, epoch });
+    },
+  };
+  const health = new IntegrationHealth({ store, clock, integrationId: "i", name: "shop", kept });
+  health.owned(7);
+  return { clock, saved, server, health };
+}
+
+test("a crash makes it degraded with the part and the reason, until a minute has passed without another", async () => {
+  const { clock, saved, health } = integration();
+  health.begun();
+  health.crashed("steps", new Error("a bug"));
+  health.crashed("sink-crm", new Error("another bug"));
+  await clock.advance(59_000);
+  expect(health.now).toEqual({
+    status: "degraded",
+    reason: "sink-crm was started again after a crash, 2 times: another bug",
+  });
+  await clock.advance(1_000);
+  expect(health.now).toEqual(ok);
+  expect(saved.map(({ status, epoch }) => [status, epoch])).toEqual([
+    ["degraded", 7],
+    ["degraded", 7],
+    ["ok", 7],
+  ]);
+});
+
+test("a crash that is passed on up the tree counts once; a stated error and a lost ownership count as none", () => {
+  const { health } = integration();
+  const bug = new Error("a bug");
+  for (const part of ["steps", "run"]) health.crashed(part, bug);
+  expect(health.now.reason).toBe("steps was started again after a crash: a bug");
+  const other = integration().health;
+  other.crashed("steps", new SluiceError("NOT_FOUND", "there is no table"));
+  other.crashed("steps", new StaleOwnerError("a later owner"));
+  expect(other.now).toEqual(ok);
+});
+
+test("a run that fails leaves it stopped, with the reason and what to do, until the next one begins", async () => {
+  const { health } = integration();
+  health.begun();
+  health.crashed("source", new Error("a bug"));
+  health.waiting("crm: away");
+  health.ended({ code: "TIMEOUT", message: "the source gave nothing" });
+  const reason = "the last run failed with TIMEOUT: the source gave nothing (run it again: sluice run shop)";
+  expect(health.now).toEqual({ status: "stopped", reason });
+  health.idle();
+  expect(health.now.status).toBe("stopped");
+  health.begun();
+  expect(health.now).toEqual(ok);
+});
+
+test("a node that starts anew knows that it was stopped; what waited or crashed before is over", () => {
+  expect(integration({ status: "stopped", reason: "it failed" }).health.now).toEqual({
+    status: "stopped",
+    reason: "it failed",
+  });
+  for (const status of ["waiting", "degraded"] as const) {
+    expect(integration({ status, reason: "something" }).health.now).toEqual(ok);
+  }
+});
+
+test("what waited before is taken back in the store, where no run goes on", async () => {
+  const { clock, saved, health } = integration({ status: "waiting", reason: "crm: away" });
+  health.idle();
+  await clock.advance(1);
+  expect(saved).toEqual([{ ...ok, epoch: 7 }]);
+});
+
+test("while the store is away the last word waits, and no other is written", async () => {
+  const { clock, saved, server, health } = integration();
+  server.away = true;
+  for (const reason of ["a", "b", "c"]) health.waiting(reason);
+  await clock.advance(5_000);
+  server.away = false;
+  await clock.advance(5_000);
+  expect(saved.at(-1)).toMatchObject({ status: "waiting", reason: "c" });
+  health.close();
+});
