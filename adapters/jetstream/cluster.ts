@@ -3,7 +3,7 @@ import { type KV, Kvm, type KvWatchEntry } from "@nats-io/kv";
 import type { QueuedIterator } from "@nats-io/transport-node";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { Cluster } from "../../runtime/ports/cluster.ts";
-import { reasonOfThrown } from "./errors.ts";
+import { isNoResponders, reasonOfThrown } from "./errors.ts";
 import type { NatsLink } from "./link.ts";
 
 export interface ClusterOptions {
@@ -18,6 +18,12 @@ const bucket = "sluice-nodes";
 const lifeMs = 3_000;
 const beatMs = 1_000;
 
+/** A node's entry in the bucket. */
+interface Entry {
+  readonly at: string;
+  readonly leaving?: true;
+}
+
 /**
  * Lists the live nodes as keys of a KV bucket, each with a time to live that its node renews every second; the server
  * tells the others when one runs out. While this node cannot see the server it keeps the members it knew.
@@ -26,17 +32,21 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
   if (!/^[\w-]+(\.[\w-]+)*$/.test(nodeId)) throw new Error(`"${nodeId}" is no id of a node`);
   const closing = new AbortController();
   const listeners = new Set<(members: readonly string[]) => void>();
+  let leaving = false;
   let members: readonly string[] = [nodeId];
-  let alive: ReadonlySet<string> = new Set([nodeId]);
+  /** Of the live nodes, whether they leave. */
+  let alive: ReadonlyMap<string, boolean> = new Map([[nodeId, false]]);
   /** Until then nobody is taken for gone: keys ran out while the server was away, though their nodes were not. */
   let holdUntil = 0;
   let holding: NodeJS.Timeout | undefined;
 
   const settle = () => {
     const left = holdUntil - performance.now();
-    const now = new Set([...alive, ...(left > 0 ? members : []), nodeId]);
+    const now = new Set([...alive.keys(), ...(left > 0 ? members : []), nodeId]);
     clearTimeout(holding);
     if (left > 0 && now.size > alive.size) holding = setTimeout(settle, left);
+    for (const [node, leaves] of alive) if (leaves) now.delete(node);
+    if (leaving) now.delete(nodeId);
     if (now.size === members.length && members.every((member) => now.has(member))) return;
     members = [...now].sort();
     for (const listener of [...listeners]) listener(members);
@@ -46,9 +56,12 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
     new Kvm(link.js).create(bucket, { history: 1, storage: StorageType.File, replicas, markerTTL: lifeMs });
   const beat = async () => {
     try {
-      const at = JSON.stringify({ at: new Date().toISOString() });
+      const entry: Entry = { at: new Date().toISOString(), ...(leaving && { leaving }) };
       await link.call(() =>
-        link.js.publish(`$KV.${bucket}.${nodeId}`, at, { ttl: `${lifeMs / 1000}s`, timeout: 2_000 }),
+        link.js.publish(`$KV.${bucket}.${nodeId}`, JSON.stringify(entry), {
+          ttl: `${lifeMs / 1000}s`,
+          timeout: 2_000,
+        }),
       );
       link.trouble(closing, undefined);
     } catch (error) {
@@ -66,15 +79,15 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
     await new Promise<void>((resolve) => void follow(entries, resolve));
   };
   const follow = async (entries: QueuedIterator<KvWatchEntry>, onComplete: () => void) => {
-    const seen = new Set<string>();
+    const seen = new Map<string, boolean>();
     let complete = false;
     for await (const entry of entries) {
-      if (entry.operation === "PUT") seen.add(entry.key);
+      if (entry.operation === "PUT") seen.set(entry.key, entry.json<Entry>().leaving === true);
       else seen.delete(entry.key);
       // The first entries are the bucket as it is, which counts once it is whole.
       complete ||= entry.delta === 0;
       if (!complete || entries !== watched) continue;
-      alive = new Set(seen);
+      alive = new Map(seen);
       settle();
       onComplete();
     }
@@ -116,6 +129,38 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
         },
       });
       return () => subscription.unsubscribe();
+    },
+    async ask(subject, message, timeoutMs) {
+      const others = new Set([...alive.keys(), ...members]);
+      others.delete(nodeId);
+      const asked = Array.from(others, async (node) => {
+        try {
+          const request = () =>
+            link.connection.request(subjectOf(`${subject}.${node}`), JSON.stringify(message), { timeout: timeoutMs });
+          return [(await link.call(request)).json<Json>()];
+        } catch (error) {
+          return isNoResponders(error) ? [] : [undefined];
+        }
+      });
+      return (await Promise.all(asked)).flat();
+    },
+    answer(subject, answer) {
+      const subscription = link.connection.subscribe(subjectOf(`${subject}.${nodeId}`), {
+        callback: (error, message) => {
+          if (error !== null) return;
+          void answer(message.json<Json>()).then(
+            (result) => link.connection.isClosed() || message.respond(JSON.stringify(result)),
+            // Whoever asks takes silence for an answer.
+            () => {},
+          );
+        },
+      });
+      return () => subscription.unsubscribe();
+    },
+    leave() {
+      leaving = true;
+      if (link.connected) beating = beat();
+      settle();
     },
     async close() {
       closing.abort(new Error("the node has left the cluster"));

@@ -3,7 +3,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 /** The nodes that are alive, and small messages between them. */
 export interface Cluster {
   readonly nodeId: string;
-  /** Ids of the live nodes, this one included, sorted. Another array whenever they change. */
+  /** Ids of the live nodes that have not left, sorted, this one included. Another array whenever they change. */
   members(): readonly string[];
   /** Calls `listener` after each change of members; returns how to stop that. */
   onChange(listener: (members: readonly string[]) => void): () => void;
@@ -11,6 +11,15 @@ export interface Cluster {
   publish(subject: string, message: Json): void;
   /** Calls `listener` with each message on `subject`; returns how to stop that. */
   subscribe(subject: string, listener: (message: Json) => void): () => void;
-  /** Leaves at once, so that the others need not wait to take over. */
+  /**
+   * Asks each of the other live nodes, those that leave too. Undefined stands for one that did not answer within
+   * `timeoutMs`; who has died or does not know the subject is left out.
+   */
+  ask(subject: string, message: Json, timeoutMs: number): Promise<readonly (Json | undefined)[]>;
+  /** Answers what others ask on `subject`; returns how to stop that. */
+  answer(subject: string, answer: (message: Json) => Promise<Json>): () => void;
+  /** No longer a member: the others take over at once. It still beats and answers, since it has things in hand. */
+  leave(): void;
+  /** Gone at once, whether it left before or not. */
   close(): Promise<void>;
 }

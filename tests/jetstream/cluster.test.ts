@@ -89,6 +89,48 @@ describe("a cluster", () => {
     await c.close();
   });
 
+  it("loses a node that leaves as a member at once, and can still ask it until it is gone", async () => {
+    const { cluster: a } = await join("a");
+    const { cluster: b, link } = await join("b");
+    await expect.poll(() => a.members(), patient).toEqual(["a", "b"]);
+    const { promise: done, resolve: finish } = Promise.withResolvers<void>();
+    const asked: Json[] = [];
+    b.answer("in-hand", async (message) => {
+      asked.push(message);
+      await done;
+      return "done";
+    });
+    await link.connection.flush();
+    b.leave();
+    expect(b.members()).toEqual(["a"]);
+    await expect.poll(() => a.members(), patient).toEqual(["a"]);
+    // For longer than it would be alive without its beat.
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    expect(a.members()).toEqual(["a"]);
+    expect(await a.ask("in-hand", 1, 50)).toEqual([undefined]);
+    const answers = a.ask("in-hand", 2, 20_000);
+    await expect.poll(() => asked, patient).toEqual([1, 2]);
+    finish();
+    expect(await answers).toEqual(["done"]);
+    await b.close();
+    await expect.poll(() => a.ask("in-hand", 3, 20_000), patient).toEqual([]);
+  });
+
+  it("asks all others, and leaves out who does not know the subject", async () => {
+    const { cluster: a } = await join("a");
+    const { cluster: b, link } = await join("b");
+    const { cluster: c, link: other } = await join("c");
+    await join("d");
+    await expect.poll(() => a.members(), patient).toEqual(["a", "b", "c", "d"]);
+    b.answer("square", async (n) => (n as number) ** 2);
+    c.answer("square", async () => {
+      throw new Error("c cannot");
+    });
+    await Promise.all([link.connection.flush(), other.connection.flush()]);
+    expect(await a.ask("square", 7, 500)).toEqual([49, undefined]);
+    expect(await b.ask("square", 7, 500)).toEqual([undefined]);
+  });
+
   it("carries small messages to all nodes", async () => {
     const { cluster: a, link } = await join("a");
     const { cluster: b, link: other } = await join("b");
