@@ -1,10 +1,13 @@
 import type { JsonObject } from "../connectors/sdk/index.ts";
 import type { StepFailure } from "../runtime/pipeline/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import type { ReplayOf } from "../runtime/ports/replays.ts";
+import type { ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import { type Cause, deadLetter, type RunKey, rawRecord, replayOf } from "./dead-letter.ts";
 import type { FailedDelivery } from "./outlets.ts";
+import { scheduledRetry } from "./retries.ts";
 
 const entered = 1;
 const reached = 2;
@@ -16,6 +19,8 @@ const failed = 4;
  */
 export class Account {
   readonly deadLetters: NewDeadLetter[] = [];
+  /** What its destination put off. */
+  readonly retries: ScheduledRetry[] = [];
   /** Records handed on, by destination. */
   readonly sent = new Map<string, number>();
   /** Records that steps left out by `on_error: drop`, by step. */
@@ -58,17 +63,26 @@ export class Account {
     this.fail(origin, child, { step, destination: null, rule, code, message, state: text, attempts, errors });
   }
 
-  undelivered({ record, destination, code, message, attempts }: FailedDelivery): void {
+  undelivered({ record, destination, code, message, attempts, retryInMs }: FailedDelivery, clock: Clock): void {
     const { origin, child, text } = record;
-    this.fail(origin, child, { step: null, destination, rule: null, code, message, state: text, attempts });
+    const cause = { step: null, destination, rule: null, code, message, state: text, attempts };
+    if (retryInMs === undefined) this.fail(origin, child, cause);
+    else {
+      const letter = this.#letter(origin, child, cause);
+      this.retries.push(scheduledRetry(letter, record, { destination, retryInMs }, this.#message.header, clock));
+    }
   }
 
   fail(origin: number, child: string, cause: Cause): void {
     if (origin < 0) this.windowsFailed++;
     else this.#mark([origin], failed);
+    this.deadLetters.push(this.#letter(origin, child, cause));
+  }
+
+  #letter(origin: number, child: string, cause: Cause): NewDeadLetter {
     // A window's result has no record of the source.
     const raw = origin < 0 ? Buffer.from(cause.state ?? "") : this.#rawOf(origin);
-    this.deadLetters.push(deadLetter({ run: this.#run, header: this.#message.header, origin, child, raw, cause }));
+    return deadLetter({ run: this.#run, header: this.#message.header, origin, child, raw, cause });
   }
 
   /** Dead letters that nothing of failed again. */

@@ -91,7 +91,13 @@ export function rawRecord(batch: LogBatch, index: number): Uint8Array {
 }
 
 /** What a thousand failures of one kind share: the message with its values (numbers, quoted parts) taken out. */
-function fingerprint({ code, step, destination, rule, message }: Cause): string {
+export function fingerprint({
+  code,
+  step,
+  destination,
+  rule,
+  message,
+}: Pick<Cause, "code" | "step" | "destination" | "rule" | "message">): string {
   const shape = message.replace(/"[^"]*"|'[^']*'/g, '""').replace(/[0-9]+/g, "0");
   return hash("sha256", JSON.stringify([code, step, destination, rule, shape]), "hex").slice(0, 16);
 }

@@ -44,6 +44,8 @@ export interface DestinationWriterOptions {
   readonly signal: AbortSignal;
   readonly circuit: Circuit;
   readonly limit?: RateLimit | undefined;
+  /** As for `deliver`. */
+  readonly putsOff?: (() => boolean) | undefined;
   readonly waiting: (reason: string | null) => void;
   /** The circuit has been open for `ms`, and longer than it should. */
   readonly openTooLong: (ms: number, reason: string) => void;
@@ -63,13 +65,14 @@ export class DestinationWriter {
     this.#options = options;
     this.#destination = destination;
     this.#connectorType = connectorType;
-    const { delivery, clock, signal, waiting } = options;
+    const { delivery, putsOff, clock, signal, waiting } = options;
     this.#gate = new Gate(options);
     this.#lanes = new Lanes(orderOf(delivery), {
       destination: { concurrency: destination.concurrency, write: (batch) => this.#request(batch) },
       batch: delivery.batch,
       retry: delivery.retry,
       timeoutMs: delivery.timeout.totalMs,
+      putsOff,
       clock,
       signal,
       gate: this.#gate,
@@ -104,7 +107,11 @@ export class DestinationWriter {
 
   async write(
     records: readonly OutRecord[],
-    message: { readonly header: BatchHeader; readonly bytes: number; readonly traceparent?: string | undefined },
+    message: {
+      readonly header: Pick<BatchHeader, "ingestedAt" | "traceparent">;
+      readonly bytes: number;
+      readonly traceparent?: string | undefined;
+    },
   ): Promise<Delivered & { readonly processed?: Processed }> {
     const { integration, destination, metrics, tracing, clock } = this.#options;
     const { header } = message;

@@ -11,6 +11,12 @@ export interface Processor {
   readonly ordered?: boolean;
   /** Resolves when each record of the batch is safe further on, or given up. */
   process(message: LogMessage, signal: AbortSignal): Promise<Outcome>;
+  /** What became of a message has been settled. */
+  settled?(outcome: Outcome): void;
+  /** Work beside the log's; no more is taken in hand after `stopping`. Tells when it is through with what there was. */
+  beside?(stopping: AbortSignal, through: () => void): Promise<void>;
+  /** Whether the run's end must wait for that work. */
+  unfinished?(): boolean;
   /** Nothing more is coming for now: write what has gathered. */
   flush(): void;
   /** The run's end has been reached, and all before it is settled and acknowledged. */
@@ -78,6 +84,7 @@ export class LogConsumerActor implements Actor<never> {
         log.consumer(name, subjects, { again: this.#processor.ordered === true }),
       );
       ctx.run((signal) => this.#heartbeat(ctx, signal));
+      ctx.run(async (signal) => this.#processor?.beside?.(signal, () => this.#wake()));
       await this.#consume(ctx, this.#consumer, this.#processor, signal, work.signal);
     });
   }
@@ -137,7 +144,11 @@ export class LogConsumerActor implements Actor<never> {
       this.#largest = Math.max(message.bytes, this.#largest * 0.9);
       ctx.run(async () => {
         if (message.header.kind === "end") await this.#end(message, processor, ctx, work);
-        else ledger.settle(name, message, await processor.process(message, work));
+        else {
+          const outcome = await processor.process(message, work);
+          ledger.settle(name, message, outcome);
+          processor.settled?.(outcome);
+        }
         this.#release(message);
       });
     }
@@ -161,6 +172,10 @@ export class LogConsumerActor implements Actor<never> {
     this.#inHand.delete(messageKey(message));
     this.#bytesInHand -= message.bytes;
     this.#options.vitals.credit = window.messages - this.#inHand.size;
+    this.#wake();
+  }
+
+  #wake(): void {
     for (const wake of this.#waiters) wake();
   }
 
@@ -184,7 +199,7 @@ export class LogConsumerActor implements Actor<never> {
   async #end(message: LogMessage, processor: Processor, ctx: Context<never>, signal: AbortSignal): Promise<void> {
     const { ledger, log, name, done } = this.#options;
     const outstanding = async () => {
-      if (this.#inHand.size > 1) return true;
+      if (this.#inHand.size > 1 || processor.unfinished?.()) return true;
       await untilAborted(signal, ledger.flushed());
       const { consumers } = await untilAborted(signal, log.stats());
       return (consumers[name]?.unacknowledged ?? 0) > 1;
@@ -192,8 +207,8 @@ export class LogConsumerActor implements Actor<never> {
     while (await outstanding()) {
       signal.throwIfAborted();
       processor.flush();
-      // What is in hand says so itself.
-      await this.#change(ctx, this.#inHand.size > 1 ? heartbeatMs : pollMs);
+      // What is in hand says so itself; what waits for its time has time.
+      await this.#change(ctx, this.#inHand.size > 1 || processor.unfinished?.() ? heartbeatMs : pollMs);
     }
     ledger.settle(name, message, await processor.end(message, signal));
     await untilAborted(signal, ledger.flushed());

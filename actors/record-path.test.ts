@@ -7,17 +7,21 @@ const delivery = {
   batch: { records: 6, linger: "5ms" },
   retry: { max_attempts: 1000, initial: "1ms", max: "5ms" },
 };
+/** Every record that fails for a passing reason waits outside the log. */
+const later = { ...delivery, retry: { ...delivery.retry, initial: "600ms", max: "600ms" } };
 const keep = { steps: [{ id: "keep", type: "filter", where: "$.keep == true" }] };
 const one = { connector: "d", stream: "a", mode: "append" };
 
-function specOf(options: { destinations?: number; mode?: "full" | "incremental"; where?: string } = {}) {
-  const { destinations = 1, mode = "full", where } = options;
+function specOf(
+  options: { destinations?: number; mode?: "full" | "incremental"; where?: string; putsOff?: boolean } = {},
+) {
+  const { destinations = 1, mode = "full", where, putsOff = false } = options;
   const ids = ["a", "b", "c"].slice(0, destinations);
   const spec: Record<string, Json> = {
     source: { connector: "s", stream: "s", mode, ...(mode === "incremental" && { cursor_field: "n" }) },
     trigger: { type: "manual" },
     pipeline_spec: where ? { steps: [{ id: "keep", type: "filter", where }] } : keep,
-    delivery,
+    delivery: putsOff ? later : delivery,
   };
   if (destinations === 1) spec.destination = { ...one, connector: "a" };
   else spec.destinations = ids.map((id) => ({ ...one, id, stream: id }));
@@ -79,9 +83,10 @@ test("whatever crashes, comes twice or gets lost on the way, each record is coun
         write: fc.constantFrom(0, 0.2),
         read: fc.constantFrom(0, 0.05),
         skip: fc.constantFrom(0, 0.2),
+        putsOff: fc.boolean(),
       }),
-      async ({ sizes, destinations, lives, seed, ...faults }) => {
-        const world = new World(specOf({ destinations }), seed);
+      async ({ sizes, destinations, lives, seed, putsOff, ...faults }) => {
+        const world = new World(specOf({ destinations, putsOff }), seed);
         world.batches = batchesOf(sizes);
         world.faults = faults;
         const run = world.open();
@@ -95,6 +100,9 @@ test("whatever crashes, comes twice or gets lost on the way, each record is coun
         await node.advance(300_000, () => !world.running);
         node.kill();
         expectDelivered(world, run, world.batches.flat(), ["a", "b", "c"].slice(0, destinations));
+        expect(world.tables.retries.size).toBe(0);
+        for (const { progress } of world.tables.checkpoints.values())
+          expect((progress as { deferred?: number }).deferred ?? 0).toBe(0);
       },
     ),
     { numRuns: 60 },

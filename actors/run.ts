@@ -33,6 +33,7 @@ import { Offload } from "./offload.ts";
 import { directOutlet, logOutlet } from "./outlets.ts";
 import { persist } from "./persist.ts";
 import { openReplay, replaySource } from "./replay-source.ts";
+import { giveUpOrphans, Retries } from "./retries.ts";
 import type { Settler } from "./settler.ts";
 import { processSink } from "./sink.ts";
 import { SourceActor } from "./source.ts";
@@ -269,7 +270,13 @@ export class RunActor implements Actor<RunMessage> {
     const pipeline = new Pipeline(integration, { ...this.#options, clock, lookUps: lookUps.byStep });
     await this.#restoreWindows(ctx, pipeline, signal);
     const only = destinations.length === 1 ? destinations[0] : undefined;
-    const writer = only && (await this.#openWriter(ctx, "steps", only, signal));
+    const sink = only && (await this.#openDestination(ctx, "steps", only, signal));
+    const writer = sink?.writer;
+    if (!run.jobId) {
+      const all = destinations.map(({ id }) => id);
+      const ids = { integrationId: run.integrationId, runId: run.id };
+      await giveUpOrphans(all, { ...ids, ledger: this.#ledger, store: store.retries, clock, signal });
+    }
     const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
     const keepsOrder = integration.delivery.ordering !== "none";
     const straight =
@@ -289,6 +296,7 @@ export class RunActor implements Actor<RunMessage> {
       metrics,
       tracing: this.#tracing,
       logger,
+      clock,
       signal,
     };
     const ordered = keepsOrder || pipeline.ordered;
@@ -300,6 +308,7 @@ export class RunActor implements Actor<RunMessage> {
     const ticker = new Ticker(run, sourceName(windowed), ingest, clock, signal);
     ticker.due(pipeline.nextDue);
     return {
+      ...sink?.later,
       ordered,
       process: async (message) => {
         const outcome = await process(message);
@@ -379,20 +388,15 @@ export class RunActor implements Actor<RunMessage> {
 
   async #openSink(ctx: Context<RunMessage>, destination: ResolvedDestination, signal: AbortSignal): Promise<Processor> {
     const { run, name, integration, ingest, metrics } = this.#options;
-    const writer = await this.#openWriter(ctx, sinkName(destination.id), destination, signal);
-    const options = {
-      run,
-      integration: name,
-      destination: destination.id,
-      writer,
-      ingest,
-      metrics,
-    };
+    const { writer, later } = await this.#openDestination(ctx, sinkName(destination.id), destination, signal);
+    const { clock } = ctx;
+    const options = { run, integration: name, destination: destination.id, writer, ingest, metrics, clock };
     const ordered = integration.delivery.ordering !== "none";
     const process = (message: LogMessage) => processSink(message, options);
     // Written in the order of the calls: no batch has to wait for its turn.
     const inTurn = inOrder((message) => process(message));
     return {
+      ...later,
       ordered,
       process: ordered ? inTurn : process,
       flush: () => writer.flush(),
@@ -404,11 +408,47 @@ export class RunActor implements Actor<RunMessage> {
     };
   }
 
+  /** A destination, and what it puts off until later. A replay tells what came of each letter when its batch is settled. */
+  async #openDestination(
+    ctx: Context<RunMessage>,
+    consumer: string,
+    destination: ResolvedDestination,
+    signal: AbortSignal,
+  ): Promise<{ readonly writer: DestinationWriter; readonly later?: Later }> {
+    const { name, run, integration, store, metrics } = this.#options;
+    if (run.jobId) return { writer: await this.#openWriter(ctx, consumer, destination, undefined, signal) };
+    const retries = await Retries.open({
+      integration: name,
+      integrationId: run.integrationId,
+      runId: run.id,
+      destination: destination.id,
+      consumer,
+      ledger: this.#ledger,
+      store: store.retries,
+      clock: ctx.clock,
+      metrics,
+      signal,
+    });
+    const putsOff = integration.delivery.ordering === "none" ? retries.hasRoom : undefined;
+    const writer = await this.#openWriter(ctx, consumer, destination, putsOff, signal);
+    const later: Later = {
+      settled: (outcome) => retries.scheduled(outcome.retries ?? []),
+      beside: (stopping, through) => retries.run(writer, stopping, through),
+      unfinished: () => {
+        const { reason } = retries;
+        this.#setWaiting(`${destination.id} (retries)`, reason);
+        return reason !== null;
+      },
+    };
+    return { writer, later };
+  }
+
   /** A destination that is away is waited for, save before the run has begun: then the run says so and fails. */
   async #openWriter(
     ctx: Context<RunMessage>,
     consumer: string,
     destination: ResolvedDestination,
+    putsOff: (() => boolean) | undefined,
     signal: AbortSignal,
   ): Promise<DestinationWriter> {
     const { name, integration, connectors, run, metrics, store } = this.#options;
@@ -434,6 +474,7 @@ export class RunActor implements Actor<RunMessage> {
           signal,
           circuit: this.#options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
           limit: this.#rateLimit(destination.id, ctx.clock),
+          putsOff,
           waiting,
           openTooLong: (ms, reason) =>
             this.#say("warn", "a circuit stays open", { destination: destination.id, seconds: ms / 1000, reason }),
@@ -583,6 +624,9 @@ function gatedSource({ source, replay }: BatchHeader): string {
   if (replay === undefined) return source;
   return replay.entry.at === "head" ? (replay.source ?? "") : "";
 }
+
+/** What a consumer does about records that are tried again later. */
+type Later = Pick<Processor, "settled" | "beside" | "unfinished">;
 
 interface ConsumerOptions {
   readonly log: Log;

@@ -1,11 +1,14 @@
 import { PipelineRecord } from "../runtime/pipeline/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
 import type { Log, LogMessage } from "../runtime/ports/log.ts";
+import type { ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { parseJson } from "../runtime/record/index.ts";
 import { deadLetter, type RunKey, rawRecord } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
 import type { Outcome } from "./ledger.ts";
+import { scheduledRetry } from "./retries.ts";
 import { provenanceOf } from "./steps.ts";
 
 export interface SinkOptions {
@@ -17,11 +20,12 @@ export interface SinkOptions {
   /** Where the originals of dead letters are. */
   readonly ingest: Pick<Log, "get">;
   readonly metrics: Metrics;
+  readonly clock: Clock;
 }
 
 /** Takes a batch of the deliver log to its destination, and says what became of it. */
 export async function processSink(message: LogMessage, options: SinkOptions): Promise<Outcome> {
-  const { run, integration, destination, writer, ingest, metrics } = options;
+  const { run, integration, destination, writer, ingest, metrics, clock } = options;
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
   const origins = header.origins ?? [];
@@ -34,32 +38,37 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   );
   const { undelivered, state, processed } = await writer.write(records, message);
   const deadLetters: NewDeadLetter[] = [];
+  const retries: ScheduledRetry[] = [];
   if (undelivered.length > 0) {
     const original = header.ingestSequence === undefined ? null : await ingest.get(header.ingestSequence);
     /** Children of one record share it: there may be hundreds. */
     const originals = new Map<number, Uint8Array>();
-    for (const { index, code, message: text, attempts } of undelivered) {
-      const { origin, child, text: state } = records[index] as PipelineRecord;
+    for (const { index, code, message: text, attempts, retryInMs } of undelivered) {
+      const record = records[index] as PipelineRecord;
+      const { origin, child, text: state } = record;
       const known = originals.get(origin);
       const raw = known ?? (original && origin >= 0 ? rawRecord(original, origin) : Buffer.from(state));
       if (original && origin >= 0) originals.set(origin, raw);
       const cause = { step: null, destination, rule: null, code, message: text, state, attempts };
-      deadLetters.push(deadLetter({ run, header, origin, child, raw, cause }));
+      const letter = deadLetter({ run, header, origin, child, raw, cause });
+      if (retryInMs === undefined) deadLetters.push(letter);
+      else retries.push(scheduledRetry(letter, record, { destination, retryInMs }, header, clock));
     }
-    metrics.recordsFailed(integration, { destination }, undelivered.length);
+    if (deadLetters.length > 0) metrics.recordsFailed(integration, { destination }, deadLetters.length);
   }
   const out = records.length - undelivered.length;
   return {
     deadLetters,
+    retries,
     state,
     processed: processed && [processed],
     accounted: out + undelivered.length,
     count: (total) => {
       const counts = (total.byDestination[destination] ??= { out: 0, failed: 0 });
       total.out += out;
-      total.failed += undelivered.length;
+      total.failed += deadLetters.length;
       counts.out += out;
-      counts.failed += undelivered.length;
+      counts.failed += deadLetters.length;
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { ReadFailure } from "../connectors/sdk/index.ts";
 import { type Flow, type Pipeline, PipelineRecord, type Provenance, recordId } from "../runtime/pipeline/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
@@ -27,6 +28,7 @@ export interface StepsOptions {
   readonly metrics: Metrics;
   readonly tracing: Tracing;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -52,7 +54,7 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
   turn?.passed();
   await gate?.saved();
 
-  for (const failure of delivered?.undelivered ?? []) account.undelivered(failure);
+  for (const failure of delivered?.undelivered ?? []) account.undelivered(failure, options.clock);
   const { reached, filtered, failed } = account.close();
   metrics.recordsIn(integration, header.count);
   if (filtered > 0) metrics.recordsFiltered(integration, filtered);
@@ -64,6 +66,7 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
   }
   return {
     deadLetters: account.deadLetters,
+    retries: account.retries,
     state,
     groups,
     replayed: account.replayed,
@@ -78,7 +81,7 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
       const destination = (total.byDestination[delivered.destination] ??= { out: 0, failed: 0 });
       total.out += delivered.out;
       destination.out += delivered.out;
-      destination.failed += delivered.undelivered.length;
+      destination.failed += delivered.undelivered.length - account.retries.length;
     },
   };
 }

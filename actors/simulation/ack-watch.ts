@@ -59,10 +59,12 @@ export class AckWatch {
     if (copies.length < 2) this.#violations.add(`${nameOf(entry)} was acknowledged before it was settled`);
   }
 
-  /** A destination has confirmed a record, or it is in the dead letters. */
+  /** A destination has confirmed a record, or the store has it: for a later try, or in the dead letters. */
   #checkConfirmed({ consumer, entry }: Delivered): void {
     const { header } = entry.batch;
-    const letters = new Set(Array.from(this.#servers.tables.deadLetters.values(), ({ recordId }) => recordId));
+    const { deadLetters, retries } = this.#servers.tables;
+    const stored = [...deadLetters.values(), ...Array.from(retries.values(), ({ letter }) => letter)];
+    const letters = new Set(stored.map(({ recordId }) => recordId));
     const base = positionBase(header);
     const id = (origin: number, child: string) => recordId(integrationId, base, ordinalOf(header, origin), child);
     const origins = header.origins ?? Array.from({ length: header.count }, (_, index) => index);

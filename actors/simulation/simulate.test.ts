@@ -169,8 +169,9 @@ test("once ten calls have failed the circuit opens: no attempt counts any more, 
       faults: { destinations: { d: { writes: [{ code: "UNAVAILABLE", times: 12 }] } } },
       expect: {
         status: "partial",
-        dead_letters: [0, 1, 2, 3].map((n) => ({ code: "UNAVAILABLE", attempts: 2, record: { n } })),
-        outputs: { d: many.slice(4) },
+        // Each fails once; the ninth failure is a second one, the tenth counts no more.
+        dead_letters: [{ code: "UNAVAILABLE", attempts: 2, record: { n: 0 } }],
+        outputs: { d: { records: many.slice(1), order: "any" } },
       },
     },
   );

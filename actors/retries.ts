@@ -1,0 +1,224 @@
+import type { Json, OutRecord } from "../connectors/sdk/index.ts";
+import type { Attempt, Undelivered } from "../runtime/delivery/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
+import type { BatchHeader } from "../runtime/ports/log.ts";
+import type { RetryStore, ScheduledRetry } from "../runtime/ports/retries.ts";
+import type { NewDeadLetter } from "../runtime/ports/store.ts";
+import type { Metrics } from "../runtime/ports/telemetry.ts";
+import { parseJson } from "../runtime/record/index.ts";
+import { fingerprint } from "./dead-letter.ts";
+import type { DestinationWriter } from "./destination-writer.ts";
+import type { RetryOutcome, RunLedger } from "./ledger.ts";
+import { persist } from "./persist.ts";
+import { isFullRead } from "./source-name.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+export interface RetriesOptions {
+  readonly integration: string;
+  readonly integrationId: string;
+  readonly runId: string;
+  readonly destination: string;
+  /** Whose checkpoint has the destination's state. */
+  readonly consumer: string;
+  readonly ledger: RunLedger;
+  readonly store: RetryStore;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly signal: AbortSignal;
+}
+
+/** More of a destination wait in place: then its backlog waits in the log, as it does for one that is slow. */
+const openMax = 10_000;
+/** Tried at once. */
+const atOnce = { records: 2_000, bytes: 4 * 1024 * 1024 };
+
+/** What failed for a passing reason and waits for its next try: in the store, so that it holds no batch, nor a write. */
+export class Retries {
+  readonly #options: RetriesOptions;
+  #open = 0;
+  #nextDue = Number.POSITIVE_INFINITY;
+  #wake = () => {};
+
+  private constructor(options: RetriesOptions) {
+    this.#options = options;
+  }
+
+  /** Knows what earlier runs have left. */
+  static async open(options: RetriesOptions): Promise<Retries> {
+    const { store, integrationId, runId, clock, signal } = options;
+    await persist(clock, signal, () => store.dropRead(integrationId, runId));
+    const retries = new Retries(options);
+    await retries.#look();
+    return retries;
+  }
+
+  /** What there is to wait for, or null. */
+  get reason(): string | null {
+    if (this.#open === 0) return null;
+    const next = Number.isFinite(this.#nextDue) ? `, the next at ${new Date(this.#nextDue).toISOString()}` : "";
+    return `${this.#open} record${this.#open === 1 ? " is" : "s are"} tried again${next}`;
+  }
+
+  /** Whether one more may wait here. */
+  readonly hasRoom = (): boolean => this.#open < openMax;
+
+  /** These have been settled: they are in the store with the next commit. */
+  scheduled(retries: readonly ScheduledRetry[]): void {
+    this.#open += retries.length;
+    for (const { dueAt } of retries) this.#nextDue = Math.min(this.#nextDue, dueAt);
+    if (retries.length > 0) this.#wake();
+  }
+
+  /** Tries what is due; after `stopping` nothing more is taken. Calls `through` when none waits any more. Rejects when the signal aborts. */
+  async run(writer: DestinationWriter, stopping: AbortSignal, through: () => void): Promise<void> {
+    const { ledger, store, integrationId, destination, clock, signal } = this.#options;
+    while (!stopping.aborted) {
+      const ms = this.#nextDue - clock.now();
+      if (ms > 0) {
+        await this.#change(ms, stopping);
+        continue;
+      }
+      // What has been settled is in the store, or no longer there.
+      await untilAborted(signal, ledger.flushed());
+      const due = await persist(clock, signal, () => store.due(integrationId, destination, clock.now(), atOnce));
+      if (due.length > 0) await this.#try(due, writer);
+      else await this.#look();
+      if (this.#open === 0) through();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { ledger, store, integrationId, destination, clock, signal } = this.#options;
+    await untilAborted(signal, ledger.flushed());
+    this.#open = 0;
+    this.#nextDue = Number.POSITIVE_INFINITY;
+    const { count, nextDue } = await persist(clock, signal, () => store.waiting(integrationId, destination));
+    // Some may have been scheduled meanwhile: counted twice, perhaps, until they are due.
+    this.#open += count;
+    this.#nextDue = Math.min(this.#nextDue, nextDue ?? Number.POSITIVE_INFINITY);
+  }
+
+  async #try(due: readonly ScheduledRetry[], writer: DestinationWriter): Promise<void> {
+    const { integration, runId, destination, consumer, ledger, clock, metrics } = this.#options;
+    const records = due.map((retry) => new RetriedRecord(retry));
+    const [{ ingestedAt, letter }] = due as [ScheduledRetry];
+    const traceparent = letter.traceId === null ? undefined : `00-${letter.traceId}-${"0".repeat(15)}1-01`;
+    const bytes = due.reduce((sum, { letter: { state } }) => sum + state.length, 0);
+    const written = writer.write(records, { header: { ingestedAt }, bytes, traceparent });
+    // They have waited long enough.
+    writer.flush();
+    const { undelivered, state, processed } = await written;
+    const deadLetters: NewDeadLetter[] = [];
+    const retries: ScheduledRetry[] = [];
+    for (const failure of undelivered) {
+      const retry = due[failure.index] as ScheduledRetry;
+      const failed = failedAgain(retry, failure);
+      if (failure.retryInMs === undefined) deadLetters.push({ ...failed, runId });
+      else retries.push({ ...retry, letter: failed, dueAt: clock.now() + failure.retryInMs });
+    }
+    if (deadLetters.length > 0) metrics.recordsFailed(integration, { destination }, deadLetters.length);
+    const out = due.length - undelivered.length;
+    ledger.settleRetries(consumer, {
+      tried: due,
+      retries,
+      deadLetters,
+      state,
+      processed: processed && [processed],
+      count: (total) => {
+        const counts = (total.byDestination[destination] ??= { out: 0, failed: 0 });
+        total.out += out;
+        total.failed += deadLetters.length;
+        counts.out += out;
+        counts.failed += deadLetters.length;
+      },
+    });
+    this.#open -= due.length;
+    this.#nextDue = Number.NEGATIVE_INFINITY;
+    this.scheduled(retries);
+  }
+
+  /** Resolves after `ms`, or when something is scheduled. */
+  #change(ms: number, stopping: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        stopping.removeEventListener("abort", done);
+        this.#wake = () => {};
+        resolve();
+      };
+      const cancel = Number.isFinite(ms) ? clock.after(ms, done) : () => {};
+      stopping.addEventListener("abort", done, { once: true });
+      this.#wake = done;
+    });
+  }
+}
+
+function failedAgain({ letter }: ScheduledRetry, { code, message, attempts }: Undelivered): ScheduledRetry["letter"] {
+  const failed = { ...letter, code, message, attempts };
+  return { ...failed, fingerprint: fingerprint(failed) };
+}
+
+/** What waits for destinations that the integration no longer has becomes dead letters. */
+export async function giveUpOrphans(
+  destinations: readonly string[],
+  options: Pick<RetriesOptions, "integrationId" | "runId" | "ledger" | "store" | "clock" | "signal">,
+): Promise<void> {
+  const { integrationId, runId, ledger, store, clock, signal } = options;
+  for (;;) {
+    const tried = await persist(clock, signal, () => store.orphaned(integrationId, destinations, atOnce));
+    if (tried.length === 0) return;
+    const deadLetters = tried.map(({ letter }) => {
+      const message = `the integration has no destination ${letter.destination} any more`;
+      return {
+        ...letter,
+        runId,
+        code: "NOT_FOUND" as const,
+        message,
+        fingerprint: fingerprint({ ...letter, message }),
+      };
+    });
+    const count: RetryOutcome["count"] = (total) => {
+      total.failed += deadLetters.length;
+    };
+    ledger.settleRetries("steps", { tried, retries: [], deadLetters, count });
+    await untilAborted(signal, ledger.flushed());
+  }
+}
+
+/** A record that its destination put off, with the dead letter that it would be now. */
+export function scheduledRetry(
+  letter: NewDeadLetter,
+  { id, text }: OutRecord,
+  { destination, retryInMs }: { readonly destination: string; readonly retryInMs: number },
+  header: BatchHeader,
+  clock: Clock,
+): ScheduledRetry {
+  const { ingestedAt } = header;
+  const dueAt = clock.now() + retryInMs;
+  return {
+    letter: { ...letter, destination, state: text },
+    dueAt,
+    outId: id,
+    ingestedAt,
+    fullRead: isFullRead(header),
+  };
+}
+
+/** A record as it was when it was put off. */
+class RetriedRecord implements OutRecord {
+  readonly id: string;
+  readonly text: string;
+  readonly attempts: readonly Attempt[];
+  #value: Json | undefined;
+
+  constructor({ outId, letter }: ScheduledRetry) {
+    this.id = outId;
+    this.text = letter.state;
+    this.attempts = letter.attempts;
+  }
+
+  get value(): Json {
+    return (this.#value ??= parseJson(this.text));
+  }
+}
