@@ -1,5 +1,5 @@
 /** More are forgotten, the oldest first. A log that one run writes to gives a single range. */
-const maxRanges = 1024;
+export const maxRanges = 1024;
 
 /** Numbers that mostly follow one another, kept as ranges. */
 export class KeyRanges {

@@ -404,7 +404,10 @@ export class RunLedger {
 }
 
 /** Whether it is settled here: it came again. */
-export function isSettled({ settled, parts }: Readonly<ConsumerState>, message: LogMessage): boolean {
+export function isSettled(
+  { settled, parts }: Pick<ConsumerState, "settled" | "parts">,
+  message: Pick<LogMessage, "header" | "sequence">,
+): boolean {
   const { ingestSequence = message.sequence, part } = message.header;
   return settled.has(ingestSequence) || (part !== undefined && parts.get(ingestSequence)?.settled.has(part) === true);
 }

@@ -2,7 +2,7 @@ import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import { StaleOwnerError } from "../runtime/ports/log.ts";
 import { type Logger, noLogger } from "../runtime/ports/logger.ts";
-import type { CheckpointStore } from "../runtime/ports/store.ts";
+import { type CheckpointStore, StoreBehindError } from "../runtime/ports/store.ts";
 import type { RunLedger } from "./ledger.ts";
 
 /** Between two commits of a node: what a crash may deliver twice where a destination cannot undo. */
@@ -92,10 +92,13 @@ export class Settler {
     this.#dirty.clear();
     const snapshots = ledgers.map((ledger) => ledger.snapshot());
     try {
-      const { stale } = await this.#store.commit(snapshots.map(({ settlement }) => settlement));
+      const { stale, behind = [] } = await this.#store.commit(snapshots.map(({ settlement }) => settlement));
       for (const [i, ledger] of ledgers.entries()) {
-        if (stale.includes(ledger.integrationId)) {
-          const error = new StaleOwnerError(`integration ${ledger.integrationId} has a later owner`);
+        const { integrationId } = ledger;
+        if (stale.includes(integrationId) || behind.includes(integrationId)) {
+          const error = behind.includes(integrationId)
+            ? new StoreBehindError(integrationId)
+            : new StaleOwnerError(`integration ${integrationId} has a later owner`);
           ledger.close(error);
           this.#ledgers.get(ledger)?.(error);
         } else ledger.committed(snapshots[i]!);

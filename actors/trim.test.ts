@@ -14,7 +14,7 @@ function logOf({ floors, beyond, next = {} }: Given) {
   const consumers: Record<string, LogStats["consumers"][string]> = {};
   for (const [name, ackFloor] of Object.entries(floors)) consumers[name] = { pending: 0, unacknowledged: 0, ackFloor };
   const log: Pick<Log, "stats" | "beyond" | "next" | "purge"> = {
-    stats: async () => ({ bytes: 0, messages: 0, consumers }),
+    stats: async () => ({ born: 1, last: 0, bytes: 0, messages: 0, consumers }),
     beyond: async () => beyond,
     next: async (subject) =>
       next[subject] === undefined ? null : ({ ingestSequence: next[subject] } as unknown as BatchHeader),

@@ -4,6 +4,7 @@ import {
   type Log,
   type LogBatch,
   type LogConsumer,
+  type LoggedHeader,
   type LogMessage,
   type LogStats,
   StaleOwnerError,
@@ -58,10 +59,17 @@ export class MemoryStream {
   readonly entries: Entry[] = [];
   readonly ids = new Map<string, number>();
   readonly consumers = new Map<string, Position>();
-  sequence = 0;
+  /** The sequence it began with. */
+  readonly born: number;
+  sequence: number;
   owner = 0;
   /** Called when there may be something to deliver. */
   readonly waiters = new Set<() => void>();
+
+  constructor(born = 1) {
+    this.born = born;
+    this.sequence = born - 1;
+  }
 
   wake(): void {
     for (const waiter of this.waiters) waiter();
@@ -212,7 +220,20 @@ export class MemoryLog implements Log {
     }
     const { entries } = this.#stream;
     const bytes = entries.reduce((sum, { batch }) => sum + batch.body.length, 0);
-    return { bytes, messages: entries.length, consumers };
+    const { born, sequence: last } = this.#stream;
+    return { born, last, bytes, messages: entries.length, consumers };
+  }
+
+  async rewind(name: string, _subjects: readonly string[], sequence: number): Promise<void> {
+    await this.#life.delay();
+    this.#stream.consumers.set(name, { at: sequence - 1, pending: new Map() });
+  }
+
+  async *headers(subjects: readonly string[], from: number): AsyncGenerator<LoggedHeader> {
+    await this.#life.delay();
+    for (const { sequence, subject, batch } of [...this.#stream.entries]) {
+      if (sequence >= from && subjects.includes(subject)) yield { sequence, header: batch.header };
+    }
   }
 
   async beyond({ bytes }: { readonly bytes: number }): Promise<number> {

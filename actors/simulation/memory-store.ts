@@ -4,6 +4,7 @@ import type { RetryStore, ScheduledRetry } from "../../runtime/ports/retries.ts"
 import type {
   Checkpoint,
   IntegrationRow,
+  LogIdentity,
   NewDeadLetter,
   RunRow,
   SchemaStore,
@@ -23,6 +24,7 @@ export class MemoryTables {
   /** The current schema of every stream. */
   schema: JsonSchema | null = null;
   epoch = 0;
+  logs: LogIdentity | null = null;
   /** By source. */
   readonly cursors = new Map<string, unknown>();
   /** Open windows, by step and key. */
@@ -80,6 +82,10 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
   const part = {
     retries,
     integrations: {
+      get: async () => {
+        await life.delay();
+        return [...tables.integrations.values()].at(-1) ?? null;
+      },
       version: async (_id: string, version: number) => {
         await life.delay();
         return tables.integrations.get(version) ?? null;
@@ -111,6 +117,10 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
     schedules: { fireQueued: async () => null },
     schemas,
     checkpoints: {
+      owner: async () => {
+        await life.delay();
+        return tables.epoch === 0 ? null : { epoch: tables.epoch, logs: tables.logs };
+      },
       load: async () => {
         await life.delay();
         return structuredClone([...tables.checkpoints.values()]);
@@ -129,6 +139,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
             continue;
           }
           tables.epoch = epoch;
+          tables.logs = more.logs ?? tables.logs;
           const row = run && tables.runs.get(run.id);
           if (run && row?.status === "running") {
             tables.runs.set(row.id, { ...row, counts: run.counts, waiting: run.waiting });

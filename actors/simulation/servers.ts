@@ -87,6 +87,7 @@ export class Servers {
             await life.delay();
             return new MemoryLog(this.streams[kind], life, logs(kind));
           },
+          all: async () => [integrationId],
           remove: async () => {},
           status: { connected: true, reason: undefined },
         },

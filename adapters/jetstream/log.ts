@@ -1,6 +1,14 @@
 import { AckPolicy, DeliverPolicy, type StoredMsg } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
-import type { AppendOptions, BatchHeader, Log, LogBatch, LogConsumer, LogStats } from "../../runtime/ports/log.ts";
+import type {
+  AppendOptions,
+  BatchHeader,
+  Log,
+  LogBatch,
+  LogConsumer,
+  LoggedHeader,
+  LogStats,
+} from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
 import { batchHeader, batchHeaderName, decodeBatch, readHeader } from "./codec.ts";
 import { JetStreamConsumer } from "./consumer.ts";
@@ -74,7 +82,25 @@ export class JetStreamLog implements Log {
   async consumer(name: string, subjects: readonly string[], { again } = { again: false }): Promise<LogConsumer> {
     if (!/^[\w-]+$/.test(name)) throw new Error(`"${name}" is no name of a consumer`);
     const { stream } = this.#subjects;
-    const first = await this.#forget(name, again);
+    await this.#addConsumer(name, subjects, await this.#forget(name, again));
+    const consumer = new JetStreamConsumer({
+      link: this.#link,
+      claims: this.#options.claims,
+      stream,
+      name,
+      gapless: again,
+      onClose: () => this.#consumers.delete(consumer),
+    });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  async rewind(name: string, subjects: readonly string[], sequence: number): Promise<void> {
+    await this.#forget(name, true);
+    await this.#addConsumer(name, subjects, sequence);
+  }
+
+  async #addConsumer(name: string, subjects: readonly string[], first: number | undefined): Promise<void> {
     const config = {
       durable_name: name,
       ack_policy: AckPolicy.Explicit,
@@ -86,17 +112,7 @@ export class JetStreamLog implements Log {
       max_deliver: -1,
       filter_subjects: subjects.map((subject) => this.#subjects.any(subject)),
     };
-    await this.#retry(() => this.#link.jsm.consumers.add(stream, config));
-    const consumer = new JetStreamConsumer({
-      link: this.#link,
-      claims: this.#options.claims,
-      stream,
-      name,
-      gapless: again,
-      onClose: () => this.#consumers.delete(consumer),
-    });
-    this.#consumers.add(consumer);
-    return consumer;
+    await this.#retry(() => this.#link.jsm.consumers.add(this.#subjects.stream, config));
   }
 
   /** The sequence that a consumer must begin with to go on; where it needs none, or there was none, undefined. */
@@ -121,7 +137,7 @@ export class JetStreamLog implements Log {
   async stats(): Promise<LogStats> {
     const { jsm } = this.#link;
     const { stream } = this.#subjects;
-    const { state } = await this.#retry(() => jsm.streams.info(stream));
+    const { state, config } = await this.#retry(() => jsm.streams.info(stream));
     const consumers: Record<string, LogStats["consumers"][string]> = {};
     await this.#retry(async () => {
       for await (const one of jsm.consumers.list(stream)) {
@@ -132,7 +148,39 @@ export class JetStreamLog implements Log {
         };
       }
     });
-    return { bytes: state.bytes, messages: state.messages, consumers };
+    const { bytes, messages, last_seq: last } = state;
+    return { born: config.first_seq ?? 0, last, bytes, messages, consumers };
+  }
+
+  /** By a consumer of its own that is given no bodies, and that the server forgets. */
+  async *headers(subjects: readonly string[], from: number): AsyncGenerator<LoggedHeader> {
+    const { jsm, js } = this.#link;
+    const { stream } = this.#subjects;
+    const config = {
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: Math.max(1, from),
+      headers_only: true,
+      mem_storage: true,
+      inactive_threshold: nanos(30_000),
+      filter_subjects: subjects.map((subject) => this.#subjects.any(subject)),
+    };
+    const { name, num_pending } = await this.#retry(() => jsm.consumers.add(stream, config));
+    try {
+      const consumer = await this.#link.call(() => js.consumers.get(stream, name));
+      for (let left = num_pending; left > 0; ) {
+        const messages = await consumer.fetch({ max_messages: Math.min(left, 1_000), expires: 5_000 });
+        let given = 0;
+        for await (const { seq: sequence, headers } of messages) {
+          given++;
+          yield { sequence, header: batchHeader(readHeader(headers?.get(batchHeaderName) ?? "")) };
+        }
+        if (given === 0) throw new Error(`nats-server gives no more of ${stream}, of which ${left} messages are left`);
+        left -= given;
+      }
+    } finally {
+      await jsm.consumers.delete(stream, name).catch(() => {});
+    }
   }
 
   async beyond({ bytes, ageMs }: { readonly bytes: number; readonly ageMs: number }): Promise<number> {

@@ -3,7 +3,7 @@ import type { ClaimStore } from "../../runtime/ports/store.ts";
 import { isStreamNotFound } from "./errors.ts";
 import { connectNats, type NatsLink, type NatsOptions } from "./link.ts";
 import { JetStreamLog } from "./log.ts";
-import { streamConfig, subjectsOf } from "./stream.ts";
+import { integrationOfStream, streamConfig, subjectsOf } from "./stream.ts";
 
 export interface LogsOptions extends NatsOptions {
   /** Where batches go that are larger than a message may be. */
@@ -78,6 +78,19 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
         await link.retry(() => link.jsm.streams.add(config), { signal: closing.signal });
       }
       return at(integrationId, kind);
+    },
+    async all() {
+      const ids = new Set<string>();
+      await link.retry(
+        async () => {
+          for await (const name of link.jsm.streams.names("sluice.>")) {
+            const id = integrationOfStream(name);
+            if (id !== undefined) ids.add(id);
+          }
+        },
+        { signal: closing.signal },
+      );
+      return [...ids];
     },
     async remove(integrationId) {
       for (const kind of kinds) {

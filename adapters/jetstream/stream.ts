@@ -38,6 +38,12 @@ export function subjectsOf(integrationId: string, kind: LogKind): Subjects {
   };
 }
 
+/** The id that a stream is named after; undefined where it is no log of an integration. */
+export function integrationOfStream(stream: string): string | undefined {
+  const groups = /^SLUICE_(?:IN|OUT)_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/.exec(stream);
+  return groups?.slice(1).join("-");
+}
+
 /** Kept until the product purges it: an age limit would delete the last cursor. */
 export function streamConfig(
   subjects: Subjects,

@@ -8,7 +8,19 @@ import { saveRetries } from "./retries.ts";
 
 /** `flushes` has connections of its own, so that readers of the API never keep a flush waiting. */
 export function checkpointStore(db: Database, flushes: Database): CheckpointStore {
+  /** Commits by integration, as this process saw them last. */
+  const seen = new Map<string, number>();
   return {
+    async owner(integrationId) {
+      const [row] = await db.query<{ epoch: number; ingest: number | null; deliver: number | null }>(
+        "select epoch, ingest_log as ingest, deliver_log as deliver from sluice.checkpoint_owners where integration_id = $1",
+        [integrationId],
+      );
+      if (row === undefined) return null;
+      const { epoch, ingest, deliver } = row;
+      return { epoch, logs: ingest === null || deliver === null ? null : { ingest, deliver } };
+    },
+
     load: (integrationId) =>
       db.query<Checkpoint>(
         "select consumer, settled, state, progress from sluice.checkpoints where integration_id = $1 order by consumer",
@@ -16,16 +28,17 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
       ),
 
     async commit(settlements) {
-      const stale: string[] = [];
+      const refused: Refused = { stale: [], behind: [] };
       for (const round of rounds(settlements)) {
         try {
-          stale.push(...(await commitAll(flushes, round, insertDeadLetters)));
+          add(refused, await commitAll(flushes, seen, round, insertDeadLetters));
         } catch (error) {
           if (!isDataError(error)) throw error;
-          stale.push(...(await commitEach(flushes, round)));
+          add(refused, await commitEach(flushes, seen, round));
         }
       }
-      return { stale };
+      const { stale, behind } = refused;
+      return behind.length === 0 ? { stale } : refused;
     },
 
     async saveCursor(integrationId, source, cursor) {
@@ -71,6 +84,20 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
   };
 }
 
+/** Commits by integration. */
+type Seen = Map<string, number>;
+
+/** Integrations for which nothing was committed. */
+interface Refused {
+  readonly stale: string[];
+  readonly behind: string[];
+}
+
+function add(refused: Refused, more: Refused): void {
+  refused.stale.push(...more.stale);
+  refused.behind.push(...more.behind);
+}
+
 /** A statement writes a row once: where two runs of an integration settle together, the second is a flush of its own. */
 function rounds(settlements: readonly Settlement[]): Settlement[][] {
   const rounds: Settlement[][] = [];
@@ -84,19 +111,19 @@ function rounds(settlements: readonly Settlement[]): Settlement[][] {
 }
 
 /** After a value that Postgres refuses, each integration by itself: invariant 6. Throws once the others are safe. */
-async function commitEach(db: Database, settlements: readonly Settlement[]): Promise<string[]> {
-  const stale: string[] = [];
+async function commitEach(db: Database, seen: Seen, settlements: readonly Settlement[]): Promise<Refused> {
+  const refused: Refused = { stale: [], behind: [] };
   const failures: unknown[] = [];
   for (const settlement of settlements) {
     try {
-      stale.push(...(await commitAll(db, [settlement], insertOneByOne)));
+      add(refused, await commitAll(db, seen, [settlement], insertOneByOne));
     } catch (error) {
       if (!isDataError(error)) throw error;
       failures.push(error);
     }
   }
   if (failures.length > 0) throw failures[0];
-  return stale;
+  return refused;
 }
 
 /** A dead letter that is refused as it is, is kept by its bytes and its error alone. */
@@ -111,14 +138,15 @@ async function insertOneByOne(tx: Database, settlements: readonly Settlement[]):
   }
 }
 
-function commitAll(
+async function commitAll(
   db: Database,
+  seen: Seen,
   settlements: readonly Settlement[],
   insert: (tx: Database, settlements: readonly Settlement[]) => Promise<void>,
-): Promise<string[]> {
-  return db.transaction(async (tx) => {
-    const owned = await takeEpochs(tx, settlements);
-    const current = settlements.filter(({ integrationId }) => owned.has(integrationId));
+): Promise<Refused> {
+  const commits = await db.transaction(async (tx) => {
+    const commits = await takeEpochs(tx, settlements);
+    const current = settlements.filter(({ integrationId }) => isAhead(seen, commits, integrationId));
     await updateRuns(tx, current);
     await saveCheckpoints(tx, current);
     await saveGroups(tx, current);
@@ -127,26 +155,51 @@ function commitAll(
     await insert(tx, current);
     // After the failures: what failed at one destination is not taken for passed because another took it.
     await resolveReplayed(tx, current);
-    return settlements
-      .filter(({ integrationId }) => !owned.has(integrationId))
-      .map(({ integrationId }) => integrationId);
+    return commits;
   });
+  const refused: Refused = { stale: [], behind: [] };
+  for (const { integrationId } of settlements) {
+    const count = commits.get(integrationId);
+    if (count === undefined) refused.stale.push(integrationId);
+    else if (isAhead(seen, commits, integrationId)) seen.set(integrationId, count);
+    else {
+      refused.behind.push(integrationId);
+      // Its owner begins anew, from what there is.
+      seen.delete(integrationId);
+    }
+  }
+  return refused;
+}
+
+/** A store that counts no more commits than it had confirmed has forgotten some: it was restored from an earlier state. */
+function isAhead(seen: Seen, commits: Seen, integrationId: string): boolean {
+  return (commits.get(integrationId) ?? 0) > (seen.get(integrationId) ?? 0);
 }
 
 /**
  * Invariant 5: whose epoch is behind the one stored writes nothing. The rows are locked, in one order on every node,
  * until the transaction ends. An integration that was removed counts as lost to a later owner.
  */
-async function takeEpochs(tx: Database, settlements: readonly Settlement[]): Promise<Set<string>> {
-  const rows = await tx.query<{ id: string }>(
-    `insert into sluice.checkpoint_owners as owner (integration_id, epoch)
-     select i.id, given.epoch from unnest($1::uuid[], $2::bigint[]) as given (id, epoch)
+async function takeEpochs(tx: Database, settlements: readonly Settlement[]): Promise<Seen> {
+  const rows = await tx.query<{ id: string; commits: number }>(
+    `insert into sluice.checkpoint_owners as owner (integration_id, epoch, commits, ingest_log, deliver_log)
+     select i.id, given.epoch, 1, given.ingest, given.deliver
+       from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) as given (id, epoch, ingest, deliver)
        join sluice.integrations i on i.id = given.id order by i.id
-     on conflict (integration_id) do update set epoch = excluded.epoch where owner.epoch <= excluded.epoch
-     returning integration_id as id`,
-    [settlements.map(({ integrationId }) => integrationId), settlements.map(({ epoch }) => epoch)],
+     on conflict (integration_id) do update
+        set epoch = excluded.epoch, commits = owner.commits + 1,
+            ingest_log = coalesce(excluded.ingest_log, owner.ingest_log),
+            deliver_log = coalesce(excluded.deliver_log, owner.deliver_log)
+      where owner.epoch <= excluded.epoch
+     returning integration_id as id, commits`,
+    [
+      settlements.map(({ integrationId }) => integrationId),
+      settlements.map(({ epoch }) => epoch),
+      settlements.map(({ logs }) => logs?.ingest ?? null),
+      settlements.map(({ logs }) => logs?.deliver ?? null),
+    ],
   );
-  return new Set(rows.map(({ id }) => id));
+  return new Map(rows.map(({ id, commits }) => [id, commits]));
 }
 
 async function updateRuns(tx: Database, settlements: readonly Settlement[]): Promise<void> {

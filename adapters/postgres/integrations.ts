@@ -1,10 +1,10 @@
-import { and, desc, eq, gt, lt, notExists, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, lt, notExists, sql } from "drizzle-orm";
 import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
-import { checkpointOwners, integrations, integrationVersions, pipelineRuns } from "./schema.ts";
+import { checkpointOwners, integrations, integrationVersions, pipelineRuns, removedIntegrations } from "./schema.ts";
 
 export function integrationStore(db: Database): IntegrationStore {
   return {
@@ -102,6 +102,14 @@ export function integrationStore(db: Database): IntegrationStore {
         .where(and(eq(integrations.id, id), notExists(later)));
     },
 
+    async removed(ids) {
+      const rows = await db.orm
+        .select({ id: removedIntegrations.id })
+        .from(removedIntegrations)
+        .where(inArray(removedIntegrations.id, [...ids]));
+      return rows.map(({ id }) => id);
+    },
+
     // Versions, checkpoints, cursor, claims and fires go with it; runs and dead letters are history, which retention
     // drops by the day. A run that is under way ends here: nobody is left to end it later.
     remove: (id) =>
@@ -113,6 +121,7 @@ export function integrationStore(db: Database): IntegrationStore {
           .where(eq(integrations.id, id))
           .returning({ id: integrations.id });
         if (removed.length === 0) return false;
+        await tx.orm.insert(removedIntegrations).values({ id }).onConflictDoNothing();
         await tx.orm
           .update(pipelineRuns)
           .set({ status: "cancelled", finishedAt: sql`now()`, waiting: null })

@@ -205,6 +205,17 @@ export const deadLetterReplays = sluice.table(
 export const checkpointOwners = sluice.table("checkpoint_owners", {
   integrationId: integrationId().primaryKey(),
   epoch: bigint("epoch", { mode: "number" }).notNull(),
+  /** How many there were: a store that is restored from an earlier state counts fewer. */
+  commits: count("commits"),
+  /** Which logs they were made beside (LogIdentity). */
+  ingestLog: bigint("ingest_log", { mode: "number" }),
+  deliverLog: bigint("deliver_log", { mode: "number" }),
+});
+
+/** Those that were deleted: an integration that the store never heard of may be one that it forgot. */
+export const removedIntegrations = sluice.table("removed_integrations", {
+  id: uuid("id").primaryKey(),
+  removedAt: time("removed_at").notNull().defaultNow(),
 });
 
 export const checkpoints = sluice.table(

@@ -92,11 +92,20 @@ export interface LogMessage extends LogBatch {
 }
 
 export interface LogStats {
+  /** The sequence that the log began with when it was made: one that was made anew has another. */
+  readonly born: number;
+  /** The latest sequence that was given. */
+  readonly last: number;
   /** Bytes and messages kept in the stream, acknowledged ones included. */
   readonly bytes: number;
   readonly messages: number;
   /** By consumer: what waits, not delivered or not acknowledged. */
   readonly consumers: { readonly [name: string]: { pending: number; unacknowledged: number; ackFloor: number } };
+}
+
+export interface LoggedHeader {
+  readonly sequence: number;
+  readonly header: BatchHeader;
 }
 
 export interface AppendOptions {
@@ -134,6 +143,10 @@ export interface Log {
    * not acknowledged comes first, in its order too; else whenever the server gives it up.
    */
   consumer(name: string, subjects: readonly string[], options?: { readonly again: boolean }): Promise<LogConsumer>;
+  /** Makes a consumer begin again at a sequence, whatever it had acknowledged. Called while nobody pulls from it. */
+  rewind(name: string, subjects: readonly string[], sequence: number): Promise<void>;
+  /** Headers of what the log holds of some subjects from a sequence on, in their order, without ordinals and origins. */
+  headers(subjects: readonly string[], from: number): AsyncIterable<LoggedHeader>;
   stats(): Promise<LogStats>;
   /** The sequence up to which the log holds more than `bytes` (about), or what is older than `ageMs`; 0 where neither. */
   beyond(history: { readonly bytes: number; readonly ageMs: number }): Promise<number>;
@@ -154,8 +167,10 @@ export interface LogConsumer {
 export type LogKind = "ingest" | "deliver";
 
 export interface LogService {
-  /** Opens, and makes if it was never made, the log of an integration. */
+  /** Opens the log of an integration, and makes it where there is none: whether there was one, the store knows. */
   open(integrationId: string, kind: LogKind): Promise<Log>;
+  /** Ids of all integrations that have logs. */
+  all(): Promise<readonly string[]>;
   /** Deletes both logs of an integration. */
   remove(integrationId: string): Promise<void>;
   /** Emits when the connection is lost and when it is back, for readiness. */

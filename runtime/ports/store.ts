@@ -1,6 +1,7 @@
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../errors/index.ts";
 import type { Ledger } from "./ledger.ts";
+import { StaleOwnerError } from "./log.ts";
 import type { QuotaStore } from "./quotas.ts";
 import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
 import type { RetryStore, ScheduledRetry } from "./retries.ts";
@@ -198,6 +199,8 @@ export interface Settlement {
   readonly processed?: readonly { readonly destination: string; readonly keys: readonly string[] }[];
   /** Dead letters that a replay has settled without a failure. */
   readonly replayed?: readonly ReplayOf[];
+  /** The logs that this is committed beside; left out: the same as before. */
+  readonly logs?: LogIdentity;
   /** Records to be tried again later, or later once more; known by their letters' ids. */
   readonly retries?: readonly ScheduledRetry[];
   /** Ids of those that need no further try. */
@@ -253,6 +256,8 @@ export interface IntegrationStore {
   /** Nothing where a later owner than that of `epoch` has committed (invariant 5). */
   setHealth(id: string, epoch: number, health: Health): Promise<void>;
   remove(id: string): Promise<boolean>;
+  /** Those of the ids that were removed, where others are unknown to the store. */
+  removed(ids: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface RunStore {
@@ -316,10 +321,35 @@ export interface ScheduleStore {
   fireQueued(integrationId: string, runId: string): Promise<RunRow | null>;
 }
 
+/** The sequences that an integration's logs began with when they were made: which logs they are. */
+export interface LogIdentity {
+  readonly ingest: number;
+  readonly deliver: number;
+}
+
+/**
+ * The store has forgotten what it had committed for an integration: it was restored from an earlier state. Its owner
+ * begins anew, and finds out what is missing.
+ */
+export class StoreBehindError extends StaleOwnerError {
+  override readonly name = "StoreBehindError";
+
+  constructor(integrationId: string) {
+    super(`Postgres has forgotten commits of integration ${integrationId}: it was restored from an earlier state`);
+  }
+}
+
 export interface CheckpointStore {
   load(integrationId: string): Promise<readonly Checkpoint[]>;
-  /** One transaction for all. Integrations whose epoch is stale are left out and returned. */
-  commit(settlements: readonly Settlement[]): Promise<{ readonly stale: readonly string[] }>;
+  /** The latest owner that committed, and the logs it committed beside; null before the first. `logs` is null where they were not kept yet. */
+  owner(integrationId: string): Promise<{ readonly epoch: number; readonly logs: LogIdentity | null } | null>;
+  /**
+   * One transaction for all. Integrations whose epoch is stale are left out and returned; `behind` are those of which the
+   * store no longer knows what this process committed before.
+   */
+  commit(
+    settlements: readonly Settlement[],
+  ): Promise<{ readonly stale: readonly string[]; readonly behind?: readonly string[] }>;
   /** The cursor an incremental source goes on from, saved at the end of a run as a copy of the log's. */
   saveCursor(integrationId: string, source: string, cursor: Json): Promise<void>;
   loadCursor(integrationId: string, source: string): Promise<Json | null>;
