@@ -248,6 +248,7 @@ export class RunActor implements Actor<RunMessage> {
             backlog,
             connectors: read,
             retry: integration.delivery.retry,
+            timeoutMs: integration.delivery.timeout.totalMs,
             tracing: this.#tracing,
             space,
             appended: (records) => {

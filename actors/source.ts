@@ -3,7 +3,8 @@ import { fromEvent, lastValueFrom, mergeMap, takeUntil } from "rxjs";
 import type { Source } from "../connectors/sdk/index.ts";
 import { type Actor, backoffMs, type Context } from "../runtime/actor/index.ts";
 import type { ResolvedSource } from "../runtime/config/index.ts";
-import { failureOf, type RetryPolicy, runError } from "../runtime/delivery/index.ts";
+import { failureOf, type RetryPolicy, runError, within } from "../runtime/delivery/index.ts";
+import { SluiceError } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import { type Log, type SourcePosition, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { Space } from "../runtime/ports/space.ts";
@@ -23,6 +24,8 @@ export interface SourceOptions {
   readonly backlog: Backlog;
   readonly connectors: Pick<Connectors, "source">;
   readonly retry: RetryPolicy;
+  /** For one batch, in milliseconds: a source that gives nothing for longer is taken to hang. */
+  readonly timeoutMs: number;
   readonly tracing: Tracing;
   readonly space: Space;
   /** Shared by the run's sources. */
@@ -41,6 +44,8 @@ interface Read extends SourceBatch {
 const batch = { records: 500, bytes: 100_000 };
 /** What may be on its way to the log at once. */
 const credit = { records: 8_000, bytes: 2_000_000 };
+/** What a source that was read, or given up, may take to close. */
+const closeMs = 5_000;
 /** A source that cannot even be opened is given up soon, one that has begun only after the retry policy. */
 const openAttempts = 3;
 
@@ -88,25 +93,46 @@ export class SourceActor implements Actor<never> {
   async #readFrom(from: SourcePosition, clock: Clock, signal: AbortSignal): Promise<void> {
     const { connectors, source, waiting } = this.#options;
     const { stream, mode, cursorField } = source;
-    const opened = await connectors.source(source.connector, {
-      stream,
-      mode,
-      cursorField,
-      from: from.cursor,
-      batch,
-      signal,
-    });
+    // Of this reading: what hangs is aborted, and read anew.
+    const reading = new AbortController();
+    const limited = <T>(work: () => Promise<T>) => this.#limited(work, reading, clock, signal);
+    const ends = AbortSignal.any([signal, reading.signal]);
+    const options = { stream, mode, cursorField, from: from.cursor, batch, signal: ends };
+    const opened = await limited(() => connectors.source(source.connector, options));
     waiting(null);
     try {
-      await this.#appendAll(opened, clock, signal);
+      await this.#appendAll(opened, limited, clock, signal);
       await this.#end(undefined, clock, signal);
     } finally {
-      await opened.close();
+      await left(() => opened.close(), clock);
+    }
+  }
+
+  /** Rejects with TIMEOUT where the source does not answer in time, and aborts the reading. */
+  async #limited<T>(work: () => Promise<T>, reading: AbortController, clock: Clock, signal: AbortSignal): Promise<T> {
+    const { timeoutMs } = this.#options;
+    let late = false;
+    try {
+      return await within(timeoutMs, { clock, signal }, (limit) => {
+        limit.addEventListener("abort", () => {
+          late = !signal.aborted;
+          reading.abort(limit.reason);
+        });
+        return work();
+      });
+    } catch (error) {
+      if (!late) throw error;
+      throw new SluiceError("TIMEOUT", `the source gave nothing for ${timeoutMs / 1000} s (delivery.timeout.total)`);
     }
   }
 
   /** Appends the batches in the order they are read, several at a time. */
-  async #appendAll(source: Source, clock: Clock, signal: AbortSignal): Promise<void> {
+  async #appendAll(
+    source: Source,
+    limited: <T>(work: () => Promise<T>) => Promise<T>,
+    clock: Clock,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { backlog, tracing, space, waiting } = this.#options;
     const batches: AsyncIterator<SourceBatch> = source.read()[Symbol.asyncIterator]();
     /** Room taken in the backlog for what is not in the log. */
@@ -118,7 +144,7 @@ export class SourceActor implements Actor<never> {
         waiting(null);
       }
       const span = tracing.start("read", {});
-      const next = await batches.next().catch((error: unknown) => {
+      const next = await limited(() => batches.next()).catch((error: unknown) => {
         span.end(error);
         throw error;
       });
@@ -148,7 +174,7 @@ export class SourceActor implements Actor<never> {
       // Where the source failed, what it gave before is still on its way: the log's last cursor is known only then.
       await Promise.allSettled(inFlight);
       backlog.give(reserved);
-      await batches.return?.();
+      await left(async () => batches.return?.(), clock);
     }
   }
 
@@ -191,4 +217,11 @@ export class SourceActor implements Actor<never> {
     const { batches, cursor, records } = intake.position(source);
     return `${run.id}:${batches}:${hash("md5", JSON.stringify([sourceName(source), cursor, records]), "hex")}`;
   }
+}
+
+/** What hangs may not even close: it is left behind then. */
+async function left(close: () => Promise<unknown>, clock: Clock): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.after(closeMs, resolve);
+  await Promise.race([close(), promise]).finally(cancel);
 }

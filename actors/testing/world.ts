@@ -53,6 +53,8 @@ export class World extends Servers {
   validator: Validator = { compile: () => () => [] };
   /** The store takes no commits. */
   away = false;
+  /** Called before batch `at` is read. */
+  beforeRead: (at: number) => void | Promise<void> = () => {};
   /** Called before each write. */
   beforeWrite: (stream: string, records: readonly OutRecord[]) => void | Promise<void> = () => {};
   /** Called with what a write takes, in order; `confirmed`: and says so. */
@@ -133,8 +135,10 @@ export class World extends Servers {
 
   #source(life: Life, from: number): Source {
     const { batches, faults } = this;
+    const before = (at: number) => this.beforeRead(at);
     async function* read() {
       for (let at = from; at < batches.length; at++) {
+        await before(at);
         await life.delay();
         if (life.random() < faults.read) throw new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
         const records = batches[at] as readonly TestRecord[];

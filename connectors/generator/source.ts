@@ -13,6 +13,8 @@ import type { Render } from "./template.ts";
 
 /** Batches of a rate-limited stream are cut so that at least 20 a second come. */
 const batchesPerSecond = 20;
+/** Whoever reads takes a source for dead that gives nothing for a minute. */
+const aliveMs = 5_000;
 const duplicateSlot = -1;
 const malformedSlot = -2;
 
@@ -36,7 +38,7 @@ export class GeneratorSource implements Source {
     const begun = performance.now();
     for (let index = first; index < count; ) {
       signal.throwIfAborted();
-      if (delay > 0) await sleep(delay, undefined, { signal });
+      yield* this.#pause(delay, index);
       if (faults?.stall_at === index) await aborted(signal);
       // Whoever goes on at the very place has met the fault before: a retry passes, whichever process makes it.
       if (index > first && faults?.error_at?.includes(index)) {
@@ -51,7 +53,7 @@ export class GeneratorSource implements Source {
       const { texts, next } = this.#renderUpTo(index, end, aims.bytes);
       // The batch is due when its last record is.
       const wait = rate > 0 ? begun + ((next - first) / rate) * 1000 - performance.now() : 0;
-      if (wait > 1) await sleep(wait, undefined, { signal });
+      yield* this.#pause(wait, index);
       yield {
         data: Buffer.from(texts.join("\n")),
         count: texts.length,
@@ -59,6 +61,16 @@ export class GeneratorSource implements Source {
         position: { base: stream, offset: index },
       };
       index = next;
+    }
+  }
+
+  /** Says meanwhile that the source lives. */
+  async *#pause(ms: number, index: number): AsyncGenerator<ReadBatch> {
+    const { signal, stream } = this.#options;
+    for (let left = ms; left > 1; left -= aliveMs) {
+      await sleep(Math.min(left, aliveMs), undefined, { signal });
+      if (left <= aliveMs) return;
+      yield { data: new Uint8Array(), count: 0, cursor: { index }, position: { base: stream, offset: index } };
     }
   }
 

@@ -37,13 +37,18 @@ const settings: { readonly [name: string]: string } = {
 /** The server takes no more. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
+/** A server that does not say within so many milliseconds what it does is away. */
+const askedMs = 10_000;
+
 /** One connection. Statements run one after another. */
 export class Session {
   readonly #client: pg.Client;
+  readonly #address: Address;
   #lost = false;
 
-  private constructor(client: pg.Client) {
+  private constructor(client: pg.Client, address: Address) {
     this.#client = client;
+    this.#address = address;
     // Errors also reach the statement under way; without a listener they would end the process.
     client.on("error", () => this.destroy());
     client.on("end", () => {
@@ -73,7 +78,7 @@ export class Session {
       keepAlive: true,
       types: asText as pg.CustomTypesConfig,
     });
-    const session = new Session(client);
+    const session = new Session(client, address);
     try {
       await session.during(signal, async () => {
         await client.connect();
@@ -129,6 +134,28 @@ export class Session {
   /** Begins `COPY (select) TO STDOUT`, where `select` gives one JSON text a row. */
   copyOut(select: string, aims: { readonly records: number; readonly bytes: number }): CopyOut {
     return this.#client.query(new CopyOut(select, aims));
+  }
+
+  /**
+   * Whether the server works on this connection's statement. Asked over another one, since this one may be broken
+   * without anybody's noticing: the server then waits for us to take what it has sent.
+   */
+  async working(signal: AbortSignal): Promise<boolean> {
+    // The driver's types leave it out.
+    const { processID } = this.#client as pg.Client & { readonly processID: number | null };
+    const brief = AbortSignal.any([signal, AbortSignal.timeout(askedMs)]);
+    try {
+      const other = await Session.open(this.#address, true, brief);
+      try {
+        const asked =
+          "SELECT FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Client'";
+        return (await other.during(brief, () => other.rows(asked, [String(processID)]))).length > 0;
+      } finally {
+        await other.close();
+      }
+    } catch {
+      return false;
+    }
   }
 
   /** Runs `work`; an abort in the meantime breaks the connection, so that a server that hangs stops nobody. */

@@ -9,6 +9,9 @@ import type { Session } from "./session.ts";
 /** Rows of a keyset page: many enough that its cost is small, few enough that no snapshot is held for long. */
 export const pageRows = 10_000;
 
+/** The server is asked so often whether it still works on what is waited for. */
+const askMs = 20_000;
+
 /** What both modes share: statements as batches, errors, record positions. */
 export abstract class TableSource implements Source {
   protected readonly session: Session;
@@ -31,10 +34,14 @@ export abstract class TableSource implements Source {
     const stop = () => this.session.destroy();
     signal.addEventListener("abort", stop, { once: true });
     try {
-      signal.throwIfAborted();
-      for await (const batch of this.batches()) {
-        yield batch;
+      const batches = this.batches()[Symbol.asyncIterator]();
+      for (;;) {
         signal.throwIfAborted();
+        const next = batches.next();
+        while (!(await settles(next, askMs))) if (await this.session.working(signal)) yield this.#nothing();
+        const batch = await next;
+        if (batch.done) return;
+        yield batch.value;
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -80,6 +87,12 @@ export abstract class TableSource implements Source {
       }
       if (read < limit) return;
     }
+  }
+
+  /** Says that the source lives: a statement may take longer to its first row than a reader has patience. */
+  #nothing(): ReadBatch {
+    const none = new Uint8Array();
+    return this.batch({ data: none, count: 0, last: none }, () => this.options.from);
   }
 
   /** Counts the rows; `cursor` is the position after them. */
@@ -141,4 +154,15 @@ export class FullSource extends TableSource {
       yield this.batch(rows, (count): Cursor => ({ key: rows.at, count }));
     }
   }
+}
+
+/** Whether it is settled within so many milliseconds. */
+async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(resolve, ms, false);
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  return Promise.race([settled, late]).finally(() => clearTimeout(timer));
 }

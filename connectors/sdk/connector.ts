@@ -96,7 +96,8 @@ export interface SourceOptions {
 export interface Source {
   /**
    * Pull: `next()` is the demand, nothing is read ahead of it save one batch at most. Ends when the stream is read.
-   * Called once.
+   * Called once. A source that gives nothing for long (a minute, unless configured) is taken to hang: its signal aborts,
+   * and it is opened anew. One that waits on purpose gives an empty batch every few seconds.
    */
   read(): AsyncIterable<ReadBatch>;
   close(): Promise<void>;
@@ -106,7 +107,7 @@ export interface Source {
 export interface ReadBatch {
   /** The records' JSON texts in UTF-8, separated by LF, without one at the end. No text holds an LF itself. */
   readonly data: Uint8Array;
-  /** Number of texts in `data`. */
+  /** Number of texts in `data`; 0 says that there is nothing new, and that the source lives. */
   readonly count: number;
   /** Position after the last record of this batch. */
   readonly cursor: Cursor;

@@ -45,7 +45,7 @@ export const deliverySchema: Part = group("How records are delivered to every de
       per_day: integer("Calls a day, which ends at 00:00 UTC.", 1),
     },
   ),
-  timeout: group("How long a write or a look-up may take.", {
+  timeout: group("How long a write, a look-up or the next batch of a source may take.", {
     connect: duration("Until connected.", "5s"),
     read: duration("For an answer, or the next piece of it.", "30s"),
     total: duration("In all.", "60s"),

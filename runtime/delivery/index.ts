@@ -5,3 +5,4 @@ export { Gate } from "./gate.ts";
 export { Lanes, type Order } from "./lanes.ts";
 export { RateLimit } from "./rate-limit.ts";
 export { type Disposition, type Failure, failureOf, isStated, runError } from "./settlement.ts";
+export { within } from "./time-limit.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ConnectorError } from "../../connectors/sdk/index.ts";
 import { aims, Database, never, stored, textsOf } from "./database.ts";
 
@@ -279,6 +279,23 @@ describe("a Postgres source", () => {
     })();
     const error = await refusal(reading);
     expect(error.code).toBe("UNAVAILABLE");
+    await source.close();
+  });
+
+  test("that takes long to its first row says meanwhile that it lives, as long as the server works on it", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const connector = database.connector({ queries: { slow: "SELECT 1 AS a FROM pg_sleep(600)" } });
+    const options = { stream: "slow", mode: "full" as const, cursorField: undefined, from: null, batch: aims };
+    const source = await connector.openSource!({ ...options, signal: never });
+    const next = source.read()[Symbol.asyncIterator]().next();
+    const came = vi.fn();
+    void next.then(came);
+    const active = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%pg_sleep(600)%'";
+    await vi.waitFor(async () => expect(await database.query(active)).toHaveLength(1), { timeout: 60_000 });
+    expect(came).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect((await next).value).toMatchObject({ count: 0 });
     await source.close();
   });
 });
