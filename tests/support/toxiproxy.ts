@@ -54,7 +54,7 @@ export type Toxic =
   | { readonly type: "reset_peer"; readonly attributes: { readonly timeout: number } };
 
 /** Stands before a server. */
-export interface Proxy {
+export interface ToxicProxy {
   /** The server's address with the proxy's port in it. */
   readonly url: string;
   /** Ends all connections and refuses new ones. */
@@ -68,7 +68,7 @@ export interface Proxy {
 }
 
 export interface Toxiproxy {
-  proxy(name: string, url: string): Promise<Proxy>;
+  proxy(name: string, url: string): Promise<ToxicProxy>;
   stop(): Promise<void>;
 }
 

@@ -20,7 +20,7 @@ export interface LoadOptions {
 }
 
 /** For a run that was disturbed, on a machine that has other things to do. */
-const patience = { timeout: 300_000, interval: 50 };
+const patience = { timeout: 180_000, interval: 50 };
 
 /**
  * A run of numbered records at a steady rate into two destinations that are counted: a table by upsert, and a file
@@ -88,14 +88,18 @@ export class Load {
   async reach(share: number, node: TestNode = this.#node): Promise<void> {
     const from = Math.floor(share * this.#records);
     const run = await this.until(({ records_in }) => records_in >= from, node);
-    expect(run, `when ${from} records were read`).toMatchObject({ status: "running" });
+    expect(run, `when ${from} records were to be read: ${JSON.stringify(run)}`).toMatchObject({ status: "running" });
+  }
+
+  async look(node: TestNode = this.#node): Promise<Run> {
+    return await node.api.runById(this.runId);
   }
 
   /** Waits until the run is as wanted, or has ended; a node that cannot answer meanwhile is asked again. */
   async until(wanted: (run: Run) => boolean, node: TestNode = this.#node): Promise<Run> {
     let run: Run | undefined;
     const reached = async () => {
-      run = await node.api.runById(this.runId);
+      run = await this.look(node);
       return run.status !== "running" || wanted(run) ? "reached" : JSON.stringify(run);
     };
     await expect.poll(reached, patience).toBe("reached");
