@@ -1,5 +1,5 @@
 import type { JsonObject } from "../connectors/sdk/index.ts";
-import type { StepFailure } from "../runtime/pipeline/index.ts";
+import { type StepFailure, StepTally } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import type { ReplayOf } from "../runtime/ports/replays.ts";
@@ -23,8 +23,8 @@ export class Account {
   readonly retries: ScheduledRetry[] = [];
   /** Records handed on, by destination. */
   readonly sent = new Map<string, number>();
-  /** Records that steps left out by `on_error: drop`, by step. */
-  readonly dropped = new Map<string, number>();
+  /** What the steps took and gave, and `source`: what was read and what entered them. */
+  readonly tally = new StepTally();
   /** Results of windows that failed: no records of the source. */
   windowsFailed = 0;
   readonly #message: LogMessage;
@@ -38,6 +38,7 @@ export class Account {
     this.#message = message;
     this.#run = run;
     this.#marks = new Uint8Array(message.header.count);
+    this.tally.of("source").in += message.header.count;
   }
 
   entered(origins: readonly number[]): void {
@@ -55,7 +56,7 @@ export class Account {
 
   refused({ origin, child, step, rule, code, message, attempts, errors, state }: StepFailure, drop: boolean): void {
     if (drop) {
-      this.dropped.set(step, (this.dropped.get(step) ?? 0) + 1);
+      this.tally.of(step).dropped++;
       return;
     }
     if (this.#state?.of !== state) this.#state = { of: state, text: JSON.stringify(state) };

@@ -1,39 +1,158 @@
-import type { Progress } from "./ledger.ts";
+import type { ResolvedIntegration } from "../runtime/config/index.ts";
+import { type Imbalance, type Ledger, noDestinationLedger, noLedger, noStepCounts } from "../runtime/ports/ledger.ts";
+import type { Progress, RunLedger } from "./ledger.ts";
 
-/** A place where records were lost or counted twice. */
-export interface Imbalance {
-  /** What was compared with what. */
-  readonly between: string;
-  readonly expected: number;
-  readonly counted: number;
-  /** First and last message of the run that was settled there, in the log's stream. */
-  readonly sequences: Progress["sequences"];
+type Difference = Omit<Imbalance, "sequences">;
+
+/** What of an integration the ledger is held against. */
+export interface BalancePlan extends Pick<ResolvedIntegration, "steps" | "destinations"> {
+  /** Records enter in the midst, and what is not missing goes nowhere. */
+  readonly replay: boolean;
 }
 
 /** A destination's consumer: named so that none can be called `steps`. */
 export const sinkName = (destination: string): string => `sink-${destination}`;
 
-/**
- * Compares what the parts of an ended run counted, each for itself (invariant 8): what the source read with what the
- * steps settled, what they settled with what became of it, and what they passed on with what the destinations settled.
- */
-export function imbalances(
-  ledger: { consumer(name: string): { readonly progress: Progress } },
-  read: number,
-  destinations: readonly { readonly id: string }[],
-): Imbalance[] {
-  const found: Imbalance[] = [];
-  const compare = (between: string, expected: number, counted: number, { sequences }: Progress) => {
-    if (expected !== counted) found.push({ between, expected, counted, sequences });
+/** What does not balance at a checkpoint (invariant 8), from counters that are kept each by itself. */
+export function differences({ steps, destinations }: Ledger, plan: BalancePlan): Difference[] {
+  const found: Difference[] = [];
+  const compare = (at: Difference["at"], between: string, expected: number, counted: number, consumer = "steps") => {
+    if (expected !== counted) found.push({ at, between, expected, counted, consumer });
   };
-  const steps = ledger.consumer("steps").progress;
-  compare("source and steps", read, steps.records, steps);
-  compare("steps and what became of their records", steps.records, steps.accounted, steps);
-  if (destinations.length < 2) return found;
-  for (const { id } of destinations) {
-    const sink = ledger.consumer(sinkName(id)).progress;
-    compare(`steps and destination ${id}`, steps.sent[id] ?? 0, sink.records, sink);
-    compare(`destination ${id} and what became of its records`, sink.records, sink.accounted, sink);
+  const stepOf = (id: string) => own(steps, id) ?? noStepCounts();
+  const destinationOf = (id: string) => own(destinations, id) ?? noDestinationLedger();
+  /** What those that something needs gave it. */
+  const given = (id: string, needs: readonly string[]) => {
+    let sum = 0;
+    for (const need of needs) {
+      const { out, to } = stepOf(need);
+      const isRoute = plan.steps.some((step) => step.id === need && step.type === "route");
+      sum += isRoute ? (own(to ?? {}, id) ?? 0) : out;
+    }
+    return sum;
+  };
+  for (const id of ["source", ...plan.steps.map(({ id }) => id)]) {
+    const { in: taken, expanded, out, filtered, absorbed, dropped, failed } = stepOf(id);
+    const what =
+      id === "source" ? "source and what became of its records" : `step ${id} and what became of its records`;
+    compare({ step: id }, what, taken + expanded, out + filtered + absorbed + dropped + failed);
+  }
+  for (const { id } of plan.destinations) {
+    const { published, inherited, confirmed, failed, pending, deferred } = destinationOf(id);
+    const between = `destination ${id} and what became of its records`;
+    const settled = confirmed + failed + pending + deferred;
+    compare({ destination: id }, between, published + inherited, settled, consumerOf(id, plan.destinations));
+  }
+  if (plan.replay) return found;
+  for (const { id, needs } of plan.steps) {
+    compare({ step: id }, `${needs.join(", ")} and step ${id}`, given(id, needs), stepOf(id).in);
+  }
+  for (const { id, needs } of plan.destinations) {
+    const { published } = destinationOf(id);
+    compare({ destination: id }, `${needs.join(", ")} and destination ${id}`, given(id, needs), published);
   }
   return found;
+}
+
+function own<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
+}
+
+/**
+ * What does not balance at a run's end besides: what the source read is compared with what the steps settled, what they
+ * settled with what became of it, and what they passed on with what the destinations settled. Nothing is put off any more.
+ */
+export function differencesAtEnd(
+  ledger: Pick<Watched, "consumer" | "counts">,
+  read: number,
+  destinations: readonly { readonly id: string }[],
+): Difference[] {
+  const found: Difference[] = [];
+  const compare = (at: Difference["at"], between: string, expected: number, counted: number, consumer = "steps") => {
+    if (expected !== counted) found.push({ at, between, expected, counted, consumer });
+  };
+  const steps = ledger.consumer("steps").progress;
+  const source = { step: "source" };
+  compare(source, "source and steps", read, steps.records);
+  compare(source, "steps and what became of their records", steps.records, steps.accounted);
+  for (const { id } of destinations) {
+    const deferred = own(ledger.counts.ledger?.destinations ?? {}, id)?.deferred ?? 0;
+    compare(
+      { destination: id },
+      `destination ${id}, put off and tried again`,
+      deferred,
+      0,
+      consumerOf(id, destinations),
+    );
+    if (destinations.length < 2) continue;
+    const sink = ledger.consumer(sinkName(id)).progress;
+    compare({ destination: id }, `steps and destination ${id}`, steps.sent[id] ?? 0, sink.records, sinkName(id));
+  }
+  return found;
+}
+
+interface Watched extends Pick<RunLedger, "counts" | "sinceChecked"> {
+  consumer(name: string): { readonly progress: Progress };
+}
+
+/** For people. */
+export function sentenceOf({ between, expected, counted, sequences }: Imbalance): string {
+  const where = sequences === null ? "" : `, in messages ${sequences[0]} to ${sequences[1]} of the log`;
+  return `the ledger does not balance: ${between}: ${expected} expected, ${counted} counted${where}`;
+}
+
+/** Tells each difference once, when it appears or changes, with where in the log that was. */
+export class BalanceWatch {
+  readonly #ledger: Watched;
+  readonly #plan: BalancePlan;
+  readonly #known: Map<string, Imbalance>;
+
+  constructor(ledger: Watched, plan: BalancePlan) {
+    this.#ledger = ledger;
+    // Told before a crash.
+    this.#known = new Map(ledger.counts.ledger?.imbalances?.map((one) => [one.between, one]));
+    this.#plan = plan;
+  }
+
+  /** To be asked at each checkpoint. */
+  look(): Imbalance[] {
+    const { counts } = this.#ledger;
+    const settled = new Map(this.#consumers().map((name) => [name, this.#ledger.sinceChecked(name)]));
+    return this.#fresh(differences(counts.ledger ?? noLedger(), this.#plan), (name) => settled.get(name) ?? null);
+  }
+
+  /** As `look`, at the run's end: `read` is what the source counted. `destinations`: those that have come to it as well. */
+  lookAtEnd(read: number, destinations: BalancePlan["destinations"]): Imbalance[] {
+    const found = differencesAtEnd(this.#ledger, read, destinations);
+    return [...this.look(), ...this.#fresh(found, () => null)];
+  }
+
+  /** All that there are. */
+  get imbalances(): readonly Imbalance[] {
+    return [...this.#known.values()];
+  }
+
+  #fresh(found: readonly Difference[], settled: (consumer: string) => Imbalance["sequences"]): Imbalance[] {
+    const fresh: Imbalance[] = [];
+    for (const difference of found) {
+      const { between, expected, counted, consumer } = difference;
+      const known = this.#known.get(between);
+      if (known && known.expected - known.counted === expected - counted) continue;
+      const sequences = settled(consumer) ?? this.#ledger.consumer(consumer).progress.sequences;
+      fresh.push({ ...difference, sequences });
+    }
+    for (const imbalance of fresh) this.#known.set(imbalance.between, imbalance);
+    if (fresh.length > 0) (this.#ledger.counts.ledger ??= noLedger()).imbalances = this.imbalances;
+    return fresh;
+  }
+
+  #consumers(): string[] {
+    const { destinations } = this.#plan;
+    return [...new Set(["steps", ...destinations.map(({ id }) => consumerOf(id, destinations))])];
+  }
+}
+
+/** Who settles what is handed to a destination. */
+function consumerOf(id: string, destinations: readonly unknown[]): string {
+  return destinations.length > 1 ? sinkName(id) : "steps";
 }

@@ -16,7 +16,10 @@ export interface IntegrationHealthOptions {
 }
 
 /** What the actors of an integration say of how it does. */
-export type HealthReport = Pick<IntegrationHealth, "owned" | "idle" | "begun" | "waiting" | "ended">;
+export type HealthReport = Pick<
+  IntegrationHealth,
+  "owned" | "idle" | "begun" | "waiting" | "imbalanced" | "lost" | "ended"
+>;
 
 /** A part that has run so long since it was started again is taken for well. */
 const calmMs = 60_000;
@@ -32,6 +35,8 @@ export class IntegrationHealth {
   #epoch = Number.MAX_SAFE_INTEGER;
   #stopped: string | null;
   #waiting: string | null = null;
+  #imbalance: string | null = null;
+  #lost: string | null = null;
   #crash: { readonly part: string; readonly error: unknown; readonly times: number } | undefined;
   #cancelCalm = () => {};
   /** As the store has it, or is about to. */
@@ -51,6 +56,8 @@ export class IntegrationHealth {
       const often = times === 1 ? "" : `, ${times} times`;
       return { status: "degraded", reason: `${part} was started again after a crash${often}: ${messageOf(error)}` };
     }
+    if (this.#lost !== null) return { status: "degraded", reason: this.#lost };
+    if (this.#imbalance !== null) return { status: "degraded", reason: this.#imbalance };
     return this.#waiting === null ? { status: "ok", reason: null } : { status: "waiting", reason: this.#waiting };
   }
 
@@ -72,6 +79,18 @@ export class IntegrationHealth {
 
   waiting(reason: string | null): void {
     this.#waiting = reason;
+    this.#save();
+  }
+
+  /** What the ledger says that does not balance (invariant 8); null: the latest run's does. */
+  imbalanced(reason: string | null): void {
+    this.#imbalance = reason;
+    this.#save();
+  }
+
+  /** What logs or store have lost. Said until a run has ended well. */
+  lost(reason: string): void {
+    this.#lost = reason;
     this.#save();
   }
 

@@ -208,6 +208,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         checkpoints,
         logStatus: status,
         waiting: (reason) => health.waiting(reason),
+        imbalanced: (reason) => health.imbalanced(reason),
         finished: (error) => {
           health.ended(error);
           ctx.self.tell({ type: "finished", run });

@@ -1,5 +1,6 @@
 import type { Json } from "../connectors/sdk/index.ts";
 import type { StoredGroup } from "../runtime/pipeline/index.ts";
+import { noLedger } from "../runtime/ports/ledger.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import { type Logger, noLogger } from "../runtime/ports/logger.ts";
 import type { ReplayOf } from "../runtime/ports/replays.ts";
@@ -8,6 +9,7 @@ import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from ".
 import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { logDeadLetters } from "./dead-letter.ts";
 import { KeyRanges } from "./key-ranges.ts";
+import { addOutcome, addRetries, type LedgerChange } from "./ledger-counts.ts";
 
 /** What a consumer has done of the current run. Kept in its checkpoint. */
 export interface Progress {
@@ -49,6 +51,8 @@ export interface Outcome {
   /** As in Progress, of this message. */
   readonly accounted: number;
   readonly sent?: ReadonlyMap<string, number>;
+  /** By step and destination. */
+  readonly change?: LedgerChange;
   /** Dead letters that were replayed without a failure. */
   readonly replayed?: readonly ReplayOf[] | undefined;
   /** Windows that changed. */
@@ -101,6 +105,8 @@ interface ConsumerState {
   readonly uncommitted: Map<MessageKey, number>;
   state: Json | null;
   progress: Progress;
+  /** Sequences, the lowest and the highest, of what was settled since `sinceChecked` was called; null: nothing. */
+  recent: readonly [number, number] | null;
   changed: boolean;
 }
 
@@ -163,6 +169,7 @@ export class RunLedger {
   #committed = 0;
   #waiters: { generation: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #dirty: () => void = () => {};
+  #checkpoint: () => void = () => {};
   #closed: { readonly error: unknown } | undefined;
 
   readonly #telemetry: LedgerTelemetry;
@@ -189,6 +196,7 @@ export class RunLedger {
         uncommitted: new Map(),
         state: same ? state : null,
         progress: same ? known : noProgress(run.id),
+        recent: null,
         changed: false,
       });
     }
@@ -197,6 +205,11 @@ export class RunLedger {
   /** Called by the Settler, to be told of changes. */
   onDirty(dirty: () => void): void {
     this.#dirty = dirty;
+  }
+
+  /** `checkpoint` is called after each commit. */
+  onCommitted(checkpoint: () => void): void {
+    this.#checkpoint = checkpoint;
   }
 
   consumer(name: string): Readonly<ConsumerState> {
@@ -213,6 +226,7 @@ export class RunLedger {
         uncommitted: new Map(),
         state: null,
         progress,
+        recent: null,
         changed: false,
       };
       this.#consumers.set(name, consumer);
@@ -234,13 +248,17 @@ export class RunLedger {
     const { progress } = consumer;
     const { kind } = message.header;
     this.#enter(consumer, outcome);
+    const own = message.header.runId === this.runId;
+    addOutcome((this.counts.ledger ??= noLedger()), outcome, own);
+    const [lowest, highest] = consumer.recent ?? [message.sequence, message.sequence];
+    consumer.recent = [Math.min(lowest, message.sequence), Math.max(highest, message.sequence)];
     for (const letter of outcome.replayed ?? []) this.#replayed.push(letter);
     this.#schedule(outcome.retries ?? []);
     settleKey(consumer, message);
     this.change(outcome.groups ?? []);
     consumer.uncommitted.set(messageKey(message), message.sequence);
     // What an earlier run left is settled here, and is no progress of this one.
-    if (message.header.runId === this.runId) {
+    if (own) {
       consumer.progress = {
         runId: this.runId,
         batches: progress.batches + (kind === "records" ? 1 : 0),
@@ -269,6 +287,7 @@ export class RunLedger {
   settleRetries(name: string, { tried, retries, ...outcome }: RetryOutcome): void {
     const consumer = this.#consumer(name);
     this.#enter(consumer, outcome);
+    addRetries((this.counts.ledger ??= noLedger()), this.runId, { tried, retries, deadLetters: outcome.deadLetters });
     this.#schedule(retries);
     const again = new Set(retries.map(({ letter }) => letter.id));
     const done = tried.filter(({ letter }) => !again.has(letter.id));
@@ -320,6 +339,14 @@ export class RunLedger {
     if (this.waiting === reason) return;
     this.waiting = reason;
     this.touch();
+  }
+
+  /** The range of sequences settled by a consumer since the last call; null where there were none. */
+  sinceChecked(name: string): ConsumerState["recent"] {
+    const consumer = this.#consumer(name);
+    const { recent } = consumer;
+    consumer.recent = null;
+    return recent;
   }
 
   /** Asks for a commit although nothing was settled: it tells whether this is still the owner (invariant 5). */
@@ -394,6 +421,7 @@ export class RunLedger {
     const due = this.#waiters.filter(({ generation }) => generation <= snapshot.generation);
     this.#waiters = this.#waiters.filter(({ generation }) => generation > snapshot.generation);
     for (const { resolve } of due) resolve();
+    this.#checkpoint();
   }
 
   /** Nothing more of this ledger is committed: a later owner has it, or the node stops. */
@@ -404,12 +432,11 @@ export class RunLedger {
 }
 
 /** Whether it is settled here: it came again. */
-export function isSettled(
-  { settled, parts }: Pick<ConsumerState, "settled" | "parts">,
-  message: Pick<LogMessage, "header" | "sequence">,
-): boolean {
+export function isSettled({ settled, parts }: Readonly<ConsumerState>, message: LogMessage): boolean {
   const { ingestSequence = message.sequence, part } = message.header;
-  return settled.has(ingestSequence) || (part !== undefined && parts.get(ingestSequence)?.settled.has(part) === true);
+  const known = parts.get(ingestSequence)?.settled;
+  if (part !== undefined && known !== undefined && isVersion(part)) return known.has(part);
+  return settled.has(ingestSequence) || (part !== undefined && known?.has(part) === true);
 }
 
 function settleKey({ settled, parts }: ConsumerState, { header, sequence }: LogMessage): void {
@@ -427,8 +454,18 @@ function settleKey({ settled, parts }: ConsumerState, { header, sequence }: LogM
     return;
   }
   parts.set(ingestSequence, known);
-  const [oldest] = parts.keys();
-  if (parts.size > maxCutUp) parts.delete(oldest as number);
+  if (parts.size <= maxCutUp) return;
+  const [[oldest, forgotten]] = [...parts] as [[number, Parts]];
+  parts.delete(oldest);
+  if ([...forgotten.settled].some(isVersion)) settled.add(oldest);
+}
+
+/**
+ * Of a message whose steps may answer differently the next time, which then is another version. No number of parts makes
+ * such a message complete: it is when it is the oldest of those remembered, long after any crash could repeat it.
+ */
+function isVersion(part: string): boolean {
+  return part.includes("#");
 }
 
 function sizeOf({ raw, state }: NewDeadLetter): number {

@@ -27,6 +27,8 @@ export function processReplay(
 function gone({ origins, values, children }: Flow, { entry: { at, id } }: ReplayHeader, account: Account): void {
   const place = at === "step" ? { step: id, destination: null } : { step: null, destination: id };
   const message = `the integration has no ${at} ${id} any more`;
+  if (at === "step") account.tally.of(id).in += origins.length;
+  else account.send(id, origins);
   for (const [index, origin] of origins.entries()) {
     const state = JSON.stringify(values[index]);
     const cause = { ...place, rule: null, code: "NOT_FOUND" as const, message, state, attempts: [] };
@@ -49,6 +51,7 @@ function missing(context: PipelineContext, { entry: { only }, letters }: ReplayH
     failed: (failure, drop) => {
       const { step, origin, child } = failure;
       if (concerns(step, origin) && isMissing(origin, child)) context.failed(failure, drop);
+      else if (context.counts) context.counts.of(step).filtered++;
     },
   };
 }

@@ -14,6 +14,7 @@ import { SluiceError } from "../runtime/errors/index.ts";
 import { isPure, type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { Validator } from "../runtime/ports/connectors.ts";
+import type { Imbalance } from "../runtime/ports/ledger.ts";
 import { type BatchHeader, type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { LogFields, Logger } from "../runtime/ports/logger.ts";
 import type { Sandbox } from "../runtime/ports/sandbox.ts";
@@ -22,7 +23,7 @@ import type { Checkpoint, RunError, RunRow, RunStatus, Store } from "../runtime/
 import { type Metrics, type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
 import type { WorkerPool } from "../runtime/ports/workers.ts";
 import { Backlog, type FairShare } from "./backlog.ts";
-import { type Imbalance, imbalances, sinkName } from "./balance.ts";
+import { BalanceWatch, sentenceOf, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
 import { DestinationWriter } from "./destination-writer.ts";
 import { inOrder } from "./in-order.ts";
@@ -75,6 +76,8 @@ export interface RunOptions extends Services {
   readonly vitals: Vitals;
   /** Why nothing moves, or null once it does again. */
   readonly waiting: (reason: string | null) => void;
+  /** What the ledger says that does not balance, or null: the run has ended, and it does. */
+  readonly imbalanced: (reason: string | null) => void;
   /** `error`: it failed. */
   readonly finished: (error: RunError | null) => void;
   /** The integration has a later owner: nothing more may be done here. */
@@ -104,6 +107,7 @@ export class RunActor implements Actor<RunMessage> {
 
   readonly #options: RunOptions;
   readonly #ledger: RunLedger;
+  readonly #balanceWatch: BalanceWatch;
   readonly #backlogs = new Map<string, Backlog>();
   readonly #waiting = new Map<string, string>();
   readonly #opening: Set<string>;
@@ -118,6 +122,7 @@ export class RunActor implements Actor<RunMessage> {
     this.#tracing = withAttributes(options.tracing, { "sluice.integration": name, "sluice.run": run.id });
     const telemetry = { integration: name, tracing: this.#tracing, logger };
     this.#ledger = new RunLedger(run, options.epoch, options.checkpoints, telemetry);
+    this.#balanceWatch = new BalanceWatch(this.#ledger, { ...options.integration, replay: Boolean(run.jobId) });
     const destinations = options.integration.destinations.map(({ id }) => id);
     vitals.plan(destinations);
     const sinks = destinations.length > 1 ? destinations.map(sinkName) : [];
@@ -128,6 +133,8 @@ export class RunActor implements Actor<RunMessage> {
   started(ctx: Context<RunMessage>): void {
     const { run, settler, stale, integration, ingest, deliver } = this.#options;
     settler.add(this.#ledger, stale);
+    // Invariant 8: held against itself at each checkpoint.
+    this.#ledger.onCommitted(() => this.#report(this.#balanceWatch.look()));
     this.#say("info", this.#ledger.consumer("steps").progress.batches > 0 ? "run goes on" : "run started", {
       trigger: run.trigger,
       version: run.integrationVersion,
@@ -320,6 +327,7 @@ export class RunActor implements Actor<RunMessage> {
       flush: () => writer?.flush(),
       end: async (message) => {
         this.#balance(message);
+        sink?.ending();
         const outcome = await process(message);
         if (!message.header.error) await writer?.complete();
         if (!writer) {
@@ -415,9 +423,11 @@ export class RunActor implements Actor<RunMessage> {
     consumer: string,
     destination: ResolvedDestination,
     signal: AbortSignal,
-  ): Promise<{ readonly writer: DestinationWriter; readonly later?: Later }> {
+  ): Promise<OpenDestination> {
     const { name, run, integration, store, metrics } = this.#options;
-    if (run.jobId) return { writer: await this.#openWriter(ctx, consumer, destination, undefined, signal) };
+    if (run.jobId) {
+      return { writer: await this.#openWriter(ctx, consumer, destination, undefined, signal), ending: () => {} };
+    }
     const retries = await Retries.open({
       integration: name,
       integrationId: run.integrationId,
@@ -430,7 +440,8 @@ export class RunActor implements Actor<RunMessage> {
       metrics,
       signal,
     });
-    const putsOff = integration.delivery.ordering === "none" ? retries.hasRoom : undefined;
+    let ending = false;
+    const putsOff = integration.delivery.ordering === "none" ? () => !ending && retries.hasRoom() : undefined;
     const writer = await this.#openWriter(ctx, consumer, destination, putsOff, signal);
     const later: Later = {
       settled: (outcome) => retries.scheduled(outcome.retries ?? []),
@@ -441,7 +452,13 @@ export class RunActor implements Actor<RunMessage> {
         return reason !== null;
       },
     };
-    return { writer, later };
+    return {
+      writer,
+      later,
+      ending: () => {
+        ending = true;
+      },
+    };
   }
 
   /** A destination that is away is waited for, save before the run has begun: then the run says so and fails. */
@@ -532,11 +549,13 @@ export class RunActor implements Actor<RunMessage> {
 
   /** Invariant 8: the node says so when the ledger does not balance. */
   #report(found: readonly Imbalance[]): void {
-    this.#options.vitals.imbalance = found.reduce(
-      (sum, { expected, counted }) => sum + Math.abs(expected - counted),
-      0,
-    );
-    for (const imbalance of found) this.#say("error", "the ledger does not balance", { ...imbalance });
+    if (found.length === 0) return;
+    const { vitals, imbalanced } = this.#options;
+    vitals.imbalances = this.#balanceWatch.imbalances;
+    for (const { at, ...imbalance } of found) {
+      this.#say("error", "the ledger does not balance", { ...at, ...imbalance });
+      imbalanced(sentenceOf({ at, ...imbalance }));
+    }
   }
 
   /** Invariant 8: what the source counted is what was settled here. */
@@ -544,11 +563,19 @@ export class RunActor implements Actor<RunMessage> {
     const read = header.totals.records;
     const settled = this.#ledger.consumer("steps").progress.records;
     if (read === settled) return;
-    this.#report(imbalances(this.#ledger, read, []));
+    this.#report(this.#balanceWatch.lookAtEnd(read, []));
     throw new SluiceError(
       "INTERNAL_ERROR",
       `the ledger does not balance: ${read} records were read, ${settled} settled`,
     );
+  }
+
+  /** Before the run is closed: its row has the ledger. */
+  #balanceAtEnd({ totals }: BatchHeader): void {
+    const { vitals, imbalanced, integration } = this.#options;
+    this.#report(this.#balanceWatch.lookAtEnd(totals.records, integration.destinations));
+    vitals.imbalances = this.#balanceWatch.imbalances;
+    if (vitals.imbalances.length === 0) imbalanced(null);
   }
 
   #ended(now: number, status: RunStatus, error: RunError | null): void {
@@ -611,10 +638,6 @@ export class RunActor implements Actor<RunMessage> {
       if (run.jobId) await this.#endReplay(ctx, run.jobId, failure, as, signal);
       await persist(ctx.clock, signal, () => store.runs.finish(run.id, { status, error: failure ?? null, counts }));
       this.#ended(ctx.clock.now(), status, failure ?? null);
-      if (error === undefined && as === undefined && last?.runId === run.id) {
-        this.#report(imbalances(this.#ledger, last.totals.records, this.#options.integration.destinations));
-      }
-      this.#options.waiting(null);
       finished(status === "failed" ? (failure ?? null) : null);
     });
   }
@@ -628,6 +651,13 @@ function gatedSource({ source, replay }: BatchHeader): string {
 
 /** What a consumer does about records that are tried again later. */
 type Later = Pick<Processor, "settled" | "beside" | "unfinished">;
+
+interface OpenDestination {
+  readonly writer: DestinationWriter;
+  readonly later?: Later;
+  /** What the run's end itself gives is tried in place: nothing waits for what is put off any more. */
+  ending(): void;
+}
 
 interface ConsumerOptions {
   readonly log: Log;

@@ -63,6 +63,7 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
     state,
     processed: processed && [processed],
     accounted: out + undelivered.length,
+    change: { destinations: new Map([[destination, { published: 0, taken: header.count, confirmed: out }]]) },
     count: (total) => {
       const counts = (total.byDestination[destination] ??= { out: 0, failed: 0 });
       total.out += out;

@@ -10,8 +10,9 @@ import { Account } from "./account.ts";
 import { type Cause, idBase, ordinalOf, placeOf, type RunKey } from "./dead-letter.ts";
 import type { Turn } from "./in-order.ts";
 import type { Outcome } from "./ledger.ts";
+import type { LedgerChange } from "./ledger-counts.ts";
 import type { Offload } from "./offload.ts";
-import type { Delivery, Outlet } from "./outlets.ts";
+import type { Delivery, Outlet, Sent } from "./outlets.ts";
 import { processReplay, streamOf } from "./replayed.ts";
 import { positionBase } from "./source-name.ts";
 import type { StreamGate } from "./stream-gate.ts";
@@ -61,8 +62,8 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
   for (const { step, destination } of account.deadLetters) {
     metrics.recordsFailed(integration, destination === null ? { step: step ?? "source" } : { destination }, 1);
   }
-  for (const [step, count] of account.dropped) {
-    logger.warn({ integration, run: run.id, step, count }, "records dropped by on_error");
+  for (const [step, { dropped: count }] of account.tally.steps) {
+    if (count > 0) logger.warn({ integration, run: run.id, step, count }, "records dropped by on_error");
   }
   return {
     deadLetters: account.deadLetters,
@@ -73,6 +74,7 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
     processed,
     accounted: reached + filtered + failed,
     sent: account.sent,
+    change: { steps: account.tally.steps, destinations: handedOn(account.sent, delivered) },
     count: (total) => {
       total.in += header.count;
       total.filtered += filtered;
@@ -84,6 +86,15 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
       destination.failed += delivered.undelivered.length - account.retries.length;
     },
   };
+}
+
+/** A deliver log keeps what it was given; else the destination has had it. */
+function handedOn(sent: ReadonlyMap<string, number>, delivered: Sent["delivered"]): LedgerChange["destinations"] {
+  const destinations = Array.from(sent, ([id, published]) => {
+    const confirmed = delivered?.destination === id ? delivered.out : 0;
+    return [id, { published, taken: delivered ? published : 0, confirmed }] as const;
+  });
+  return new Map(destinations);
 }
 
 interface Passage {
@@ -112,6 +123,7 @@ async function throughSteps(
       ingested_at: new Date(header.ingestedAt).toISOString(),
     }),
     signal,
+    counts: account.tally,
     absorbed: (origins: readonly number[]) => account.absorbed(origins),
     failed: account.refused.bind(account),
     deliverTexts: (
@@ -146,6 +158,7 @@ async function throughSteps(
     account.fail(source.origins[index] as number, "", contractCause(text, state));
   }
   const flow = held === undefined ? source : passing(source, held);
+  account.tally.of("source").out += flow.values.length;
   if (header.replay) return processReplay(flow, header.replay, { account, context, pipeline });
   if (offload === undefined) return pipeline.process(flow, context);
   return offload.process({ body: message.body, count: header.count, origins: flow.origins }, flow, context);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { Circuit, type CircuitOptions } from "../runtime/delivery/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
+import type { Imbalance } from "../runtime/ports/ledger.ts";
 import type { DeadLetterStore } from "../runtime/ports/store.ts";
 import type { ConsumerGauges, IntegrationGauges } from "../runtime/ports/telemetry.ts";
 
@@ -25,7 +26,8 @@ export interface ConsumerVitals {
 export class Vitals {
   /** The integration's name. */
   name: string;
-  imbalance = 0;
+  /** What the latest run's ledger cannot account for. */
+  imbalances: readonly Imbalance[] = [];
   /** Dead letters above which an alert is raised; null: none is. */
   alertDepth: number | null = null;
   #consumers = new Map<string | undefined, ConsumerVitals>();
@@ -86,7 +88,7 @@ export class Vitals {
       },
     );
     const deadLetterAlert = deadLetters === null || this.alertDepth === null ? null : deadLetters > this.alertDepth;
-    return { integration: this.name, deadLetters, deadLetterAlert, ledgerImbalance: this.imbalance, consumers };
+    return { integration: this.name, deadLetters, deadLetterAlert, imbalances: this.imbalances, consumers };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import { ActorSystem, type Ref } from "../../runtime/actor/index.ts";
 import type { LogKind } from "../../runtime/ports/log.ts";
-import { noLogger } from "../../runtime/ports/logger.ts";
+import { type Logger, noLogger } from "../../runtime/ports/logger.ts";
 import type { RunRow } from "../../runtime/ports/store.ts";
 import { type Metrics, noTracing } from "../../runtime/ports/telemetry.ts";
 import { FairShare } from "../backlog.ts";
@@ -33,9 +33,15 @@ export class Servers {
   readonly tables = new MemoryTables();
   readonly streams: Record<LogKind, MemoryStream> = { ingest: new MemoryStream(), deliver: new MemoryStream() };
   readonly #name: string;
+  logger: Logger = noLogger;
+  /** Of the node that was started last. */
+  vitals: Vitals;
+  /** What the ledger said last that does not balance. */
+  imbalance: string | null = null;
 
   constructor(name: string) {
     this.#name = name;
+    this.vitals = new Vitals(name, []);
   }
 
   change(version: number, spec: Record<string, Json>): void {
@@ -67,6 +73,7 @@ export class Servers {
     const store = memoryStore(this.tables, life, script);
     const settler = new Settler(store.checkpoints, life.clock);
     settler.start();
+    this.vitals = new Vitals(this.#name, []);
     const system = new ActorSystem({ clock: life.clock });
     const ref = system.spawn<IntegrationMessage>(
       integrationProps({
@@ -77,8 +84,8 @@ export class Servers {
         connectors,
         metrics: noMetrics,
         tracing: noTracing,
-        logger: noLogger,
-        vitals: new Vitals(this.#name, []),
+        logger: this.logger,
+        vitals: this.vitals,
         validator,
         sandbox,
         space: { reason: null, available: async () => {} },
@@ -91,7 +98,18 @@ export class Servers {
           remove: async () => {},
           status: { connected: true, reason: undefined },
         },
-        health: { owned: () => {}, idle: () => {}, begun: () => {}, waiting: () => {}, ended: () => {} },
+        handedOver: async () => {},
+        health: {
+          owned: () => {},
+          idle: () => {},
+          begun: () => {},
+          waiting: () => {},
+          imbalanced: (reason) => {
+            this.imbalance = reason;
+          },
+          lost: () => {},
+          ended: () => {},
+        },
       }),
       "integration",
     );

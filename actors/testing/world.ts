@@ -8,6 +8,7 @@ import {
 } from "../../connectors/sdk/index.ts";
 import type { Validator } from "../../runtime/ports/connectors.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
+import type { Settlement } from "../../runtime/ports/store.ts";
 import type { Connectors } from "../connectors.ts";
 import type { IntegrationMessage } from "../integration.ts";
 import { Life } from "../simulation/life.ts";
@@ -39,7 +40,6 @@ export interface TestRecord {
   readonly bad: boolean;
 }
 
-const sandbox: Sandbox = { run: () => Promise.reject(new Error("no script runs here")), close: async () => {} };
 /** Of a moment on the way to a server. */
 const latencyMs = 4;
 
@@ -51,6 +51,8 @@ export class World extends Servers {
   batches: readonly (readonly TestRecord[])[] = [];
   faults: Faults = noFaults;
   validator: Validator = { compile: () => () => [] };
+  /** Evaluates scripts. */
+  script: Sandbox["run"] = () => Promise.reject(new Error("no script runs here"));
   /** The store takes no commits. */
   away = false;
   /** Called before batch `at` is read. */
@@ -59,6 +61,8 @@ export class World extends Servers {
   beforeWrite: (stream: string, records: readonly OutRecord[]) => void | Promise<void> = () => {};
   /** Called with what a write takes, in order; `confirmed`: and says so. */
   wrote: (stream: string, records: readonly TestRecord[], confirmed: boolean) => void = () => {};
+  /** Called with what is about to be committed. */
+  committing: (settlements: readonly Settlement[]) => void = () => {};
   /** Of each destination. */
   concurrency = 2;
   #now = 0;
@@ -88,9 +92,12 @@ export class World extends Servers {
     const node = this.start(life, {
       connectors: this.#connectors(life),
       validator: this.validator,
-      sandbox,
+      sandbox: { run: (...asked) => this.script(...asked), close: async () => {} },
       logs: () => chances,
-      store: { failing: () => (this.away ? 2 : this.faults.commit) },
+      store: {
+        failing: () => (this.away ? 2 : this.faults.commit),
+        beforeCommit: async (settlements) => this.committing(settlements),
+      },
     });
     const keepTime = () => {
       this.#now = life.clock.now();

@@ -210,10 +210,12 @@ async function updateRuns(tx: Database, settlements: readonly Settlement[]): Pro
   await tx.query(
     `update sluice.pipeline_runs as run
         set records_in = given.records_in, records_out = given.records_out, records_filtered = given.filtered,
-            records_failed = given.failed, by_destination = given.by_destination::json, waiting = given.waiting
-       from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
-         as given (id, records_in, records_out, filtered, failed, by_destination, waiting)
-      where run.id = given.id and run.status = 'running' and run.id between $8 and $9`,
+            records_failed = given.failed, by_destination = given.by_destination::json, ledger = given.ledger::json,
+            waiting = given.waiting
+       from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
+                   $8::text[])
+         as given (id, records_in, records_out, filtered, failed, by_destination, ledger, waiting)
+      where run.id = given.id and run.status = 'running' and run.id between $9 and $10`,
     [
       runs.map(({ id }) => id),
       runs.map(({ counts }) => counts.in),
@@ -221,6 +223,7 @@ async function updateRuns(tx: Database, settlements: readonly Settlement[]): Pro
       runs.map(({ counts }) => counts.filtered),
       runs.map(({ counts }) => counts.failed),
       runs.map(({ counts }) => JSON.stringify(counts.byDestination)),
+      runs.map(({ counts }) => (counts.ledger ? JSON.stringify(counts.ledger) : null)),
       runs.map(({ waiting }) => waiting?.replaceAll("\0", "\ufffd") ?? null),
       ids[0],
       ids.at(-1),

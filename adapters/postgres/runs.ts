@@ -57,6 +57,7 @@ export function runStore(db: Database): RunStore {
           recordsFiltered: counts.filtered,
           recordsFailed: counts.failed,
           byDestination: counts.byDestination,
+          ledger: counts.ledger ?? null,
         })
         .where(and(eq(pipelineRuns.id, id), running))
         .returning({ id: pipelineRuns.id });
@@ -108,9 +109,9 @@ export async function createRun(
 }
 
 function toRun(row: typeof pipelineRuns.$inferSelect): RunRow {
-  const { recordsIn, recordsOut, recordsFiltered, recordsFailed, byDestination, ...run } = row;
+  const { recordsIn, recordsOut, recordsFiltered, recordsFailed, byDestination, ledger, ...run } = row;
   return {
     ...run,
-    counts: { in: recordsIn, out: recordsOut, filtered: recordsFiltered, failed: recordsFailed, byDestination },
+    counts: { in: recordsIn, out: recordsOut, filtered: recordsFiltered, failed: recordsFailed, byDestination, ...(ledger && { ledger }) },
   };
 }

@@ -13,6 +13,7 @@ import {
 } from "drizzle-orm/pg-core";
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../../runtime/errors/index.ts";
+import type { Ledger } from "../../runtime/ports/ledger.ts";
 import type { JobKind, JobStatus, ReplayOptions, Resolution } from "../../runtime/ports/replays.ts";
 import type {
   Attempt,
@@ -100,6 +101,8 @@ export const pipelineRuns = sluice.table(
     recordsFiltered: count("records_filtered"),
     recordsFailed: count("records_failed"),
     byDestination: json("by_destination").$type<Record<string, DestinationCounts>>().notNull().default({}),
+    /** By step and destination; null before the first commit. */
+    ledger: json("ledger").$type<Ledger>(),
     error: json("error").$type<RunError>(),
     waiting: text("waiting"),
     /** The job whose dead letters it replays; null: it reads the sources. */

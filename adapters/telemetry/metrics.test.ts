@@ -14,7 +14,7 @@ const shop: IntegrationGauges = {
   integration: "shop",
   deadLetters: 3,
   deadLetterAlert: null,
-  ledgerImbalance: 0,
+  imbalances: [],
   consumers: [consumer],
 };
 

@@ -65,6 +65,8 @@ export function prometheusMetrics(): PrometheusMetrics {
   const alert = gauge("sluice_dlq_alert", "1 while there are more dead letters than alert_depth.", ["integration"]);
   const imbalance = gauge("sluice_ledger_imbalance", "Records that the latest run's ledger cannot account for.", [
     "integration",
+    "step",
+    "destination",
   ]);
   const consumers: readonly { gauge: Gauge; read: (consumer: ConsumerGauges) => number | null }[] = [
     {
@@ -99,10 +101,13 @@ export function prometheusMetrics(): PrometheusMetrics {
     depth.reset();
     alert.reset();
     imbalance.reset();
-    for (const { integration, deadLetters, deadLetterAlert, ledgerImbalance, consumers: all } of integrations) {
+    for (const { integration, deadLetters, deadLetterAlert, imbalances, consumers: all } of integrations) {
       if (deadLetters !== null) depth.set({ integration }, deadLetters);
       if (deadLetterAlert !== null) alert.set({ integration }, Number(deadLetterAlert));
-      imbalance.set({ integration }, ledgerImbalance);
+      if (imbalances.length === 0) imbalance.set({ integration }, 0);
+      for (const { at, expected, counted } of imbalances) {
+        imbalance.inc({ integration, ...at }, Math.abs(expected - counted));
+      }
       for (const consumer of all) {
         const { destination } = consumer;
         const labels = destination === undefined ? { integration } : { integration, destination };

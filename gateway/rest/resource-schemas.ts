@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { connectorSchema, integrationSchema, type Part } from "../../runtime/config/index.ts";
 import { isObject } from "../../runtime/record/index.ts";
+import { ledger } from "./ledger-schema.ts";
 
 /*
  * Shapes of what the API answers (contract section 14), for its documentation.
@@ -123,6 +124,7 @@ export const run = runOf(runFields);
 
 export const runDetail = runOf({
   ...runFields,
+  ledger,
   drift: {
     type: "array",
     description: "What records had that the stream's schema did not know, each once.",

@@ -1,4 +1,5 @@
 import type { ConnectorType, Json, JsonObject, StreamInfo } from "../../connectors/sdk/index.ts";
+import type { Ledger } from "../../runtime/ports/ledger.ts";
 import type { DeadLetterGroup, JobRow } from "../../runtime/ports/replays.ts";
 import type {
   ConnectorRow,
@@ -89,10 +90,11 @@ export function runResource(row: RunRow): JsonObject {
   };
 }
 
-/** A run by itself also tells the drift of its stream's schema. */
+/** A run by itself also tells its ledger, and the drift of its stream's schema. */
 export function runDetailResource({ run, drift }: RunDetail): JsonObject {
   return {
     ...runResource(run),
+    ledger: run.counts.ledger ? ledgerResource(run.counts.ledger) : null,
     drift: drift.map(({ kind, path, expected, found, connector, stream, version, seenAt }) => ({
       kind,
       path,
@@ -103,6 +105,19 @@ export function runDetailResource({ run, drift }: RunDetail): JsonObject {
       version,
       seen_at: seenAt.toISOString(),
     })),
+  };
+}
+
+/** `pending` is what is on its way to a destination: in the log, or put off. */
+function ledgerResource({ steps, destinations, imbalances = [] }: Ledger): JsonObject {
+  const shown = Object.entries(destinations).map(([id, { pending, deferred, ...counts }]) => {
+    return [id, { ...counts, pending: Math.max(0, pending) + deferred, deferred }] as const;
+  });
+  return {
+    balanced: imbalances.length === 0,
+    imbalances: imbalances.map(({ at, ...imbalance }) => ({ ...at, ...imbalance })) as unknown as Json,
+    steps: steps as unknown as JsonObject,
+    destinations: Object.fromEntries(shown),
   };
 }
 

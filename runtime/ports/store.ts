@@ -64,8 +64,8 @@ export interface RunCounts {
   filtered: number;
   failed: number;
   byDestination: Record<string, DestinationCounts>;
-  /** By step and destination; left out or null before the first commit, and of runs of former versions. */
-  ledger?: Ledger | null;
+  /** By step and destination; left out before the first commit, and of runs of former versions. */
+  ledger?: Ledger;
 }
 
 export interface RunRow {

@@ -1,3 +1,5 @@
+import type { Imbalance } from "./ledger.ts";
+
 /** Counts and times of the record path. Calls are per batch; `records` is the weight. Never throws. */
 export interface Metrics {
   recordsIn(integration: string, records: number): void;
@@ -33,8 +35,8 @@ export interface IntegrationGauges {
   readonly deadLetters: number | null;
   /** There are more than the integration's alert depth; null where it has none, or the store has not said yet. */
   readonly deadLetterAlert: boolean | null;
-  /** Records that the latest run's ledger cannot account for. */
-  readonly ledgerImbalance: number;
+  /** What the latest run's ledger cannot account for. */
+  readonly imbalances: readonly Imbalance[];
   readonly consumers: readonly ConsumerGauges[];
 }
 

@@ -1,0 +1,1 @@
+ALTER TABLE "sluice"."pipeline_runs" ADD COLUMN "ledger" json;
