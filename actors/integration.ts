@@ -20,6 +20,8 @@ export interface IntegrationOptions extends Services {
   readonly logs: LogService;
   readonly vitals: Vitals;
   readonly health: HealthReport;
+  /** Resolves when no other node has anything of the integration in hand. */
+  readonly handedOver: (signal: AbortSignal) => Promise<void>;
 }
 
 export type IntegrationMessage =
@@ -226,7 +228,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 
   /** Anew for each run: an append of the one before that was given up can no longer land. */
   async #takeOver(signal: AbortSignal): Promise<Logs & { readonly epoch: number }> {
-    const { logs, integrationId } = this.#options;
+    const { logs, integrationId, handedOver } = this.#options;
+    if (this.#logs === undefined) await handedOver(signal);
     this.#logs ??= {
       ingest: await untilAborted(signal, logs.open(integrationId, "ingest")),
       deliver: await untilAborted(signal, logs.open(integrationId, "deliver")),

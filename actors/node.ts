@@ -6,6 +6,7 @@ import type { Cron } from "../runtime/ports/cron.ts";
 import type { LogService } from "../runtime/ports/log.ts";
 import type { IntegrationRow, RunRow } from "../runtime/ports/store.ts";
 import { DepthAlert } from "./depth-alert.ts";
+import { handOver, untilHandedOver } from "./hand-over.ts";
 import { IntegrationHealth } from "./health.ts";
 import { type Crashes, type IntegrationMessage, integrationProps, noCrashes } from "./integration.ts";
 import type { Services } from "./run.ts";
@@ -47,6 +48,8 @@ const depthsMs = 10_000;
 export class NodeActor implements Actor<NodeMessage> {
   readonly #options: NodeOptions;
   readonly #integrations = new Map<string, Ref<IntegrationMessage>>();
+  /** Of those that were this node's, until nothing of them is in hand here. */
+  readonly #leaving = new Map<string, Promise<void>>();
   /** Of those that were owned since the start. */
   readonly #crashes = new Map<string, Crashes>();
   readonly #known = new Set<string>();
@@ -62,6 +65,7 @@ export class NodeActor implements Actor<NodeMessage> {
     const reconcile = () => ctx.self.tell({ type: "reconcile" });
     this.#unsubscribe = [
       cluster.onChange(reconcile),
+      cluster.answer(handOver, (integrationId) => this.#letGo(ctx, integrationId as string)),
       cluster.subscribe(control.changed, reconcile),
       cluster.subscribe(control.wake, (message) => ctx.self.tell({ type: "wake", integrationId: message as string })),
       cluster.subscribe(control.cancel, (message) =>
@@ -147,12 +151,7 @@ export class NodeActor implements Actor<NodeMessage> {
     const owned = new Set(ids.filter((id) => owners.get(id) === cluster.nodeId));
     view.owned = owned;
     for (const [id, ref] of this.#integrations) {
-      if (owned.has(id)) continue;
-      this.#integrations.delete(id);
-      view.health.get(id)?.close();
-      view.health.delete(id);
-      view.vitals.delete(id);
-      await ctx.stop(ref);
+      if (!owned.has(id)) this.#stop(ctx, id, ref);
     }
     for (const id of this.#known) {
       if (ids.includes(id)) continue;
@@ -160,6 +159,7 @@ export class NodeActor implements Actor<NodeMessage> {
       this.#crashes.delete(id);
       // Deleted: its logs go with it, from whichever node sees it first. Not waited for: the server may be away.
       ctx.run(async (signal) => {
+        await this.#leaving.get(id);
         await untilAborted(signal, logs.remove(id)).catch(() => this.#known.add(id));
       });
     }
@@ -170,10 +170,40 @@ export class NodeActor implements Actor<NodeMessage> {
       view.vitals.set(row.id, vitals);
       vitals.name = row.name;
       vitals.alertDepth = resolveIntegration(row.spec).delivery.alertDepth;
-      if (!this.#integrations.has(row.id)) this.#spawn(ctx, row, vitals);
+      if (!this.#integrations.has(row.id) && !this.#leaving.has(row.id)) this.#spawn(ctx, row, vitals);
     }
     for (const [id, ref] of this.#integrations) if (running.has(id)) ref.tell({ type: "wake" });
     this.#scheduler?.tell({ type: "plan", schedules: rows.filter(({ id }) => owned.has(id)).flatMap(scheduleOf) });
+  }
+
+  /** Not waited for: one whose destination is stuck holds up no other. */
+  #stop(ctx: Context<NodeMessage>, id: string, ref: Ref<IntegrationMessage>): void {
+    const { view } = this.#options;
+    this.#integrations.delete(id);
+    view.health.get(id)?.close();
+    view.health.delete(id);
+    view.vitals.delete(id);
+    const stopped = ctx.stop(ref).then(() => {
+      this.#leaving.delete(id);
+      // It may be this node's again.
+      if (view.owned.has(id)) ctx.self.tell({ type: "reconcile" });
+    });
+    this.#leaving.set(id, stopped);
+  }
+
+  /**
+   * What its next owner asks: true once nothing of the integration is in hand here, false while it is this node's as
+   * this node sees it. Answered while the node stops, too.
+   */
+  async #letGo(ctx: Context<NodeMessage>, id: string): Promise<boolean> {
+    const { cluster } = this.#options;
+    const ref = this.#integrations.get(id);
+    if (ref !== undefined) {
+      if (assign([...this.#known], cluster.members()).get(id) === cluster.nodeId) return false;
+      this.#stop(ctx, id, ref);
+    }
+    await this.#leaving.get(id);
+    return true;
   }
 
   #spawn(ctx: Context<NodeMessage>, row: IntegrationRow, vitals: Vitals): void {
@@ -186,7 +216,9 @@ export class NodeActor implements Actor<NodeMessage> {
     view.health.set(integrationId, health);
     const crashes = this.#crashes.get(integrationId) ?? noCrashes();
     this.#crashes.set(integrationId, crashes);
-    const props = integrationProps({ ...this.#options, integrationId, vitals, health }, crashes);
+    const handedOver = (signal: AbortSignal) =>
+      untilHandedOver(this.#options.cluster, integrationId, ctx.clock, signal);
+    const props = integrationProps({ ...this.#options, integrationId, vitals, health, handedOver }, crashes);
     const ref = ctx.spawn(props, `integration-${integrationId}`);
     this.#integrations.set(integrationId, ref);
     ctx.watch(ref, ({ reason }) => {

@@ -223,6 +223,8 @@ async function start(
   await writeFile(path.join(dataDir, "url"), `${url}\n`);
   closers.push(() => rm(path.join(dataDir, "url"), { force: true }));
   logger.info({ url, version }, "ready");
+  // The others take over what has stopped here, while this node finishes the rest.
+  closers.push(() => cluster.leave());
   closers.push(() => logger.info("stopping"));
   return { url, token, services, databaseUrl, stop };
 }
