@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Json } from "../connectors/sdk/index.ts";
 import type { Undelivered } from "../runtime/delivery/index.ts";
 import type { PipelineRecord } from "../runtime/pipeline/index.ts";
@@ -87,21 +88,26 @@ function sizeOf(records: readonly PipelineRecord[], { count }: BatchHeader, byte
   return first?.child === "" ? Math.ceil((bytes * records.length) / count) : (first?.text.length ?? 0) * records.length;
 }
 
-/**
- * Several destinations: each has a subject of the deliver log, and takes from it at its own pace. `ordered`: what is in
- * that log is in the order of the ingest log, whatever fails on the way.
- */
-export function logOutlet(
-  log: Log,
-  backlogOf: (destination: string) => Backlog,
-  tracing: Tracing,
-  signal: AbortSignal,
-  ordered: boolean,
-): Outlet {
+export interface LogOutletOptions {
+  readonly log: Log;
+  readonly backlogOf: (destination: string) => Backlog;
+  readonly tracing: Tracing;
+  readonly signal: AbortSignal;
+  /** What is in the log is in the order of the ingest log, whatever fails on the way. */
+  readonly ordered: boolean;
+  /** The steps give the same again. Where they do not, what a crash repeats may go to other destinations. */
+  readonly repeatable: boolean;
+}
+
+/** Several destinations: each has a subject of the deliver log, and takes from it at its own pace. */
+export function logOutlet({ log, backlogOf, tracing, signal, ordered, repeatable }: LogOutletOptions): Outlet {
   return {
     holdsTurn: ordered,
     open(message, traceparent) {
-      const appendPiece = async (destination: string, { records, part }: Piece, parts: number | undefined) => {
+      const appendPiece = async (destination: string, piece: Piece, whole: number | undefined) => {
+        const { records } = piece;
+        const part = repeatable ? piece.part : versionOf(piece);
+        const parts = repeatable ? whole : undefined;
         const body = Buffer.from(records.map(({ text }) => text).join("\n"));
         const backlog = backlogOf(destination);
         await backlog.take(body.length, signal);
@@ -149,6 +155,15 @@ export function logOutlet(
       };
     },
   };
+}
+
+/**
+ * Tells what was made of a message once from what is made of it again with other records: each is delivered, and none is
+ * taken for the other. See `isVersion`.
+ */
+function versionOf({ records, part = "" }: Piece): string {
+  const those = records.map(({ origin, child }) => (child === "" ? origin : `${origin}:${child}`)).join(" ");
+  return `${part}#${hash("sha256", those, "base64url").slice(0, 16)}`;
 }
 
 interface Piece {

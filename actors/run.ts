@@ -11,7 +11,7 @@ import {
 import type { ResolvedDestination, ResolvedIntegration, ResolvedSource } from "../runtime/config/index.ts";
 import { failureOf, isStated, RateLimit, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
-import { isPure, type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
+import { isPure, isRepeatable, type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { Validator } from "../runtime/ports/connectors.ts";
 import type { Imbalance } from "../runtime/ports/ledger.ts";
@@ -288,7 +288,16 @@ export class RunActor implements Actor<RunMessage> {
     const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
     const keepsOrder = integration.delivery.ordering !== "none";
     const straight =
-      writer && only ? directOutlet(only.id, writer) : logOutlet(deliver, backlog, this.#tracing, signal, keepsOrder);
+      writer && only
+        ? directOutlet(only.id, writer)
+        : logOutlet({
+            log: deliver,
+            backlogOf: backlog,
+            tracing: this.#tracing,
+            signal,
+            ordered: keepsOrder,
+            repeatable: isRepeatable(integration),
+          });
     const outlet = keepsOrder && hasMerge(integration) ? inSourceOrder(straight) : straight;
     const { steps } = integration;
     const workers = isPure(integration)

@@ -15,6 +15,11 @@ export function isPure({ steps, contract }: Pick<ResolvedIntegration, "steps" | 
   return contract !== "discard_value" && steps.every((step) => step.rateLimit === null && isPureStep(step));
 }
 
+/** Whether a batch that goes through the steps again gives what it gave before: look-ups and scripts may answer differently. */
+export function isRepeatable({ steps }: Pick<ResolvedIntegration, "steps">): boolean {
+  return steps.every((step) => step.type === "split" || step.type === "aggregate" || isPureStep(step));
+}
+
 function isPureStep(step: ResolvedStep): boolean {
   switch (step.type) {
     case "validate":
