@@ -19,7 +19,7 @@ export const nodes: readonly Scenario[] = [
       const seconds: number[] = [];
       const times = stage.scale === "short" ? 1 : 4;
       for (let n = 0; n < times; n++) {
-        await load.reach(((n + stage.random()) / times) * 0.8, group.any);
+        await load.reach(((n + stage.random() * 0.5) / times) * 0.8, group.any);
         const owner = await group.ownerOf(load);
         await owner.kill();
         seconds.push(await untilNextRecord(load, group.any));
@@ -33,11 +33,12 @@ export const nodes: readonly Scenario[] = [
     what: "SIGTERM of the node that carries a run out, and its return; a file is appended to",
     async run(stage) {
       const group = await threeNodes(stage);
-      const load = await begin(stage, group, { mode: "append" });
-      const seconds: number[] = [];
       const times = stage.scale === "short" ? 2 : 6;
+      const load = await begin(stage, group, { mode: "append", seconds: times * 3 });
+      const seconds: number[] = [];
       for (let n = 0; n < times; n++) {
-        await load.reach(((n + stage.random()) / times) * 0.8, group.any);
+        // The rest of the load is for what comes after.
+        await load.reach(((n + stage.random() * 0.5) / times) * 0.8, group.any);
         const owner = await group.ownerOf(load);
         const stopped = owner.stop();
         seconds.push(await untilNextRecord(load, group.other(owner)));
@@ -52,10 +53,9 @@ export const nodes: readonly Scenario[] = [
     what: "Three nodes are drained and started again, one after another, under load; files are appended to",
     async run(stage) {
       const group = await threeNodes(stage);
-      const [short, rounds, count] = [stage.scale === "short", stage.scale === "short" ? 1 : 2, 4];
-      const seconds = short ? 10 : 40;
+      const rounds = stage.scale === "short" ? 1 : 2;
       const loads: Load[] = [];
-      for (let n = 0; n < count; n++) loads.push(await begin(stage, group, { mode: "append", seconds }));
+      for (const _ of group.nodes) loads.push(await begin(stage, group, { mode: "append", seconds: rounds * 9 }));
       await Promise.all(loads.map((load) => load.reach(0.02, group.any)));
       let restarts = 0;
       for (let round = 0; round < rounds; round++) {
