@@ -432,7 +432,10 @@ export class RunLedger {
 }
 
 /** Whether it is settled here: it came again. */
-export function isSettled({ settled, parts }: Readonly<ConsumerState>, message: LogMessage): boolean {
+export function isSettled(
+  { settled, parts }: Readonly<ConsumerState>,
+  message: Pick<LogMessage, "header" | "sequence">,
+): boolean {
   const { ingestSequence = message.sequence, part } = message.header;
   const known = parts.get(ingestSequence)?.settled;
   if (part !== undefined && known !== undefined && isVersion(part)) return known.has(part);

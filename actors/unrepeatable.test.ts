@@ -72,6 +72,7 @@ test.each([false, true])(
           });
           const landed = ["a", "b"].flatMap((id) => [...(world.landed.get(id)?.keys() ?? [])]);
           expect(new Set(landed).size).toBe(records);
+          expect(world.imbalance).toBeNull();
         },
       ),
       { numRuns: 60 },
