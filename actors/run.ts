@@ -29,6 +29,7 @@ import { DestinationWriter } from "./destination-writer.ts";
 import { inOrder } from "./in-order.ts";
 import { Intake, positionIn, sourceSubject } from "./intake.ts";
 import { type Outcome, RunLedger } from "./ledger.ts";
+import { LedgerMeter } from "./ledger-meter.ts";
 import { LogConsumerActor, type Processor } from "./log-consumer.ts";
 import { Offload } from "./offload.ts";
 import { directOutlet, logOutlet } from "./outlets.ts";
@@ -108,6 +109,7 @@ export class RunActor implements Actor<RunMessage> {
   readonly #options: RunOptions;
   readonly #ledger: RunLedger;
   readonly #balanceWatch: BalanceWatch;
+  readonly #meter: LedgerMeter;
   readonly #backlogs = new Map<string, Backlog>();
   readonly #waiting = new Map<string, string>();
   readonly #opening: Set<string>;
@@ -123,6 +125,7 @@ export class RunActor implements Actor<RunMessage> {
     const telemetry = { integration: name, tracing: this.#tracing, logger };
     this.#ledger = new RunLedger(run, options.epoch, options.checkpoints, telemetry);
     this.#balanceWatch = new BalanceWatch(this.#ledger, { ...options.integration, replay: Boolean(run.jobId) });
+    this.#meter = new LedgerMeter(name, options.metrics, run.counts.ledger);
     const destinations = options.integration.destinations.map(({ id }) => id);
     vitals.plan(destinations);
     const sinks = destinations.length > 1 ? destinations.map(sinkName) : [];
@@ -134,7 +137,12 @@ export class RunActor implements Actor<RunMessage> {
     const { run, settler, stale, integration, ingest, deliver } = this.#options;
     settler.add(this.#ledger, stale);
     // Invariant 8: held against itself at each checkpoint.
-    this.#ledger.onCommitted(() => this.#report(this.#balanceWatch.look()));
+    this.#ledger.onCommitted(() => {
+      this.#report(this.#balanceWatch.look());
+      if (this.#ledger.counts.ledger) this.#meter.tell(this.#ledger.counts.ledger);
+    });
+    // Told before a crash: the alert stays.
+    if (this.#balanceWatch.imbalances.length > 0) this.#raise(this.#balanceWatch.imbalances);
     this.#say("info", this.#ledger.consumer("steps").progress.batches > 0 ? "run goes on" : "run started", {
       trigger: run.trigger,
       version: run.integrationVersion,
@@ -559,6 +567,12 @@ export class RunActor implements Actor<RunMessage> {
   /** Invariant 8: the node says so when the ledger does not balance. */
   #report(found: readonly Imbalance[]): void {
     if (found.length === 0) return;
+    for (const { at, ...imbalance } of found)
+      this.#say("error", "the ledger does not balance", { ...at, ...imbalance });
+    this.#raise(found);
+  }
+
+  #raise([first]: readonly Imbalance[]): void {
     const { vitals, imbalanced } = this.#options;
     vitals.imbalances = this.#balanceWatch.imbalances;
     for (const { at, ...imbalance } of found) {

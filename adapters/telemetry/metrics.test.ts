@@ -37,6 +37,22 @@ test("the latency of a batch counts as many times as it has records, in each buc
   expect(lines).toContain(`sluice_record_latency_seconds_sum{${labels}} ${500 * 0.3 + 20 * 400}`);
 });
 
+test("a ledger that does not balance is told by place, and one that does by a single 0", async () => {
+  const metrics = prometheusMetrics();
+  const gap = { between: "", consumer: "steps", sequences: null };
+  const imbalances = [
+    { ...gap, at: { step: "keep" }, expected: 5, counted: 3 },
+    { ...gap, at: { destination: "crm" }, expected: 0, counted: 1 },
+    { ...gap, at: { destination: "crm" }, expected: 4, counted: 1 },
+  ];
+  metrics.gauges(async () => [shop, { ...shop, integration: "lossy", imbalances }]);
+  expect(await linesOf(metrics, "sluice_ledger_imbalance")).toEqual([
+    'sluice_ledger_imbalance{integration="lossy",destination="crm"} 4',
+    'sluice_ledger_imbalance{integration="lossy",step="keep"} 2',
+    'sluice_ledger_imbalance{integration="shop"} 0',
+  ]);
+});
+
 test("each metric of the contract has its HELP and TYPE before anything happened", async () => {
   const text = await prometheusMetrics().render();
   const counters = ["records_in", "records_out", "records_filtered", "records_failed", "requests"];

@@ -43,6 +43,11 @@ export function prometheusMetrics(): PrometheusMetrics {
     "Writes to a destination and calls for a step's look-ups, by outcome; what is tried again counts again.",
     ["integration", "step", "destination", "connector_type", "outcome"],
   );
+  const ledger = counter(
+    "sluice_ledger_records_total",
+    "What ledgers counted, by step and destination: in + expanded = out + filtered + absorbed + dropped + failed; published + inherited = confirmed + failed + pending.",
+    ["integration", "step", "destination", "kind"],
+  );
   const missed = counter("sluice_schedule_missed_total", "Fires of a schedule that were missed and skipped.", [
     "integration",
   ]);
@@ -148,6 +153,7 @@ export function prometheusMetrics(): PrometheusMetrics {
       restarts.inc(integration === undefined ? { actor } : { actor, integration }),
     scheduleMissed: (integration, fires) => missed.inc({ integration }, fires),
     schemaDrift: (integration, facts) => drift.inc({ integration }, facts),
+    ledgerRecords: (integration, where, kind, records) => ledger.inc({ integration, ...where, kind }, records),
     gauges(read) {
       readGauges = read;
     },

@@ -25,6 +25,13 @@ export interface Metrics {
   scheduleMissed(integration: string, fires: number): void;
   /** What records had that their stream's schema did not know, each counted once a run. */
   schemaDrift(integration: string, facts: number): void;
+  /** What a run's ledger counted at a step, which may be `source`, or a destination; `kind` as its counters are called. */
+  ledgerRecords(
+    integration: string,
+    where: { readonly step: string } | { readonly destination: string },
+    kind: string,
+    records: number,
+  ): void;
   /** Gauges are asked for when they are scraped. */
   gauges(read: () => Promise<readonly IntegrationGauges[]>): void;
 }

@@ -40,6 +40,21 @@ test("the ledger balances over several destinations although the node is killed 
   expect(run).toMatchObject(wholeRun(records, ["file", "hole"]));
   await expect.poll(() => logged(node, "run ended").length).toBe(1);
   expect(await imbalance(node)).toBe(0);
+  // Every tenth is filtered.
+  const out = records * 0.9;
+  const passed = { published: out, inherited: 0, confirmed: out, failed: 0, pending: 0, deferred: 0 };
+  expect(run).toMatchObject({
+    ledger: {
+      balanced: true,
+      imbalances: [],
+      steps: { source: { in: records, out: records } },
+      destinations: { file: passed, hole: passed },
+    },
+  });
+  const counted = samples((await node.api.text("/metrics")).text, "sluice_ledger_records_total");
+  const confirmed = counted.filter(({ labels }) => labels.destination === "hole" && labels.kind === "confirmed");
+  // Of this life of the node.
+  expect(confirmed[0]?.value).toBeGreaterThan(0);
   expect(logged(node, "the ledger does not balance")).toEqual([]);
   expect(logged(node, "run goes on").length).toBeGreaterThan(0);
 });
@@ -68,8 +83,17 @@ test("records that vanish from the log are told: by the metric, in the log with 
   const run = await node.api.ended(runId);
   expect(run).toMatchObject({ status: "failed", error: { code: "INTERNAL_ERROR" } });
   expect(run.error?.message).toMatch(/ledger does not balance/);
+  const found = {
+    step: "source",
+    between: "source and steps",
+    expected: 5_000,
+    sequences: [expect.any(Number), expect.any(Number)],
+  };
+  expect(run).toMatchObject({ ledger: { balanced: false, imbalances: [found] } });
   expect(await imbalance(node)).toBeGreaterThan(0);
   expect(logged(node, "the ledger does not balance")).toContainEqual(
-    expect.objectContaining({ integration: "lossy", run: runId, between: "source and steps", expected: 5_000 }),
+    expect.objectContaining({ integration: "lossy", run: runId, ...found }),
   );
+  const { health_reason } = await node.api.call<{ health_reason: string }>("GET", `/v1/integrations/${id}`);
+  expect(health_reason).toMatch(/the ledger does not balance/);
 });
