@@ -20,12 +20,14 @@ import {
 import { parseFieldPath } from "../runtime/mapping/index.ts";
 import { groupKey } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
-import type { BatchHeader } from "../runtime/ports/log.ts";
+import { type BatchHeader, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import type { Connectors } from "./connectors.ts";
+import { idempotencyKey } from "./idempotency-key.ts";
 import type { Processed } from "./ledger.ts";
 import { ProcessedKeys } from "./processed-keys.ts";
+import { untilAborted } from "./until-aborted.ts";
 import type { ConsumerVitals } from "./vitals.ts";
 
 export interface DestinationWriterOptions {
@@ -36,6 +38,7 @@ export interface DestinationWriterOptions {
   readonly connectors: Connectors;
   readonly store: Pick<CheckpointStore, "processed" | "forgetProcessed">;
   readonly runId: string;
+  readonly epoch: number;
   readonly state: Json | null;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -47,6 +50,10 @@ export interface DestinationWriterOptions {
   /** As for `deliver`. */
   readonly putsOff?: (() => boolean) | undefined;
   readonly waiting: (reason: string | null) => void;
+  /** A later owner writes there. */
+  readonly stale: (error: unknown) => void;
+  /** What the destination cannot do as it should. */
+  readonly warn: (warning: string) => void;
   /** The circuit has been open for `ms`, and longer than it should. */
   readonly openTooLong: (ms: number, reason: string) => void;
 }
@@ -57,7 +64,9 @@ export class DestinationWriter {
   readonly #destination: Destination;
   readonly #gate: Gate;
   readonly #lanes: Lanes;
-  /** Undefined: nothing is remembered. */
+  /** The destination keeps the keys itself. */
+  readonly #keyOf: ((record: OutRecord) => string) | undefined;
+  /** They are kept for it. Neither: nothing is remembered. */
   readonly #processed: ProcessedKeys | undefined;
   readonly #connectorType: string;
 
@@ -79,30 +88,42 @@ export class DestinationWriter {
       waiting,
     });
     const { key, windowMs } = delivery.idempotency;
-    const path = key === null ? undefined : parseFieldPath(key);
+    if (windowMs === null) return;
+    const keyOf = idempotencyKey(key);
     const ordered = delivery.ordering !== "none";
-    this.#processed =
-      windowMs === null
-        ? undefined
-        : new ProcessedKeys({ ...options, destination: options.destination.id, path, windowMs, ordered });
+    if (destination.dedupes) this.#keyOf = keyOf;
+    else
+      this.#processed = new ProcessedKeys({
+        ...options,
+        destination: options.destination.id,
+        keyOf,
+        windowMs,
+        ordered,
+      });
   }
 
   /** Waits while the destination cannot be reached; throws where its settings are wrong. */
   static async open(options: DestinationWriterOptions): Promise<DestinationWriter> {
-    const { destination, connectors, runId, state, signal } = options;
-    const { timeout } = options.delivery;
-    const { stream, key } = destination;
+    const { destination, connectors, integrationId, epoch, runId, state, signal } = options;
+    const { timeout, idempotency } = options.delivery;
+    const { id: destinationId, stream, key } = destination;
     const mode: DestinationMode = destination.mode;
-    const opened = await connectors.destination(destination.connector, {
+    const opened = connectors.destination(destination.connector, {
       stream,
       mode,
       key,
       runId,
       state,
+      owner: { integrationId, destinationId, epoch },
+      ...(idempotency.windowMs !== null && { idempotencyWindowMs: idempotency.windowMs }),
       timeout,
       signal,
     });
-    return new DestinationWriter(options, opened.destination, opened.type);
+    const { destination: own, type } = await opened.catch((error: unknown) => {
+      throw isStale(error) ? new StaleOwnerError(error.message) : error;
+    });
+    for (const warning of own.warnings ?? []) options.warn(warning);
+    return new DestinationWriter(options, own, type);
   }
 
   async write(
@@ -139,12 +160,19 @@ export class DestinationWriter {
 
   /** One write as the destination sees it: what is tried again counts again. */
   async #request(batch: WriteBatch): Promise<WriteResult> {
-    const { integration, destination, metrics } = this.#options;
+    const { integration, destination, metrics, stale, signal } = this.#options;
+    const keyOf = this.#keyOf;
     let outcome: "ok" | "failed" = "failed";
     try {
-      const result = await this.#destination.write(batch);
+      const result = await this.#destination.write(keyOf ? { ...batch, keys: batch.records.map(keyOf) } : batch);
       if (!result.failed?.length) outcome = "ok";
       return result;
+    } catch (error) {
+      // One that was left behind is refused, too, once the next one has begun.
+      if (!isStale(error) || batch.signal.aborted) throw error;
+      // Invariant 5: no failure of these records, which another owner has in hand. This run ends here.
+      stale(new StaleOwnerError(error.message));
+      return await untilAborted(signal, new Promise<never>(() => {}));
     } finally {
       metrics.request(integration, { destination: destination.id }, this.#connectorType, outcome);
     }
@@ -175,6 +203,11 @@ export class DestinationWriter {
     this.#gate.close();
     await this.#destination.close();
   }
+}
+
+/** By its name: it may come from another copy of the SDK. */
+function isStale(error: unknown): error is Error {
+  return error instanceof Error && error.name === "StaleOwnerError";
 }
 
 function orderOf({ ordering, key }: ResolvedDelivery): Order {

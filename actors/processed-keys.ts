@@ -1,8 +1,5 @@
-import { hash } from "node:crypto";
-import type { Json, JsonObject, OutRecord } from "../connectors/sdk/index.ts";
+import type { OutRecord } from "../connectors/sdk/index.ts";
 import type { Delivered, Undelivered } from "../runtime/delivery/index.ts";
-import type { FieldPath } from "../runtime/mapping/index.ts";
-import { groupKey } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { Turn } from "./in-order.ts";
@@ -12,8 +9,7 @@ import { persist } from "./persist.ts";
 export interface ProcessedKeysOptions {
   readonly integrationId: string;
   readonly destination: string;
-  /** Undefined: the record's id; also where a record has nothing there. */
-  readonly path: FieldPath | undefined;
+  readonly keyOf: (record: OutRecord) => string;
   readonly windowMs: number;
   /** Records keep their order. */
   readonly ordered: boolean;
@@ -69,7 +65,7 @@ export class ProcessedKeys {
     submit: (records: readonly OutRecord[]) => Promise<Delivered>,
     turn: Turn,
   ): Promise<Delivered & { readonly processed: Processed }> {
-    const keys = records.map((record) => this.#keyOf(record));
+    const keys = records.map(this.#options.keyOf);
     const undelivered: Undelivered[] = [];
     const confirmed: string[] = [];
     let state: Delivered["state"];
@@ -143,12 +139,6 @@ export class ProcessedKeys {
     known?.settled.resolve();
   }
 
-  #keyOf(record: OutRecord): string {
-    const { path } = this.#options;
-    const key = path && isObject(record.value) ? groupKey(record.value, [path]) : "[null]";
-    return hash("sha256", key === "[null]" ? `id ${record.id}` : key, "hex");
-  }
-
   #purge(): void {
     const { store, clock, integrationId, destination, windowMs } = this.#options;
     const now = clock.now();
@@ -157,8 +147,4 @@ export class ProcessedKeys {
     // Another time, where the store is away.
     store.forgetProcessed(integrationId, destination, windowMs).catch(() => {});
   }
-}
-
-function isObject(value: Json): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

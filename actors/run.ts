@@ -486,7 +486,7 @@ export class RunActor implements Actor<RunMessage> {
     putsOff: (() => boolean) | undefined,
     signal: AbortSignal,
   ): Promise<DestinationWriter> {
-    const { name, integration, connectors, run, metrics, store } = this.#options;
+    const { name, integration, connectors, run, epoch, stale, metrics, store } = this.#options;
     const vitals = this.#options.vitals.consumer(destination.id);
     const { state, progress } = this.#ledger.consumer(consumer);
     const waiting = (reason: string | null) => this.#setWaiting(destination.id, reason);
@@ -496,6 +496,7 @@ export class RunActor implements Actor<RunMessage> {
           integration: name,
           integrationId: run.integrationId,
           // What earlier runs have written stays: a replay adds to it.
+          epoch,
           destination: run.jobId && destination.mode === "replace" ? { ...destination, mode: "append" } : destination,
           delivery: integration.delivery,
           connectors,
@@ -506,6 +507,8 @@ export class RunActor implements Actor<RunMessage> {
           metrics,
           tracing: this.#tracing,
           vitals,
+          stale,
+          warn: (warning) => this.#say("warn", warning, { destination: destination.id }),
           signal,
           circuit: this.#options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
           limit: this.#rateLimit(destination.id, ctx.clock),
@@ -514,6 +517,7 @@ export class RunActor implements Actor<RunMessage> {
           openTooLong: (ms, reason) =>
             this.#say("warn", "a circuit stays open", { destination: destination.id, seconds: ms / 1000, reason }),
         });
+        if (error instanceof StaleOwnerError) throw error;
         vitals.waiting = false;
         waiting(null);
         return writer;

@@ -59,6 +59,7 @@ const visibleTablesSql = `
   SELECT n.nspname, c.relname, pg_table_is_visible(c.oid), c.oid
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+    AND c.relname NOT IN ('_sluice_owners', '_sluice_processed')
   ORDER BY 1, 2`;
 
 /** The table or view, or undefined where there is none. */

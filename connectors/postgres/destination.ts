@@ -3,40 +3,56 @@ import {
   type Destination,
   type Json,
   type JsonObject,
+  StaleOwnerError,
   type WriteBatch,
   type WriteFailure,
   type WriteResult,
 } from "../sdk/index.ts";
 import { meaningOf, statementError } from "./errors.ts";
 import { failureOf } from "./failure.ts";
+import { bookkeepingTables, type Ownership } from "./ownership.ts";
 import { mergeByKey, type RowToWrite } from "./row.ts";
 import type { Session } from "./session.ts";
 import { Table, type TableOptions } from "./table.ts";
+
+/** A session, and its hold on the destination where there is one. */
+export interface Connection {
+  readonly session: Session;
+  readonly ownership: Ownership | undefined;
+}
+
+/** Between two looks for keys that are past their window: a tenth of it, within these bounds. */
+const purge = { leastMs: 60_000, mostMs: 3_600_000 };
 
 /** Writes batches as sets; durable when `write` resolves, since that is after the commit. */
 export class PostgresDestination implements Destination {
   /** One after another: upserts of a key keep their order, and a second connection measured no faster (decision 0006). */
   readonly concurrency = 1;
+  readonly dedupes: boolean;
+  readonly warnings: readonly string[];
   readonly #options: TableOptions;
-  readonly #connect: (signal: AbortSignal) => Promise<Session>;
-  #session: Session;
+  readonly #connect: (signal: AbortSignal) => Promise<Connection>;
+  readonly #purgeMs: number;
+  #connection: Connection;
   #table: Table | undefined;
+  #purgeAt = 0;
 
   constructor(
-    session: Session,
-    table: Table | undefined,
-    options: TableOptions,
-    connect: (signal: AbortSignal) => Promise<Session>,
+    connection: Connection,
+    options: TableOptions & { readonly windowMs: number; readonly warnings: readonly string[] },
+    connect: (signal: AbortSignal) => Promise<Connection>,
   ) {
-    this.#session = session;
-    this.#table = table;
+    this.#connection = connection;
     this.#options = options;
     this.#connect = connect;
+    this.dedupes = connection.ownership?.processed !== undefined;
+    this.warnings = options.warnings;
+    this.#purgeMs = Math.min(purge.mostMs, Math.max(purge.leastMs, options.windowMs / 10));
   }
 
-  async write({ records, signal }: WriteBatch): Promise<WriteResult> {
-    if (this.#session.lost) this.#session = await this.#connect(signal);
-    const session = this.#session;
+  async write({ records, keys, signal }: WriteBatch): Promise<WriteResult> {
+    const connection = await this.#connected(signal);
+    const { session } = connection;
     const failed: WriteFailure[] = [];
     try {
       await session.during(signal, async () => {
@@ -50,9 +66,9 @@ export class PostgresDestination implements Destination {
           } else failed.push({ index, code: "VALIDATION_ERROR", message: "The record is no object." });
         }
         if (objects.length === 0) return;
-        this.#table = await this.#tableFor(session, objects);
-        const rows = this.#rows(this.#table, objects, indexes, failed);
-        if (rows.length > 0) await this.#insert(session, this.#table, rows, failed);
+        this.#table = await this.#tableFor(connection, objects);
+        const rows = this.#rows(this.#table, { objects, indexes, keys }, failed);
+        if (rows.length > 0) await this.#insert(connection, this.#table, rows, failed);
       });
     } catch (error) {
       // A transaction that was begun must not be met by the next batch, and the table may have changed.
@@ -63,27 +79,49 @@ export class PostgresDestination implements Destination {
           fault: "transient",
         });
       }
-      throw statementError(error, "destination.stream");
+      throw error instanceof StaleOwnerError ? error : statementError(error, "destination.stream");
     }
+    if (this.dedupes) await this.#purge(connection);
     return failed.length === 0 ? {} : { failed };
   }
 
   async complete(): Promise<void> {}
 
   async close(): Promise<void> {
-    await this.#session.close();
+    await this.#connection.session.close();
   }
 
-  async #tableFor(session: Session, records: readonly JsonObject[]): Promise<Table> {
-    const table = this.#table ?? (await Table.open(session, this.#options));
-    if (!table) return Table.create(session, this.#options, records);
+  async #connected(signal: AbortSignal): Promise<Connection> {
+    if (!this.#connection.session.lost) return this.#connection;
+    const connection = await this.#connect(signal);
+    if (this.dedupes && connection.ownership?.processed === undefined) {
+      await connection.session.close();
+      const message = `The role may no longer use the tables ${bookkeepingTables.join(" and ")}.`;
+      throw new ConnectorError("FORBIDDEN", message, { fault: "destination", path: "destination.stream" });
+    }
+    this.#table = undefined;
+    this.#connection = connection;
+    return connection;
+  }
+
+  async #tableFor({ session, ownership }: Connection, records: readonly JsonObject[]): Promise<Table> {
+    const options = { ...this.#options, ownership };
+    const table = this.#table ?? (await Table.open(session, options));
+    if (!table) return Table.create(session, options, records);
     return table.withColumnsFor(session, records);
   }
 
   #rows(
     table: Table,
-    objects: readonly JsonObject[],
-    indexes: readonly number[],
+    {
+      objects,
+      indexes,
+      keys,
+    }: {
+      readonly objects: readonly JsonObject[];
+      readonly indexes: readonly number[];
+      readonly keys: readonly string[] | undefined;
+    },
     failed: WriteFailure[],
   ): readonly RowToWrite[] {
     const { mode } = this.#options;
@@ -98,23 +136,42 @@ export class PostgresDestination implements Destination {
       const index = indexes[at]!;
       const missing = key.find((name) => value[name] === null);
       const message = shape.refusal ?? (missing === undefined ? undefined : `The key ${missing} is null.`);
-      if (message === undefined) rows.push({ index, value, shape });
+      if (message === undefined) rows.push({ index, value, shape, key: keys?.[index] });
       else failed.push({ index, code: "VALIDATION_ERROR", message });
     }
     return mode === "upsert" ? mergeByKey(rows, key, (names) => table.shapeOf(names)) : rows;
   }
 
-  async #insert(session: Session, table: Table, rows: readonly RowToWrite[], failed: WriteFailure[]): Promise<void> {
+  /** Now and then, between two writes; what cannot be deleted now is later. */
+  async #purge({ session, ownership }: Connection): Promise<void> {
+    const now = performance.now();
+    if (now < this.#purgeAt) return;
+    const more = await ownership!.purge(session).catch(() => false);
+    if (!more) this.#purgeAt = now + this.#purgeMs;
+  }
+
+  async #insert(
+    connection: Connection,
+    table: Table,
+    rows: readonly RowToWrite[],
+    failed: WriteFailure[],
+  ): Promise<void> {
     try {
-      await insertAll(session, rows);
+      await insertAll(connection, rows);
     } catch (error) {
       if (meaningOf(error).fault !== "record") throw error;
-      await this.#narrow(session, table, rows, failed);
+      await this.#narrow(connection, table, rows, failed);
     }
   }
 
   /** Invariant 6: only the records that fail are refused; the others are committed together. */
-  async #narrow(session: Session, table: Table, rows: readonly RowToWrite[], failed: WriteFailure[]): Promise<void> {
+  async #narrow(
+    connection: Connection,
+    table: Table,
+    rows: readonly RowToWrite[],
+    failed: WriteFailure[],
+  ): Promise<void> {
+    const { session } = connection;
     await session.rows("BEGIN");
     // A constraint that waits for the commit would fail all at once.
     await session.rows("SET CONSTRAINTS ALL IMMEDIATE");
@@ -122,7 +179,7 @@ export class PostgresDestination implements Destination {
     for (let before = Number.POSITIVE_INFINITY; rest.length > 0 && rest.length < before; ) {
       before = rest.length;
       const refused: { row: RowToWrite; error: unknown }[] = [];
-      await settle(session, rest, refused);
+      await settle(connection, rest, refused);
       // A row may have waited for one that it refers to and that came later in the batch.
       const orphans = refused.filter(({ error }) => isMissingReference(error));
       const again = orphans.length > 0 && orphans.length < before;
@@ -137,13 +194,14 @@ export class PostgresDestination implements Destination {
 
 /** Tries the rows together, else each half; a row that fails alone is refused. */
 async function settle(
-  session: Session,
+  connection: Connection,
   rows: readonly RowToWrite[],
   refused: { row: RowToWrite; error: unknown }[],
 ): Promise<void> {
+  const { session } = connection;
   await session.rows("SAVEPOINT part");
   try {
-    for (const group of groupsOf(rows)) await insert(session, group);
+    for (const group of groupsOf(rows)) await insert(connection, group);
     await session.rows("RELEASE part");
     return;
   } catch (error) {
@@ -156,21 +214,22 @@ async function settle(
     }
   }
   if (rows.length === 1) {
-    for (const part of rows[0]!.parts!) await settle(session, [part], refused);
+    for (const part of rows[0]!.parts!) await settle(connection, [part], refused);
     return;
   }
   const half = rows.length >> 1;
-  await settle(session, rows.slice(0, half), refused);
-  await settle(session, rows.slice(half), refused);
+  await settle(connection, rows.slice(0, half), refused);
+  await settle(connection, rows.slice(half), refused);
 }
 
 /** One statement is a transaction of its own; several are put into one. */
-async function insertAll(session: Session, rows: readonly RowToWrite[]): Promise<void> {
+async function insertAll(connection: Connection, rows: readonly RowToWrite[]): Promise<void> {
+  const { session } = connection;
   const groups = groupsOf(rows);
-  if (groups.length === 1 && groups[0]![0]!.shape.statement!.isSet) return insert(session, rows);
+  if (groups.length === 1) return insert(connection, rows);
   await session.rows("BEGIN");
   try {
-    for (const group of groups) await insert(session, group);
+    for (const group of groups) await insert(connection, group);
     await session.rows("COMMIT");
   } catch (error) {
     if (meaningOf(error).fault === "record") await session.rows("ROLLBACK");
@@ -178,12 +237,21 @@ async function insertAll(session: Session, rows: readonly RowToWrite[]): Promise
   }
 }
 
-/** Rows of one shape. */
-async function insert(session: Session, rows: readonly RowToWrite[]): Promise<void> {
+/** Rows of one shape. Throws StaleOwnerError where the connection holds the destination no longer. */
+async function insert({ session, ownership }: Connection, rows: readonly RowToWrite[]): Promise<void> {
   const { statement, name } = rows[0]!.shape;
-  if (statement!.isSet) {
-    await session.rows(statement!.sql, statement!.parameters(rows.map((row) => row.value)), name);
-  } else for (const _ of rows) await session.rows(statement!.sql);
+  const keyed = ownership?.processed !== undefined;
+  const once = keyed ? firstOfEachKey(rows) : rows;
+  const parameters = statement!.parameters(once.map((row) => row.value));
+  if (ownership) parameters.push(...ownership.parameters(keyed ? once.map((row) => row.key!) : []));
+  const [held] = await session.rows(statement!.sql, parameters, name);
+  if (ownership && held![0] === "0") throw new StaleOwnerError("The destination has a later owner.");
+}
+
+/** Those behind it share its fate: they are written with it, or looked at again without it. */
+function firstOfEachKey(rows: readonly RowToWrite[]): readonly RowToWrite[] {
+  const keys = new Set<string | undefined>();
+  return rows.filter(({ key }) => keys.size < keys.add(key).size);
 }
 
 function groupsOf(rows: readonly RowToWrite[]): readonly (readonly RowToWrite[])[] {

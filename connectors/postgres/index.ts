@@ -8,6 +8,7 @@ import {
   type LookupResult,
   type Source,
   type SourceOptions,
+  StaleOwnerError,
   type StreamInfo,
 } from "../sdk/index.ts";
 import {
@@ -20,12 +21,13 @@ import {
   type Relation,
 } from "./catalog.ts";
 import { type Address, addressOf, type PostgresConfig, postgresConfig } from "./config.ts";
-import { PostgresDestination } from "./destination.ts";
+import { type Connection, PostgresDestination } from "./destination.ts";
 import { type Setting, statementError } from "./errors.ts";
 import { IncrementalSource } from "./incremental-source.ts";
 import { isScalar, recordSchema } from "./json-type.ts";
 import { LookupSession, lookupRequest } from "./lookup.ts";
 import { columnOf } from "./names.ts";
+import { bookkeepingTables, Ownership } from "./ownership.ts";
 import { Session } from "./session.ts";
 import { FullSource, names } from "./source.ts";
 import { Table } from "./table.ts";
@@ -98,19 +100,24 @@ class Postgres implements Connector {
     });
   }
 
-  async openDestination({ stream, mode, key, timeout, signal }: DestinationOptions): Promise<Destination> {
+  async openDestination(options: DestinationOptions): Promise<Destination> {
+    const { stream, mode, key, owner, idempotencyWindowMs = 0, timeout, signal } = options;
     if (mode === "replace") throw invalid("Postgres has no mode replace.", "destination.mode");
     const columns = key.map((path) => columnOf(path, "destination.key"));
     if (mode === "upsert" && columns.length === 0) throw invalid("Mode upsert needs a key.", "destination.key");
+    const windowMs = mode === "append" ? idempotencyWindowMs : 0;
     const table = { stream, mode, key: columns, create: this.#config.create_table ?? false };
-    const connect = (during: AbortSignal) => Session.open(this.#address, false, during, timeout);
-    const session = await connect(signal);
-    return closedOnError(
-      session,
-      signal,
-      "destination.stream",
-      async () => new PostgresDestination(session, await Table.open(session, table), table, connect),
-    );
+    const connect = async (during: AbortSignal): Promise<Connection> => {
+      const session = await Session.open(this.#address, false, during, timeout);
+      return closedOnError(session, during, "destination.stream", async () => {
+        // Nothing is made beside a table that cannot be written.
+        await Table.open(session, table);
+        return { session, ownership: owner && (await Ownership.take(session, stream, owner, windowMs)) };
+      });
+    };
+    const connection = await connect(signal);
+    const warnings = owner && !connection.ownership ? [unfenced(stream)] : [];
+    return new PostgresDestination(connection, { ...table, windowMs, warnings }, connect);
   }
 
   /** Requests of several steps wait for each other: they share one connection. */
@@ -162,7 +169,7 @@ async function closedOnError<T>(
   } catch (error) {
     session.destroy();
     signal.throwIfAborted();
-    throw statementError(error, path);
+    throw error instanceof StaleOwnerError ? error : statementError(error, path);
   }
 }
 
@@ -190,6 +197,11 @@ function streamInfo(name: string, relation: Relation, closed: boolean): StreamIn
 
 function fieldPath(name: string): string {
   return /^[^.[\]'"*\s]+$/.test(name) ? name : `[${JSON.stringify(name)}]`;
+}
+
+function unfenced(stream: string): string {
+  const tables = bookkeepingTables.join(" and ");
+  return `The role may not make or use the tables ${tables} beside ${stream}: a node that was paused may write there what another has written.`;
 }
 
 function invalid(message: string, path: string): ConnectorError {

@@ -7,6 +7,8 @@ export interface RowToWrite {
   readonly index: number;
   readonly value: JsonObject;
   readonly shape: Shape;
+  /** Its idempotency key, where keys are kept. */
+  readonly key?: string | undefined;
   /** Records of the same key that came one after another, of which this is the sum; tried one by one if it fails. */
   readonly parts?: readonly RowToWrite[];
 }

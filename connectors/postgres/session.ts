@@ -34,6 +34,9 @@ const settings: { readonly [name: string]: string } = {
   client_connection_check_interval: "1s",
 };
 
+/** A process that was paused within a transaction must not keep whoever takes over from it waiting for ever. */
+const idleInTransaction = "10s";
+
 /** The server takes no more. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
@@ -96,6 +99,7 @@ export class Session {
     const all = {
       ...settings,
       default_transaction_read_only: readOnly ? "on" : "off",
+      ...(readOnly ? {} : { idle_in_transaction_session_timeout: idleInTransaction }),
       ...(readMs === undefined ? {} : { statement_timeout: String(Math.min(readMs, longestTimeoutMs)) }),
       ...(schema === undefined ? {} : { search_path: identifier(schema) }),
     };

@@ -1,6 +1,8 @@
 import { ConnectorError, type DestinationMode, type Json, type JsonObject, nearest } from "../sdk/index.ts";
 import { type Column, columnNamed, findTable, noSuchTable, type Relation } from "./catalog.ts";
+import { ifNotThere } from "./if-not-there.ts";
 import { identifier, parseTableName } from "./names.ts";
+import type { Ownership } from "./ownership.ts";
 import type { Session } from "./session.ts";
 import { InsertStatement } from "./statement.ts";
 
@@ -10,6 +12,8 @@ export interface TableOptions {
   /** Columns. */
   readonly key: readonly string[];
   readonly create: boolean;
+  /** What fences the statements; of another connection it has the same tables. */
+  readonly ownership?: Ownership | undefined;
 }
 
 /** Records that give the same fields: one statement, or the reason why none of them can be written. */
@@ -114,7 +118,7 @@ export class Table {
     const refusal = this.#refusal(fields);
     if (refusal !== undefined) return { fields, statement: undefined, refusal, name: undefined };
     const columns = fields.map((field) => this.#columns.get(field)!).filter((column) => !column.generated);
-    const statement = new InsertStatement(this.relation, columns, this.#options.mode, this.#options.key);
+    const statement = new InsertStatement(this.relation, columns, this.#options);
     const name = this.#prepared++ < preparedShapes ? `sluice_${generation++}` : undefined;
     return { fields, statement, refusal: undefined, name };
   }
@@ -166,20 +170,6 @@ function typeOf(value: Json): string {
 
 function isColumnName(field: string): boolean {
   return field !== "" && !field.includes("\0") && Buffer.byteLength(field) <= longestName;
-}
-
-/** Two that make the same table at once collide in the catalog although both say IF NOT EXISTS. */
-async function ifNotThere(session: Session, sql: string): Promise<void> {
-  const collisions = ["23505", "42P07", "42701", "40P01"];
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await session.rows(sql);
-      return;
-    } catch (error) {
-      if (attempt === 5 || !(error instanceof Error && "code" in error && collisions.includes(String(error.code))))
-        throw error;
-    }
-  }
 }
 
 function refused(code: "FORBIDDEN" | "VALIDATION_ERROR", message: string, path: string): ConnectorError {

@@ -146,12 +146,34 @@ export interface DestinationOptions {
     /** For an answer, or the next piece of it. */
     readonly readMs: number;
   };
+  /** Left out: nothing is written, it is only asked whether it could be. */
+  readonly owner?: Owner;
+  /**
+   * For how long a key is known, in milliseconds, where records are to be written once a key. A destination that keeps
+   * the keys itself says so by `dedupes`; for others they are kept elsewhere. Left out: keys are of no interest.
+   */
+  readonly idempotencyWindowMs?: number;
   readonly signal: AbortSignal;
+}
+
+/** Who writes. A destination that can refuses, by StaleOwnerError, what comes of an earlier one from then on. */
+export interface Owner {
+  readonly integrationId: string;
+  readonly destinationId: string;
+  /** Higher with each owner; the same one may open again, which ends what it had open before. */
+  readonly epoch: number;
 }
 
 export interface Destination {
   /** How many `write` calls may be under way at once. 1 keeps the order of batches. */
   readonly concurrency: number;
+  /**
+   * Each batch has its `keys`, which become known together with the records or not at all. A record whose key is known
+   * counts as confirmed and is not written. A record that failed leaves its key to others.
+   */
+  readonly dedupes?: boolean;
+  /** What it cannot do as it should, and how to mend it: a sentence each, for the log. */
+  readonly warnings?: readonly string[];
   /**
    * Resolves when the records that are not listed as failed are durable. A throw means that none is known to be
    * written. Never called again with a record it confirmed, save after a crash (at least once), and behind one that
@@ -175,6 +197,8 @@ export interface OutRecord {
 
 export interface WriteBatch {
   readonly records: readonly OutRecord[];
+  /** One a record, where the destination `dedupes`: SHA-256 in hex. */
+  readonly keys?: readonly string[];
   /**
    * Each record is written after those before it, and none behind one that failed and may be tried again: all behind
    * that one are tried again with it. What writes a batch as a whole need not look.

@@ -44,3 +44,8 @@ export class ConnectorError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+/** What a destination throws at an owner that a later one has followed: nothing of the write was carried out. */
+export class StaleOwnerError extends Error {
+  override readonly name = "StaleOwnerError";
+}
