@@ -1,5 +1,6 @@
 import { drizzle, type PgRemoteDatabase } from "drizzle-orm/pg-proxy";
 import pg from "pg";
+import { SluiceError } from "../../runtime/errors/index.ts";
 import { parseJson } from "../../runtime/record/index.ts";
 import { translate } from "./errors.ts";
 
@@ -18,8 +19,12 @@ export interface PoolOptions {
   readonly connections: number;
   /** For a statement by itself; one in a transaction has `transactionTimeoutMs`. */
   readonly statementTimeoutMs: number;
-  readonly transactionTimeoutMs: number;
+  /** Doubled up to `mostMs` as long as the server says that it takes longer. */
+  readonly transactionTimeoutMs: { readonly firstMs: number; readonly mostMs: number };
 }
+
+/** A server that lives says by itself when a statement takes too long; one that says nothing for longer is gone. */
+const silenceMs = 5_000;
 
 const { JSON: jsonOid, JSONB: jsonbOid, INT8: int8Oid } = pg.types.builtins;
 
@@ -37,33 +42,43 @@ export function openPool(options: PoolOptions): { database: Database; close(): P
     max: options.connections,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
+    // Whoever vanishes while nothing is asked is noticed by the system.
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     application_name: "sluice",
     statement_timeout: options.statementTimeoutMs,
-    idle_in_transaction_session_timeout: 60_000,
-    // The last resort where a host vanished without a word: the server's own limits come first.
-    query_timeout: options.transactionTimeoutMs + 10_000,
+    // The rows of a transaction whose node vanished are not locked for longer.
+    idle_in_transaction_session_timeout: 20_000,
+    query_timeout: options.statementTimeoutMs + silenceMs,
     types,
   });
   // A connection that is lost while nobody uses it is replaced; the next query says so if it cannot be.
   pool.on("error", () => {});
   // The same between two statements of a transaction, where the pool does not listen: the next statement fails.
   pool.on("connect", (client) => client.on("error", () => {}));
+  const { firstMs, mostMs } = options.transactionTimeoutMs;
+  let timeoutMs = firstMs;
   const database: Database = {
     ...statements(pool),
     async transaction(work) {
       const client = await pool.connect().catch(rethrow);
       let broken = false;
       try {
-        await client.query(`begin; set local statement_timeout = ${options.transactionTimeoutMs}`).catch(rethrow);
-        const result = await work(inTransaction(client, 1));
-        const { command } = await client.query("commit").catch(rethrow);
+        // Takes no time at all: it is here that a connection is found to be of no use.
+        await client.query(limited(`begin; set local statement_timeout = ${timeoutMs}`, silenceMs)).catch(rethrow);
+        const result = await work(inTransaction(client, timeoutMs + silenceMs, 1));
+        const { command } = await client.query(limited("commit", timeoutMs + silenceMs)).catch(rethrow);
         if (command !== "COMMIT") throw new Error("the transaction was rolled back: a statement in it had failed");
+        timeoutMs = firstMs;
         return result;
       } catch (error) {
-        await client.query("rollback").catch(() => {
-          broken = true;
-        });
+        if (error instanceof SluiceError && error.code === "TIMEOUT") timeoutMs = Math.min(2 * timeoutMs, mostMs);
+        broken = isLost(error);
+        if (!broken) {
+          await client.query(limited("rollback", silenceMs)).catch(() => {
+            broken = true;
+          });
+        }
         throw error;
       } finally {
         client.release(broken);
@@ -73,14 +88,25 @@ export function openPool(options: PoolOptions): { database: Database; close(): P
   return { database, close: () => pool.end() };
 }
 
-function inTransaction(client: pg.PoolClient, depth: number): Database {
-  const here = statements(client);
+/** The connection broke or went silent: nothing more is asked of it. */
+function isLost(error: unknown): boolean {
+  return error instanceof SluiceError && error.code === "UNAVAILABLE" && !(error.cause instanceof pg.DatabaseError);
+}
+
+/** Given up after so long without an answer; the connection is then of no use any more. */
+function limited(text: string, query_timeout: number): pg.QueryConfig {
+  // `pg` knows the limit of a query by itself, its types only that of a client.
+  return { text, query_timeout } as pg.QueryConfig;
+}
+
+function inTransaction(client: pg.PoolClient, limitMs: number, depth: number): Database {
+  const here = statements(client, limitMs);
   return {
     ...here,
     async transaction(work) {
       await here.query(`savepoint s${depth}`);
       try {
-        const result = await work(inTransaction(client, depth + 1));
+        const result = await work(inTransaction(client, limitMs, depth + 1));
         await here.query(`release savepoint s${depth}`);
         return result;
       } catch (error) {
@@ -91,15 +117,18 @@ function inTransaction(client: pg.PoolClient, depth: number): Database {
   };
 }
 
-function statements(client: pg.Pool | pg.PoolClient): Pick<Database, "orm" | "query"> {
+/** `limitMs`: for an answer, where it is not the pool's own limit. */
+function statements(client: pg.Pool | pg.PoolClient, limitMs?: number): Pick<Database, "orm" | "query"> {
+  const limit = limitMs === undefined ? {} : { query_timeout: limitMs };
   return {
     // drizzle's pg driver parses json by pg's global parsers, which lose digits; its proxy driver leaves that to us.
     orm: drizzle(async (text, values, method) => {
-      const query = method === "all" ? { text, values, rowMode: "array" as const } : { text, values };
+      const query =
+        method === "all" ? { text, values, rowMode: "array" as const, ...limit } : { text, values, ...limit };
       return { rows: (await client.query(query).catch(rethrow)).rows };
     }),
     async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-      return (await client.query({ text, values: [...values] }).catch(rethrow)).rows;
+      return (await client.query({ text, values: [...values], ...limit }).catch(rethrow)).rows;
     },
   };
 }

@@ -32,7 +32,10 @@ export interface PostgresStore extends Store {
   maintain(now: Date): Promise<void>;
 }
 
-const transactionTimeoutMs = 120_000;
+/** Some of it is long: a run of millions of dead letters that is removed. */
+const transactionTimeoutMs = { firstMs: 120_000, mostMs: 120_000 };
+/** A flush is short, and the node settles nothing while it waits for one: a connection that died is given up soon. */
+const flushTimeoutMs = { firstMs: 10_000, mostMs: 120_000 };
 /** Of a node's flushes only one is under way at a time; the second is for a repeat while the first times out. */
 const flushConnections = 2;
 
@@ -47,7 +50,12 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
   const url = withDatabase(options.url);
   await migrate(url);
   const main = openPool({ url, connections, statementTimeoutMs, transactionTimeoutMs });
-  const flushes = openPool({ url, connections: flushConnections, statementTimeoutMs, transactionTimeoutMs });
+  const flushes = openPool({
+    url,
+    connections: flushConnections,
+    statementTimeoutMs,
+    transactionTimeoutMs: flushTimeoutMs,
+  });
   const close = async () => {
     await Promise.all([main.close(), flushes.close()]);
   };

@@ -79,6 +79,7 @@ export class Session {
       application_name: "sluice",
       connectionTimeoutMillis: Math.min(connectMs, longestTimeoutMs),
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
       types: asText as pg.CustomTypesConfig,
     });
     const session = new Session(client, address);

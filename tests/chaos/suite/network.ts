@@ -35,8 +35,8 @@ interface Fault {
   readonly what: string;
   /** How often it is struck in a run. */
   readonly times: { readonly short: number; readonly long: number };
-  /** Resolves when the network is whole again. */
-  strike(wires: Wires, leg: Leg, stage: Stage, load: Load): Promise<void>;
+  /** Resolves when the network is whole again, with what was measured. */
+  strike(wires: Wires, leg: Leg, stage: Stage, load: Load): Promise<string | undefined>;
   readonly delivery?: object;
 }
 
@@ -49,6 +49,7 @@ const faults: readonly Fault[] = [
       await wires[leg].disable();
       await hold(stage, 1_000, 8_000);
       await wires[leg].enable();
+      return undefined;
     },
   },
   {
@@ -98,11 +99,12 @@ export const network: readonly Scenario[] = faults.flatMap((fault) =>
         counted: wires.landing,
         ...(fault.delivery && { delivery: fault.delivery }),
       });
+      let notes: string | undefined;
       for (let n = 0; n < times; n++) {
         await load.reach(((n + stage.random()) / times) * 0.9);
-        await fault.strike(wires, leg, stage, load);
+        notes = await fault.strike(wires, leg, stage, load);
       }
-      return await load.account(times);
+      return { ...(await load.account(times)), ...(notes !== undefined && { notes }) };
     },
   })),
 );
@@ -128,15 +130,16 @@ async function wire(atEnd: (end: () => unknown) => void): Promise<Wires> {
   return { node, nats, store, destination, landing };
 }
 
-async function toxic(proxy: ToxicProxy, kind: Toxic, during: () => Promise<void>): Promise<void> {
+async function toxic<T>(proxy: ToxicProxy, kind: Toxic, during: () => Promise<T>): Promise<T> {
   const added = await proxy.add(kind);
-  await during();
+  const result = await during();
   await added.remove();
+  return result;
 }
 
 /** Keeps things as they are for a while: half of `short` to all of it, or of `long`, in milliseconds. */
-async function hold(stage: Stage, short: number, long: number): Promise<void> {
-  await delay((stage.scale === "short" ? short : long) * (0.5 + stage.random() / 2));
+async function hold(stage: Stage, short: number, long: number): Promise<undefined> {
+  return await delay((stage.scale === "short" ? short : long) * (0.5 + stage.random() / 2));
 }
 
 interface Readiness {
@@ -144,7 +147,8 @@ interface Readiness {
 }
 
 /** Resolves when the node says by itself that the connection is of no use. */
-async function noticed(node: TestNode, leg: Leg, load: Load): Promise<void> {
+async function noticed(node: TestNode, leg: Leg, load: Load): Promise<string> {
+  const start = performance.now();
   const told = async (): Promise<string | null | undefined> => {
     if (leg === "destination") return (await load.look()).waiting;
     const { body } = await node.api.request<Readiness>("GET", "/readyz");
@@ -152,4 +156,5 @@ async function noticed(node: TestNode, leg: Leg, load: Load): Promise<void> {
   };
   const patterns = { nats: /is away/, store: /is away/, destination: /./ };
   await expect.poll(told, { timeout: 120_000, interval: 100 }).toMatch(patterns[leg]);
+  return `noticed after ${((performance.now() - start) / 1000).toFixed(1)} s`;
 }
