@@ -106,6 +106,7 @@ export class IntegrationHealth {
 
   /** A run has ended; `error`: it failed. */
   ended(error: RunError | null): void {
+    if (error === null) this.#lost = null;
     const { name } = this.#options;
     this.#stopped =
       error && `the last run failed with ${error.code}: ${error.message} (run it again: sluice run ${name})`;

@@ -4,12 +4,13 @@ import { type Actor, type Context, oneForOne, type Props } from "../runtime/acto
 import { resolveIntegration } from "../runtime/config/index.ts";
 import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
-import { type Log, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
-import type { RunError, RunRow } from "../runtime/ports/store.ts";
+import { type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
+import { type RunError, type RunRow, StoreBehindError } from "../runtime/ports/store.ts";
 import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
 import { RunLedger } from "./ledger.ts";
 import { persist } from "./persist.ts";
+import { closeLogs, look, type RecoveryOptions, recover } from "./recovery.ts";
 import { type RunMessage, runProps, type Services } from "./run.ts";
 import { trim } from "./trim.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -52,11 +53,6 @@ export function noCrashes(): Crashes {
   return { runId: "", batches: 0, times: 0, exhausted: false, error: undefined };
 }
 
-interface Logs {
-  readonly ingest: Log;
-  readonly deliver: Log;
-}
-
 /**
  * An integration on the node that owns it (invariant 5): takes its logs over and carries out its runs, one at a time,
  * the oldest first; runs that another node left behind are among them.
@@ -64,7 +60,9 @@ interface Logs {
 export class IntegrationActor implements Actor<IntegrationMessage> {
   readonly #options: IntegrationOptions;
   readonly #crashes: Crashes;
-  #logs: Logs | undefined;
+  /** What was found when the logs were opened. */
+  #opened: Awaited<ReturnType<typeof recover>> | undefined;
+  #looked = false;
   /** Of the latest run; undefined once the logs are trimmed after its end. */
   #destinations: readonly string[] | undefined;
   #run:
@@ -114,15 +112,14 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   }
 
   async stopped(): Promise<void> {
-    await this.#logs?.ingest.close();
-    await this.#logs?.deliver.close();
+    if (this.#opened) await closeLogs(this.#opened.logs);
   }
 
   async #trim(): Promise<void> {
     const ended = this.#run === undefined;
-    if (!this.#logs || !this.#destinations) return;
+    if (!this.#opened || !this.#destinations) return;
     try {
-      await trim(this.#logs, this.#destinations);
+      await trim(this.#opened.logs, this.#destinations);
       if (ended && this.#run === undefined) this.#destinations = undefined;
     } catch {
       // The server is away, as readiness says: the next time will do.
@@ -138,6 +135,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     });
     if (rows.length === 0) {
       health.idle();
+      this.#look(ctx);
       return;
     }
     try {
@@ -146,6 +144,18 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       health.waiting(messageOf(error));
       throw error;
     }
+  }
+
+  /** Whether anything was lost while nobody was there. What runs finds out by itself. */
+  #look(ctx: Context<IntegrationMessage>): void {
+    if (this.#looked || this.#opened) return;
+    this.#looked = true;
+    ctx.run((signal) => persist(ctx.clock, signal, () => untilAborted(signal, look(this.#recovery))));
+  }
+
+  get #recovery(): RecoveryOptions {
+    const { logs: service, vitals, ...others } = this.#options;
+    return { ...others, service, name: vitals.name };
   }
 
   /** False where the run that is next cannot be carried out: its row says why. */
@@ -158,11 +168,16 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       ...services
     } = this.#options;
     const ask = <T>(question: () => Promise<T>) => persist(ctx.clock, ctx.signal, question);
-    const logs = await this.#takeOver(ctx.signal);
-    health.owned(logs.epoch);
+    const { logs, epoch, identity, losses } = await this.#takeOver(ctx.signal);
+    health.owned(epoch);
     const last = await untilAborted(ctx.signal, logs.ingest.last(sourceSubject));
     // What is in the log is of the run that has begun: it goes before the others.
-    const { id, ...row } = (rows.find(({ id }) => id === last?.runId) ?? rows[0]) as RunRow;
+    const begun = rows.find(({ id }) => id === last?.runId);
+    // With all that it read still in the log, a run goes on from whatever the store remembers of it.
+    const broken = losses
+      .flatMap(({ kind, message, runs }) => rows.map((row) => ({ row, message, hit: runs.has(row.id), kind })))
+      .find(({ row, hit, kind }) => hit && (kind !== "store_older" || row !== begun));
+    const { id, ...row } = broken?.row ?? begun ?? (rows[0] as RunRow);
     const fail = async (error: RunError, { counts }: Pick<RunRow, "counts">) => {
       const { jobId } = row;
       if (jobId) await ask(() => store.replays.fail(jobId, error));
@@ -175,12 +190,21 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       return fail({ code: "NOT_FOUND", message: `version ${row.integrationVersion} of the integration is gone` }, row);
     }
     // Invariant 5: an earlier owner commits nothing from here on, so that what is read now is the last word.
-    const { epoch } = logs;
-    const fence = { integrationId, epoch, run: null, checkpoints: [], deadLetters: [], groups: [] };
-    const { stale } = await ask(() => store.checkpoints.commit([fence]));
+    const nothing = { integrationId, epoch, run: null, checkpoints: [], deadLetters: [], groups: [] };
+    const fence = losses.length === 0 ? { ...nothing, logs: identity } : nothing;
+    const { stale, behind = [] } = await ask(() => store.checkpoints.commit([fence]));
+    if (behind.length > 0) throw new StoreBehindError(integrationId);
     if (stale.length > 0) throw new StaleOwnerError(`integration ${integrationId} has a later owner`);
     const run = await ask(() => store.runs.get(id));
     if (run?.status !== "running") return false;
+    if (broken) await fail({ code: "INTERNAL_ERROR", message: broken.message }, run);
+    if (losses.length > 0) {
+      // Last of all: a crash before finds the losses again.
+      const mended = { ...nothing, logs: identity, checkpoints: losses.flatMap(({ checkpoints }) => checkpoints) };
+      await ask(() => store.checkpoints.commit([mended]));
+      this.#opened = { logs, identity, losses: [] };
+    }
+    if (broken) return false;
     const checkpoints = await ask(() => store.checkpoints.load(integrationId));
     const steps = new RunLedger(run, epoch, checkpoints).consumer("steps");
     if (steps.progress.batches > 0 && last?.runId !== id) {
@@ -203,6 +227,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       runProps({
         ...services,
         ...logs,
+        epoch,
         store,
         run,
         name: integration.name,
@@ -227,16 +252,15 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   }
 
   /** Anew for each run: an append of the one before that was given up can no longer land. */
-  async #takeOver(signal: AbortSignal): Promise<Logs & { readonly epoch: number }> {
-    const { logs, integrationId, handedOver } = this.#options;
-    if (this.#logs === undefined) await handedOver(signal);
-    this.#logs ??= {
-      ingest: await untilAborted(signal, logs.open(integrationId, "ingest")),
-      deliver: await untilAborted(signal, logs.open(integrationId, "deliver")),
-    };
-    const epoch = await untilAborted(signal, this.#logs.ingest.own());
-    await untilAborted(signal, this.#logs.deliver.own());
-    return { ...this.#logs, epoch };
+  async #takeOver(signal: AbortSignal): Promise<Awaited<ReturnType<typeof recover>> & { readonly epoch: number }> {
+    if (this.#opened === undefined) {
+      await this.#options.handedOver(signal);
+      this.#opened = await untilAborted(signal, recover(this.#recovery));
+    }
+    const { ingest, deliver } = this.#opened.logs;
+    const epoch = await untilAborted(signal, ingest.own());
+    await untilAborted(signal, deliver.own());
+    return { ...this.#opened, epoch };
   }
 }
 

@@ -47,6 +47,7 @@ const unsettledMax = { messages: 512, deadLetterBytes: 32 * 1024 * 1024, keys: 1
 const leastPull = 4;
 const heartbeatMs = 1000;
 const pollMs = 20;
+const dropped: Outcome = { count: () => {}, deadLetters: [], accounted: 0 };
 /** How long a stop waits for what is in hand. */
 const graceMs = 3000;
 
@@ -133,7 +134,7 @@ export class LogConsumerActor implements Actor<never> {
       (message.header.kind !== "records" || isFullRead(message.header))
     ) {
       // Left by a run that was given up. What it read in full, this run reads anew; anything else is settled in this one.
-      message.ack().catch(() => {});
+      ledger.settle(name, message, dropped);
     } else {
       this.#inHand.set(key, message);
       this.#bytesInHand += message.bytes;

@@ -11,6 +11,7 @@ import { IntegrationHealth } from "./health.ts";
 import { type Crashes, type IntegrationMessage, integrationProps, noCrashes } from "./integration.ts";
 import type { Services } from "./run.ts";
 import { type Schedule, SchedulerActor, type SchedulerMessage } from "./scheduler.ts";
+import { UnknownLogs } from "./unknown-logs.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { Vitals } from "./vitals.ts";
 
@@ -53,11 +54,15 @@ export class NodeActor implements Actor<NodeMessage> {
   /** Of those that were owned since the start. */
   readonly #crashes = new Map<string, Crashes>();
   readonly #known = new Set<string>();
+  readonly #unknown: UnknownLogs;
+  /** Whether there are logs that nobody knows, since something last vanished. */
+  #looked = false;
   #scheduler: Ref<SchedulerMessage> | undefined;
   #unsubscribe: (() => void)[] = [];
 
   constructor(options: NodeOptions) {
     this.#options = options;
+    this.#unknown = new UnknownLogs(options);
   }
 
   started(ctx: Context<NodeMessage>): void {
@@ -129,7 +134,7 @@ export class NodeActor implements Actor<NodeMessage> {
   }
 
   async #reconcile(ctx: Context<NodeMessage>): Promise<void> {
-    const { store, cluster, view, logs } = this.#options;
+    const { store, cluster, view } = this.#options;
     let rows: readonly IntegrationRow[];
     let runs: readonly RunRow[];
     try {
@@ -157,10 +162,16 @@ export class NodeActor implements Actor<NodeMessage> {
       if (ids.includes(id)) continue;
       this.#known.delete(id);
       this.#crashes.delete(id);
-      // Deleted: its logs go with it, from whichever node sees it first. Not waited for: the server may be away.
+      this.#looked = false;
+    }
+    // Where one was deleted its logs go, from whichever node sees it first. Not waited for: the server may be away.
+    if (!this.#looked) {
+      this.#looked = true;
       ctx.run(async (signal) => {
-        await this.#leaving.get(id);
-        await untilAborted(signal, logs.remove(id)).catch(() => this.#known.add(id));
+        const look = this.#unknown.look(async (id) => this.#leaving.get(id));
+        await untilAborted(signal, look).catch(() => {
+          this.#looked = false;
+        });
       });
     }
     for (const id of ids) this.#known.add(id);

@@ -355,11 +355,6 @@ export class RunActor implements Actor<RunMessage> {
             await deliver.append(id, { header, body: new Uint8Array() }, { id: `${run.id}:end:${id}` }, signal);
           }
         }
-        for (const source of integration.sources) {
-          const cursor = positionIn(message.header, sourceName(source))?.cursor ?? null;
-          const saved = () => store.checkpoints.saveCursor(run.integrationId, sourceName(source), cursor);
-          await persist(clock, signal, saved);
-        }
         return outcome;
       },
       close: async () => {
@@ -642,6 +637,17 @@ export class RunActor implements Actor<RunMessage> {
     });
   }
 
+  /** Every destination has what is before them: should the log be lost, nothing that was not delivered is behind them. */
+  async #saveCursors(ctx: Context<RunMessage>, last: BatchHeader | null, signal: AbortSignal): Promise<void> {
+    const { run, integration, store } = this.#options;
+    if (last?.runId !== run.id) return;
+    for (const source of integration.sources) {
+      const name = sourceName(source);
+      const cursor = positionIn(last, name)?.cursor ?? null;
+      await persist(ctx.clock, signal, () => store.checkpoints.saveCursor(run.integrationId, name, cursor));
+    }
+  }
+
   #finish(ctx: Context<RunMessage>, error: unknown, as?: RunStatus): void {
     if (this.#ending) return;
     this.#ending = true;
@@ -662,7 +668,9 @@ export class RunActor implements Actor<RunMessage> {
       // A record that failed at two destinations is one failed record.
       if (counts.failed > 0) counts.failed = await persist(ctx.clock, signal, () => this.#failedRecords());
       const status = as ?? (failure ? "failed" : counts.failed > 0 ? "partial" : "success");
+      if (error === undefined && as === undefined) await this.#saveCursors(ctx, last, signal);
       if (run.jobId) await this.#endReplay(ctx, run.jobId, failure, as, signal);
+      if (error === undefined && as === undefined && last?.runId === run.id) this.#balanceAtEnd(last);
       await persist(ctx.clock, signal, () => store.runs.finish(run.id, { status, error: failure ?? null, counts }));
       this.#ended(ctx.clock.now(), status, failure ?? null);
       finished(status === "failed" ? (failure ?? null) : null);

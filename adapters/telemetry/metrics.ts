@@ -51,6 +51,10 @@ export function prometheusMetrics(): PrometheusMetrics {
   const missed = counter("sluice_schedule_missed_total", "Fires of a schedule that were missed and skipped.", [
     "integration",
   ]);
+  const losses = counter("sluice_losses_found_total", "Times that logs or store were found to have lost something.", [
+    "integration",
+    "kind",
+  ]);
   const drift = counter("sluice_schema_drift_total", "Fields and types that a stream's schema did not know.", [
     "integration",
   ]);
@@ -152,6 +156,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     actorRestarted: (actor, integration) =>
       restarts.inc(integration === undefined ? { actor } : { actor, integration }),
     scheduleMissed: (integration, fires) => missed.inc({ integration }, fires),
+    lossFound: (integration, kind) => losses.inc({ integration, kind }),
     schemaDrift: (integration, facts) => drift.inc({ integration }, facts),
     ledgerRecords: (integration, where, kind, records) => ledger.inc({ integration, ...where, kind }, records),
     gauges(read) {

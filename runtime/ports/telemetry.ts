@@ -23,6 +23,8 @@ export interface Metrics {
   /** `actor` is its name in the tree, `integration` undefined for those of the node itself. */
   actorRestarted(actor: string, integration?: string): void;
   scheduleMissed(integration: string, fires: number): void;
+  /** What logs or store were found to have lost. */
+  lossFound(integration: string, kind: string): void;
   /** What records had that their stream's schema did not know, each counted once a run. */
   schemaDrift(integration: string, facts: number): void;
   /** What a run's ledger counted at a step, which may be `source`, or a destination; `kind` as its counters are called. */

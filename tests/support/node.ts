@@ -160,7 +160,7 @@ export class TestNode {
 
   /** As the server's own pid file says; undefined where it has none. */
   serverPid(server: "nats" | "postgres"): number | undefined {
-    const file = server === "nats" ? join(this.dataDir, "nats", "nats.pid") : join(this.#cluster, "postmaster.pid");
+    const file = server === "nats" ? join(this.dataDir, "nats", "nats.pid") : join(this.cluster, "postmaster.pid");
     if (!existsSync(file)) return undefined;
     return Number.parseInt(readFileSync(file, "utf8"), 10);
   }
@@ -171,7 +171,8 @@ export class TestNode {
     return `postgres://sluice:${password}@127.0.0.1:${this.#env.SLUICE_POSTGRES_PORT}/${database}`;
   }
 
-  get #cluster(): string {
+  /** The folder of its Postgres. */
+  get cluster(): string {
     const folder = join(this.dataDir, "postgres");
     const note = join(folder, "location");
     return existsSync(note) ? readFileSync(note, "utf8").trim() : join(folder, "data");

@@ -1,0 +1,270 @@
+import { resolveIntegration } from "../runtime/config/index.ts";
+import type { Log, LoggedHeader, LogKind, LogService, LogStats } from "../runtime/ports/log.ts";
+import type { Logger } from "../runtime/ports/logger.ts";
+import type { Checkpoint, LogIdentity, Store } from "../runtime/ports/store.ts";
+import type { Metrics } from "../runtime/ports/telemetry.ts";
+import { sinkName } from "./balance.ts";
+import type { HealthReport } from "./health.ts";
+import { sourceSubject } from "./intake.ts";
+import { maxRanges } from "./key-ranges.ts";
+import { isSettled, type Progress, RunLedger } from "./ledger.ts";
+import { tickSubject } from "./ticker.ts";
+
+export type Logs = { readonly [kind in LogKind]: Log };
+
+/** What logs or store have lost, and what makes up for it. */
+export interface Loss {
+  readonly kind: "log_lost" | "log_older" | "deliver_log_lost" | "store_older";
+  /** What is gone, what is done about it, and what nothing can be done about. */
+  readonly message: string;
+  /** Runs whose account does not hold any more: they fail, and the next run settles what is left of them. */
+  readonly runs: ReadonlySet<string>;
+  /** Consumers that are given again what they had acknowledged, from a sequence on. */
+  readonly rewinds: readonly Rewind[];
+  /** As they are true again. */
+  readonly checkpoints: readonly Checkpoint[];
+}
+
+interface Rewind {
+  readonly log: LogKind;
+  readonly consumer: string;
+  readonly from: number;
+}
+
+export interface Inspection {
+  /** Which logs there are, for the store to remember. */
+  readonly identity: LogIdentity;
+  readonly losses: readonly Loss[];
+}
+
+export interface RecoveryOptions {
+  readonly integrationId: string;
+  /** The integration's name. */
+  readonly name: string;
+  readonly store: Pick<Store, "checkpoints" | "integrations">;
+  readonly service: Pick<LogService, "open" | "remove">;
+  readonly health: Pick<HealthReport, "lost">;
+  readonly metrics: Pick<Metrics, "lossFound">;
+  readonly logger: Logger;
+}
+
+/** How far below its ack floor a consumer is looked at: further than what it may have unacknowledged. */
+const lookBack = 4_000;
+
+/** Says what was lost of an integration that no run needs now. Nothing is changed. */
+export async function look(options: RecoveryOptions): Promise<void> {
+  // It never ran: there are no logs to look for.
+  if ((await options.store.checkpoints.owner(options.integrationId)) === null) return;
+  const logs = await openLogs(options);
+  try {
+    say(await inspect(options, logs), options);
+  } finally {
+    await closeLogs(logs);
+  }
+}
+
+/**
+ * Opens the logs for a new owner, says what was lost, and has delivered again what can be. Repeated after a crash it
+ * comes to the same, until the store knows the logs' identity.
+ */
+export async function recover(options: RecoveryOptions): Promise<Inspection & { readonly logs: Logs }> {
+  const { integrationId, service } = options;
+  const logs = await openLogs(options);
+  const inspection = await inspect(options, logs);
+  say(inspection, options);
+  if (inspection.losses.some(({ kind }) => kind === "log_older")) {
+    await closeLogs(logs);
+    await service.remove(integrationId);
+    const anew = await openLogs(options);
+    const [ingest, deliver] = await Promise.all([anew.ingest.stats(), anew.deliver.stats()]);
+    return { ...inspection, identity: { ingest: ingest.born, deliver: deliver.born }, logs: anew };
+  }
+  for (const { rewinds } of inspection.losses) {
+    for (const { log, consumer, from } of rewinds) {
+      await logs[log].rewind(consumer, subjectsOf(log, consumer), from);
+    }
+  }
+  return { ...inspection, logs };
+}
+
+async function openLogs({ service, integrationId }: RecoveryOptions): Promise<Logs> {
+  return { ingest: await service.open(integrationId, "ingest"), deliver: await service.open(integrationId, "deliver") };
+}
+
+export async function closeLogs({ ingest, deliver }: Logs): Promise<void> {
+  await ingest.close();
+  await deliver.close();
+}
+
+function say({ losses }: Inspection, { name, health, metrics, logger }: RecoveryOptions): void {
+  for (const { kind, message } of losses) {
+    logger.error({ integration: name, kind, reason: message }, "something was lost");
+    metrics.lossFound(name, kind);
+    health.lost(message);
+  }
+}
+
+/** What logs and store remember of an integration. */
+interface View {
+  readonly logs: Logs;
+  readonly stats: { readonly [kind in LogKind]: LogStats };
+  readonly checkpoints: readonly Checkpoint[];
+  readonly destinations: readonly string[];
+  /** What is settled, by consumer. */
+  readonly settled: (consumer: string) => ReturnType<RunLedger["consumer"]>;
+  /** How far a consumer came in the run that it settled last. */
+  readonly progress: (consumer: string) => Progress;
+}
+
+/**
+ * Compares what logs and store remember. Both keep what they confirmed, so that where they do not agree one of them was
+ * lost, or restored from an earlier state:
+ *
+ * - The store knows which logs it was kept beside: others were made anew.
+ * - A log that ends before what the store has settled is an older one.
+ * - Nothing is acknowledged before its commit: what is acknowledged and not settled, the store has forgotten.
+ */
+async function inspect({ integrationId, store }: RecoveryOptions, logs: Logs): Promise<Inspection> {
+  // In this order, since a former owner may still be at work: what is acknowledged here is in the checkpoints then.
+  const [ingest, deliver] = await Promise.all([logs.ingest.stats(), logs.deliver.stats()]);
+  const identity = { ingest: ingest.born, deliver: deliver.born };
+  const [owner, checkpoints, row] = await Promise.all([
+    store.checkpoints.owner(integrationId),
+    store.checkpoints.load(integrationId),
+    store.integrations.get(integrationId),
+  ]);
+  // A store of a version that kept no identities: nothing can be told.
+  if (owner && !owner.logs) return { identity, losses: [] };
+  const ledger = (id: string) => {
+    const counts = { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} };
+    return new RunLedger({ id, integrationId, counts }, 0, checkpoints);
+  };
+  const anyRun = ledger("");
+  const view: View = {
+    logs,
+    stats: { ingest, deliver },
+    checkpoints,
+    destinations: row ? resolveIntegration(row.spec).destinations.map(({ id }) => id) : [],
+    settled: (name) => anyRun.consumer(name),
+    progress: (name) => {
+      const stored = checkpoints.find(({ consumer }) => consumer === name)?.progress as Progress | null | undefined;
+      return ledger(stored?.runId ?? "").consumer(name).progress;
+    },
+  };
+  if (owner?.logs && owner.logs.ingest !== identity.ingest) return { identity, losses: [ingestLoss(view, "log_lost")] };
+  const known = Math.max(owner?.epoch ?? 0, settledTo(view));
+  // Looked at again: it may have gone on since.
+  if (known > ingest.last && known > (await logs.ingest.stats()).last) {
+    return { identity, losses: [ingestLoss(view, "log_older")] };
+  }
+  const several = view.destinations.length > 1;
+  const lost = several && owner?.logs && owner.logs.deliver !== identity.deliver ? await deliverLoss(view) : undefined;
+  const older = await storeLoss(view);
+  return { identity, losses: [lost, older].filter((loss) => loss !== undefined) };
+}
+
+function settledTo({ settled }: View): number {
+  return settled("steps").settled.bounds.at(-1) ?? 0;
+}
+
+/** Nothing can be delivered again but from the sources: each goes on from its cursor of the last run that ended whole. */
+function ingestLoss(view: View, kind: "log_lost" | "log_older"): Loss {
+  const { batches, records, runId, sent } = view.progress("steps");
+  const what =
+    kind === "log_lost"
+      ? "its log was lost: nats-server had none, or one that was made anew."
+      : "its log is older than what was settled: nats-server was restored from an earlier state, or lost what it had confirmed. It was begun anew.";
+  const settled = `Its last run had settled ${records} records, up to sequence ${settledTo(view)}.`;
+  const undelivered = view.destinations.flatMap((id) => {
+    const waiting = view.destinations.length < 2 ? 0 : (sent[id] ?? 0) - view.progress(sinkName(id)).records;
+    return waiting > 0 ? [`${waiting} records had been passed on to ${id} and were not delivered.`] : [];
+  });
+  const next = "Sources go on from their cursors of the last run that ended whole, and read again what came after it.";
+  return {
+    kind,
+    message: [what, ...(batches > 0 ? [settled] : []), ...undelivered, next].join(" "),
+    runs: new Set(batches > 0 ? [runId] : []),
+    rewinds: [],
+    checkpoints: [],
+  };
+}
+
+/** The ingest log still has what the deliveries were made of: they are made again, for those that have not settled them. */
+async function deliverLoss({ logs, checkpoints, destinations, settled, progress }: View): Promise<Loss> {
+  const steps = progress("steps");
+  const what =
+    "the log of what it had passed on to its destinations was lost: nats-server had none, or one that was made anew.";
+  const loss = { kind: "deliver_log_lost" as const, rewinds: [], checkpoints: [] };
+  const whole = [steps, ...destinations.map((id) => progress(sinkName(id)))];
+  if (whole.every(({ done, runId }) => done && runId === steps.runId)) {
+    return { ...loss, message: `${what} All of it had been delivered.`, runs: new Set() };
+  }
+  const runs = new Set(steps.batches > 0 ? [steps.runId] : []);
+  const { bounds } = settled("steps").settled;
+  const from = await first(logs.ingest, subjectsOf("ingest", "steps"), 0, (message) => {
+    if (!isSettled(settled("steps"), message)) return false;
+    return destinations.some((id) => !isSettled(settled(sinkName(id)), message));
+  });
+  if (from === undefined) return { ...loss, message: `${what} Nothing of it was waiting.`, runs };
+  const ranges: number[] = [];
+  for (let at = 0; at < bounds.length; at += 2) {
+    const [low, high] = [bounds[at] as number, bounds[at + 1] as number];
+    if (low < from) ranges.push(low, Math.min(high, from - 1));
+  }
+  return {
+    ...loss,
+    message: `${what} What its ingest log holds from sequence ${from} on is taken through the steps again, for the destinations that have not had it.`,
+    runs,
+    rewinds: [{ log: "ingest", consumer: "steps", from }],
+    checkpoints: checkpoints.flatMap((one) => (one.consumer === "steps" ? [{ ...one, settled: ranges }] : [])),
+  };
+}
+
+/** What was acknowledged and is not settled here is delivered again, and settled as it was before. */
+async function storeLoss({ logs, stats, settled }: View): Promise<Loss | undefined> {
+  const rewinds: Rewind[] = [];
+  const runs = new Set<string>();
+  const ranges: string[] = [];
+  for (const log of ["ingest", "deliver"] as const) {
+    for (const [consumer, { ackFloor }] of Object.entries(stats[log].consumers)) {
+      const state = settled(consumer);
+      const { bounds } = state.settled;
+      const oldest = bounds.length >= 2 * maxRanges ? (bounds[0] as number) : 0;
+      const subjects = subjectsOf(log, consumer);
+      const unknown = (message: LoggedHeader) =>
+        message.sequence <= ackFloor && message.sequence >= oldest && !isSettled(state, message);
+      if ((await first(logs[log], subjects, ackFloor - lookBack, unknown)) === undefined) continue;
+      let from: number | undefined;
+      for await (const message of logs[log].headers(subjects, 0)) {
+        if (message.sequence > ackFloor) break;
+        if (!unknown(message)) continue;
+        from ??= message.sequence;
+        runs.add(message.header.runId);
+      }
+      if (from === undefined) continue;
+      rewinds.push({ log, consumer, from });
+      ranges.push(`${consumer} ${from} to ${ackFloor}`);
+    }
+  }
+  if (rewinds.length === 0) return undefined;
+  const message = [
+    "Postgres is older than the logs: it was restored from an earlier state.",
+    `What it has forgotten is delivered again in the next run (sequences by consumer: ${ranges.join(", ")}).`,
+    "Dead letters of that time are made again; its runs, fires of schedules and what was done about dead letters are gone.",
+  ].join(" ");
+  return { kind: "store_older", message, runs, rewinds, checkpoints: [] };
+}
+
+function subjectsOf(log: LogKind, consumer: string): readonly string[] {
+  return log === "ingest" ? [sourceSubject, tickSubject] : [consumer.slice(sinkName("").length)];
+}
+
+async function first(
+  log: Log,
+  subjects: readonly string[],
+  from: number,
+  wanted: (message: LoggedHeader) => boolean,
+): Promise<number | undefined> {
+  for await (const message of log.headers(subjects, from)) if (wanted(message)) return message.sequence;
+  return undefined;
+}

@@ -1,0 +1,218 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { expect } from "vitest";
+import { startPostgres } from "../../../adapters/embedded/index.ts";
+import { freePort } from "../../../adapters/embedded/ports.ts";
+import { clusterFolder } from "../../../adapters/embedded/postgres-cluster.ts";
+import { postgresUser } from "../../../adapters/embedded/postgres-user.ts";
+import type { TestNode } from "../../support/node.ts";
+import { Increments } from "./increments.ts";
+import type { Account, Scenario } from "./scenario.ts";
+import type { Stage } from "./stage.ts";
+
+const run = promisify(execFile);
+
+/** A load of one destination and one of two, of which a run has ended whole. */
+async function begin(stage: Stage, node: TestNode): Promise<Increments[]> {
+  const database = await stage.database();
+  const rate = stage.scale === "short" ? 10_000 : 20_000;
+  const flows = [
+    await Increments.make(node, { database, tables: 1, rate }),
+    await Increments.make(node, { database, tables: 2, rate }),
+  ];
+  await Promise.all(
+    flows.map(async (flow) => {
+      await flow.grow(sizes(stage).first);
+      expect(await flow.runAndWait()).toMatchObject({ status: "partial" });
+    }),
+  );
+  return flows;
+}
+
+function sizes({ records }: Stage): { readonly first: number; readonly all: number } {
+  return { first: Math.floor(records / 4), all: records };
+}
+
+/** Runs that are somewhere in the middle. */
+async function strikeInTheMiddle(stage: Stage, flows: readonly Increments[]): Promise<string[]> {
+  const { first, all } = sizes(stage);
+  return await Promise.all(
+    flows.map(async (flow) => {
+      await flow.grow(all);
+      const id = await flow.begin();
+      expect(await flow.reached(id, (0.1 + 0.5 * stage.random()) * (all - first))).toMatchObject({ status: "running" });
+      return id;
+    }),
+  );
+}
+
+/** Each run has failed with a reason that stands in the integration's health too, and the next one makes it good. */
+async function mended(flows: readonly Increments[], broken: readonly string[], kind: string, reason: RegExp) {
+  for (const [i, flow] of flows.entries()) {
+    const failed = await flow.ended(broken[i] as string);
+    expect(failed).toMatchObject({ status: "failed", error: { message: expect.stringMatching(reason) } });
+    await flow.told(kind);
+    expect(await flow.integration()).toMatchObject({ health: "stopped", health_reason: expect.stringMatching(reason) });
+  }
+  await whole(flows);
+}
+
+async function whole(flows: readonly Increments[]): Promise<void> {
+  for (const flow of flows) {
+    expect((await flow.runAndWait()).status).toMatch(/^(success|partial)$/);
+    await expect.poll(async () => (await flow.integration()).health, { timeout: 30_000 }).toBe("ok");
+  }
+}
+
+async function account(flows: readonly Increments[], faults: number): Promise<Account> {
+  const counted = await Promise.all(flows.map((flow) => flow.count()));
+  const sum = (field: "records" | "lost" | "duplicated") => counted.reduce((total, each) => total + each[field], 0);
+  return { records: sum("records"), faults, lost: sum("lost"), duplicated: sum("duplicated"), allowed: 0 };
+}
+
+/** Deletes what nats-server has of all streams, or of those whose names begin so. */
+function loseStreams({ dataDir }: TestNode, prefix = ""): void {
+  const streams = join(dataDir, "nats", "jetstream", "$G", "streams");
+  const lost = readdirSync(streams).filter((name) => name.startsWith(prefix));
+  expect(lost.length).toBeGreaterThan(0);
+  for (const name of lost) rmSync(join(streams, name), { recursive: true, force: true });
+}
+
+/** A folder of Postgres as it is now, beside it, or put back where it was. */
+async function copyFolder(from: string, to: string): Promise<void> {
+  rmSync(to, { recursive: true, force: true });
+  // With owners and times, as Postgres wants its files.
+  await run("cp", ["-Rp", from, to]);
+}
+
+async function untilUp(node: TestNode): Promise<void> {
+  const ready = async () => (await node.api.request("GET", "/readyz")).status;
+  await expect.poll(ready, { timeout: 60_000, interval: 50 }).toBe(200);
+}
+
+const lost = /its log was lost/;
+const older = /Postgres is older than the logs/;
+
+/** Servers that come back without what they had confirmed. */
+export const lostData: readonly Scenario[] = [
+  {
+    name: "nats-data-lost-down",
+    what: "nats-server's data is deleted while the node is down in the middle of runs",
+    async run(stage) {
+      const node = await stage.node();
+      const flows = await begin(stage, node);
+      const broken = await strikeInTheMiddle(stage, flows);
+      await node.kill();
+      loseStreams(node);
+      await node.start();
+      await mended(flows, broken, "log_lost", lost);
+      return await account(flows, 1);
+    },
+  },
+  {
+    name: "nats-data-lost-up",
+    what: "nats-server's data is deleted and it is killed while the node is up in the middle of runs",
+    async run(stage) {
+      const node = await stage.node();
+      const flows = await begin(stage, node);
+      const broken = await strikeInTheMiddle(stage, flows);
+      const killed = node.killServer("nats");
+      loseStreams(node);
+      await expect.poll(() => node.serverPid("nats") !== killed, { timeout: 60_000, interval: 20 }).toBe(true);
+      await untilUp(node);
+      await mended(flows, broken, "log_lost", lost);
+      return await account(flows, 1);
+    },
+  },
+  {
+    name: "deliver-log-lost",
+    what: "the logs between steps and destinations are deleted while the node is down",
+    async run(stage) {
+      const node = await stage.node();
+      const flows = (await begin(stage, node)).slice(1);
+      const broken = await strikeInTheMiddle(stage, flows);
+      await node.kill();
+      loseStreams(node, "SLUICE_OUT_");
+      await node.start();
+      await mended(flows, broken, "deliver_log_lost", /the log of what it had passed on to its destinations was lost/);
+      return await account(flows, 1);
+    },
+  },
+  {
+    name: "nats-data-older",
+    what: "nats-server's data is put back to an earlier state while the node is down",
+    async run(stage) {
+      const node = await stage.node();
+      const flows = await begin(stage, node);
+      await node.stop();
+      const data = join(node.dataDir, "nats", "jetstream");
+      await copyFolder(data, `${data}.then`);
+      await node.start();
+      const broken = await strikeInTheMiddle(stage, flows);
+      await node.kill();
+      await copyFolder(`${data}.then`, data);
+      await node.start();
+      await mended(flows, broken, "log_older", /its log is older than what was settled/);
+      return await account(flows, 1);
+    },
+  },
+  {
+    name: "postgres-older-down",
+    what: "Postgres is put back to a state in the middle of a run, of which the logs have the end",
+    async run(stage) {
+      const node = await stage.node();
+      const flows = await begin(stage, node);
+      const broken = await strikeInTheMiddle(stage, flows);
+      await node.kill();
+      const then = join(dirname(node.cluster), "then");
+      stage.atEnd(() => rmSync(then, { recursive: true, force: true }));
+      await copyFolder(node.cluster, then);
+      await node.start();
+      for (const [i, flow] of flows.entries()) {
+        expect(await flow.ended(broken[i] as string)).toMatchObject({ status: "partial" });
+        // The run in the middle of which Postgres was copied is not the last one in the log any more.
+        expect((await flow.runAndWait()).status).toMatch(/^(success|partial)$/);
+      }
+      await node.kill();
+      await copyFolder(then, node.cluster);
+      await node.start();
+      await mended(flows, broken, "store_older", older);
+      return await account(flows, 1);
+    },
+  },
+  {
+    name: "postgres-older-up",
+    what: "Postgres is put back to an earlier state under a node that is up, which goes on with its runs",
+    async run(stage) {
+      const dataDir = join(stage.folder, "store");
+      mkdirSync(dataDir, { mode: 0o711 });
+      const port = await freePort();
+      let postgres = await startPostgres({ dataDir, port });
+      stage.atEnd(() => postgres.stop());
+      const node = await stage.node({ env: { SLUICE_DATABASE_URL: postgres.url } });
+      const cluster = clusterFolder(join(dataDir, "postgres"), postgresUser);
+      const then = join(dirname(cluster), "then");
+      stage.atEnd(() => rmSync(then, { recursive: true, force: true }));
+      const whileDown = async (work: () => Promise<void>) => {
+        await postgres.stop();
+        await work();
+        postgres = await startPostgres({ dataDir, port });
+      };
+      const flows = await begin(stage, node);
+      const runs = await strikeInTheMiddle(stage, flows);
+      await whileDown(() => copyFolder(cluster, then));
+      const { first, all } = sizes(stage);
+      for (const [i, flow] of flows.entries()) await flow.reached(runs[i] as string, 0.8 * (all - first));
+      await whileDown(() => copyFolder(then, cluster));
+      for (const [i, flow] of flows.entries()) {
+        // Its log still has the whole of it: it goes on from what Postgres remembers.
+        expect(await flow.ended(runs[i] as string)).toMatchObject({ status: "partial" });
+        await flow.told("store_older");
+      }
+      await whole(flows);
+      return await account(flows, 1);
+    },
+  },
+];
