@@ -32,7 +32,7 @@ export class Account {
   readonly #marks: Uint8Array;
   /** Texts of what failed last: thousands of children of one record share them. */
   #raw: { readonly origin: number; readonly bytes: Uint8Array } | undefined;
-  #state: { readonly of: JsonObject; readonly text: string } | undefined;
+  #state: { readonly of: JsonObject; readonly text: string | null } | undefined;
 
   constructor(message: LogMessage, run: RunKey) {
     this.#message = message;
@@ -59,15 +59,16 @@ export class Account {
       this.tally.of(step).dropped++;
       return;
     }
-    if (this.#state?.of !== state) this.#state = { of: state, text: JSON.stringify(state) };
+    if (this.#state?.of !== state) this.#state = { of: state, text: textOf(() => JSON.stringify(state)) };
     const { text } = this.#state;
     this.fail(origin, child, { step, destination: null, rule, code, message, state: text, attempts, errors });
   }
 
   undelivered({ record, destination, code, message, attempts, retryInMs }: FailedDelivery, clock: Clock): void {
-    const { origin, child, text } = record;
-    const cause = { step: null, destination, rule: null, code, message, state: text, attempts };
-    if (retryInMs === undefined) this.fail(origin, child, cause);
+    const { origin, child } = record;
+    const state = textOf(() => record.text);
+    const cause = { step: null, destination, rule: null, code, message, state, attempts };
+    if (retryInMs === undefined || state === null) this.fail(origin, child, cause);
     else {
       const letter = this.#letter(origin, child, cause);
       this.retries.push(scheduledRetry(letter, record, { destination, retryInMs }, this.#message.header, clock));
@@ -115,5 +116,14 @@ export class Account {
   #mark(origins: readonly number[], bit: number): void {
     const marks = this.#marks;
     for (const origin of origins) if (origin >= 0) marks[origin] = (marks[origin] as number) | bit;
+  }
+}
+
+/** Null where it would be longer than a text can be. */
+function textOf(make: () => string): string | null {
+  try {
+    return make();
+  } catch {
+    return null;
   }
 }

@@ -63,6 +63,35 @@ test("a batch that is refused whole is halved until only the records at fault ar
   expect(written).toEqual(Array.from({ length: 16 }, (_, n) => n).filter((n) => !bad.has(n)));
 });
 
+const crash = () => new RangeError("Invalid string length");
+
+test.each([0, 6, 15])(
+  "a record that crashes its connector (%i of 16) is found by halving, and given up at once: the others pass",
+  async (bad) => {
+    const written: number[] = [];
+    const { done, clock } = delivering(16, (numbers) => {
+      if (numbers.includes(bad)) throw crash();
+      written.push(...numbers);
+      return {};
+    });
+    const { undelivered } = await done;
+    expect(clock.now()).toBe(Date.parse("2026-01-01T00:00:00Z"));
+    expect(undelivered.map(({ index, code, attempts }) => [index, code, attempts.length])).toEqual([
+      [bad, "INTERNAL_ERROR", 1],
+    ]);
+    expect(written.sort((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, n) => n).filter((n) => n !== bad));
+  },
+);
+
+test("a connector that crashes whatever it is given is tried again as often as configured: no record is to blame", async () => {
+  const { done, clock } = delivering(2, () => {
+    throw crash();
+  });
+  await clock.advance(10_000);
+  const { undelivered } = await done;
+  expect(undelivered.map(({ attempts }) => attempts.length)).toEqual([3, 3]);
+});
+
 test("records that a write names as failed settle alone: the others are not written again", async () => {
   const { done, calls, clock } = delivering(4, (_numbers, call) =>
     call === 1
@@ -170,8 +199,7 @@ test("nothing waits any more once the last record is given up", async () => {
   expect(waits).toEqual(["revoked", null]);
 });
 
-/** Two batches at once through one gate, with virtual time. */
-function gated(write: (call: number, record: string) => WriteResult, count = 2) {
+function gateOf() {
   const clock = new VirtualClock(Date.parse("2026-01-01T00:00:00Z"));
   const circuit = new Circuit({
     failurePercent: 50,
@@ -186,6 +214,13 @@ function gated(write: (call: number, record: string) => WriteResult, count = 2) 
     if (reason !== waits.at(-1)) waits.push(reason);
   };
   const gate = new Gate({ circuit, clock, waiting, openTooLong: (ms) => long.push(ms) });
+  return { clock, circuit, gate, waits, long };
+}
+
+/** Two batches at once through one gate, with virtual time. */
+function gated(write: (call: number, record: string) => WriteResult, count = 2) {
+  const { clock, circuit, gate, waits, long } = gateOf();
+  const waiting = () => {};
   const controller = new AbortController();
   const calls: string[] = [];
   const destination = {
@@ -202,6 +237,20 @@ function gated(write: (call: number, record: string) => WriteResult, count = 2) 
   done.catch(() => {});
   return { clock, circuit, controller, calls, waits, long, done };
 }
+
+test("a crash of one record's making does not weigh against the destination", async () => {
+  const { clock, circuit, gate } = gateOf();
+  const write = async ({ records }: WriteBatch) => {
+    if (records.some(({ id }) => id === "300")) throw crash();
+    return {};
+  };
+  const { signal } = new AbortController();
+  const options = { destination: { write }, retry, clock, signal, gate, waiting: () => {} };
+  for (let batch = 0; batch < 4; batch++) {
+    expect((await deliver(recordsOf(500), options)).undelivered).toMatchObject([{ index: 300 }]);
+  }
+  expect(circuit.open).toBeUndefined();
+});
 
 test("a destination at fault opens the circuit at once: one call tries every 30 s, and nothing is given up", async () => {
   let away = true;

@@ -76,6 +76,10 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
   const undelivered: Undelivered[] = [];
   let state: Json | undefined;
   let waits = 0;
+  /** The destination has taken a record of these: what crashes it then is another record's doing. */
+  let confirmed = false;
+  /** Records that crashed it before it had taken any: tried once more behind the others. */
+  const suspects = new Set<number>();
 
   /** Notes a failed try of one record; gives it up, or returns the number of its tries. */
   const note = (index: number, failure: Failure): number => {
@@ -116,14 +120,22 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     const batch = group.length === records.length ? records : group.map((index) => records[index] as OutRecord);
     const written = await write(batch);
     if ("fault" in written) {
-      if (written.fault === "record" && group.length > 1) {
+      const { defect = false } = written;
+      if ((written.fault === "record" || defect) && group.length > 1) {
         const half = group.length >> 1;
         pending.push(group.slice(half), group.slice(0, half));
         continue;
       }
-      fail(group, written);
+      const [alone] = group as [number];
+      if (defect && !confirmed && !ordered && pending.length > 0 && !suspects.has(alone)) {
+        suspects.add(alone);
+        pending.unshift(group);
+        continue;
+      }
+      fail(group, defect && confirmed ? { ...written, fault: "record" } : written);
     } else {
       if (written.state !== undefined) state = written.state;
+      if ((written.failed?.length ?? 0) < group.length) confirmed = true;
       if (waits > 0) waiting(null);
       waits = 0;
       for (const { index, ...failure } of written.failed ?? []) fail([group[index] as number], failureIn(failure));
@@ -168,7 +180,9 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     } catch (error) {
       signal.throwIfAborted();
       const failure = failureOf(error);
-      outcome = outcomeOf(batch.length, new Array<Failure>(batch.length).fill(failure));
+      // A crash says nothing of the far side, where it may be one record's doing.
+      const fault = failure.defect && (batch.length > 1 || confirmed) ? "record" : failure.fault;
+      outcome = outcomeOf(batch.length, new Array<Failure>(batch.length).fill({ ...failure, fault }));
       return failure;
     } finally {
       if (call) gate?.end(call, outcome);

@@ -30,6 +30,8 @@ export interface Failure {
   readonly message: string;
   readonly path: string | undefined;
   readonly retryAfterMs: number | undefined;
+  /** A program crashed: by a bug, or by a record that is too much for it. Which record it is can be found out. */
+  readonly defect?: boolean;
 }
 
 /**
@@ -46,7 +48,13 @@ export function failureOf(error: unknown): Failure {
     const { code, message, errors } = error;
     return { ...none, code, fault: codes[code].fault, message, path: errors[0]?.path };
   }
-  return { ...none, code: "INTERNAL_ERROR", fault: "transient", message: messageOf(error) };
+  return { ...none, code: "INTERNAL_ERROR", fault: "transient", message: messageOf(error), defect: isDefect(error) };
+}
+
+/** What JavaScript throws by itself. With a cause it is another's: `fetch` wraps a broken connection in a TypeError. */
+function isDefect(error: unknown): boolean {
+  const defects = [RangeError, TypeError, ReferenceError, SyntaxError];
+  return defects.some((type) => error instanceof type) && (error as Error).cause === undefined;
 }
 
 /** Whether an error says itself what it is: trying again without a change would give the same, or it says when to. */

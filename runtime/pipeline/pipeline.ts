@@ -1,11 +1,12 @@
 import type { ErrorCode, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedIntegration, ResolvedStep } from "../config/index.ts";
 import type { Attempt } from "../delivery/index.ts";
-import { type FieldError, SluiceError } from "../errors/index.ts";
+import { type FieldError, messageOf, SluiceError } from "../errors/index.ts";
 import { MappingFailure } from "../mapping/index.ts";
 import { noStepCounts, type StepCounts } from "../ports/ledger.ts";
 import { Credit } from "../stream/index.ts";
 import { Aggregate, type ClosedWindow, plainResult, type StoredGroup } from "./aggregate/index.ts";
+import { attempt } from "./attempt.ts";
 import { compileStep } from "./compile-step.ts";
 import { cut, type Flow, sliceRecords, withPart } from "./flow.ts";
 import { compileMap } from "./map.ts";
@@ -246,7 +247,8 @@ function inTurn(node: Node, input: Flow, context: PipelineContext): void | Promi
   if (half !== "results") counts.in += input.values.length;
   let output: ReturnType<Step>;
   try {
-    output = run(input, failing(step, input, context), context, counts);
+    const fail = failing(step, input, context);
+    output = repeatable(step) ? attempt(run, input, { fail, context, counts }) : run(input, fail, context, counts);
   } catch (error) {
     turns.give(turn);
     throw error;
@@ -311,16 +313,24 @@ function countOut(counts: StepCounts, output: StepOutput): void {
   }
 }
 
+/** Keeps nothing of a batch, and gives all that it makes of it at once. */
+function repeatable({ type }: ResolvedStep): boolean {
+  return type !== "aggregate" && type !== "split";
+}
+
 function failing({ id, onError }: ResolvedStep, input: Flow, context: PipelineContext) {
   return (index: number, error: unknown) => {
+    context.signal.throwIfAborted();
     const failure = stepFailure(id, input, index, error);
     if (onError === "stop") throw new StopError(failure);
     context.failed(failure, onError === "drop");
   };
 }
 
-function stepFailure(step: string, input: Flow, index: number, error: unknown): StepFailure {
-  if (!(error instanceof MappingFailure) && !(error instanceof StepRefusal)) throw error;
+/** What a step did not mean to throw is the failure of its record all the same. */
+function stepFailure(step: string, input: Flow, index: number, thrown: unknown): StepFailure {
+  const meant = thrown instanceof MappingFailure || thrown instanceof StepRefusal;
+  const error = meant ? thrown : new StepRefusal(`the step crashed: ${messageOf(thrown)}`, "INTERNAL_ERROR");
   const { code, message, rule } = error;
   return {
     origin: input.origins[index] as number,
