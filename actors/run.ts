@@ -491,33 +491,33 @@ export class RunActor implements Actor<RunMessage> {
           integration: name,
           integrationId: run.integrationId,
           // What earlier runs have written stays: a replay adds to it.
-          epoch,
           destination: run.jobId && destination.mode === "replace" ? { ...destination, mode: "append" } : destination,
           delivery: integration.delivery,
           connectors,
           store: store.checkpoints,
           runId: run.id,
+          epoch,
           state: state as Json | null,
           clock: ctx.clock,
           metrics,
           tracing: this.#tracing,
           vitals,
-          stale,
-          warn: (warning) => this.#say("warn", warning, { destination: destination.id }),
           signal,
           circuit: this.#options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
           limit: this.#rateLimit(destination.id, ctx.clock),
           putsOff,
           waiting,
+          stale,
+          warn: (warning) => this.#say("warn", warning, { destination: destination.id }),
           openTooLong: (ms, reason) =>
             this.#say("warn", "a circuit stays open", { destination: destination.id, seconds: ms / 1000, reason }),
         });
-        if (error instanceof StaleOwnerError) throw error;
         vitals.waiting = false;
         waiting(null);
         return writer;
       } catch (error) {
         signal.throwIfAborted();
+        if (error instanceof StaleOwnerError) throw error;
         const { fault, code, message } = failureOf(error);
         const away = fault === "transient" || code === "UNAVAILABLE" || code === "TIMEOUT";
         const begun = progress.batches > 0;
@@ -574,10 +574,7 @@ export class RunActor implements Actor<RunMessage> {
   #raise([first]: readonly Imbalance[]): void {
     const { vitals, imbalanced } = this.#options;
     vitals.imbalances = this.#balanceWatch.imbalances;
-    for (const { at, ...imbalance } of found) {
-      this.#say("error", "the ledger does not balance", { ...at, ...imbalance });
-      imbalanced(sentenceOf({ at, ...imbalance }));
-    }
+    if (first) imbalanced(sentenceOf(first));
   }
 
   /** Invariant 8: what the source counted is what was settled here. */
