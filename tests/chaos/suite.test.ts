@@ -1,31 +1,23 @@
-import { afterAll, expect, test } from "vitest";
+import { existsSync } from "node:fs";
+import { afterAll, describe, expect, test } from "vitest";
 import { perform, type Result } from "./suite/perform.ts";
 import { lineOf, repeatCommand, tableOf } from "./suite/report.ts";
-import { scenarios } from "./suite/scenarios.ts";
+import type { Account, Scenario } from "./suite/scenario.ts";
+import { families, scenarios } from "./suite/scenarios.ts";
 import { endShared } from "./suite/stage.ts";
 
 /** Set by `npm run chaos` (suite/main.ts). */
-const { CHAOS_MINUTES, CHAOS_ONLY } = process.env;
-const firstSeed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
+const { CHAOS_MINUTES, CHAOS_ONLY, CHAOS_SEED } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 /** For one run; what hangs ends by a limit of its own before. */
-const limit = 600_000;
+const limitMs = 600_000;
 
-afterAll(endShared);
+if (CHAOS_MINUTES === undefined) testTheSuite();
+else roundAfterRound(Number(CHAOS_MINUTES));
 
-if (CHAOS_MINUTES === undefined) {
-  test.each(scenarios.map((scenario) => [scenario.name, scenario] as const))(
-    "%s",
-    { timeout: limit },
-    async (_, scenario) => {
-      const result = await perform(scenario, firstSeed, "short");
-      say(lineOf(result));
-      expect(result.failure, repeatCommand(result, false)).toBeUndefined();
-    },
-  );
-} else {
-  const minutes = Number(CHAOS_MINUTES);
-  const timeout = minutes * 60_000 + scenarios.length * limit;
+function roundAfterRound(minutes: number): void {
+  const timeout = minutes * 60_000 + scenarios.length * limitMs;
+  afterAll(endShared);
   test("nothing is lost, round after round", { timeout }, async () => {
     const end = Date.now() + minutes * 60_000;
     const asked = scenarios.filter(({ name }) => CHAOS_ONLY === undefined || name === CHAOS_ONLY);
@@ -34,7 +26,7 @@ if (CHAOS_MINUTES === undefined) {
     for (let round = 0; round === 0 || Date.now() < end; round++) {
       for (const scenario of asked) {
         if (round > 0 && Date.now() > end) break;
-        const result = await perform(scenario, firstSeed + round, "long");
+        const result = await perform(scenario, Number(CHAOS_SEED) + round, "long");
         results.push(result);
         say(lineOf(result));
         if (result.failure !== undefined) say(`${result.failure}\n  again: ${repeatCommand(result, true)}`);
@@ -42,5 +34,109 @@ if (CHAOS_MINUTES === undefined) {
     }
     say(`\n${tableOf(asked, results)}`);
     expect(results.filter(({ failure }) => failure !== undefined).map(lineOf)).toEqual([]);
+  });
+}
+
+function testTheSuite(): void {
+  const good: Account = { records: 10, faults: 2, lost: 0, duplicated: 1, allowed: 1 };
+  const scenario = (run: Scenario["run"]): Scenario => ({ name: "try", what: "Something breaks", run });
+
+  test("each family of scenarios has its test, and each scenario a name of its own", () => {
+    for (const family of Object.keys(families)) {
+      expect(existsSync(new URL(`suite/${family}.test.ts`, import.meta.url)), family).toBe(true);
+    }
+    const names = scenarios.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+  });
+
+  describe("a scenario", () => {
+    test.each<[string, Partial<Account>, RegExp | undefined]>([
+      ["holds with nothing lost and no more twice than may be", {}, undefined],
+      ["fails with a record lost", { lost: 1 }, /^1 of 10 records are lost$/],
+      ["fails with more twice than may be", { duplicated: 2 }, /^2 of 10 records came twice; 1 may$/],
+      ["that breaks nothing shows nothing", { faults: 0 }, /shows nothing/],
+      ["that sends nothing shows nothing", { records: 0 }, /shows nothing/],
+    ])("%s", async (_, change, failure) => {
+      const result = await perform(
+        scenario(async () => ({ ...good, ...change })),
+        1,
+        "short",
+      );
+      if (failure === undefined) expect(result.failure).toBeUndefined();
+      else expect(result.failure).toMatch(failure);
+    });
+
+    test("that throws fails with what it threw, and all it made is ended, last first", async () => {
+      const ended: number[] = [];
+      const result = await perform(
+        scenario(async (stage) => {
+          for (const n of [1, 2, 3]) stage.atEnd(() => ended.push(n));
+          throw new Error("no server");
+        }),
+        1,
+        "short",
+      );
+      expect(result.failure).toMatch(/^Error: no server/);
+      expect(result.account).toBeUndefined();
+      expect(ended).toEqual([3, 2, 1]);
+    });
+
+    test("is given the same random numbers by the same seed", async () => {
+      const drawn = async (seed: number) => {
+        const numbers: number[] = [];
+        await perform(
+          scenario(async ({ random }) => {
+            numbers.push(random(), random(), random());
+            return good;
+          }),
+          seed,
+          "short",
+        );
+        return numbers;
+      };
+      const once = await drawn(7);
+      expect(await drawn(7)).toEqual(once);
+      expect(await drawn(8)).not.toEqual(once);
+      for (const number of once) expect(number >= 0 && number < 1).toBe(true);
+    });
+
+    test("shares what it asks for by name with those after it, until one fails", async () => {
+      let made = 0;
+      const ended: number[] = [];
+      const ask = (fails: boolean) =>
+        perform(
+          scenario(async (stage) => {
+            const number = await stage.shared("thing", async (atEnd) => {
+              const mine = ++made;
+              atEnd(() => ended.push(mine));
+              return mine;
+            });
+            return { ...good, lost: fails ? number : 0 };
+          }),
+          1,
+          "short",
+        );
+      await ask(false);
+      await ask(true);
+      expect([made, ended]).toEqual([1, [1]]);
+      await ask(false);
+      expect([made, ended]).toEqual([2, [1]]);
+      await endShared();
+      expect(ended).toEqual([1, 2]);
+    });
+  });
+
+  test("the table has a row for each scenario that ran, with its sums", () => {
+    const result: Result = { name: "try", seed: 5, seconds: 1.23, account: good, imbalance: 0, failure: undefined };
+    const asked = [scenario(async () => good), { ...scenario(async () => good), name: "other" }];
+    const failed: Result = { ...result, seed: 6, imbalance: 3, failure: "off" };
+    expect(lineOf(result)).toBe(
+      "ok     try                        seed 5, 10 records, 2 faults, 0 lost, 1 duplicated (allowed 1), ledger balanced, 1.2 s",
+    );
+    expect(tableOf(asked, [result, failed]).split("\n").slice(2)).toEqual([
+      "| `try` | Something breaks | 2, 1 failed | 20 | 4 | 0 | 2 (2) | off |  |",
+    ]);
+    expect(repeatCommand(failed, true)).toBe("npm run chaos -- --minutes 0 --only try --seed 6");
   });
 }

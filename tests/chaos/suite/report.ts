@@ -48,5 +48,5 @@ export function tableOf(scenarios: readonly Scenario[], results: readonly Result
 export function repeatCommand({ name, seed }: Result, long: boolean): string {
   return long
     ? `npm run chaos -- --minutes 0 --only ${name} --seed ${seed}`
-    : `CHAOS_SEED=${seed} npx vitest run --project=integration tests/chaos/suite.test.ts -t ${name}`;
+    : `CHAOS_SEED=${seed} npx vitest run --project=integration tests/chaos/suite/ -t ${name}`;
 }
