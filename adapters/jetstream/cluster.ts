@@ -5,6 +5,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import type { Cluster } from "../../runtime/ports/cluster.ts";
 import { isNoResponders, reasonOfThrown } from "./errors.ts";
 import type { NatsLink } from "./link.ts";
+import { copiesOf } from "./stream.ts";
 
 export interface ClusterOptions {
   readonly link: NatsLink;
@@ -17,6 +18,10 @@ const bucket = "sluice-nodes";
 /** A node is gone when it was not heard of for so long. */
 const lifeMs = 3_000;
 const beatMs = 1_000;
+/** After so long without a confirmed beat the bucket is away, for the others too: nobody is taken for gone. */
+const silentMs = 2_500;
+/** A server that is cut off from its cluster keeps its clients, and does nothing for them: another one is tried. */
+const cutOffMs = 6_000;
 
 /** A node's entry in the bucket. */
 interface Entry {
@@ -26,7 +31,7 @@ interface Entry {
 
 /**
  * Lists the live nodes as keys of a KV bucket, each with a time to live that its node renews every second; the server
- * tells the others when one runs out. While this node cannot see the server it keeps the members it knew.
+ * tells the others when one runs out. While this node cannot see the bucket it keeps the members it knew.
  */
 export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions): Promise<Cluster> {
   if (!/^[\w-]+(\.[\w-]+)*$/.test(nodeId)) throw new Error(`"${nodeId}" is no id of a node`);
@@ -38,10 +43,13 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
   let alive: ReadonlyMap<string, boolean> = new Map([[nodeId, false]]);
   /** Until then nobody is taken for gone: keys ran out while the server was away, though their nodes were not. */
   let holdUntil = 0;
+  let beatenAt = performance.now();
+  let movedAt = 0;
   let holding: NodeJS.Timeout | undefined;
 
   const settle = () => {
-    const left = holdUntil - performance.now();
+    const time = performance.now();
+    const left = time - beatenAt > silentMs ? lifeMs : holdUntil - time;
     const now = new Set([...alive.keys(), ...(left > 0 ? members : []), nodeId]);
     clearTimeout(holding);
     if (left > 0 && now.size > alive.size) holding = setTimeout(settle, left);
@@ -52,8 +60,16 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
     for (const listener of [...listeners]) listener(members);
   };
 
-  const openBucket = () =>
-    new Kvm(link.js).create(bucket, { history: 1, storage: StorageType.File, replicas, markerTTL: lifeMs });
+  const openBucket = async () => {
+    const kept = await copiesOf(link, `KV_${bucket}`);
+    if (kept > 0 && kept < replicas) await link.jsm.streams.update(`KV_${bucket}`, { num_replicas: replicas });
+    return new Kvm(link.js).create(bucket, {
+      history: 1,
+      storage: StorageType.File,
+      replicas: Math.max(kept, replicas),
+      markerTTL: lifeMs,
+    });
+  };
   const beat = async () => {
     try {
       const entry: Entry = { at: new Date().toISOString(), ...(leaving && { leaving }) };
@@ -63,10 +79,18 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
           timeout: 2_000,
         }),
       );
+      const time = performance.now();
+      if (time - beatenAt > silentMs) holdUntil = time + lifeMs;
+      beatenAt = time;
       link.trouble(closing, undefined);
     } catch (error) {
-      if (link.connected)
-        link.trouble(closing, `the node cannot renew its place in the cluster: ${reasonOfThrown(error)}`);
+      if (!link.connected) return;
+      link.trouble(closing, `the node cannot renew its place in the cluster: ${reasonOfThrown(error)}`);
+      if (link.connection.info?.cluster === undefined || performance.now() - Math.max(beatenAt, movedAt) < cutOffMs) {
+        return;
+      }
+      movedAt = performance.now();
+      await link.connection.reconnect().catch(() => {});
     }
   };
 

@@ -29,6 +29,8 @@ export const apiCodes = {
   insufficientStorage: 10047,
   accountResourcesExceeded: 10002,
   duplicateInProcess: 10158,
+  noPeers: 10005,
+  notClustered: 10074,
 } as const;
 
 export interface ApiProblem {
@@ -61,6 +63,9 @@ export function reasonOf(problem: ApiProblem): string {
       return problem.description.includes("maximum")
         ? `the log is full (${problem.description})`
         : `nats-server cannot write the log (${problem.description})`;
+    case apiCodes.noPeers:
+    case apiCodes.notClustered:
+      return `nats-server cannot keep as many copies as SLUICE_NATS_REPLICAS says: it needs as many servers of the cluster up (${problem.description})`;
     default:
       return `nats-server refuses appends (${problem.description})`;
   }

@@ -14,7 +14,7 @@ import { batchHeader, batchHeaderName, decodeBatch, readHeader } from "./codec.t
 import { JetStreamConsumer } from "./consumer.ts";
 import { isConsumerNotFound } from "./errors.ts";
 import type { NatsLink } from "./link.ts";
-import { claimOfMessage, type Subjects } from "./stream.ts";
+import { claimOfMessage, type MessageReader, reader, type Subjects } from "./stream.ts";
 import { Writer } from "./writer.ts";
 
 export interface LogOptions {
@@ -35,6 +35,7 @@ export class JetStreamLog implements Log {
   readonly #options: LogOptions;
   readonly #link: NatsLink;
   readonly #subjects: Subjects;
+  readonly #read: MessageReader;
   readonly #writer: Writer;
   readonly #consumers = new Set<JetStreamConsumer>();
   readonly #closing = new AbortController();
@@ -43,7 +44,8 @@ export class JetStreamLog implements Log {
     this.#options = options;
     this.#link = options.link;
     this.#subjects = options.subjects;
-    this.#writer = new Writer({ ...options, fenceAll: options.replicas === 1 });
+    this.#read = reader(options.link, options.subjects.stream, options.replicas);
+    this.#writer = new Writer({ ...options, read: this.#read, fenceAll: options.replicas === 1 });
   }
 
   own(): Promise<number> {
@@ -62,12 +64,12 @@ export class JetStreamLog implements Log {
 
   async next(subject: string, sequence: number): Promise<BatchHeader | null> {
     const query = { seq: sequence + 1, next_by_subj: this.#subjects.any(subject) };
-    const message = await this.#link.call(() => this.#link.jsm.direct.getMessage(this.#subjects.stream, query));
+    const message = await this.#link.call(() => this.#read(query));
     return message && batchHeader(readHeader(message.header.get(batchHeaderName)));
   }
 
   async get(sequence: number): Promise<LogBatch | null> {
-    const message = await this.#retry(() => this.#link.jsm.direct.getMessage(this.#subjects.stream, { seq: sequence }));
+    const message = await this.#retry(() => this.#read({ seq: sequence }));
     const header = message?.header.get(batchHeaderName);
     if (!message || !header) return null;
     const wire = readHeader(header);
@@ -229,7 +231,7 @@ export class JetStreamLog implements Log {
     const claims: string[] = [];
     for (let seq = 1; ; ) {
       const query = { seq, next_by_subj: filter };
-      const message = await this.#link.call(() => this.#link.jsm.direct.getMessage(this.#subjects.stream, query));
+      const message = await this.#link.call(() => this.#read(query));
       if (message === null || message.seq >= before) return claims;
       const claim = claimOfMessage(message);
       if (claim !== undefined) claims.push(claim);

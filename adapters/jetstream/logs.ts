@@ -1,15 +1,14 @@
 import type { LogKind, LogService } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
-import { isStreamNotFound } from "./errors.ts";
 import { connectNats, type NatsLink, type NatsOptions } from "./link.ts";
 import { JetStreamLog } from "./log.ts";
-import { integrationOfStream, streamConfig, subjectsOf } from "./stream.ts";
+import { copiesOf, integrationOfStream, streamConfig, subjectsOf } from "./stream.ts";
 
 export interface LogsOptions extends NatsOptions {
   /** Where batches go that are larger than a message may be. */
   readonly claims: ClaimStore;
-  /** Copies of each log in a cluster; 1 relies on `sync_interval: always`. */
-  readonly replicas?: number;
+  /** Copies of each log; unless set 3 in a cluster, and 1, which relies on `sync_interval: always`, elsewhere. */
+  readonly replicas?: number | undefined;
   /** Size of a stream at which it takes no more, in bytes; the last wall, unlimited unless set. */
   readonly maxBytes?: number;
   readonly ackWaitMs?: number;
@@ -24,6 +23,8 @@ export interface LogsOptions extends NatsOptions {
 export interface JetStreamLogs extends LogService {
   /** The connection, for what else lives on it (joinCluster). */
   readonly link: NatsLink;
+  /** Copies of each log. */
+  readonly replicas: number;
   open(integrationId: string, kind: LogKind): Promise<JetStreamLog>;
   /** Whether the server has the log: one that was made and is missing must not be made again without a word. */
   exists(integrationId: string, kind: LogKind): Promise<boolean>;
@@ -31,16 +32,20 @@ export interface JetStreamLogs extends LogService {
   close(): Promise<void>;
 }
 
+/** A confirmed append is on two servers at least. */
+const clusterReplicas = 3;
+
 /** The durable logs on one connection to nats-server. Throws when the server cannot be reached at first. */
 export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> {
-  const { claims, replicas = 1, maxBytes = -1, ackWaitMs = 3_000, maxAckPending = 1_000 } = options;
+  const { claims, maxBytes = -1, ackWaitMs = 3_000, maxAckPending = 1_000 } = options;
   const onUnconfirmed = options.onUnconfirmed ?? (() => {});
   const link = await connectNats(options);
+  const replicas = options.replicas ?? (link.connection.info?.cluster === undefined ? 1 : clusterReplicas);
   const opened = new Set<JetStreamLog>();
   const closing = new AbortController();
   const kinds = ["ingest", "deliver"] as const;
 
-  const at = (integrationId: string, kind: LogKind) => {
+  const at = (integrationId: string, kind: LogKind, replicas: number) => {
     const log = new JetStreamLog({
       link,
       subjects: subjectsOf(integrationId, kind),
@@ -55,29 +60,26 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
     return log;
   };
 
-  const exists = (integrationId: string, kind: LogKind) =>
-    link.retry(
-      async () => {
-        try {
-          await link.jsm.streams.info(subjectsOf(integrationId, kind).stream);
-          return true;
-        } catch (error) {
-          if (isStreamNotFound(error)) return false;
-          throw error;
-        }
-      },
-      { signal: closing.signal },
-    );
+  /** How many copies the log has; 0 where the server has no such log. */
+  const copies = (integrationId: string, kind: LogKind) =>
+    link.retry(() => copiesOf(link, subjectsOf(integrationId, kind).stream), { signal: closing.signal });
 
   return {
     link,
-    exists,
+    replicas,
+    exists: async (integrationId, kind) => (await copies(integrationId, kind)) > 0,
     async open(integrationId, kind) {
-      if (!(await exists(integrationId, kind))) {
-        const config = streamConfig(subjectsOf(integrationId, kind), { replicas, maxBytes });
-        await link.retry(() => link.jsm.streams.add(config), { signal: closing.signal });
+      const subjects = subjectsOf(integrationId, kind);
+      const { signal } = closing;
+      const kept = await copies(integrationId, kind);
+      if (kept === 0) {
+        const config = streamConfig(subjects, { replicas, maxBytes });
+        await link.retry(() => link.jsm.streams.add(config), { signal });
+      } else if (kept < replicas) {
+        // Made when there were fewer servers.
+        await link.retry(() => link.jsm.streams.update(subjects.stream, { num_replicas: replicas }), { signal });
       }
-      return at(integrationId, kind);
+      return at(integrationId, kind, Math.max(kept, replicas));
     },
     async all() {
       const ids = new Set<string>();
@@ -94,8 +96,9 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
     },
     async remove(integrationId) {
       for (const kind of kinds) {
-        if (!(await exists(integrationId, kind))) continue;
-        const log = at(integrationId, kind);
+        const kept = await copies(integrationId, kind);
+        if (kept === 0) continue;
+        const log = at(integrationId, kind, kept);
         await log.remove();
         await log.close();
       }

@@ -2,6 +2,8 @@ import { DiscardPolicy, RetentionPolicy, StorageType, type StoredMsg, type Strea
 import { nanos } from "@nats-io/transport-node";
 import type { LogKind } from "../../runtime/ports/log.ts";
 import { batchHeaderName, readHeader } from "./codec.ts";
+import { isStreamNotFound } from "./errors.ts";
+import type { NatsLink } from "./link.ts";
 
 /** Where things are in an integration's stream of one kind. `name` is a subject as the port knows it (`r.0`). */
 export interface Subjects {
@@ -64,6 +66,28 @@ export function streamConfig(
     first_seq: Date.now() * 1000,
     num_replicas: options.replicas,
   };
+}
+
+/** How many copies a stream has; 0 where the server has no such stream. */
+export async function copiesOf({ jsm }: NatsLink, stream: string): Promise<number> {
+  try {
+    return (await jsm.streams.info(stream)).config.num_replicas;
+  } catch (error) {
+    if (isStreamNotFound(error)) return 0;
+    throw error;
+  }
+}
+
+/** Reads a stream's message by its sequence, or the next of a subject. Null where there is none. */
+export type MessageReader = (
+  query: { readonly seq: number } | { readonly seq: number; readonly next_by_subj: string },
+) => Promise<StoredMsg | null>;
+
+/** With copies the leader is asked: the server that happens to answer a direct get may be behind. */
+export function reader({ jsm }: NatsLink, stream: string, replicas: number): MessageReader {
+  return replicas === 1
+    ? (query) => jsm.direct.getMessage(stream, query)
+    : (query) => jsm.streams.getMessage(stream, query);
 }
 
 /** The claim that a stored message refers to, or undefined. */

@@ -14,7 +14,7 @@ import {
   reasonOfThrown,
 } from "./errors.ts";
 import { backoffMs, type NatsLink } from "./link.ts";
-import { claimOfMessage, type Subjects } from "./stream.ts";
+import { claimOfMessage, type MessageReader, type Subjects } from "./stream.ts";
 
 export interface Appended {
   readonly sequence: number;
@@ -58,6 +58,7 @@ export class Writer {
   readonly #link: NatsLink;
   readonly #subjects: Subjects;
   readonly #claims: ClaimStore;
+  readonly #read: MessageReader;
   readonly #fenceAll: boolean;
   readonly #onUnconfirmed: () => void;
   readonly #inbox: string;
@@ -83,12 +84,14 @@ export class Writer {
     link: NatsLink;
     subjects: Subjects;
     claims: ClaimStore;
+    read: MessageReader;
     fenceAll: boolean;
     onUnconfirmed: () => void;
   }) {
     this.#link = options.link;
     this.#subjects = options.subjects;
     this.#claims = options.claims;
+    this.#read = options.read;
     this.#fenceAll = options.fenceAll;
     this.#onUnconfirmed = options.onUnconfirmed;
     this.#inbox = createInbox();
@@ -338,7 +341,7 @@ export class Writer {
       const next_by_subj = this.#subjects.any(name);
       for (let seq = this.#floor + 1; ; ) {
         const query = { seq, next_by_subj };
-        const message = await this.#link.call(() => this.#link.jsm.direct.getMessage(this.#subjects.stream, query));
+        const message = await this.#link.call(() => this.#read(query));
         if (message === null) break;
         found.set(message.header.get("Nats-Msg-Id"), message.seq);
         seq = message.seq + 1;
@@ -356,9 +359,7 @@ export class Writer {
   /** A duplicate of a large batch: the log refers to the copy that was stored first, unless that is ours. */
   async #dropSpareClaim(claim: string, sequence: number): Promise<void> {
     try {
-      const message = await this.#link.call(() =>
-        this.#link.jsm.direct.getMessage(this.#subjects.stream, { seq: sequence }),
-      );
+      const message = await this.#link.call(() => this.#read({ seq: sequence }));
       if (message !== null && claimOfMessage(message) !== claim) this.#unclaim([claim]);
     } catch {
       // It stays behind.
