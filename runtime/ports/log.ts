@@ -1,6 +1,8 @@
 import type { Cursor, ErrorCode, ReadFailure } from "../../connectors/sdk/index.ts";
 import type { Entry } from "../replay/index.ts";
 
+export { StaleOwnerError } from "../errors/index.ts";
+
 /** Where a source stands in a run. */
 export interface SourcePosition {
   readonly cursor: Cursor;
@@ -111,14 +113,6 @@ export interface LoggedHeader {
 export interface AppendOptions {
   /** Deduplicates within the server's window; the same batch appended again gives the same id. */
   readonly id: string;
-}
-
-/**
- * Thrown when a later owner has taken the log over (invariant 5), when it is gone, or when an append was given up that may
- * still land. Not retried: who owns it must own it anew.
- */
-export class StaleOwnerError extends Error {
-  override readonly name: string = "StaleOwnerError";
 }
 
 /** One durable log: a JetStream stream. Subjects within it are short names such as `r.0` or a destination's id. */

@@ -1,4 +1,4 @@
-import type { NewDeadLetter } from "./store.ts";
+import type { NewDeadLetter } from "./dead-letters.ts";
 
 /** A record that failed for a passing reason, and waits for its next try outside the log. */
 export interface ScheduledRetry {
