@@ -33,6 +33,8 @@ export interface Capabilities {
      */
     readonly request: JsonSchema;
   };
+  /** It is told when a connector is made, changed and deleted. */
+  readonly lifecycle?: boolean;
 }
 
 export interface ConnectorContext {
@@ -40,6 +42,8 @@ export interface ConnectorContext {
   readonly dataDir: string;
   /** Folders a connector may touch on this machine, absolute and resolved (`SLUICE_FILE_ROOTS`). */
   readonly fileRoots: readonly string[];
+  /** Stays the same for the connector's life; left out where it is only tried. */
+  readonly connectorId?: string;
 }
 
 /** A configured instance. May be used by several integrations at once; each opens its own source or destination. */
@@ -56,6 +60,12 @@ export interface Connector {
    * for by asking for fewer, anything else is tried again or waited for. May be called again while calls are under way.
    */
   lookup?(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult>;
+  /** Makes what it needs outside (a subscription, a slot). May be called again. */
+  created?(signal: AbortSignal): Promise<void>;
+  /** Its config was another before: changes what it has outside. */
+  updated?(previousConfig: Json, signal: AbortSignal): Promise<void>;
+  /** Cleans up what it made outside. May be called again. */
+  deleted?(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,103 @@
+import { type ServiceError, status } from "@grpc/grpc-js";
+import type { ErrorCode, Fault as FaultName, WriteFailure } from "../../connectors/sdk/index.ts";
+import type { Duration } from "../../proto/gen/google/protobuf/duration.ts";
+import { Code, Failure, Fault } from "../../proto/gen/sluice/record/v1/record.ts";
+import { codes, StaleOwnerError } from "../../runtime/errors/index.ts";
+
+const codeNames = new Map<Code, ErrorCode>([
+  [Code.CODE_VALIDATION_ERROR, "VALIDATION_ERROR"],
+  [Code.CODE_UNAUTHORIZED, "UNAUTHORIZED"],
+  [Code.CODE_FORBIDDEN, "FORBIDDEN"],
+  [Code.CODE_NOT_FOUND, "NOT_FOUND"],
+  [Code.CODE_CONFLICT, "CONFLICT"],
+  [Code.CODE_BUSINESS_RULE, "BUSINESS_RULE"],
+  [Code.CODE_RATE_LIMITED, "RATE_LIMITED"],
+  [Code.CODE_INTERNAL_ERROR, "INTERNAL_ERROR"],
+  [Code.CODE_UNAVAILABLE, "UNAVAILABLE"],
+  [Code.CODE_TIMEOUT, "TIMEOUT"],
+]);
+
+const faultNames = new Map<Fault, FaultName>([
+  [Fault.FAULT_RECORD, "record"],
+  [Fault.FAULT_TRANSIENT, "transient"],
+  [Fault.FAULT_DESTINATION, "destination"],
+]);
+
+const statusCodes = new Map<status, ErrorCode>([
+  [status.INVALID_ARGUMENT, "VALIDATION_ERROR"],
+  [status.FAILED_PRECONDITION, "VALIDATION_ERROR"],
+  [status.UNAUTHENTICATED, "UNAUTHORIZED"],
+  [status.PERMISSION_DENIED, "FORBIDDEN"],
+  [status.NOT_FOUND, "NOT_FOUND"],
+  [status.ABORTED, "CONFLICT"],
+  [status.RESOURCE_EXHAUSTED, "RATE_LIMITED"],
+  [status.UNAVAILABLE, "UNAVAILABLE"],
+  [status.DEADLINE_EXCEEDED, "TIMEOUT"],
+]);
+
+/** What a plugin failed with; a connector's error by its fields (`isStated`). */
+export class PluginError extends Error {
+  override readonly name = "PluginError";
+  readonly code: ErrorCode;
+  readonly fault: FaultName;
+  readonly path: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly fault?: FaultName; readonly path?: string; readonly retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message);
+    this.code = code;
+    this.fault = options.fault ?? codes[code].fault;
+    this.path = options.path;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** A failure that a plugin told of a call, or of a batch. */
+export function errorOf(failure: Failure, plugin: string): Error {
+  const code = codeNames.get(failure.code) ?? "INTERNAL_ERROR";
+  if (code === "CONFLICT" && failure.path === "stale owner") return new StaleOwnerError(failure.message);
+  const fault = faultNames.get(failure.fault);
+  const retryAfterMs = millisecondsOf(failure.retryAfter);
+  const message = failure.message === "" ? `plugin ${plugin} gives no reason` : failure.message;
+  return new PluginError(code, message, {
+    ...(fault && { fault }),
+    ...(failure.path !== "" && { path: failure.path }),
+    retryAfterMs,
+  });
+}
+
+/** How a call ended, where it did not end well. */
+export function callErrorOf({ code, details, metadata }: ServiceError, plugin: string): Error {
+  const [trailer] = metadata?.get("sluice-failure-bin") ?? [];
+  if (trailer instanceof Uint8Array) {
+    try {
+      return errorOf(Failure.decode(trailer), plugin);
+    } catch {
+      // What it sent is none: the status says what can be said.
+    }
+  }
+  const name = statusCodes.get(code) ?? "INTERNAL_ERROR";
+  // A call of the host's that never came through is no fault of a record.
+  const fault = codes[name].fault === "record" ? "destination" : codes[name].fault;
+  return new PluginError(name, `plugin ${plugin}: ${details || status[code]}`, { fault });
+}
+
+/** A record that was not written, or a request that was not answered. */
+export function recordFailureOf(index: number, failure: Failure | undefined): WriteFailure {
+  const code = (failure && codeNames.get(failure.code)) ?? "INTERNAL_ERROR";
+  const retryAfterMs = millisecondsOf(failure?.retryAfter);
+  return { index, code, message: failure?.message || code, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+}
+
+export function durationOf(ms: number): Duration {
+  const seconds = Math.floor(ms / 1000);
+  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };
+}
+
+function millisecondsOf(duration: Duration | undefined): number | undefined {
+  return duration && Number(duration.seconds) * 1000 + duration.nanos / 1e6;
+}

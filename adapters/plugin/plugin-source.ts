@@ -1,0 +1,112 @@
+import type { ClientDuplexStream } from "@grpc/grpc-js";
+import type { Json, ReadBatch, Source, SourceOptions } from "../../connectors/sdk/index.ts";
+import {
+  type Instance,
+  type ReadRequest,
+  type ReadResponse,
+  SourceMode,
+} from "../../proto/gen/sluice/connector/v1/connector.ts";
+import { callErrorOf, PluginError, recordFailureOf } from "./failure.ts";
+
+/** Batches that may be on their way from the plugin. */
+const batchesAhead = 4;
+const lf = 10;
+
+export interface PluginCall {
+  readonly plugin: string;
+  readonly instance: Instance;
+}
+
+/** Reads from a plugin: it sends no more than it has credit for, or is ended for it. */
+export function pluginSource(
+  open: () => ClientDuplexStream<ReadRequest, ReadResponse>,
+  { plugin, instance }: PluginCall,
+  { stream, mode, cursorField, from, batch, signal }: SourceOptions,
+): Source {
+  let call: ClientDuplexStream<ReadRequest, ReadResponse> | undefined;
+  const cancel = () => call?.cancel();
+
+  async function* read(): AsyncGenerator<ReadBatch> {
+    call = open();
+    signal.addEventListener("abort", cancel, { once: true });
+    // An error of the stream is thrown by its iterator too.
+    call.on("error", () => {});
+    const value = {
+      instance,
+      stream,
+      mode: mode === "full" ? SourceMode.SOURCE_MODE_FULL : SourceMode.SOURCE_MODE_INCREMENTAL,
+      cursorField: cursorField ?? "",
+      cursor: from === null ? "" : JSON.stringify(from),
+      batchRecords: batch.records,
+      batchBytes: batch.bytes,
+    };
+    call.write({ request: { $case: "open", value } });
+    let credit = batchesAhead * batch.records;
+    call.write({ request: { $case: "credit", value: { records: credit } } });
+    try {
+      for await (const response of call as AsyncIterable<ReadResponse>) {
+        const taken = batchOf(response, plugin);
+        if (taken.count > credit) {
+          throw misbehaves(plugin, `sent ${taken.count} records with credit for ${credit}`);
+        }
+        credit -= taken.count;
+        yield taken;
+        if (taken.count === 0) continue;
+        credit += taken.count;
+        call.write({ request: { $case: "credit", value: { records: taken.count } } });
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof PluginError ? error : callErrorOf(error as never, plugin);
+    } finally {
+      signal.removeEventListener("abort", cancel);
+      call.cancel();
+    }
+  }
+  return {
+    read,
+    close: async () => cancel(),
+  };
+}
+
+function batchOf(response: ReadResponse, plugin: string): ReadBatch {
+  const { records, cursor, base, offset, ordinals, failures } = response;
+  const { data = Buffer.alloc(0), count = 0 } = records ?? {};
+  if (textsIn(data) !== count && !(count === 0 && data.length === 0)) {
+    throw misbehaves(plugin, `sent ${textsIn(data)} records and says that they are ${count}`);
+  }
+  if (ordinals.length > 0 && ordinals.length !== count) {
+    throw misbehaves(plugin, `sent ${ordinals.length} ordinals for ${count} records`);
+  }
+  return {
+    data,
+    count,
+    cursor: parsed(cursor, plugin),
+    position: { base, offset: Number(offset), ...(ordinals.length > 0 && { ordinals: ordinals.map(Number) }) },
+    ...(failures.length > 0 && {
+      failures: failures.map(({ index, failure, raw }) => {
+        if (index >= count) throw misbehaves(plugin, `says that record ${index} of ${count} failed`);
+        return { ...recordFailureOf(index, failure), raw };
+      }),
+    }),
+  };
+}
+
+function textsIn(data: Uint8Array): number {
+  let texts = 1;
+  for (let at = data.indexOf(lf); at >= 0; at = data.indexOf(lf, at + 1)) texts++;
+  return texts;
+}
+
+function parsed(cursor: string, plugin: string): Json {
+  try {
+    return JSON.parse(cursor) as Json;
+  } catch {
+    throw misbehaves(plugin, "sent a cursor that is no JSON");
+  }
+}
+
+/** What the plugin's author has to mend. */
+export function misbehaves(plugin: string, what: string): PluginError {
+  return new PluginError("INTERNAL_ERROR", `plugin ${plugin} ${what}`, { fault: "transient" });
+}

@@ -1,0 +1,1 @@
+export { type PluginOptions, type ServedPlugin, servePlugin } from "./serve.ts";

@@ -1,0 +1,109 @@
+import { once } from "node:events";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import {
+  type ReadOpen,
+  type ReadRequest,
+  type ReadResponse,
+  SourceMode,
+} from "../../../proto/gen/sluice/connector/v1/connector.ts";
+import type { ReadBatch } from "../connector.ts";
+import { ConnectorError } from "../errors.ts";
+import type { Json } from "../json.ts";
+import { callError, failureOf } from "./failure.ts";
+import type { Instances } from "./instances.ts";
+
+/** How far the far side lets a source go on. */
+class Credit {
+  #records = 0;
+  #wake = () => {};
+
+  add(records: number): void {
+    this.#records += records;
+    this.#wake();
+  }
+
+  /** Resolves when so many records may be sent. */
+  async reaches(records: number, signal: AbortSignal): Promise<void> {
+    while (this.#records < records) {
+      await new Promise<void>((resolve, reject) => {
+        const aborted = () => reject(signal.reason);
+        if (signal.aborted) aborted();
+        signal.addEventListener("abort", aborted, { once: true });
+        this.#wake = () => {
+          signal.removeEventListener("abort", aborted);
+          resolve();
+        };
+      });
+    }
+  }
+
+  spend(records: number): void {
+    this.#records -= records;
+  }
+}
+
+/** Serves one Read call. */
+export function serveRead(call: ServerDuplexStream<ReadRequest, ReadResponse>, instances: Instances): void {
+  const aborter = new AbortController();
+  const credit = new Credit();
+  let opened = false;
+  call.on("cancelled", () => aborter.abort(new Error("the call was cancelled")));
+  call.on("error", (error) => aborter.abort(error));
+  call.on("data", ({ request }: ReadRequest) => {
+    if (request?.$case === "credit") credit.add(request.value.records);
+    if (request?.$case !== "open" || opened) return;
+    opened = true;
+    read(request.value, call, instances, credit, aborter.signal).then(
+      () => call.end(),
+      (error) => call.emit("error", callError(error)),
+    );
+  });
+}
+
+async function read(
+  open: ReadOpen,
+  call: ServerDuplexStream<ReadRequest, ReadResponse>,
+  instances: Instances,
+  credit: Credit,
+  signal: AbortSignal,
+): Promise<void> {
+  await instances.use(open.instance, async (connector) => {
+    if (!connector.openSource) throw new ConnectorError("VALIDATION_ERROR", "it is no source", { fault: "destination" });
+    const source = await connector.openSource({
+      stream: open.stream,
+      mode: open.mode === SourceMode.SOURCE_MODE_INCREMENTAL ? "incremental" : "full",
+      cursorField: open.cursorField || undefined,
+      from: open.cursor === "" ? null : (JSON.parse(open.cursor) as Json),
+      batch: { records: open.batchRecords, bytes: open.batchBytes },
+      signal,
+    });
+    try {
+      const batches = source.read()[Symbol.asyncIterator]();
+      for (;;) {
+        // Nothing is read that could not be sent.
+        await credit.reaches(open.batchRecords, signal);
+        const next = await batches.next();
+        if (next.done) return;
+        credit.spend(next.value.count);
+        if (!call.write(responseOf(next.value))) await once(call, "drain", { signal });
+      }
+    } finally {
+      await source.close();
+    }
+  });
+}
+
+function responseOf({ data, count, cursor, position, failures = [] }: ReadBatch): ReadResponse {
+  return {
+    records: { data: Buffer.from(data.buffer, data.byteOffset, data.byteLength), count },
+    cursor: JSON.stringify(cursor),
+    base: position.base,
+    offset: BigInt(position.offset),
+    ordinals: (position.ordinals ?? []).map(BigInt),
+    failures: failures.map(({ index, raw, ...failure }) => ({
+      index,
+      failure: failureOf(failure),
+      raw: Buffer.from(raw),
+    })),
+  };
+}
