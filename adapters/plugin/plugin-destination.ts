@@ -1,9 +1,9 @@
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import type {
   Destination,
-  DestinationMode as ModeName,
   DestinationOptions,
   Json,
+  DestinationMode as ModeName,
   WriteBatch,
   WriteResult,
 } from "../../connectors/sdk/index.ts";

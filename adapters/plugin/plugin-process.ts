@@ -39,7 +39,12 @@ export class PluginProcess {
   readonly #child: ChildProcess;
   #killedFor: string | undefined;
 
-  private constructor(child: ChildProcess, client: ConnectorServiceClient, spec: SpecResponse, exited: Promise<string>) {
+  private constructor(
+    child: ChildProcess,
+    client: ConnectorServiceClient,
+    spec: SpecResponse,
+    exited: Promise<string>,
+  ) {
     this.#child = child;
     this.client = client;
     this.spec = spec;
@@ -112,7 +117,8 @@ export class PluginProcess {
   #watchMemory(limit: number): void {
     const look = setInterval(() => {
       const bytes = residentBytes(this.pid);
-      if (bytes > limit) this.#kill(`took ${Math.round(bytes / 1e6)} MB of memory, and may take ${Math.round(limit / 1e6)}`);
+      if (bytes > limit)
+        this.#kill(`took ${Math.round(bytes / 1e6)} MB of memory, and may take ${Math.round(limit / 1e6)}`);
     }, memoryLookMs);
     look.unref();
     void this.exited.then(() => clearInterval(look));
@@ -132,7 +138,12 @@ function handshake(child: ChildProcess, name: string): Promise<string> {
       child.stdout?.resume();
       const address = addressIn(line);
       if (address === undefined) {
-        reject(new PluginError("INTERNAL_ERROR", `plugin ${name} begins with a line that is no handshake: ${line.slice(0, 200)}`));
+        reject(
+          new PluginError(
+            "INTERNAL_ERROR",
+            `plugin ${name} begins with a line that is no handshake: ${line.slice(0, 200)}`,
+          ),
+        );
       } else resolve(address);
     });
     child.once("exit", () => clearTimeout(timer));

@@ -29,8 +29,6 @@ export function pluginSource(
   async function* read(): AsyncGenerator<ReadBatch> {
     call = open();
     signal.addEventListener("abort", cancel, { once: true });
-    // An error of the stream is thrown by its iterator too.
-    call.on("error", () => {});
     const value = {
       instance,
       stream,
@@ -43,13 +41,23 @@ export function pluginSource(
     call.write({ request: { $case: "open", value } });
     let credit = batchesAhead * batch.records;
     call.write({ request: { $case: "credit", value: { records: credit } } });
-    try {
-      for await (const response of call as AsyncIterable<ReadResponse>) {
+    const arrived = new Arrivals<ReadBatch>();
+    // Counted when it arrives, whenever it is taken: what has no credit is never held.
+    call.on("data", (response: ReadResponse) => {
+      try {
         const taken = batchOf(response, plugin);
-        if (taken.count > credit) {
-          throw misbehaves(plugin, `sent ${taken.count} records with credit for ${credit}`);
-        }
+        if (taken.count > credit) throw misbehaves(plugin, `sent ${taken.count} records with credit for ${credit}`);
         credit -= taken.count;
+        arrived.push(taken);
+      } catch (error) {
+        arrived.fail(error);
+        cancel();
+      }
+    });
+    call.on("error", (error) => arrived.fail(callErrorOf(error as never, plugin)));
+    call.on("end", () => arrived.end());
+    try {
+      for await (const taken of arrived) {
         yield taken;
         if (taken.count === 0) continue;
         credit += taken.count;
@@ -57,7 +65,7 @@ export function pluginSource(
       }
     } catch (error) {
       signal.throwIfAborted();
-      throw error instanceof PluginError ? error : callErrorOf(error as never, plugin);
+      throw error;
     } finally {
       signal.removeEventListener("abort", cancel);
       call.cancel();
@@ -67,6 +75,41 @@ export function pluginSource(
     read,
     close: async () => cancel(),
   };
+}
+
+/** What has arrived and is not taken yet, for one reader. */
+class Arrivals<T> implements AsyncIterable<T> {
+  readonly #items: T[] = [];
+  #end: { readonly error?: unknown } | undefined;
+  #wake = () => {};
+
+  push(item: T): void {
+    this.#items.push(item);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#end ??= {};
+    this.#wake();
+  }
+
+  /** After what has arrived before. */
+  fail(error: unknown): void {
+    this.#end ??= { error };
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    for (;;) {
+      if (this.#items.length > 0) yield this.#items.shift() as T;
+      else if (this.#end && "error" in this.#end) throw this.#end.error;
+      else if (this.#end) return;
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+    }
+  }
 }
 
 function batchOf(response: ReadResponse, plugin: string): ReadBatch {

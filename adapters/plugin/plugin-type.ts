@@ -68,12 +68,21 @@ function ask<Request, Response>(
 
 /** What the plugin says of itself, checked. */
 export async function specOf(client: ConnectorServiceClient, plugin: string): Promise<SpecResponse> {
-  const spec = await ask(client.spec.bind(client), { protocolVersions }, plugin, AbortSignal.timeout(specMs));
+  const signal = AbortSignal.timeout(specMs);
+  const spec = await ask(client.spec.bind(client), { protocolVersions }, plugin, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    throw new PluginError("TIMEOUT", `plugin ${plugin} did not say what it is within ${specMs / 1000} s`);
+  });
   if (!protocolVersions.includes(spec.protocolVersion)) {
-    throw misbehaves(plugin, `speaks version ${spec.protocolVersion} of the protocol, and this sluice only ${protocolVersions.join(", ")}`);
+    throw misbehaves(
+      plugin,
+      `speaks version ${spec.protocolVersion} of the protocol, and this sluice only ${protocolVersions.join(", ")}`,
+    );
   }
-  if (!/^[a-z][a-z0-9-]*$/.test(spec.type)) throw misbehaves(plugin, `has the type "${spec.type}", which is no name of a type`);
-  if (!/^\d+\.\d+\.\d+/.test(spec.version)) throw misbehaves(plugin, `has the version "${spec.version}", which is not semantic`);
+  if (!/^[a-z][a-z0-9-]*$/.test(spec.type))
+    throw misbehaves(plugin, `has the type "${spec.type}", which is no name of a type`);
+  if (!/^\d+\.\d+\.\d+/.test(spec.version))
+    throw misbehaves(plugin, `has the version "${spec.version}", which is not semantic`);
   if (!spec.source && !spec.destination && !spec.lookup) throw misbehaves(plugin, "is neither source nor destination");
   return spec;
 }
@@ -186,5 +195,3 @@ function pluginConnector(spec: SpecResponse, plugin: PluginClient, config: Json,
     close: async () => {},
   };
 }
-
-export { PluginError };

@@ -68,7 +68,8 @@ async function read(
   signal: AbortSignal,
 ): Promise<void> {
   await instances.use(open.instance, async (connector) => {
-    if (!connector.openSource) throw new ConnectorError("VALIDATION_ERROR", "it is no source", { fault: "destination" });
+    if (!connector.openSource)
+      throw new ConnectorError("VALIDATION_ERROR", "it is no source", { fault: "destination" });
     const source = await connector.openSource({
       stream: open.stream,
       mode: open.mode === SourceMode.SOURCE_MODE_INCREMENTAL ? "incremental" : "full",

@@ -8,14 +8,18 @@ import {
   type ServerUnaryCall,
   type sendUnaryData,
 } from "@grpc/grpc-js";
-import { HealthCheckResponse_ServingStatus, type HealthServer, HealthService } from "../../../proto/gen/grpc/health/v1/health.ts";
+import {
+  HealthCheckResponse_ServingStatus,
+  type HealthServer,
+  HealthService,
+} from "../../../proto/gen/grpc/health/v1/health.ts";
 import {
   type ConnectorServiceServer,
   ConnectorServiceService,
   DestinationMode,
   LifecycleEvent,
-  type SpecResponse,
   SourceMode,
+  type SpecResponse,
 } from "../../../proto/gen/sluice/connector/v1/connector.ts";
 import type { ConnectorType } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
@@ -88,7 +92,8 @@ export async function servePlugin(type: ConnectorType, options: PluginOptions = 
     }),
     lookup: unary(async ({ instance, requests }, signal) => {
       const result = await instances.use(instance, async (connector) => {
-        if (!connector.lookup) throw new ConnectorError("VALIDATION_ERROR", "it looks nothing up", { fault: "destination" });
+        if (!connector.lookup)
+          throw new ConnectorError("VALIDATION_ERROR", "it looks nothing up", { fault: "destination" });
         return connector.lookup(
           requests.map((request) => JSON.parse(request) as Json),
           signal,

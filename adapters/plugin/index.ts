@@ -1,0 +1,2 @@
+export { Plugin, type PluginOptions } from "./plugin.ts";
+export type { PluginCommand } from "./plugin-process.ts";

@@ -1,0 +1,162 @@
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { Plugin } from "../../adapters/plugin/index.ts";
+import type { Json, OutRecord, ReadBatch, Source } from "../../connectors/sdk/index.ts";
+import { noLogger } from "../../runtime/ports/logger.ts";
+
+const bad = fileURLToPath(new URL("fixtures/bad.ts", import.meta.url));
+const context = { dataDir: "/", fileRoots: [] };
+const idle = new AbortController().signal;
+const record = (n: number): OutRecord => ({ text: `{"n":${n}}`, value: { n }, id: String(n) });
+
+async function start(fault: string, more: object = {}): Promise<Plugin> {
+  const command = [process.execPath, bad] as const;
+  const plugin = await Plugin.start({
+    name: "bad",
+    plugin: { command, env: { SLUICE_TEST_FAULT: fault }, ...more },
+    logger: noLogger,
+  });
+  onTestFinished(() => plugin.stop());
+  return plugin;
+}
+
+const source = (plugin: Plugin, signal = idle) =>
+  plugin.type.create({}, context).openSource!({
+    stream: "s",
+    mode: "full",
+    cursorField: undefined,
+    from: null,
+    batch: { records: 100, bytes: 100_000 },
+    signal,
+  });
+const destination = (plugin: Plugin, signal = idle) =>
+  plugin.type.create({}, context).openDestination!({
+    stream: "s",
+    mode: "append",
+    key: [],
+    runId: "r",
+    state: null,
+    signal,
+  });
+
+async function all(reading: Promise<Source>): Promise<ReadBatch[]> {
+  const batches: ReadBatch[] = [];
+  for await (const batch of (await reading).read()) batches.push(batch);
+  return batches;
+}
+
+test("a plugin that keeps to the contract is read, and what it says on stdout and stderr is not in the way", async () => {
+  const [batch, ...more] = await all(source(await start("")));
+  expect(more).toEqual([]);
+  expect(batch).toMatchObject({ count: 3, cursor: 1, position: { base: "b", offset: 0 } });
+  expect(Buffer.from(batch!.data).toString()).toBe('{"n":0}\n{"n":1}\n{"n":2}');
+});
+
+test.each([
+  ["fails at once", /^plugin bad ended before its first line \(exit code 3\): there is no such database$/],
+  ["odd handshake", /^plugin bad begins with a line that is no handshake: Hello$/],
+  ["other protocol", /^plugin bad speaks version 7 of the protocol, and this sluice only 1$/],
+  ["odd type", /^plugin bad has the type "Not A Name", which is no name of a type$/],
+  ["odd version", /^plugin bad has the version "newest", which is not semantic$/],
+  ["odd schema", /^plugin bad has a schema of the config that is no JSON object$/],
+  ["useless", /^plugin bad is neither source nor destination$/],
+])("a plugin that %s does not start, and why is said", async (fault, message) => {
+  await expect(start(fault)).rejects.toThrow(message);
+});
+
+test.each([
+  ["no handshake", /^plugin bad did not print its address within 10 s$/],
+  ["silent", /^plugin bad did not say what it is within 10 s$/],
+])("a plugin that is %s is not waited for without end", { timeout: 60_000 }, async (fault, message) => {
+  await expect(start(fault)).rejects.toThrow(message);
+});
+
+test("a program that is not there is named", async () => {
+  const starting = Plugin.start({ name: "gone", plugin: { command: ["/nowhere/plugin"] }, logger: noLogger });
+  await expect(starting).rejects.toThrow(/^plugin gone ended before its first line \(cannot be started: .*ENOENT\)$/);
+});
+
+test.each([
+  ["floods", /^plugin bad sent 100 records with credit for \d+$/],
+  ["lies about counts", /^plugin bad sent 5 records and says that they are 4$/],
+  ["odd ordinals", /^plugin bad sent 1 ordinals for 3 records$/],
+  ["odd failure", /^plugin bad says that record 3 of 3 failed$/],
+  ["odd cursor", /^plugin bad sent a cursor that is no JSON$/],
+])("a source that %s is ended and named", async (fault, message) => {
+  const plugin = await start(fault);
+  const reading = (async () => {
+    const opened = await source(plugin);
+    // Whoever takes its time gives no more credit.
+    for await (const _ of opened.read()) await new Promise((resolve) => setTimeout(resolve, 50));
+  })();
+  await expect(reading).rejects.toThrow(message);
+  await expect(reading).rejects.toMatchObject({ code: "INTERNAL_ERROR", fault: "transient" });
+});
+
+test.each([
+  ["odd id", /^plugin bad answered batch 8, which waits for no answer$/],
+  ["odd record", /^plugin bad says that record 99 of 1 failed$/],
+  ["same record twice", /^plugin bad says twice what became of record 0$/],
+  ["ends the call", /^plugin bad ended the call$/],
+])("a destination with an %s fails its batch and is named", async (fault, message) => {
+  const opened = await destination(await start(fault));
+  expect(opened.concurrency).toBe(64);
+  await expect(opened.write({ records: [record(1)], signal: idle })).rejects.toThrow(message);
+});
+
+test("a destination that answers twice is ended: nobody knows which answer holds", async () => {
+  const opened = await destination(await start("answers twice"));
+  await opened.write({ records: [record(1)], signal: idle });
+  await expect(opened.write({ records: [record(2)], signal: idle })).rejects.toThrow(
+    /^plugin bad answered batch 1, which waits for no answer$/,
+  );
+});
+
+test("a write that is never answered ends with its signal", async () => {
+  const opened = await destination(await start("never answers"));
+  await expect(opened.write({ records: [record(1)], signal: AbortSignal.timeout(50) })).rejects.toThrow("timeout");
+  await opened.close();
+});
+
+test("a source that hangs ends with its signal", async () => {
+  await expect(all(source(await start("hangs"), AbortSignal.timeout(50)))).rejects.toThrow("timeout");
+});
+
+test("a plugin that dies fails what is under way, says how it ended, and lives again", async () => {
+  const plugin = await start("dies");
+  const before = plugin.pid;
+  await expect(all(source(plugin))).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await expect(destination(plugin)).rejects.toThrow(/plugin bad/);
+  await plugin.alive();
+  await expect.poll(() => plugin.pid, { timeout: 30_000 }).not.toBe(before);
+  expect((await plugin.type.create({}, context).discover(idle)) satisfies Json[] | unknown[]).toEqual([]);
+});
+
+test.runIf(process.platform === "linux")(
+  "a plugin that leaks memory is ended and says so",
+  { timeout: 60_000 },
+  async () => {
+    const plugin = await start("leaks", { memoryBytes: 300 * 1024 * 1024 });
+    await expect(all(source(plugin))).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    const asked = await plugin.client(idle).then(
+      () => "lives again",
+      (error: Error) => error.message,
+    );
+    expect(asked).toMatch(/lives again|plugin bad was ended: it took \d+ MB of memory, and may take 315/);
+  },
+);
+
+test("a plugin that does not heed a stop is killed after 5 s", { timeout: 60_000 }, async () => {
+  const plugin = await start("hangs in stop");
+  const { pid } = plugin;
+  await plugin.stop();
+  expect(() => process.kill(pid as number, 0)).toThrow("ESRCH");
+});
+
+test("an error without a failure's trailer means what its status says", async () => {
+  const plugin = await start("odd trailer");
+  const connector = plugin.type.create({}, context);
+  await expect(connector.check(idle)).rejects.toMatchObject({ code: "FORBIDDEN", fault: "destination" });
+  await expect(all(source(plugin))).rejects.toMatchObject({ code: "UNAVAILABLE", message: "plugin bad: away for now" });
+  await expect(connector.lookup!([{}, {}], idle)).rejects.toThrow("plugin bad gave 1 answers to 2 requests");
+});
