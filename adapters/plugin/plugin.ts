@@ -30,7 +30,6 @@ export class Plugin implements PluginClient {
   #life: PluginProcess | undefined;
   /** Why there is none at the moment. */
   #reason = "";
-  #changed = Promise.withResolvers<void>();
   #ended: Promise<void>;
 
   private constructor(options: PluginOptions, first: PluginProcess) {
@@ -56,11 +55,6 @@ export class Plugin implements PluginClient {
     if (this.#life) return this.#life.client;
     // Whoever asks tries again by itself: it is told at once why there is none.
     throw new PluginError("UNAVAILABLE", `plugin ${this.name} ${this.#reason}`);
-  }
-
-  /** Resolves when it lives: at once where it does. */
-  async alive(): Promise<void> {
-    while (this.#life === undefined) await this.#changed.promise;
   }
 
   async stop(): Promise<void> {
@@ -105,8 +99,6 @@ export class Plugin implements PluginClient {
   #become(life: PluginProcess | undefined, reason: string): void {
     this.#life = life;
     this.#reason = reason;
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
   }
 }
 
