@@ -50,7 +50,8 @@ export function actorConnectors(
       async open(name) {
         const { connector, type } = await open(name);
         const lookup = connector.lookup?.bind(connector);
-        if (lookup) return { connectorType: type, lookup, close: () => connector.close() };
+        const escaped = registry.type(type)?.capabilities.lookup?.escaped ?? [];
+        if (lookup) return { connectorType: type, escaped, lookup, close: () => connector.close() };
         await connector.close();
         throw new SluiceError("VALIDATION_ERROR", `connector type ${type} cannot look anything up`);
       },

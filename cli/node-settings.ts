@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import path from "node:path";
 import { SluiceError } from "../runtime/errors/index.ts";
 import { dataDirOf, defaultHttpPort } from "./settings.ts";
@@ -13,6 +14,8 @@ export interface NodeSettings {
   readonly databaseUrl: string | undefined;
   /** Absolute. */
   readonly fileRoots: readonly string[];
+  /** CIDRs that outgoing HTTP may reach besides public addresses. */
+  readonly allowAddresses: readonly string[];
   readonly logLevel: string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -28,9 +31,25 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     natsUrl: env.SLUICE_NATS_URL || undefined,
     databaseUrl: env.SLUICE_DATABASE_URL || undefined,
     fileRoots: roots.filter((root) => root !== "").map((root) => path.resolve(cwd, root)),
+    allowAddresses: cidrs(env.SLUICE_ALLOW_ADDRESSES ?? ""),
     logLevel: env.SLUICE_LOG_LEVEL || "info",
     env,
   };
+}
+
+/** A plain address stands for itself alone. */
+function cidrs(text: string): string[] {
+  const given = text.split(",").map((part) => part.trim());
+  const all = given.filter((part) => part !== "");
+  for (const each of all) {
+    const [address = "", bits = "0", ...rest] = each.split("/");
+    const width = isIP(address) === 6 ? 128 : 32;
+    if (isIP(address) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > width || rest.length > 0) {
+      const what = "is no address and no CIDR such as 10.0.0.0/8";
+      throw new SluiceError("VALIDATION_ERROR", `SLUICE_ALLOW_ADDRESSES: "${each}" ${what}`);
+    }
+  }
+  return all;
 }
 
 /** 0 picks a free one. */

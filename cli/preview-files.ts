@@ -6,6 +6,7 @@ import type { JsonObject } from "../connectors/sdk/index.ts";
 import { createConnectorRegistry } from "../gateway/services/index.ts";
 import { type ResolvedIntegration, resolveIntegration } from "../runtime/config/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
+import { expressions } from "../runtime/mapping/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
 import type { Sealer } from "../runtime/ports/connectors.ts";
 import type { ConnectorRow } from "../runtime/ports/store.ts";
@@ -29,10 +30,10 @@ export async function previewFiles(
   spec: JsonObject,
   { records, sample }: { readonly records: readonly SourceRecord[] | undefined; readonly sample: number },
 ): Promise<Preview> {
-  const { dataDir, fileRoots, env } = readNodeSettings();
+  const { dataDir, fileRoots, allowAddresses, env } = readNodeSettings();
   const validator = createValidator();
   const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
-  const context = { dataDir, fileRoots };
+  const context = { dataDir, fileRoots, allowAddresses, expressions };
   const registry = createConnectorRegistry({ types: connectorTypes, context, validator, sealer, resolveReference });
   const rows = new Map(((config.connectors ?? []) as JsonObject[]).map((each) => [each.name as string, rowOf(each)]));
   const byName = async (name: string) => {

@@ -20,6 +20,7 @@ import { createRest } from "../gateway/rest/index.ts";
 import { createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
 import { messageOf, SluiceError } from "../runtime/errors/index.ts";
+import { expressions } from "../runtime/mapping/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
 import { actorConnectors } from "./actor-connectors.ts";
@@ -138,7 +139,7 @@ async function start(
   const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
   const registry = createConnectorRegistry({
     types: connectorTypes,
-    context: { dataDir, fileRoots: settings.fileRoots },
+    context: { dataDir, fileRoots: settings.fileRoots, allowAddresses: settings.allowAddresses, expressions },
     validator,
     sealer,
     resolveReference,

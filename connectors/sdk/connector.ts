@@ -1,4 +1,5 @@
 import type { ErrorCode } from "./errors.ts";
+import type { Expressions } from "./expressions.ts";
 import type { Json, JsonSchema } from "./json.ts";
 
 /** One definition gives validation, docs, the console's form and the registry entry. Registered explicitly. */
@@ -32,6 +33,8 @@ export interface Capabilities {
      * request is held against it, save the texts that hold templates.
      */
     readonly request: JsonSchema;
+    /** Members of a request that are parts of a URL: what fills the holes of their templates is percent-encoded. */
+    readonly escaped?: readonly string[];
   };
   /** It is told when a connector is made, changed and deleted. */
   readonly lifecycle?: boolean;
@@ -44,6 +47,10 @@ export interface ConnectorContext {
   readonly fileRoots: readonly string[];
   /** Stays the same for the connector's life; left out where it is only tried. */
   readonly connectorId?: string;
+  /** Addresses that may be reached besides public ones, as CIDRs (`SLUICE_ALLOW_ADDRESSES`); left out: none. */
+  readonly allowAddresses?: readonly string[];
+  /** Left out by a host that has no mapping language. */
+  readonly expressions?: Expressions;
 }
 
 /** A configured instance. May be used by several integrations at once; each opens its own source or destination. */

@@ -2,6 +2,7 @@ export { BatchBuilder, batchOf, rawLimit } from "./batch.ts";
 export type * from "./connector.ts";
 export { durationPattern, parseDuration } from "./duration.ts";
 export { ConnectorError, type ConnectorErrorOptions, type ErrorCode, type Fault, StaleOwnerError } from "./errors.ts";
+export type { Expressions } from "./expressions.ts";
 export { inferSchema } from "./infer.ts";
 export type { Json, JsonObject, JsonSchema } from "./json.ts";
 export { nearest } from "./nearest.ts";

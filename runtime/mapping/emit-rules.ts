@@ -165,10 +165,10 @@ function canBeNothing(source: Source): boolean {
   return source.kind === "query" && source.query.singular;
 }
 
-/** An expression for the text of a template. */
-export function emitTemplate(emitter: Emitter, template: Template): string {
+/** An expression for the text of a template; `around`: the function that the text of each hole is passed through. */
+export function emitTemplate(emitter: Emitter, template: Template, around = ""): string {
   const parts = template.map((part) =>
-    typeof part === "string" ? JSON.stringify(part) : `text(${emitHole(emitter, part)})`,
+    typeof part === "string" ? JSON.stringify(part) : `${around}(text(${emitHole(emitter, part)}))`,
   );
   return parts.length === 0 ? '""' : parts.join(" + ");
 }

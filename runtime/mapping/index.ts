@@ -1,6 +1,7 @@
 export { type AskedPath, nearestPath, pathsOfPredicate, pathsOfTemplate } from "./asked-paths.ts";
 export { type CastName, casts } from "./cast.ts";
 export type { RunScript } from "./compile-rules.ts";
+export { expressions } from "./expressions.ts";
 export { type FailureReason, MappingFailure } from "./failure.ts";
 export { deleteField, type FieldPath, getField, parseFieldPath, setField } from "./field-path.ts";
 export { less } from "./jsonpath/values.ts";

@@ -87,3 +87,17 @@ test("references are resolved in what the configuration says: no secret is a tem
     fallback: "{{ $.n }}",
   });
 });
+
+test("in members that are parts of a URL, what fills a hole stays within its place", () => {
+  const request = compileRequest(
+    parseRequest({ path: "/users/{{ $.id }}/{{ $.n }}?x=1", query: { q: "{{ $.id }}" } }),
+    ["path"],
+  );
+  expect(request.render({ id: "a/b?c=d#e é", n: 7 })).toEqual({
+    path: "/users/a%2Fb%3Fc%3Dd%23e%20%C3%A9/7?x=1",
+    query: { q: "a/b?c=d#e é" },
+  });
+  expect(request.key({ id: "a", n: 1 })).not.toBe(request.key({ id: "a", n: 2 }));
+  const alone = compileRequest(parseRequest({ path: "{{ $.id }}" }), ["path"]);
+  expect(alone.render({ id: "../x\ud800" })).toEqual({ path: "..%2Fx%EF%BF%BD" });
+});

@@ -16,7 +16,7 @@ export interface Request {
 
 /** A request as parsed: its texts have been read, and the rest is as it was given. */
 export type ParsedRequest =
-  | { readonly kind: "text"; readonly template: Template }
+  | { readonly kind: "text"; readonly template: Template; readonly escaped?: true }
   | { readonly kind: "array"; readonly items: readonly ParsedRequest[] }
   | { readonly kind: "object"; readonly members: readonly (readonly [string, ParsedRequest])[] }
   | { readonly kind: "value"; readonly value: Json };
@@ -83,29 +83,45 @@ export async function resolveRequest(
 
 /**
  * Compiles a request to generated code. A text that is one hole and nothing else gives the value itself, so that a
- * number stays one, and null where it finds nothing; any other text is a template as in a mapping.
+ * number stays one, and null where it finds nothing; any other text is a template as in a mapping. In the members named
+ * by `escaped`, which are texts of a URL, what fills a hole is percent-encoded: it stays within its place.
  */
-export function compileRequest(request: ParsedRequest): Request {
+export function compileRequest(parsed: ParsedRequest, escaped: readonly string[] = []): Request {
+  const request = escaped.length === 0 ? parsed : withEscaped(parsed, escaped);
   const emitter = new Emitter();
   const texts: string[] = [];
   emitter.function("render", "r", `return ${emitRequest(emitter, request, texts)};`);
   // What does not change with the record tells no two of them apart.
   const parts = texts.map((name) => `keyOf(${name}(r))`);
   emitter.function("key", "r", `return ${parts.length === 0 ? '""' : parts.join(' + "," + ')};`);
-  return emitter.build<Request>("{ key, render }", { ...helpers, keyOf: canonical });
+  return emitter.build<Request>("{ key, render }", { ...helpers, keyOf: canonical, percentEncoded });
+}
+
+function withEscaped(request: ParsedRequest, names: readonly string[]): ParsedRequest {
+  if (request.kind !== "object") return request;
+  const members = request.members.map(
+    ([name, member]) =>
+      [name, member.kind === "text" && names.includes(name) ? { ...member, escaped: true as const } : member] as const,
+  );
+  return { kind: "object", members };
+}
+
+function percentEncoded(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
 }
 
 /** An expression; the functions of the texts that depend on the record are added to `texts`. */
 function emitRequest(emitter: Emitter, request: ParsedRequest, texts: string[]): string {
   switch (request.kind) {
     case "text": {
-      const { template } = request;
+      const { template, escaped = false } = request;
       if (template.every((part) => typeof part === "string")) return JSON.stringify(template.join(""));
       const name = emitter.name("text");
       texts.push(name);
       const [only] = template;
-      const isHole = template.length === 1 && typeof only === "object";
-      const value = isHole ? `${emitHole(emitter, only)} ?? null` : emitTemplate(emitter, template);
+      const isHole = template.length === 1 && typeof only === "object" && !escaped;
+      const around = escaped ? "percentEncoded" : "";
+      const value = isHole ? `${emitHole(emitter, only)} ?? null` : emitTemplate(emitter, template, around);
       emitter.function(name, "r", `return ${value};`);
       return `${name}(r)`;
     }

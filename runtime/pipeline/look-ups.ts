@@ -47,7 +47,7 @@ export async function openLookUps(
       const request = await resolveRequest(parseRequest(step.request), options.lookups.resolve);
       const lookup = await options.lookups.open(step.connector);
       opened.push(lookup);
-      byStep.set(step.id, new StepLookUps(step, compileRequest(request), lookup, options));
+      byStep.set(step.id, new StepLookUps(step, compileRequest(request, lookup.escaped), lookup, options));
     }
     return { byStep, close };
   } catch (error) {

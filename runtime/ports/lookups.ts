@@ -14,6 +14,8 @@ export interface Lookups {
 export interface Lookup {
   /** Name of the connector's type. */
   readonly connectorType: string;
+  /** As `capabilities.lookup.escaped` of the SDK. */
+  readonly escaped?: readonly string[];
   /** As `Connector.lookup` of the SDK. */
   lookup(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult>;
   close(): Promise<void>;
