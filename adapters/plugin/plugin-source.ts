@@ -2,6 +2,7 @@ import type { ClientDuplexStream } from "@grpc/grpc-js";
 import type { Json, ReadBatch, Source, SourceOptions } from "../../connectors/sdk/index.ts";
 import {
   type Instance,
+  type ReadBatch as ReadBatchMessage,
   type ReadRequest,
   type ReadResponse,
   SourceMode,
@@ -17,64 +18,83 @@ export interface PluginCall {
   readonly instance: Instance;
 }
 
-/** Reads from a plugin: it sends no more than it has credit for, or is ended for it. */
-export function pluginSource(
+/**
+ * Reads from a plugin: it sends no more than it has credit for, or is ended for it. Resolves once the plugin has opened
+ * the stream.
+ */
+export async function pluginSource(
   open: () => ClientDuplexStream<ReadRequest, ReadResponse>,
   { plugin, instance }: PluginCall,
   { stream, mode, cursorField, from, batch, signal }: SourceOptions,
-): Source {
-  let call: ClientDuplexStream<ReadRequest, ReadResponse> | undefined;
-  const cancel = () => call?.cancel();
+): Promise<Source> {
+  const call = open();
+  const cancel = () => call.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  const arrived = new Arrivals<ReadBatch>();
+  const opened = Promise.withResolvers<void>();
+  const fail = (error: unknown) => {
+    opened.reject(error);
+    arrived.fail(error);
+  };
+  let credit = 0;
+  const give = (records: number) => {
+    credit += records;
+    call.write({ request: { $case: "credit", value: { records } } });
+  };
+  // Counted when it arrives, whenever it is taken: what has no credit is never held.
+  call.on("data", ({ response }: ReadResponse) => {
+    try {
+      if (response?.$case === "opened") opened.resolve();
+      if (response?.$case !== "batch") return;
+      const taken = batchOf(response.value, plugin);
+      if (taken.count > credit) throw misbehaves(plugin, `sent ${taken.count} records with credit for ${credit}`);
+      credit -= taken.count;
+      arrived.push(taken);
+    } catch (error) {
+      fail(error);
+      cancel();
+    }
+  });
+  call.on("error", (error) => fail(callErrorOf(error as never, plugin)));
+  call.on("end", () => {
+    opened.reject(misbehaves(plugin, "ended the call before it had opened the stream"));
+    arrived.end();
+  });
+  const value = {
+    instance,
+    stream,
+    mode: mode === "full" ? SourceMode.SOURCE_MODE_FULL : SourceMode.SOURCE_MODE_INCREMENTAL,
+    cursorField: cursorField ?? "",
+    cursor: from === null ? "" : JSON.stringify(from),
+    batchRecords: batch.records,
+    batchBytes: batch.bytes,
+  };
+  call.write({ request: { $case: "open", value } });
+  const close = async () => {
+    signal.removeEventListener("abort", cancel);
+    cancel();
+  };
+  try {
+    await opened.promise;
+  } catch (error) {
+    await close();
+    signal.throwIfAborted();
+    throw error;
+  }
 
   async function* read(): AsyncGenerator<ReadBatch> {
-    call = open();
-    signal.addEventListener("abort", cancel, { once: true });
-    const value = {
-      instance,
-      stream,
-      mode: mode === "full" ? SourceMode.SOURCE_MODE_FULL : SourceMode.SOURCE_MODE_INCREMENTAL,
-      cursorField: cursorField ?? "",
-      cursor: from === null ? "" : JSON.stringify(from),
-      batchRecords: batch.records,
-      batchBytes: batch.bytes,
-    };
-    call.write({ request: { $case: "open", value } });
-    let credit = batchesAhead * batch.records;
-    call.write({ request: { $case: "credit", value: { records: credit } } });
-    const arrived = new Arrivals<ReadBatch>();
-    // Counted when it arrives, whenever it is taken: what has no credit is never held.
-    call.on("data", (response: ReadResponse) => {
-      try {
-        const taken = batchOf(response, plugin);
-        if (taken.count > credit) throw misbehaves(plugin, `sent ${taken.count} records with credit for ${credit}`);
-        credit -= taken.count;
-        arrived.push(taken);
-      } catch (error) {
-        arrived.fail(error);
-        cancel();
-      }
-    });
-    call.on("error", (error) => arrived.fail(callErrorOf(error as never, plugin)));
-    call.on("end", () => arrived.end());
+    give(batchesAhead * batch.records);
     try {
       for await (const taken of arrived) {
         yield taken;
-        if (taken.count === 0) continue;
-        credit += taken.count;
-        call.write({ request: { $case: "credit", value: { records: taken.count } } });
+        if (taken.count > 0) give(taken.count);
       }
     } catch (error) {
       signal.throwIfAborted();
       throw error;
-    } finally {
-      signal.removeEventListener("abort", cancel);
-      call.cancel();
     }
   }
-  return {
-    read,
-    close: async () => cancel(),
-  };
+  return { read, close };
 }
 
 /** What has arrived and is not taken yet, for one reader. */
@@ -112,7 +132,7 @@ class Arrivals<T> implements AsyncIterable<T> {
   }
 }
 
-function batchOf(response: ReadResponse, plugin: string): ReadBatch {
+function batchOf(response: ReadBatchMessage, plugin: string): ReadBatch {
   const { records, cursor, base, offset, ordinals, failures } = response;
   const { data = Buffer.alloc(0), count = 0 } = records ?? {};
   if (textsIn(data) !== count && !(count === 0 && data.length === 0)) {

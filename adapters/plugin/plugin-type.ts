@@ -166,7 +166,7 @@ function pluginConnector(spec: SpecResponse, plugin: PluginClient, config: Json,
     ...(spec.source && {
       openSource: async (options) => {
         const client = await plugin.client(options.signal);
-        return pluginSource(() => client.read(), call, options);
+        return await pluginSource(() => client.read(), call, options);
       },
     }),
     ...(spec.destination && {

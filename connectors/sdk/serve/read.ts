@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import {
+  type ReadBatch as ReadBatchMessage,
   type ReadOpen,
   type ReadRequest,
   type ReadResponse,
@@ -78,6 +79,7 @@ async function read(
       batch: { records: open.batchRecords, bytes: open.batchBytes },
       signal,
     });
+    call.write({ response: { $case: "opened", value: {} } });
     try {
       const batches = source.read()[Symbol.asyncIterator]();
       for (;;) {
@@ -86,7 +88,8 @@ async function read(
         const next = await batches.next();
         if (next.done) return;
         credit.spend(next.value.count);
-        if (!call.write(responseOf(next.value))) await once(call, "drain", { signal });
+        const value = messageOf(next.value);
+        if (!call.write({ response: { $case: "batch", value } })) await once(call, "drain", { signal });
       }
     } finally {
       await source.close();
@@ -94,7 +97,7 @@ async function read(
   });
 }
 
-function responseOf({ data, count, cursor, position, failures = [] }: ReadBatch): ReadResponse {
+function messageOf({ data, count, cursor, position, failures = [] }: ReadBatch): ReadBatchMessage {
   return {
     records: { data: Buffer.from(data.buffer, data.byteOffset, data.byteLength), count },
     cursor: JSON.stringify(cursor),

@@ -147,6 +147,13 @@ export interface Credit {
 }
 
 export interface ReadResponse {
+  response: { $case: "opened"; value: ReadOpened } | { $case: "batch"; value: ReadBatch } | undefined;
+}
+
+export interface ReadOpened {
+}
+
+export interface ReadBatch {
   records: Records | undefined;
   cursor: string;
   base: string;
@@ -1191,11 +1198,105 @@ export const Credit: MessageFns<Credit> = {
 };
 
 function createBaseReadResponse(): ReadResponse {
-  return { records: undefined, cursor: "", base: "", offset: 0n, ordinals: [], failures: [] };
+  return { response: undefined };
 }
 
 export const ReadResponse: MessageFns<ReadResponse> = {
   encode(message: ReadResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.response?.$case) {
+      case "opened":
+        ReadOpened.encode(message.response.value, writer.uint32(10).fork()).join();
+        break;
+      case "batch":
+        ReadBatch.encode(message.response.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.response = { $case: "opened", value: ReadOpened.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.response = { $case: "batch", value: ReadBatch.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadOpened(): ReadOpened {
+  return {};
+}
+
+export const ReadOpened: MessageFns<ReadOpened> = {
+  encode(_: ReadOpened, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadOpened {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadOpened();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadBatch(): ReadBatch {
+  return { records: undefined, cursor: "", base: "", offset: 0n, ordinals: [], failures: [] };
+}
+
+export const ReadBatch: MessageFns<ReadBatch> = {
+  encode(message: ReadBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.records !== undefined) {
       Records.encode(message.records, writer.uint32(10).fork()).join();
     }
@@ -1227,7 +1328,7 @@ export const ReadResponse: MessageFns<ReadResponse> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): ReadResponse {
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadBatch {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1236,7 +1337,7 @@ export const ReadResponse: MessageFns<ReadResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseReadResponse();
+      const message = createBaseReadBatch();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
