@@ -1,6 +1,7 @@
 import { blackhole } from "../connectors/blackhole/index.ts";
 import { file } from "../connectors/file/index.ts";
 import { generator } from "../connectors/generator/index.ts";
+import { http } from "../connectors/http/index.ts";
 import { postgres } from "../connectors/postgres/index.ts";
 import type { ConnectorType } from "../connectors/sdk/index.ts";
 
@@ -9,5 +10,6 @@ export const connectorTypes: readonly ConnectorType[] = [
   blackhole,
   file,
   generator,
+  http,
   postgres,
 ] as readonly ConnectorType[];

@@ -65,7 +65,10 @@ function guarded(guard: AddressGuard): LookupFunction {
         else callback(null, first.address, first.family);
       },
       (error: NodeJS.ErrnoException) => {
-        callback(new ConnectFailure("dns", `the name ${host} is not resolved (${error.code ?? error.message})`, error), []);
+        callback(
+          new ConnectFailure("dns", `the name ${host} is not resolved (${error.code ?? error.message})`, error),
+          [],
+        );
       },
     );
   };

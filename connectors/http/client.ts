@@ -1,0 +1,243 @@
+import type { Readable } from "node:stream";
+import type { Agent, Dispatcher } from "undici";
+import { ConnectorError } from "../sdk/index.ts";
+import type { AddressGuard } from "./addresses.ts";
+import type { Auth } from "./auth.ts";
+import { acceptEncoding, decoded, encoded, readUpTo } from "./body.ts";
+import type { Compression } from "./config.ts";
+import { createAgent } from "./connect.ts";
+import { type Answer, one, settingError, transportError } from "./errors.ts";
+import type { Redact } from "./redact.ts";
+
+/** What is kept of an answer that is an error, for its message. */
+const errorBytes = 8 * 1024;
+const mostRedirects = 5;
+
+export interface ClientOptions {
+  readonly baseUrl: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly auth: Auth;
+  readonly guard: AddressGuard;
+  readonly tls: { readonly ca?: string; readonly verify?: boolean };
+  readonly compression: Compression;
+  readonly connectMs: number;
+  readonly readMs: number;
+  /** To one origin at once. */
+  readonly connections: number;
+  readonly redact: Redact;
+}
+
+export interface Request {
+  readonly method: string;
+  readonly url: URL;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer | undefined;
+  /** Of a write they are not. */
+  readonly followsRedirects: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface Response {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Where it came from in the end, without credentials. */
+  readonly url: URL;
+  /** Decoded; to be read to its end or destroyed. */
+  readonly body: Readable;
+}
+
+/** HTTP with the connector's credentials, within its limits. Rejects with a ConnectorError or the signal's reason. */
+export class HttpClient {
+  readonly #options: ClientOptions;
+  readonly #agent: Agent;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    const { guard, connectMs, connections, tls } = options;
+    this.#agent = createAgent({ guard, timeoutMs: connectMs, connections, tls });
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  /** A 401 takes a new token, where there is one to take, and tries once more. */
+  async send(request: Request): Promise<Response> {
+    const { auth, compression } = this.#options;
+    const body = request.body === undefined ? undefined : await encoded(request.body, compression);
+    const isEncoded = body !== undefined && compression !== "none";
+    const headers = isEncoded ? { ...request.headers, "content-encoding": compression } : request.headers;
+    const whole = { ...request, headers, body };
+    const first = await this.#follow(whole);
+    if (first.response.status !== 401 || first.used === undefined || !auth.renew(first.used)) return first.response;
+    first.response.body.destroy();
+    return (await this.#follow(whole)).response;
+  }
+
+  /** The whole answer, no longer than `limit` bytes. */
+  async fetch(request: Request, limit: number): Promise<Answer & { readonly url: URL }> {
+    const response = await this.send(request);
+    const { status, headers, url } = response;
+    const isError = status >= 300;
+    const where = describe(request);
+    try {
+      const { text, isCut } = await readUpTo(response.body, isError ? errorBytes : limit);
+      if (isCut && !isError) throw tooLong(where, limit);
+      return { status, headers, text, url };
+    } catch (error) {
+      const { redact } = this.#options;
+      throw request.signal.aborted ? abortedError(request.signal, where, redact) : transportError(error, where, redact);
+    }
+  }
+
+  async #follow(request: Request): Promise<{ response: Response; used: string | undefined }> {
+    const { redact } = this.#options;
+    let { url, method, body } = request;
+    for (let redirects = 0; ; redirects++) {
+      const where = describe({ method, url });
+      const { response, used } = await this.#once({ ...request, url, method, body }, where);
+      const location = one(response.headers.location);
+      const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== undefined;
+      if (!isRedirect || !request.followsRedirects) return { response, used };
+      response.body.destroy();
+      if (!URL.canParse(location, url.href)) throw redirectError(where, "to what is no URL");
+      const next = new URL(location, url);
+      if (redirects === mostRedirects) throw redirectError(where, `more than ${mostRedirects} times in a row`);
+      if (!isHttp(next)) throw redirectError(where, `to ${redact(next.protocol)}, which is not HTTP`);
+      if (url.protocol === "https:" && next.protocol === "http:") throw redirectError(where, "from https to http");
+      url = next;
+      if (response.status === 303 || (response.status < 303 && method === "POST")) {
+        method = "GET";
+        body = undefined;
+      }
+    }
+  }
+
+  async #once(request: Request, where: string): Promise<{ response: Response; used: string | undefined }> {
+    const { baseUrl, headers: own, auth, redact, readMs } = this.#options;
+    const { method, body, signal } = request;
+    const headers: Record<string, string> = { "accept-encoding": acceptEncoding, "user-agent": "sluice" };
+    const url = new URL(request.url);
+    let used: string | undefined;
+    signal.throwIfAborted();
+    try {
+      // Credentials, and whatever else the config puts in headers, are for the origin that it names and no other.
+      if (url.origin === baseUrl.origin) {
+        Object.assign(headers, own, request.headers);
+        used = await auth.apply(headers, url, this.#post, signal);
+      } else {
+        const { accept } = request.headers;
+        if (accept !== undefined) headers.accept = accept;
+        if (body !== undefined) headers["content-type"] = request.headers["content-type"] ?? "application/json";
+      }
+      const answer = await this.#agent.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method: method as Dispatcher.HttpMethod,
+        headers,
+        body: body ?? null,
+        headersTimeout: readMs,
+        bodyTimeout: readMs,
+        signal,
+      });
+      const { statusCode: status, headers: received } = answer;
+      const encoding = status === 304 || method === "HEAD" ? "" : [received["content-encoding"] ?? ""].flat().join(",");
+      return {
+        response: { status, headers: received, url: request.url, body: decoded(answer.body, encoding, where) },
+        used,
+      };
+    } catch (error) {
+      if (signal.aborted) throw abortedError(signal, where, redact);
+      throw transportError(error, where, redact);
+    }
+  }
+
+  readonly #post = async (
+    url: URL,
+    headers: Record<string, string>,
+    body: string,
+    signal: AbortSignal,
+  ): Promise<Answer> => {
+    const { readMs, redact } = this.#options;
+    const where = describe({ method: "POST", url });
+    try {
+      const answer = await this.#agent.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method: "POST",
+        headers: { "accept-encoding": acceptEncoding, "user-agent": "sluice", ...headers },
+        body,
+        headersTimeout: readMs,
+        bodyTimeout: readMs,
+        signal,
+      });
+      const encoding = [answer.headers["content-encoding"] ?? ""].flat().join(",");
+      const { text } = await readUpTo(decoded(answer.body, encoding, where), 64 * errorBytes);
+      return { status: answer.statusCode, headers: answer.headers, text };
+    } catch (error) {
+      const { code, message, path } = transportError(error, where, redact);
+      // Whatever became of the token request, nothing else was sent.
+      throw new ConnectorError(code, message, { fault: "destination", path: path ?? "config.auth.token_url" });
+    }
+  };
+}
+
+/** A request without its query, which may hold what nobody should read. */
+export function describe({ method, url }: { readonly method: string; readonly url: URL }): string {
+  return `${method} ${url.origin}${url.pathname}`;
+}
+
+/** A limit that was reached is a timeout; anything else is the caller's own wish. */
+function abortedError(signal: AbortSignal, where: string, redact: Redact): unknown {
+  const reason: unknown = signal.reason;
+  return reason instanceof TotalTimeout ? transportError(reason, where, redact) : reason;
+}
+
+/** The limit of a request as a whole was reached. */
+class TotalTimeout extends Error {
+  override readonly name = "TimeoutError";
+}
+
+/** Work that has so many milliseconds; rejects with a ConnectorError where they are over. */
+export async function within<T>(
+  {
+    signal,
+    ms,
+    where,
+    redact,
+  }: {
+    readonly signal: AbortSignal;
+    readonly ms: number;
+    readonly where: string;
+    readonly redact: Redact;
+  },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new TotalTimeout(`not done after ${ms} ms`)), ms);
+  const abort = () => controller.abort(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    throw controller.signal.aborted ? abortedError(controller.signal, where, redact) : error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+export function isHttp({ protocol }: URL): boolean {
+  return protocol === "http:" || protocol === "https:";
+}
+
+function tooLong(where: string, limit: number): ConnectorError {
+  const message = `${where} answered with more than ${limit / 1024 / 1024} MiB, which is too much for one answer.`;
+  return new ConnectorError("VALIDATION_ERROR", message, { fault: "record" });
+}
+
+function redirectError(where: string, how: string): ConnectorError {
+  return settingError("VALIDATION_ERROR", `${where} redirects ${how}`, "config.base_url");
+}

@@ -1,0 +1,209 @@
+import { hash } from "node:crypto";
+import {
+  ConnectorError,
+  type Destination,
+  type Expressions,
+  type Json,
+  type OutRecord,
+  type WriteBatch,
+  type WriteFailure,
+  type WriteResult,
+} from "../sdk/index.ts";
+import { describe, type HttpClient, within } from "./client.ts";
+import type { WriteConfig } from "./config.ts";
+import { statusError } from "./errors.ts";
+import type { Redact } from "./redact.ts";
+import { type RequestDefaults, RequestTemplate } from "./request.ts";
+import { Results } from "./results.ts";
+import { Semaphore } from "./semaphore.ts";
+
+/** The longest answer that is looked into. */
+const answerLimit = 32 * 1024 * 1024;
+/** Stands for the records in a batch's body until they are there. No template gives it. */
+const placeholder = "\u0000records\u0000";
+
+export interface DestinationSettings {
+  readonly config: WriteConfig;
+  readonly defaults: RequestDefaults;
+  readonly base: URL;
+  readonly expressions: Expressions;
+  /** Where `config` stands. */
+  readonly at: string;
+  readonly concurrency: number;
+  readonly totalMs: number;
+  /** Mode upsert: a request may be repeated. */
+  readonly isUpsert: boolean;
+  readonly redact: Redact;
+}
+
+/** Writes records with a request each, or with a request for many. */
+export class HttpDestination implements Destination {
+  readonly concurrency: number;
+  readonly #client: HttpClient;
+  readonly #settings: DestinationSettings;
+  readonly #request: RequestTemplate;
+  readonly #results: Results | undefined;
+  readonly #keyHeader: string | undefined;
+  readonly #batchSize: number;
+  /** What stands before and after the records of a batch. */
+  readonly #around: readonly [before: string, between: string, after: string];
+  readonly #slots: Semaphore;
+
+  constructor(client: HttpClient, settings: DestinationSettings) {
+    const { config, defaults, base, expressions, at, concurrency, redact } = settings;
+    this.concurrency = concurrency;
+    this.#client = client;
+    this.#settings = settings;
+    this.#request = new RequestTemplate(config, defaults, base, expressions, at);
+    this.#results = config.results && new Results(config.results, expressions, `${at}.results`, redact);
+    const { idempotency_key = true } = config;
+    this.#keyHeader =
+      idempotency_key === true
+        ? "idempotency-key"
+        : idempotency_key === false
+          ? undefined
+          : idempotency_key.toLowerCase();
+    this.#batchSize = config.batch?.records ?? 1;
+    this.#around = around(config, expressions);
+    this.#slots = new Semaphore(concurrency);
+  }
+
+  async write({ records, ordered = false, signal }: WriteBatch): Promise<WriteResult> {
+    const outcome = new Outcome(ordered);
+    const send = async (start: number, count: number): Promise<void> => {
+      if (outcome.stopped) return outcome.leave(start, count);
+      try {
+        outcome.add(start, count, await this.#send(records.slice(start, start + count), signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof ConnectorError && error.fault === "record" && count > 1) {
+          // Which record it is can be found out: none of them was taken.
+          const half = count >> 1;
+          await send(start, half);
+          await send(start + half, count - half);
+        } else outcome.fail(start, count, error);
+      }
+    };
+    const size = this.#batchSize;
+    const starts = Array.from({ length: Math.ceil(records.length / size) }, (_, index) => index * size);
+    const group = (start: number) => send(start, Math.min(size, records.length - start));
+    if (ordered) for (const start of starts) await group(start);
+    else await Promise.all(starts.map((start) => this.#slots.run(() => group(start))));
+    return { failed: outcome.failed() };
+  }
+
+  async complete(): Promise<void> {}
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  /** One request: the records of it that were not taken. Throws where it is not known to have been taken at all. */
+  async #send(group: readonly OutRecord[], signal: AbortSignal): Promise<WriteFailure[]> {
+    const { config, totalMs, redact, isUpsert } = this.#settings;
+    const [first] = group as [OutRecord];
+    const built = this.#request.build(config.batch ? { records: null } : first.value);
+    const { method, url, headers } = built;
+    const body = built.body ?? this.#body(group, headers);
+    if (this.#keyHeader !== undefined) headers[this.#keyHeader] ??= keyOf(group);
+    const isRepeatable = isUpsert || this.#keyHeader !== undefined;
+    const where = describe({ method, url });
+    const answer = await within({ signal, ms: totalMs, where, redact }, (limit) =>
+      this.#client.fetch({ method, url, headers, body, followsRedirects: false, signal: limit }, answerLimit),
+    );
+    const { status } = answer;
+    if (status >= 200 && status < 300) return this.#results?.failuresIn(answer.text, group.length, isRepeatable) ?? [];
+    // Of one record: it is there already.
+    if (status === 409 && isRepeatable && group.length === 1) return [];
+    throw statusError(answer, where, "destination.stream", redact);
+  }
+
+  #body(group: readonly OutRecord[], headers: Record<string, string>): Buffer {
+    const { batch } = this.#settings.config;
+    headers["content-type"] ??= batch?.format === "ndjson" ? "application/x-ndjson" : "application/json";
+    const [before, between, after] = this.#around;
+    return Buffer.from(before + group.map(({ text }) => text).join(between) + after);
+  }
+}
+
+/** Codes that say the same of a record as the error said of the far side, or no worse than that it is tried again. */
+const isTellable = (error: ConnectorError) =>
+  ["UNAUTHORIZED", "FORBIDDEN", "UNAVAILABLE", "TIMEOUT"].includes(error.code);
+
+/** What became of the records of one write. */
+class Outcome {
+  /** Nothing more is to be sent. */
+  stopped = false;
+  readonly #ordered: boolean;
+  readonly #failed: WriteFailure[] = [];
+  #confirmed = 0;
+  /** Why the others were not sent. */
+  #reason: unknown;
+  readonly #left: { readonly start: number; readonly count: number }[] = [];
+
+  constructor(ordered: boolean) {
+    this.#ordered = ordered;
+  }
+
+  add(start: number, count: number, failures: readonly WriteFailure[]): void {
+    for (const failure of failures) this.#failed.push({ ...failure, index: start + failure.index });
+    this.#confirmed += count - failures.length;
+    if (this.#ordered && failures.some(({ code }) => !isOfRecord.has(code))) this.stopped = true;
+  }
+
+  fail(start: number, count: number, error: unknown): void {
+    const isListed = error instanceof ConnectorError && error.fault !== "destination";
+    if (isListed) this.#list(start, count, error);
+    else this.#left.push({ start, count });
+    // Whoever asks for patience is not asked further, and who is at fault not either.
+    const isStop = !isListed || (error.fault === "transient" && (this.#ordered || error.code === "RATE_LIMITED"));
+    if (!isStop) return;
+    this.stopped = true;
+    this.#reason ??= error;
+  }
+
+  leave(start: number, count: number): void {
+    // In order, all that stand behind the one that failed are tried again with it.
+    if (!this.#ordered) this.#left.push({ start, count });
+  }
+
+  /** Throws where nothing is known to be written, and what it is says nothing of a record. */
+  failed(): readonly WriteFailure[] {
+    const reason = this.#reason;
+    if (this.#left.length > 0) {
+      const isList = reason instanceof ConnectorError && (reason.fault !== "destination" || isTellable(reason));
+      if (!isList || (reason.fault === "destination" && this.#confirmed === 0)) throw reason;
+      for (const { start, count } of this.#left) this.#list(start, count, reason);
+    }
+    return this.#failed;
+  }
+
+  #list(start: number, count: number, { code, message, retryAfterMs }: ConnectorError): void {
+    for (let index = start; index < start + count; index++) {
+      this.#failed.push({ index, code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+    }
+  }
+}
+
+const isOfRecord: ReadonlySet<WriteFailure["code"]> = new Set([
+  "VALIDATION_ERROR",
+  "NOT_FOUND",
+  "CONFLICT",
+  "BUSINESS_RULE",
+]);
+
+/** The same for the same records, in whatever batch they come again. */
+function keyOf(group: readonly OutRecord[]): string {
+  if (group.length === 1) return (group[0] as OutRecord).id;
+  return hash("sha256", group.map(({ id }) => id).join("\n"), "hex");
+}
+
+/** The parts of a batch's body around the records, so that these need not be parsed. */
+function around({ batch }: WriteConfig, expressions: Expressions): readonly [string, string, string] {
+  if (!batch) return ["", "", ""];
+  if (batch.format === "ndjson") return ["", "\n", "\n"];
+  const { body = "{{ $.records }}" } = batch;
+  const text = JSON.stringify(expressions.template(body)({ records: placeholder } as Json));
+  const [before = "", after = ""] = text.split(JSON.stringify(placeholder));
+  return [`${before}[`, ",", `]${after}`];
+}

@@ -1,0 +1,123 @@
+import {
+  ConnectorError,
+  type Json,
+  type JsonObject,
+  type JsonSchema,
+  type LookupFailure,
+  type LookupResult,
+} from "../sdk/index.ts";
+import { describe, type HttpClient, within } from "./client.ts";
+import { one, statusError } from "./errors.ts";
+import { parseExact } from "./json.ts";
+import type { Redact } from "./redact.ts";
+import { addQuery, bodyOf, headersOf, urlBelow } from "./request.ts";
+import type { Semaphore } from "./semaphore.ts";
+
+/** `{ method, path, query, headers, body }`; the answer's JSON is what was found, 404 and an empty answer are nothing. */
+export const lookupRequest: JsonSchema = {
+  type: "object",
+  description: "A request below base_url. What fills a hole of `path` is percent-encoded.",
+  additionalProperties: false,
+  required: ["path"],
+  properties: {
+    method: { enum: ["GET", "POST"], description: "HTTP method. Default: GET." },
+    path: { type: "string", pattern: "^/", description: "Path below base_url; may have a query." },
+    query: { type: "object", description: "Query parameters. Null is left out; an array is sent as several." },
+    headers: { type: "object", description: "Headers beside the connector's.", additionalProperties: {} },
+    body: { description: "The body, sent as JSON; a text is sent as it is." },
+  },
+};
+
+const answerLimit = 16 * 1024 * 1024;
+
+export interface LookupSettings {
+  readonly client: HttpClient;
+  readonly base: URL;
+  readonly slots: Semaphore;
+  readonly totalMs: number;
+  readonly redact: Redact;
+}
+
+/** Asks for each request by itself, several at once. */
+export async function lookUp(
+  requests: readonly Json[],
+  settings: LookupSettings,
+  signal: AbortSignal,
+): Promise<LookupResult> {
+  const answers = new Array<Json | null>(requests.length).fill(null);
+  const failed: LookupFailure[] = [];
+  let fault: unknown;
+  await Promise.all(
+    requests.map((request, index) =>
+      settings.slots.run(async () => {
+        if (fault !== undefined) return;
+        try {
+          answers[index] = await ask(request, settings, signal);
+        } catch (error) {
+          if (error instanceof ConnectorError && error.fault !== "destination") {
+            const { code, message, retryAfterMs } = error;
+            failed.push({ index, code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+          } else fault = error;
+        }
+      }),
+    ),
+  );
+  signal.throwIfAborted();
+  if (fault !== undefined) throw fault;
+  return { answers, failed };
+}
+
+async function ask(request: Json, settings: LookupSettings, signal: AbortSignal): Promise<Json | null> {
+  const { client, base, totalMs: ms, redact } = settings;
+  const { method, path, query, headers: given, body: value } = checked(request);
+  const url = urlBelow(base.href.replace(/\/$/, ""), path);
+  addQuery(url, query);
+  const headers = headersOf(given);
+  headers.accept ??= "application/json";
+  const body = value === undefined ? undefined : bodyOf(value, headers);
+  const where = describe({ method, url });
+  const answer = await within({ signal, ms, where, redact }, (limit) =>
+    client.fetch({ method, url, headers, body, followsRedirects: true, signal: limit }, answerLimit),
+  );
+  const { status, text } = answer;
+  if (status === 404 || status === 410) return null;
+  if (status < 200 || status >= 300) throw statusError(answer, where, "request.path", redact);
+  if (text.trim() === "") return null;
+  const type = one(answer.headers["content-type"]) ?? "";
+  try {
+    return parseExact(text);
+  } catch {
+    if (/^text\/plain\b/i.test(type)) return text;
+    const message = `${where} answered what is no JSON (Content-Type ${type || "none"}).`;
+    throw new ConnectorError("VALIDATION_ERROR", message, { fault: "record", path: "request.path" });
+  }
+}
+
+interface Checked {
+  readonly method: string;
+  readonly path: string;
+  readonly query: JsonObject;
+  readonly headers: JsonObject;
+  readonly body: Json | undefined;
+}
+
+/** Templates may have given anything. */
+function checked(request: Json): Checked {
+  const { method = "GET", path, query = {}, headers = {}, body, ...others } = isObject(request) ? request : {};
+  const unknown = Object.keys(others)[0];
+  if (unknown !== undefined) throw bad(`The request has an unknown field ${unknown}`, `request.${unknown}`);
+  if (typeof path !== "string" || path === "") throw bad("The request has no path", "request.path");
+  if (method !== "GET" && method !== "POST")
+    throw bad("The request's method is neither GET nor POST", "request.method");
+  if (!isObject(query)) throw bad("The request's query is no object", "request.query");
+  if (!isObject(headers)) throw bad("The request's headers are no object", "request.headers");
+  return { method, path, query, headers, body };
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
+}
+
+function bad(message: string, path: string): ConnectorError {
+  return new ConnectorError("VALIDATION_ERROR", `${message}.`, { fault: "record", path });
+}

@@ -1,0 +1,406 @@
+import { hash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { crc32 } from "node:zlib";
+import {
+  ConnectorError,
+  type Cursor,
+  type Json,
+  type ReadBatch,
+  type Source,
+  type SourceOptions,
+} from "../sdk/index.ts";
+import { readUpTo } from "./body.ts";
+import { describe, type HttpClient, type Response } from "./client.ts";
+import { CutError } from "./cutter.ts";
+import { one, sentence, settingError, statusError, transportError } from "./errors.ts";
+import { Incremental, noOrder, type Progress } from "./incremental.ts";
+import { parseExact } from "./json.ts";
+import { type OutBatch, OutBatches, type Place } from "./out-batches.ts";
+import type { PageState } from "./pagination.ts";
+import type { Redact } from "./redact.ts";
+import { addQuery, type Built } from "./request.ts";
+import type { ReadableStream } from "./stream.ts";
+
+/** A source that waits says so now and then. */
+const aliveMs = 5_000;
+/** A page that fails is asked for so often, and a longer wait is left to the runtime. */
+const attempts = 4;
+const longestWaitMs = 60_000;
+/** Pages that are remembered, to notice one that comes again. */
+const mostVisited = 100_000;
+const acceptJson = "application/json, application/x-ndjson;q=0.9, */*;q=0.1";
+
+/** What a cursor holds. */
+interface HttpCursor extends Place {
+  readonly count: number;
+  /** The run was read to its end. */
+  readonly done?: true;
+  /** Mode incremental: what the run under way asks for, and what the one before it left. */
+  readonly since?: Json;
+  readonly before?: Progress;
+  /** The only page, by a hash of its URL, and its ETag. */
+  readonly etag?: readonly [url: string, tag: string];
+}
+
+const beginning: HttpCursor = { page: null, skip: 0, crc: 0, max: null, count: 0 };
+
+export interface CursorField {
+  /** The field path. */
+  readonly name: string;
+  readonly of: (record: Json) => Json | undefined;
+}
+
+/** Batches, or word that nothing came yet. */
+type Step = OutBatch | "alive";
+
+/** Reads a stream page by page, each as it comes, in mode full or incremental. */
+export class HttpSource implements Source {
+  readonly #stream: ReadableStream;
+  readonly #client: HttpClient;
+  readonly #options: SourceOptions;
+  readonly #redact: Redact;
+  readonly #field: CursorField | undefined;
+  readonly #from: HttpCursor;
+  readonly #incremental: Incremental | undefined;
+  readonly #out: OutBatches;
+  readonly #visited = new Set<string>();
+  #etag: HttpCursor["etag"];
+
+  constructor(
+    stream: ReadableStream,
+    client: HttpClient,
+    options: SourceOptions,
+    redact: Redact,
+    /** Of mode incremental. */
+    field: CursorField | undefined,
+  ) {
+    this.#stream = stream;
+    this.#client = client;
+    this.#options = options;
+    this.#redact = redact;
+    this.#field = field;
+    const from = (options.from as unknown as HttpCursor | null) ?? beginning;
+    this.#from = from.done && field ? { ...from, page: null, skip: 0, crc: 0 } : from;
+    this.#etag = from.done && field ? from.etag : undefined;
+    if (field) {
+      const before = from.before ?? { max: null, known: [] };
+      const since = from.done ? undefined : from.since;
+      this.#incremental = new Incremental(stream.incremental, before, since, from.max, Date.now());
+    }
+    this.#out = new OutBatches(options.batch, from.count);
+  }
+
+  async *read(): AsyncGenerator<ReadBatch> {
+    if (this.#from.done && !this.#incremental) return;
+    // One batch is held back: the last one's cursor says that all is read.
+    let held: OutBatch | undefined;
+    try {
+      for await (const step of this.#steps()) {
+        if (held) yield this.#batch(held, this.#cursor(held));
+        held = step === "alive" ? undefined : step;
+        if (step === "alive") yield this.#nothing();
+      }
+    } catch (error) {
+      if (held && !this.#options.signal.aborted) yield this.#batch(held, this.#cursor(held));
+      throw error;
+    }
+    if (held) yield this.#batch(held, this.#final());
+  }
+
+  /** Records from the stream's beginning: a batch of them at most; what is no JSON is left out. */
+  async sample(): Promise<Json[]> {
+    for await (const step of this.#steps()) {
+      if (step === "alive") continue;
+      return Buffer.from(step.data)
+        .toString()
+        .split("\n")
+        .flatMap((text) => {
+          try {
+            return [parseExact(text)];
+          } catch {
+            return [];
+          }
+        });
+    }
+    return [];
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  async *#steps(): AsyncGenerator<Step> {
+    const { paginator } = this.#stream;
+    let { page: state, skip, crc } = this.#from;
+    let isResumed = state !== null;
+    let before: { count: number; crc: number } | undefined;
+    let lastEtag: HttpCursor["etag"];
+    for (let pages = 1; ; pages++) {
+      if (pages > paginator.maxPages) throw paginator.tooMany();
+      this.#visit(state);
+      const read = yield* this.#page(state, skip, crc, isResumed);
+      if (read === "gone") {
+        // The place in the middle of the stream is no more: from its beginning.
+        [state, skip, crc, isResumed] = [null, 0, 0, false];
+        this.#visited.clear();
+        continue;
+      }
+      [skip, crc, isResumed] = [0, 0, false];
+      if (read === "unchanged") break;
+      if (read === "end") break;
+      const { count, crc: now } = read;
+      if (before && count > 0 && before.count === count && before.crc === now) throw paginator.unchanged();
+      before = { count, crc: now };
+      lastEtag = pages === 1 && state === null ? read.etag : undefined;
+      const next = paginator.next({ ...read, state });
+      if (next === null) break;
+      this.#out.moveTo({ page: next, skip: 0, crc: 0, max: this.#incremental?.max ?? null });
+      state = next;
+    }
+    this.#etag = lastEtag;
+    this.#out.finish();
+    yield* this.#out.take();
+  }
+
+  #visit(state: PageState): void {
+    if (state === null || "n" in state) return;
+    const id = hash("sha1", JSON.stringify(state), "base64");
+    if (this.#visited.has(id)) throw this.#stream.paginator.repeated();
+    if (this.#visited.size === mostVisited) this.#visited.clear();
+    this.#visited.add(id);
+  }
+
+  /** One page, tried again where it fails in passing: what was handed out of it is not handed out again. */
+  async *#page(state: PageState, skip: number, crc: number, isResumed: boolean) {
+    const reading = new PageReading(this.#stream, this.#out, this.#incremental, this.#field, state, { skip, crc });
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await this.#request(state);
+        const { status } = response;
+        if (status === 304) {
+          response.body.destroy();
+          return "unchanged" as const;
+        }
+        if (status < 200 || status >= 300) {
+          const isGone = isResumed && state !== null && !("n" in state) && [400, 404, 410, 422].includes(status);
+          if (isGone || (status === 404 && this.#stream.paginator.endsBy404(state))) {
+            response.body.destroy();
+            return isGone ? ("gone" as const) : ("end" as const);
+          }
+          throw await this.#refused(response);
+        }
+        return yield* this.#body(reading, response);
+      } catch (error) {
+        this.#options.signal.throwIfAborted();
+        if (error instanceof PageChanged) {
+          reading.restart();
+          continue;
+        }
+        const failure = asSourceError(error, this.#stream.at);
+        const waitMs = failure.retryAfterMs ?? 500 * 2 ** (attempt - 1) * (0.8 + 0.4 * Math.random());
+        if (failure.fault !== "transient" || attempt === attempts || waitMs > longestWaitMs) throw failure;
+        yield* this.#wait(waitMs);
+      }
+    }
+  }
+
+  async *#body(reading: PageReading, response: Response) {
+    const { url, headers, body, status } = response;
+    const where = describe({ method: this.#stream.request.method, url });
+    const tag = one(headers.etag);
+    const etag = tag === undefined ? undefined : ([hashOf(url), tag] as const);
+    const cutter = reading.begin(one(headers["content-type"]) ?? "");
+    try {
+      if (status !== 204 && status !== 205) {
+        for await (const chunk of body as AsyncIterable<Buffer>) {
+          cutter.push(chunk);
+          yield* this.#out.take();
+        }
+        const around = cutter.end();
+        yield* this.#out.take();
+        return { ...reading.end(), url, headers, around, ...(etag ? { etag } : {}) };
+      }
+      body.destroy();
+      return { ...reading.end(), url, headers, around: null, ...(etag ? { etag } : {}) };
+    } catch (error) {
+      body.destroy();
+      if (error instanceof PageChanged) throw error;
+      if (!(error instanceof CutError)) throw transportError(error, where, this.#redact);
+      // The records before the fault are good; they stay.
+      yield* this.#out.take();
+      const type = one(headers["content-type"]) ?? "none";
+      const message = sentence(`${where} answered what cannot be read: ${error.message} (Content-Type ${type})`);
+      // A body that breaks off may be whole the next time.
+      if (error.isTorn) throw new ConnectorError("UNAVAILABLE", message, { fault: "transient" });
+      throw settingError("VALIDATION_ERROR", message, `${this.#stream.at}.records`);
+    }
+  }
+
+  async #request(state: PageState): Promise<Response> {
+    const { signal } = this.#options;
+    const { method, url, headers, body } = buildPage(this.#stream, state, this.#incremental?.since ?? null);
+    const [etagUrl, etag] = this.#etag ?? [];
+    if (etag !== undefined && state === null && etagUrl === hashOf(url)) headers["if-none-match"] = etag;
+    return this.#client.send({ method, url, headers, body, followsRedirects: true, signal });
+  }
+
+  async #refused(response: Response): Promise<ConnectorError> {
+    const { status, headers, url, body } = response;
+    const where = describe({ method: this.#stream.request.method, url });
+    const { text } = await readUpTo(body, 8 * 1024);
+    return statusError({ status, headers, text }, where, "source.stream", this.#redact);
+  }
+
+  /** Hands out what there is, and says now and then that the source lives. */
+  async *#wait(ms: number): AsyncGenerator<Step> {
+    const { signal } = this.#options;
+    this.#out.finish();
+    yield* this.#out.take();
+    for (let left = ms; left > 0; left -= aliveMs) {
+      if (ms > aliveMs) yield "alive";
+      await sleep(Math.min(left, aliveMs), undefined, { signal }).catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw error;
+      });
+    }
+  }
+
+  #cursor({ first, count, place }: OutBatch): Cursor {
+    const { before } = this.#from;
+    const incremental = this.#incremental && { since: this.#incremental.since, ...(before ? { before } : {}) };
+    return { ...place, count: first + count - 1, ...incremental } as unknown as Cursor;
+  }
+
+  #final(): Cursor {
+    const { total } = this.#out;
+    const place = { page: null, skip: 0, crc: 0, count: total, done: true as const };
+    if (!this.#incremental) return { ...place, max: null };
+    const before = this.#incremental.progress();
+    const etag = this.#etag ? { etag: this.#etag } : {};
+    return { ...place, max: before.max, before, ...etag } as unknown as Cursor;
+  }
+
+  #batch({ data, count, first }: OutBatch, cursor: Cursor): ReadBatch {
+    return { data, count, cursor, position: { base: this.#stream.name, offset: first } };
+  }
+
+  #nothing(): ReadBatch {
+    const position = { base: this.#stream.name, offset: this.#out.total + 1 };
+    return { data: new Uint8Array(), count: 0, cursor: this.#options.from, position };
+  }
+}
+
+/** A page is not what it was when a part of it was handed out. */
+class PageChanged extends Error {}
+
+/** The records of one page, over all tries to read it. */
+class PageReading {
+  readonly #stream: ReadableStream;
+  readonly #out: OutBatches;
+  readonly #incremental: Incremental | undefined;
+  readonly #field: CursorField | undefined;
+  readonly #state: PageState;
+  /** How many records were dealt with, and the CRC of the last of them: 0 where it is not known. */
+  #done: { skip: number; crc: number };
+  #index = 0;
+  #crc = 0;
+  #last: Buffer = Buffer.alloc(0);
+  #lastLength = 0;
+
+  constructor(
+    stream: ReadableStream,
+    out: OutBatches,
+    incremental: Incremental | undefined,
+    field: CursorField | undefined,
+    state: PageState,
+    done: { skip: number; crc: number },
+  ) {
+    this.#stream = stream;
+    this.#out = out;
+    this.#incremental = incremental;
+    this.#field = field;
+    this.#state = state;
+    this.#done = done;
+  }
+
+  begin(contentType: string) {
+    if (this.#lastLength > 0) this.#done.crc = crc32(this.#last.subarray(0, this.#lastLength));
+    this.#index = 0;
+    this.#crc = 0;
+    return this.#stream.cutter(contentType, this.#take);
+  }
+
+  /** All of the page is handed out. */
+  restart(): void {
+    this.#done = { skip: 0, crc: 0 };
+    this.#lastLength = 0;
+  }
+
+  end() {
+    if (this.#index < this.#done.skip) throw new PageChanged();
+    const isLast = this.#stream.paginator.needsLast && this.#lastLength > 0;
+    const last = isLast ? parseExact(this.#last.toString("utf8", 0, this.#lastLength)) : undefined;
+    return { count: this.#index, crc: this.#crc, last };
+  }
+
+  readonly #take = (buffer: Buffer, start: number, end: number): void => {
+    const text = buffer.subarray(start, end);
+    this.#index++;
+    this.#crc = crc32(text, this.#crc);
+    const { skip, crc } = this.#done;
+    if (this.#index === skip && crc !== 0 && crc32(text) !== crc) throw new PageChanged();
+    if (this.#index >= skip) this.#remember(text);
+    if (this.#index <= skip) return;
+    this.#add(buffer, start, end);
+    this.#done.skip = this.#index;
+  };
+
+  #add(buffer: Buffer, start: number, end: number): void {
+    const out = this.#out;
+    out.reserve(end - start);
+    if (this.#incremental && this.#isKnown(buffer.toString("utf8", start, end))) return;
+    const max = this.#incremental?.max ?? null;
+    out.add(buffer, start, end, { page: this.#state, skip: this.#index, max });
+  }
+
+  #isKnown(text: string): boolean {
+    let record: Json;
+    try {
+      record = parseExact(text);
+    } catch {
+      // Whoever reads it says what is wrong with it.
+      return false;
+    }
+    const field = this.#field as CursorField;
+    const value = field.of(record);
+    if (typeof value === "object" && value !== null && !JSON.isRawJSON(value)) throw noOrder(field.name);
+    return (this.#incremental as Incremental).isKnown(text, value, this.#stream.readsAll);
+  }
+
+  #remember(text: Buffer): void {
+    if (text.length > this.#last.length) this.#last = Buffer.allocUnsafeSlow(text.length * 2);
+    this.#lastLength = text.copy(this.#last);
+  }
+}
+
+/** The request for a page: a link of the far side's has all that it needs. */
+export function buildPage({ request, paginator, incremental }: ReadableStream, state: PageState, since: Json): Built {
+  const size = paginator.size ?? null;
+  const built = request.build({ page: paginator.valueOf(state), since, size });
+  built.headers.accept ??= acceptJson;
+  if (state !== null && "url" in state) return { ...built, url: new URL(state.url) };
+  if (incremental.param !== undefined && since !== null) addQuery(built.url, { [incremental.param]: since });
+  paginator.apply(built.url, state);
+  return built;
+}
+
+/** What would be a record's fault in a destination is the setting's in a source: nothing can be read past it. */
+export function asSourceError(error: unknown, at: string): ConnectorError {
+  if (!(error instanceof ConnectorError)) throw error;
+  if (error.fault !== "record") return error;
+  return new ConnectorError(error.code, error.message, { fault: "destination", path: error.path ?? at });
+}
+
+function hashOf(url: URL): string {
+  return hash("sha1", url.href, "base64");
+}
