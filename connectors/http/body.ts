@@ -32,6 +32,8 @@ export function decoded(body: Readable, contentEncoding: string, where: string):
     .map((each) => each.trim().toLowerCase())
     .reverse();
   let stream: NodeJS.ReadableStream = body;
+  // An error that nobody reads, of a body that was given up, is none.
+  body.on("error", () => {});
   for (const encoding of encodings) {
     const decoder = Object.hasOwn(decoders, encoding) ? decoders[encoding] : undefined;
     if (decoder === undefined) {
@@ -40,7 +42,7 @@ export function decoded(body: Readable, contentEncoding: string, where: string):
       throw new ConnectorError("VALIDATION_ERROR", message, { fault: "destination", path: "config.base_url" });
     }
     // What fails is destroyed with its error, which its reader sees.
-    if (decoder !== null) stream = pipeline(stream, decoder(), () => {});
+    if (decoder !== null) stream = pipeline(stream, decoder(), () => {}).on("error", () => {});
   }
   return stream as Readable;
 }
@@ -53,6 +55,11 @@ const encoders = {
 
 export async function encoded(body: Buffer, compression: Compression): Promise<Buffer> {
   return compression === "none" ? body : encoders[compression](body);
+}
+
+/** Reads the rest of a short body, so that its connection can be used again; breaks off a long one. */
+export function discard(body: Readable): void {
+  readUpTo(body, 64 * 1024).catch(() => {});
 }
 
 /** A body as a whole: no more than `limit` bytes of it, decoded; the rest is left. */

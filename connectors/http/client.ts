@@ -3,7 +3,7 @@ import type { Agent, Dispatcher } from "undici";
 import { ConnectorError } from "../sdk/index.ts";
 import type { AddressGuard } from "./addresses.ts";
 import type { Auth } from "./auth.ts";
-import { acceptEncoding, decoded, encoded, readUpTo } from "./body.ts";
+import { acceptEncoding, decoded, discard, encoded, readUpTo } from "./body.ts";
 import type { Compression } from "./config.ts";
 import { createAgent } from "./connect.ts";
 import { type Answer, one, settingError, transportError } from "./errors.ts";
@@ -71,7 +71,7 @@ export class HttpClient {
     const whole = { ...request, headers, body };
     const first = await this.#follow(whole);
     if (first.response.status !== 401 || first.used === undefined || !auth.renew(first.used)) return first.response;
-    first.response.body.destroy();
+    discard(first.response.body);
     return (await this.#follow(whole)).response;
   }
 
@@ -100,7 +100,7 @@ export class HttpClient {
       const location = one(response.headers.location);
       const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== undefined;
       if (!isRedirect || !request.followsRedirects) return { response, used };
-      response.body.destroy();
+      discard(response.body);
       if (!URL.canParse(location, url.href)) throw redirectError(where, "to what is no URL");
       const next = new URL(location, url);
       if (redirects === mostRedirects) throw redirectError(where, `more than ${mostRedirects} times in a row`);

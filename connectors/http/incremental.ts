@@ -54,7 +54,8 @@ export class Incremental {
     const isHigher = this.#max === null || compare(capped, this.#max) > 0;
     if (isHigher) this.#max = capped;
     const { max } = this.#before;
-    const mayBeKnown = this.#known.size > 0 && max !== null && compare(capped, max) <= 0;
+    const isOld = capped !== value || (max !== null && compare(capped, max) <= 0);
+    const mayBeKnown = this.#known.size > 0 && isOld;
     const isRecent = isHigher || compare(capped, this.#lowest(this.#max)) >= 0;
     if (!mayBeKnown && !isRecent) return false;
     const id = hash("sha1", text, "base64").slice(0, 11);

@@ -9,12 +9,12 @@ import {
   type Source,
   type SourceOptions,
 } from "../sdk/index.ts";
-import { readUpTo } from "./body.ts";
+import { discard, readUpTo } from "./body.ts";
 import { describe, type HttpClient, type Response } from "./client.ts";
 import { CutError } from "./cutter.ts";
 import { one, sentence, settingError, statusError, transportError } from "./errors.ts";
 import { Incremental, noOrder, type Progress } from "./incremental.ts";
-import { parseExact } from "./json.ts";
+import { packed, parseExact, unpacked } from "./json.ts";
 import { type OutBatch, OutBatches, type Place } from "./out-batches.ts";
 import type { PageState } from "./pagination.ts";
 import type { Redact } from "./redact.ts";
@@ -79,7 +79,7 @@ export class HttpSource implements Source {
     this.#options = options;
     this.#redact = redact;
     this.#field = field;
-    const from = (options.from as unknown as HttpCursor | null) ?? beginning;
+    const from = options.from === null ? beginning : (unpacked(options.from) as unknown as HttpCursor);
     this.#from = from.done && field ? { ...from, page: null, skip: 0, crc: 0 } : from;
     this.#etag = from.done && field ? from.etag : undefined;
     if (field) {
@@ -178,13 +178,13 @@ export class HttpSource implements Source {
         const response = await this.#request(state);
         const { status } = response;
         if (status === 304) {
-          response.body.destroy();
+          discard(response.body);
           return "unchanged" as const;
         }
         if (status < 200 || status >= 300) {
           const isGone = isResumed && state !== null && !("n" in state) && [400, 404, 410, 422].includes(status);
           if (isGone || (status === 404 && this.#stream.paginator.endsBy404(state))) {
-            response.body.destroy();
+            discard(response.body);
             return isGone ? ("gone" as const) : ("end" as const);
           }
           throw await this.#refused(response);
@@ -197,7 +197,7 @@ export class HttpSource implements Source {
           continue;
         }
         const failure = asSourceError(error, this.#stream.at);
-        const waitMs = failure.retryAfterMs ?? 500 * 2 ** (attempt - 1) * (0.8 + 0.4 * Math.random());
+        const waitMs = failure.retryAfterMs ?? 250 * 2 ** (attempt - 1) * (0.8 + 0.4 * Math.random());
         if (failure.fault !== "transient" || attempt === attempts || waitMs > longestWaitMs) throw failure;
         yield* this.#wait(waitMs);
       }
@@ -220,7 +220,7 @@ export class HttpSource implements Source {
         yield* this.#out.take();
         return { ...reading.end(), url, headers, around, ...(etag ? { etag } : {}) };
       }
-      body.destroy();
+      discard(body);
       return { ...reading.end(), url, headers, around: null, ...(etag ? { etag } : {}) };
     } catch (error) {
       body.destroy();
@@ -268,7 +268,7 @@ export class HttpSource implements Source {
   #cursor({ first, count, place }: OutBatch): Cursor {
     const { before } = this.#from;
     const incremental = this.#incremental && { since: this.#incremental.since, ...(before ? { before } : {}) };
-    return { ...place, count: first + count - 1, ...incremental } as unknown as Cursor;
+    return packed({ ...place, count: first + count - 1, ...incremental } as unknown as Cursor);
   }
 
   #final(): Cursor {
@@ -277,7 +277,7 @@ export class HttpSource implements Source {
     if (!this.#incremental) return { ...place, max: null };
     const before = this.#incremental.progress();
     const etag = this.#etag ? { etag: this.#etag } : {};
-    return { ...place, max: before.max, before, ...etag } as unknown as Cursor;
+    return packed({ ...place, max: before.max, before, ...etag } as unknown as Cursor);
   }
 
   #batch({ data, count, first }: OutBatch, cursor: Cursor): ReadBatch {

@@ -1,0 +1,253 @@
+import { expect, test } from "vitest";
+import {
+  type Asked,
+  connect,
+  cursorAfter,
+  type Reply,
+  readBatches,
+  recordsIn,
+  serveHere,
+} from "../../tests/support/http-server.ts";
+import type { Json, JsonObject } from "../sdk/index.ts";
+import { linkTo } from "./link.ts";
+
+const all = Array.from({ length: 12 }, (_, index) => ({ id: index + 1 }));
+const slice = (start: number, size = 5) => all.slice(start, start + size);
+
+interface Case {
+  readonly stream: JsonObject;
+  readonly answer: (asked: Asked, url: string) => Reply;
+  /** Queries that are asked, in order. */
+  readonly queries: string[];
+}
+
+const cases: Record<string, Case> = {
+  "page, to an empty page": {
+    stream: { pagination: { type: "page" } },
+    answer: ({ query }) => ({ body: slice((Number(query.get("page")) - 1) * 5) }),
+    queries: ["page=1", "page=2", "page=3", "page=4"],
+  },
+  "page, to a page that is not there": {
+    stream: { pagination: { type: "page", param: "p", start: 0 } },
+    answer: ({ query }) => {
+      const records = slice(Number(query.get("p")) * 5);
+      return records.length > 0 ? { body: records } : { status: 404, body: { detail: "Invalid page." } };
+    },
+    queries: ["p=0", "p=1", "p=2", "p=3"],
+  },
+  "page, with a size, to a page that is shorter": {
+    stream: { pagination: { type: "page", size: 5, size_param: "per_page" } },
+    answer: ({ query }) => ({ body: slice((Number(query.get("page")) - 1) * 5, Number(query.get("per_page"))) }),
+    queries: ["per_page=5&page=1", "per_page=5&page=2", "per_page=5&page=3"],
+  },
+  "page, to the last of so many": {
+    stream: { records: "$.items", pagination: { type: "page", total_path: "$.pages" } },
+    answer: ({ query }) => ({ body: { items: slice((Number(query.get("page")) - 1) * 6, 6), pages: 2 } }),
+    queries: ["page=1", "page=2"],
+  },
+  "offset, to the total": {
+    stream: { records: "$.items", pagination: { type: "offset", total_path: "$.total", param: "skip" } },
+    answer: ({ query }) => ({ body: { total: "12", items: slice(Number(query.get("skip"))) } }),
+    queries: ["skip=0", "skip=5", "skip=10"],
+  },
+  "offset, in a body": {
+    stream: {
+      method: "POST",
+      body: { offset: "{{ $.page }}", limit: "{{ $.size }}" },
+      pagination: { type: "offset", size: 5 },
+    },
+    answer: ({ body }) => {
+      const { offset, limit } = JSON.parse(body) as { offset: number; limit: number };
+      return { body: slice(offset, limit) };
+    },
+    queries: ["", "", ""],
+  },
+  cursor: {
+    stream: { records: "$.data", query: { q: "x y" }, pagination: { type: "cursor", cursor_path: "$.meta.next" } },
+    answer: ({ query }) => {
+      const at = Number(Buffer.from(query.get("cursor") ?? "", "base64").toString());
+      const next = at + 5 < 12 ? Buffer.from(String(at + 5)).toString("base64") : null;
+      return { body: { data: slice(at), meta: { next } } };
+    },
+    queries: ["q=x+y", "q=x+y&cursor=NQ%3D%3D", "q=x+y&cursor=MTA%3D"],
+  },
+  "cursor, until there is no more": {
+    stream: { records: "$.data", pagination: { type: "cursor", cursor_path: "$.next", has_more_path: "$.more" } },
+    answer: ({ query }) => {
+      const at = Number(query.get("cursor") ?? 0);
+      return { body: { data: slice(at), next: at + 5, more: at + 5 < 12 } };
+    },
+    queries: ["", "cursor=5", "cursor=10"],
+  },
+  "Link header, where nothing is configured": {
+    stream: {},
+    answer: ({ query }, url) => {
+      const at = Number(query.get("at") ?? 0);
+      const next = `<${url}/items?at=${at + 5}&x=%2C>; title="a, \\"b\\""; rel="last next"`;
+      return { body: slice(at), headers: at + 5 < 12 ? { link: [`<${url}/first>; rel=first`, next] } : {} };
+    },
+    queries: ["", "at=5&x=%2C", "at=10&x=%2C"],
+  },
+  "next URL, relative": {
+    stream: { records: "$.results", pagination: { type: "next_url", next_url_path: "$['@odata.nextLink']" } },
+    answer: ({ query }) => {
+      const at = Number(query.get("at") ?? 0);
+      return { body: { results: slice(at), ...(at + 5 < 12 ? { "@odata.nextLink": `?at=${at + 5}` } : {}) } };
+    },
+    queries: ["", "at=5", "at=10"],
+  },
+  keyset: {
+    stream: { pagination: { type: "keyset", field: "id", param: "after", size: 5, size_param: "n" } },
+    answer: ({ query }) => ({ body: all.filter(({ id }) => id > Number(query.get("after") ?? 0)).slice(0, 5) }),
+    queries: ["n=5", "n=5&after=5", "n=5&after=10"],
+  },
+  none: {
+    stream: { pagination: { type: "none" } },
+    answer: (_asked, url) => ({ body: all, headers: { link: `<${url}/items?2>; rel=next` } }),
+    queries: [""],
+  },
+};
+
+test.each(Object.keys(cases))("every page is read once: %s", async (name) => {
+  const { stream, answer, queries } = cases[name]!;
+  const server = await serveHere((asked) => answer(asked, server.url));
+  const connector = connect({ base_url: server.url, streams: { items: stream } });
+  const batches = await readBatches(connector, "items");
+  expect(recordsIn(batches)).toEqual(all);
+  expect(server.asked.map(({ query }) => query.toString())).toEqual(queries);
+  expect(await readBatches(connector, "items", { from: cursorAfter(batches) })).toEqual([]);
+});
+
+const loops: Record<string, [JsonObject, (asked: Asked, url: string) => Reply, string]> = {
+  "a page that links to itself": [
+    { pagination: { type: "link" } },
+    (_asked, url) => ({ body: [1], headers: { link: `<${url}/items?x>; rel=next` } }),
+    "the same records as the one before it",
+  ],
+  "pages that link to each other": [
+    { records: "$.r", pagination: { type: "next_url", next_url_path: "$.next" } },
+    ({ query }) => ({ body: { r: [query.get("p")], next: `?p=${(Number(query.get("p")) + 1) % 3}` } }),
+    "links to one that was read before",
+  ],
+  "a cursor that comes again": [
+    { records: "$.r", pagination: { type: "cursor", cursor_path: "$.next" } },
+    ({ query }) => ({ body: { r: [query.get("cursor")], next: query.get("cursor") === "a" ? "b" : "a" } }),
+    "links to one that was read before",
+  ],
+  "the same page for every number": [
+    { pagination: { type: "page" } },
+    () => ({ body: all }),
+    'does the server know the parameter "page"?',
+  ],
+  "the same page for ever new cursors": [
+    { records: "$.r", pagination: { type: "cursor", cursor_path: "$.next" } },
+    () => ({ body: { r: all, next: String(Math.random()) } }),
+    'does the server know the parameter "cursor"?',
+  ],
+  "a keyset that goes backwards": [
+    { pagination: { type: "keyset", field: "id" } },
+    ({ query }) => ({ body: [{ id: query.has("after") ? 9 : 10 }] }),
+    "goes backwards",
+  ],
+  "a keyset that stands": [
+    { pagination: { type: "keyset", field: "id" } },
+    ({ query }) => ({ body: [{ id: 10, n: query.get("after") }] }),
+    "would never end",
+  ],
+  "a keyset whose last record has no value": [
+    { pagination: { type: "keyset", field: "id" } },
+    () => ({ body: [{ id: 1 }, {}] }),
+    "has no id",
+  ],
+  "more pages than allowed": [
+    { pagination: { type: "page", max_pages: 3 } },
+    ({ query }) => ({ body: [Number(query.get("page"))] }),
+    "more than 3 pages",
+  ],
+  "a cursor that is no value": [
+    { records: "$.r", pagination: { type: "cursor", cursor_path: "$.next" } },
+    () => ({ body: { r: [1], next: { a: 1 } } }),
+    "no text and no number",
+  ],
+  "a next URL that is no HTTP": [
+    { records: "$.r", pagination: { type: "next_url", next_url_path: "$.next" } },
+    () => ({ body: { r: [1], next: "file:///etc/passwd" } }),
+    "no http or https URL",
+  ],
+};
+
+test.each(Object.keys(loops))("%s ends with an error, after what was read was handed out", async (name) => {
+  const [stream, answer, message] = loops[name]!;
+  const server = await serveHere((asked) => answer(asked, server.url));
+  const connector = connect({ base_url: server.url, streams: { items: stream } });
+  const source = await connector.openSource!({
+    stream: "items",
+    mode: "full",
+    cursorField: undefined,
+    from: null,
+    batch: { records: 1, bytes: 1000 },
+    signal: new AbortController().signal,
+  });
+  const records: Json[] = [];
+  const reading = (async () => {
+    for await (const batch of source.read()) records.push(...recordsIn([batch]));
+  })();
+  await expect(reading).rejects.toMatchObject({
+    code: "VALIDATION_ERROR",
+    fault: "destination",
+    path: "config.streams.items.pagination",
+    message: expect.stringContaining(message),
+  });
+  expect(records.length).toBeGreaterThan(0);
+  expect(server.asked.length).toBeLessThan(6);
+  await source.close();
+});
+
+test("links are followed to another origin without credentials, and never from https to http", async () => {
+  const other = await serveHere(() => ({ body: [2] }));
+  const server = await serveHere(() => ({
+    body: [1],
+    headers: { link: `<${other.url}/more?api_key=echoed>; rel="next"` },
+  }));
+  const auth = { type: "api_key", in: "query", name: "api_key", value: "secret-key" };
+  const connector = connect({ base_url: server.url, headers: { "X-Tenant": "secret-tenant" }, auth });
+  const batches = await readBatches(connector, "items", { batch: { records: 1, bytes: 1000 } });
+  expect(recordsIn(batches)).toEqual([1, 2]);
+  expect(server.asked[0]?.query.get("api_key")).toBe("secret-key");
+  expect(other.asked[0]?.query.toString()).toBe("");
+  expect(JSON.stringify(other.asked[0]?.headers)).not.toContain("secret");
+  expect(JSON.stringify(batches.map(({ cursor }) => cursor))).not.toContain("secret-key");
+});
+
+test("after a restart a cursor that the server forgot begins the stream anew", async () => {
+  let known = true;
+  const server = await serveHere(({ query }) => {
+    const at = Number(query.get("cursor") ?? 0);
+    if (at > 0 && !known) return { status: 410, body: "" };
+    return { body: { r: slice(at), next: at + 5 < 12 ? at + 5 : null } };
+  });
+  const stream = { records: "$.r", pagination: { type: "cursor", cursor_path: "$.next" } };
+  const connector = connect({ base_url: server.url, streams: { items: stream } });
+  const batches = await readBatches(connector, "items", { batch: { records: 5, bytes: 10_000 } });
+  known = true;
+  const rest = await readBatches(connector, "items", { from: cursorAfter(batches.slice(0, 2)) });
+  expect(recordsIn(rest)).toEqual(slice(10));
+  known = false;
+  server.asked.length = 0;
+  const reading = readBatches(connector, "items", { from: cursorAfter(batches.slice(0, 2)) });
+  await expect(reading).rejects.toMatchObject({ code: "NOT_FOUND" });
+  expect(server.asked.map(({ query }) => query.toString())).toEqual(["cursor=5", "", "cursor=5"]);
+});
+
+test.each([
+  ['<https://a/b>; rel="next"', "https://a/b"],
+  ["<a>;rel=next", "a"],
+  ['<a>; rel="prev", <b?x=1,2;3>; title="x; rel=next"; REL="First Next"', "b?x=1,2;3"],
+  ["<a>; rel=prev; rel=next", undefined],
+  ["<a>", undefined],
+  ["", undefined],
+  ["next", undefined],
+  ["<a>; rel=next", "a"],
+])("the next link of %j is %j", (header, link) => {
+  expect(linkTo(header, "next")).toBe(link);
+});
