@@ -60,6 +60,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "cheap and heavy mappings on the main thread, and with worker threads beside it",
     load: () => import("./scenarios/workers.ts"),
   },
+  http: {
+    summary: "http as a source of pages of 1,000 records, and as a destination by batches of 100",
+    load: () => import("./scenarios/http.ts"),
+  },
   kernel: {
     summary: "actors' mail and streams by credit alone, on one core",
     load: () => import("./scenarios/kernel.ts"),

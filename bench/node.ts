@@ -47,8 +47,8 @@ export class BenchNode {
   }
 
   /** A node that is ready, for as long as `use` takes. */
-  static async with<T>(use: (node: BenchNode) => Promise<T>): Promise<T> {
-    const node = new BenchNode();
+  static async with<T>(use: (node: BenchNode) => Promise<T>, env: NodeJS.ProcessEnv = {}): Promise<T> {
+    const node = new BenchNode(undefined, undefined, env);
     const remove = async () => {
       await node.stop();
       rmSync(node.folder, { recursive: true, force: true, maxRetries: 10 });

@@ -46,7 +46,7 @@ export const template = {
 };
 
 /** A record of 230 bytes, its newline included. */
-function lineOf(id: number): string {
+export function lineOf(id: number): string {
   const record = {
     id,
     name: `user ${id}`,
