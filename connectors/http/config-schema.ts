@@ -222,11 +222,26 @@ const stream = object({
   pagination,
   incremental,
   key: { type: "array", items: { type: "string" }, description: "Field paths that identify a record." },
-  cloudevents: {
-    enum: ["structured", "binary", "batch"],
-    description:
-      "Records are CloudEvents 1.0: written in that mode of the HTTP binding; read from an answer of any mode.",
-  },
+  cloudevents: object(
+    {
+      mode: {
+        enum: ["structured", "binary", "batch"],
+        default: "structured",
+        description:
+          "How events are written: each as JSON, with its attributes in headers, or several as a JSON array.",
+      },
+      record: {
+        enum: ["data", "event"],
+        default: "data",
+        description: "What a record is: an event's data, or the event itself in the JSON format.",
+      },
+      source: text("The events' source, a template. Needed to write data."),
+      type: text("The events' type, a template. Needed to write data."),
+      subject: text("The events' subject, a template; left out where it gives nothing."),
+      time: text("The events' time, a template; left out where it gives nothing."),
+    },
+    { description: "What goes over the wire is CloudEvents 1.0. Read, they may be of any mode." },
+  ),
   append: write("POST", "Path below base_url, a template. Default: the stream's.", "How mode append writes."),
   upsert: write(
     "PUT",

@@ -46,9 +46,18 @@ export interface StreamConfig extends RequestConfig {
   readonly pagination?: PaginationConfig;
   readonly incremental?: IncrementalConfig;
   readonly key?: readonly string[];
-  readonly cloudevents?: "structured" | "binary" | "batch";
+  readonly cloudevents?: CloudEventsConfig;
   readonly append?: WriteConfig;
   readonly upsert?: WriteConfig;
+}
+
+export interface CloudEventsConfig {
+  readonly mode?: "structured" | "binary" | "batch";
+  readonly record?: "data" | "event";
+  readonly source?: string;
+  readonly type?: string;
+  readonly subject?: string;
+  readonly time?: string;
 }
 
 interface PageLimits {

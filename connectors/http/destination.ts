@@ -10,8 +10,9 @@ import {
   type WriteResult,
 } from "../sdk/index.ts";
 import { describe, type HttpClient, within } from "./client.ts";
-import type { WriteConfig } from "./config.ts";
+import type { CloudEventsConfig, WriteConfig } from "./config.ts";
 import { statusError } from "./errors.ts";
+import { EventWriter, type WrittenEvent } from "./events.ts";
 import type { Redact } from "./redact.ts";
 import { type RequestDefaults, RequestTemplate } from "./request.ts";
 import { Results } from "./results.ts";
@@ -19,6 +20,8 @@ import { Semaphore } from "./semaphore.ts";
 
 /** The longest answer that is looked into. */
 const answerLimit = 32 * 1024 * 1024;
+/** Events in a batch, unless the config says. */
+const eventBatch = 100;
 /** Stands for the records in a batch's body until they are there. No template gives it. */
 const placeholder = "\u0000records\u0000";
 
@@ -34,6 +37,8 @@ export interface DestinationSettings {
   /** Mode upsert: a request may be repeated. */
   readonly isUpsert: boolean;
   readonly redact: Redact;
+  /** Records are, or become, CloudEvents. */
+  readonly events: CloudEventsConfig | undefined;
 }
 
 /** Writes records with a request each, or with a request for many. */
@@ -43,6 +48,7 @@ export class HttpDestination implements Destination {
   readonly #settings: DestinationSettings;
   readonly #request: RequestTemplate;
   readonly #results: Results | undefined;
+  readonly #events: EventWriter | undefined;
   readonly #keyHeader: string | undefined;
   readonly #batchSize: number;
   /** What stands before and after the records of a batch. */
@@ -63,7 +69,10 @@ export class HttpDestination implements Destination {
         : idempotency_key === false
           ? undefined
           : idempotency_key.toLowerCase();
-    this.#batchSize = config.batch?.records ?? 1;
+    this.#events =
+      settings.events &&
+      new EventWriter(settings.events, expressions, at.replace(/\.(append|upsert)$/, ".cloudevents"));
+    this.#batchSize = config.batch?.records ?? (this.#events?.isBatch ? eventBatch : 1);
     this.#around = around(config, expressions);
     this.#slots = new Semaphore(concurrency);
   }
@@ -102,9 +111,11 @@ export class HttpDestination implements Destination {
   async #send(group: readonly OutRecord[], signal: AbortSignal): Promise<WriteFailure[]> {
     const { config, totalMs, redact, isUpsert } = this.#settings;
     const [first] = group as [OutRecord];
-    const built = this.#request.build(config.batch ? { records: null } : first.value);
+    const built = this.#request.build(config.batch || this.#events?.isBatch ? { records: null } : first.value);
     const { method, url, headers } = built;
-    const body = built.body ?? this.#body(group, headers);
+    const body = this.#events
+      ? this.#eventBody(this.#events, group, headers)
+      : (built.body ?? this.#body(group, headers));
     if (this.#keyHeader !== undefined) headers[this.#keyHeader] ??= keyOf(group);
     const isRepeatable = isUpsert || this.#keyHeader !== undefined;
     const where = describe({ method, url });
@@ -116,6 +127,15 @@ export class HttpDestination implements Destination {
     // Of one record: it is there already.
     if (status === 409 && isRepeatable && group.length === 1) return [];
     throw statusError(answer, where, "destination.stream", redact);
+  }
+
+  #eventBody(events: EventWriter, group: readonly OutRecord[], headers: Record<string, string>): Buffer {
+    const written = group.map((record) => events.write(record));
+    headers["content-type"] = events.contentType;
+    if (events.isBatch) return Buffer.from(`[${written.map(({ text }) => text).join(",")}]`);
+    const [{ text, headers: own }] = written as [WrittenEvent];
+    Object.assign(headers, own);
+    return Buffer.from(text as string);
   }
 
   #body(group: readonly OutRecord[], headers: Record<string, string>): Buffer {

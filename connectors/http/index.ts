@@ -120,6 +120,7 @@ class Http implements Connector {
         totalMs,
         isUpsert,
         redact: this.#redactor.redact,
+        events: config.cloudevents,
       });
     } catch (error) {
       await client.close();

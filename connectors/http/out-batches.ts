@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import type { Json, SourceOptions } from "../sdk/index.ts";
+import type { Json, ReadFailure, SourceOptions } from "../sdk/index.ts";
 import type { PageState } from "./pagination.ts";
 
 /** A place between two records. */
@@ -13,6 +13,9 @@ export interface Place {
   readonly max: Json;
 }
 
+/** The same after a record; `crc` where the record is not handed out as it stood in the page. */
+export type RecordPlace = Omit<Place, "crc"> & { readonly crc?: number };
+
 export interface OutBatch {
   readonly data: Uint8Array;
   readonly count: number;
@@ -20,6 +23,7 @@ export interface OutBatch {
   readonly first: number;
   /** After its last record. */
   readonly place: Place;
+  readonly failures: readonly ReadFailure[];
 }
 
 /** Puts records together into batches that keep the aims; one may hold records of several pages. */
@@ -32,7 +36,8 @@ export class OutBatches {
   #count = 0;
   /** Records handed out or collected so far. */
   #total: number;
-  #place: Omit<Place, "crc"> = { page: null, skip: 0, max: null };
+  #place: RecordPlace = { page: null, skip: 0, max: null };
+  #failures: ReadFailure[] = [];
   /** In place of the last record's. */
   #crc: number | undefined;
 
@@ -57,14 +62,15 @@ export class OutBatches {
   }
 
   /** `place`: after this record. */
-  add(buffer: Buffer, start: number, end: number, place: Omit<Place, "crc">): void {
+  add(buffer: Buffer, start: number, end: number, place: RecordPlace, failure?: Omit<ReadFailure, "index">): void {
+    if (failure) this.#failures.push({ ...failure, index: this.#count });
     if (this.#count > 0) this.#out[this.#written++] = 0x0a;
     this.#lastStart = this.#written;
     this.#written += buffer.copy(this.#out, this.#written, start, end);
     this.#count++;
     this.#total++;
     this.#place = place;
-    this.#crc = undefined;
+    this.#crc = place.crc;
     if (this.#count === this.#aims.records) this.finish();
   }
 
@@ -83,7 +89,9 @@ export class OutBatches {
       count: this.#count,
       first: this.#total - this.#count + 1,
       place: { ...this.#place, crc },
+      failures: this.#failures,
     });
+    this.#failures = [];
     this.#written = 0;
     this.#count = 0;
   }

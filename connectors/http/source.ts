@@ -1,6 +1,5 @@
 import { hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { crc32 } from "node:zlib";
 import {
   ConnectorError,
   type Cursor,
@@ -13,9 +12,10 @@ import { discard, readUpTo } from "./body.ts";
 import { describe, type HttpClient, type Response } from "./client.ts";
 import { CutError } from "./cutter.ts";
 import { one, sentence, settingError, statusError, transportError } from "./errors.ts";
-import { Incremental, noOrder, type Progress } from "./incremental.ts";
+import { Incremental, type Progress } from "./incremental.ts";
 import { packed, parseExact, unpacked } from "./json.ts";
 import { type OutBatch, OutBatches, type Place } from "./out-batches.ts";
+import { type CursorField, PageChanged, PageReading } from "./page-reading.ts";
 import type { PageState } from "./pagination.ts";
 import type { Redact } from "./redact.ts";
 import { addQuery, type Built } from "./request.ts";
@@ -43,12 +43,6 @@ interface HttpCursor extends Place {
 }
 
 const beginning: HttpCursor = { page: null, skip: 0, crc: 0, max: null, count: 0 };
-
-export interface CursorField {
-  /** The field path. */
-  readonly name: string;
-  readonly of: (record: Json) => Json | undefined;
-}
 
 /** Batches, or word that nothing came yet. */
 type Step = OutBatch | "alive";
@@ -209,7 +203,7 @@ export class HttpSource implements Source {
     const where = describe({ method: this.#stream.request.method, url });
     const tag = one(headers.etag);
     const etag = tag === undefined ? undefined : ([hashOf(url), tag] as const);
-    const cutter = reading.begin(one(headers["content-type"]) ?? "");
+    const cutter = reading.begin(headers);
     try {
       if (status !== 204 && status !== 205) {
         for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -280,106 +274,14 @@ export class HttpSource implements Source {
     return packed({ ...place, max: before.max, before, ...etag } as unknown as Cursor);
   }
 
-  #batch({ data, count, first }: OutBatch, cursor: Cursor): ReadBatch {
-    return { data, count, cursor, position: { base: this.#stream.name, offset: first } };
+  #batch({ data, count, first, failures }: OutBatch, cursor: Cursor): ReadBatch {
+    const failed = failures.length > 0 ? { failures } : {};
+    return { data, count, cursor, position: { base: this.#stream.name, offset: first }, ...failed };
   }
 
   #nothing(): ReadBatch {
     const position = { base: this.#stream.name, offset: this.#out.total + 1 };
     return { data: new Uint8Array(), count: 0, cursor: this.#options.from, position };
-  }
-}
-
-/** A page is not what it was when a part of it was handed out. */
-class PageChanged extends Error {}
-
-/** The records of one page, over all tries to read it. */
-class PageReading {
-  readonly #stream: ReadableStream;
-  readonly #out: OutBatches;
-  readonly #incremental: Incremental | undefined;
-  readonly #field: CursorField | undefined;
-  readonly #state: PageState;
-  /** How many records were dealt with, and the CRC of the last of them: 0 where it is not known. */
-  #done: { skip: number; crc: number };
-  #index = 0;
-  #crc = 0;
-  #last: Buffer = Buffer.alloc(0);
-  #lastLength = 0;
-
-  constructor(
-    stream: ReadableStream,
-    out: OutBatches,
-    incremental: Incremental | undefined,
-    field: CursorField | undefined,
-    state: PageState,
-    done: { skip: number; crc: number },
-  ) {
-    this.#stream = stream;
-    this.#out = out;
-    this.#incremental = incremental;
-    this.#field = field;
-    this.#state = state;
-    this.#done = done;
-  }
-
-  begin(contentType: string) {
-    if (this.#lastLength > 0) this.#done.crc = crc32(this.#last.subarray(0, this.#lastLength));
-    this.#index = 0;
-    this.#crc = 0;
-    return this.#stream.cutter(contentType, this.#take);
-  }
-
-  /** All of the page is handed out. */
-  restart(): void {
-    this.#done = { skip: 0, crc: 0 };
-    this.#lastLength = 0;
-  }
-
-  end() {
-    if (this.#index < this.#done.skip) throw new PageChanged();
-    const isLast = this.#stream.paginator.needsLast && this.#lastLength > 0;
-    const last = isLast ? parseExact(this.#last.toString("utf8", 0, this.#lastLength)) : undefined;
-    return { count: this.#index, crc: this.#crc, last };
-  }
-
-  readonly #take = (buffer: Buffer, start: number, end: number): void => {
-    const text = buffer.subarray(start, end);
-    this.#index++;
-    this.#crc = crc32(text, this.#crc);
-    const { skip, crc } = this.#done;
-    if (this.#index === skip && crc !== 0 && crc32(text) !== crc) throw new PageChanged();
-    if (this.#index >= skip) this.#remember(text);
-    if (this.#index <= skip) return;
-    this.#add(buffer, start, end);
-    this.#done.skip = this.#index;
-  };
-
-  #add(buffer: Buffer, start: number, end: number): void {
-    const out = this.#out;
-    out.reserve(end - start);
-    if (this.#incremental && this.#isKnown(buffer.toString("utf8", start, end))) return;
-    const max = this.#incremental?.max ?? null;
-    out.add(buffer, start, end, { page: this.#state, skip: this.#index, max });
-  }
-
-  #isKnown(text: string): boolean {
-    let record: Json;
-    try {
-      record = parseExact(text);
-    } catch {
-      // Whoever reads it says what is wrong with it.
-      return false;
-    }
-    const field = this.#field as CursorField;
-    const value = field.of(record);
-    if (typeof value === "object" && value !== null && !JSON.isRawJSON(value)) throw noOrder(field.name);
-    return (this.#incremental as Incremental).isKnown(text, value, this.#stream.readsAll);
-  }
-
-  #remember(text: Buffer): void {
-    if (text.length > this.#last.length) this.#last = Buffer.allocUnsafeSlow(text.length * 2);
-    this.#lastLength = text.copy(this.#last);
   }
 }
 

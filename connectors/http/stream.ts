@@ -1,6 +1,9 @@
+import { type Headers, isBinary } from "../sdk/cloudevents.ts";
 import type { Expressions, Json } from "../sdk/index.ts";
-import type { HttpConfig, IncrementalConfig, PaginationConfig, StreamConfig } from "./config.ts";
+import type { CloudEventsConfig, HttpConfig, IncrementalConfig, PaginationConfig, StreamConfig } from "./config.ts";
 import { type Cutter, LineCutter, type Take, WholeCutter } from "./cutter.ts";
+import { one } from "./errors.ts";
+import { BinaryEventCutter } from "./events.ts";
 import { JsonCutter } from "./json-cutter.ts";
 import { Paginator } from "./pagination.ts";
 import { compiled, percentEncoded, RequestTemplate } from "./request.ts";
@@ -22,7 +25,7 @@ export class ReadableStream {
   readonly incremental: IncrementalConfig;
   /** Nothing of a request says from which value on records are wanted. */
   readonly readsAll: boolean;
-  readonly key: readonly string[];
+  readonly events: CloudEventsConfig | undefined;
   readonly #config: StreamConfig;
   readonly #names: readonly string[] | undefined;
   readonly #find: (document: Json) => Json | undefined;
@@ -46,7 +49,7 @@ export class ReadableStream {
     });
     this.incremental = config.incremental ?? {};
     this.readsAll = this.incremental.param === undefined && !mentions("since");
-    this.key = config.key ?? [];
+    this.events = config.cloudevents;
     // All elements of an array are what the array stands for.
     const array = records.replace(/(?<=^\$|\w|\])\[\*\]$/, "");
     this.#names = compiled(`${at}.records`, () => expressions.names(array));
@@ -54,7 +57,9 @@ export class ReadableStream {
   }
 
   /** By the Content-Type, unless the config says. */
-  cutter(contentType: string, take: Take): Cutter {
+  cutter(headers: Headers, take: Take): Cutter {
+    if (this.events && isBinary(headers)) return new BinaryEventCutter(headers, take);
+    const contentType = one(headers["content-type"] as string | string[] | undefined) ?? "";
     const { format = "auto" } = this.#config;
     const isLines = /^application\/(x-)?(ndjson|jsonl|json-?lines|json-seq|stream\+json)\b/i.test(contentType);
     if (format === "ndjson" || (format === "auto" && isLines)) return new LineCutter(take);
