@@ -208,7 +208,7 @@ export async function within<T>(
     redact,
   }: {
     readonly signal: AbortSignal;
-    readonly ms: number;
+    readonly ms: number | undefined;
     readonly where: string;
     readonly redact: Redact;
   },
@@ -216,7 +216,8 @@ export async function within<T>(
 ): Promise<T> {
   signal.throwIfAborted();
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(new TotalTimeout(`not done after ${ms} ms`)), ms);
+  const late = () => controller.abort(new TotalTimeout(`not done after ${ms} ms`));
+  const timer = ms === undefined ? undefined : setTimeout(late, ms);
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   try {

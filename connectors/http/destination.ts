@@ -33,7 +33,8 @@ export interface DestinationSettings {
   /** Where `config` stands. */
   readonly at: string;
   readonly concurrency: number;
-  readonly totalMs: number;
+  /** For a request; left out, the write's signal bounds it. */
+  readonly totalMs: number | undefined;
   /** Mode upsert: a request may be repeated. */
   readonly isUpsert: boolean;
   readonly redact: Redact;

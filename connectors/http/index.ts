@@ -48,6 +48,8 @@ export const http: ConnectorType<HttpConfig> = {
 };
 
 const defaultConcurrency = 4;
+/** Headers whose values are no secrets. */
+const isOpen = /^(accept(-.*)?|content-type|user-agent)$/i;
 /** How much of a stream is looked at to tell its schema. */
 const sample = { records: 100, bytes: 1024 * 1024 };
 
@@ -69,7 +71,10 @@ class Http implements Connector {
     this.#guard = new AddressGuard(allowAddresses);
     this.#auth = createAuth(config.auth, this.#redactor);
     this.#slots = new Semaphore(config.concurrency ?? defaultConcurrency);
-    for (const value of Object.values(config.headers ?? {})) this.#redactor.add(value);
+    const streams = Object.values(config.streams ?? {}).flatMap((each) => [each, each.append, each.upsert]);
+    for (const { headers = {} } of [config, ...streams.filter((each) => each !== undefined)]) {
+      for (const [name, value] of Object.entries(headers)) if (!isOpen.test(name)) this.#redactor.add(value);
+    }
   }
 
   async check(signal: AbortSignal): Promise<void> {
@@ -104,7 +109,8 @@ class Http implements Connector {
     if (isUpsert && key.length === 0)
       throw settingError("VALIDATION_ERROR", "Mode upsert needs a key", "destination.key");
     const write = (isUpsert ? config.upsert : config.append) ?? {};
-    const { totalMs } = this.#timeouts();
+    // Who gives a timeout bounds a write as a whole by its signal.
+    const totalMs = timeout && this.#config.timeout?.total === undefined ? undefined : this.#timeouts().totalMs;
     const client = this.#client(timeout);
     try {
       return new HttpDestination(client, {

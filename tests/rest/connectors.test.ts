@@ -131,7 +131,13 @@ test("a list is paged by its cursor, newest first", async () => {
 test("the types are listed with their schemas and capabilities", async () => {
   const { call } = await startApi();
   const { items } = (await call("GET", "/v1/connector-types")).body;
-  expect(items.map(({ type }: { type: string }) => type)).toEqual(["blackhole", "file", "generator", "postgres"]);
+  expect(items.map(({ type }: { type: string }) => type)).toEqual([
+    "blackhole",
+    "file",
+    "generator",
+    "http",
+    "postgres",
+  ]);
   expect((await call("GET", "/v1/connector-types/file")).body).toMatchObject({
     type: "file",
     version: expect.stringMatching(/^\d+\.\d+\.\d+/),
