@@ -28,6 +28,8 @@ export interface ClientOptions {
 }
 
 export interface Request {
+  /** For messages: the method and what is asked, without what a record or a secret put there. */
+  readonly where: string;
   readonly method: string;
   readonly url: URL;
   /** Names in lower case. */
@@ -80,7 +82,7 @@ export class HttpClient {
     const response = await this.send(request);
     const { status, headers, url } = response;
     const isError = status >= 300;
-    const where = describe(request);
+    const { where } = request;
     try {
       const { text, isCut } = await readUpTo(response.body, isError ? errorBytes : limit);
       if (isCut && !isError) throw tooLong(where, limit);
@@ -93,10 +95,10 @@ export class HttpClient {
 
   async #follow(request: Request): Promise<{ response: Response; used: string | undefined }> {
     const { redact } = this.#options;
+    const { where } = request;
     let { url, method, body } = request;
     for (let redirects = 0; ; redirects++) {
-      const where = describe({ method, url });
-      const { response, used } = await this.#once({ ...request, url, method, body }, where);
+      const { response, used } = await this.#once({ ...request, url, method, body });
       const location = one(response.headers.location);
       const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== undefined;
       if (!isRedirect || !request.followsRedirects) return { response, used };
@@ -114,9 +116,9 @@ export class HttpClient {
     }
   }
 
-  async #once(request: Request, where: string): Promise<{ response: Response; used: string | undefined }> {
+  async #once(request: Request): Promise<{ response: Response; used: string | undefined }> {
     const { baseUrl, headers: own, auth, redact, readMs } = this.#options;
-    const { method, body, signal } = request;
+    const { method, body, signal, where } = request;
     const headers: Record<string, string> = { "accept-encoding": acceptEncoding, "user-agent": "sluice" };
     const url = new URL(request.url);
     let used: string | undefined;
@@ -160,7 +162,7 @@ export class HttpClient {
     signal: AbortSignal,
   ): Promise<Answer> => {
     const { readMs, redact } = this.#options;
-    const where = describe({ method: "POST", url });
+    const where = `POST ${url.origin}${url.pathname}`;
     try {
       const answer = await this.#agent.request({
         origin: url.origin,
@@ -181,11 +183,6 @@ export class HttpClient {
       throw new ConnectorError(code, message, { fault: "destination", path: path ?? "config.auth.token_url" });
     }
   };
-}
-
-/** A request without its query, which may hold what nobody should read. */
-export function describe({ method, url }: { readonly method: string; readonly url: URL }): string {
-  return `${method} ${url.origin}${url.pathname}`;
 }
 
 /** A limit that was reached is a timeout; anything else is the caller's own wish. */

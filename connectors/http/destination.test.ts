@@ -316,6 +316,25 @@ test("a connection that breaks after the request was sent, and a late answer, ma
   expect((await hurried.write(batchOf([{}]))).failed).toMatchObject([{ code: "TIMEOUT" }]);
 });
 
+test("a message holds neither what a record fills in nor the path of base_url, which may be a secret", async () => {
+  const server = await serveHere(() => ({ status: 404, body: "" }));
+  const connector = connect({ base_url: `${server.url}/services/T0/B0/hook-secret` });
+  const destination = await openDestination(connector, "contacts", { mode: "upsert", key: ["email"] });
+  const { failed = [] } = await destination.write(batchOf([{ email: "ada@x.org" }]));
+  expect(failed[0]?.message).toBe(`PUT ${server.url}/…/contacts/{email} answered 404.`);
+});
+
+test("the connector's own Accept and Content-Type go before those that are sent otherwise", async () => {
+  const server = await serveHere(() => ({ body: [] }));
+  const headers = { Accept: "application/vnd.api+json", "Content-Type": "application/vnd.api+json" };
+  const connector = connect({ base_url: server.url, headers });
+  await (await openDestination(connector, "c")).write(batchOf([{}]));
+  await connector.lookup!([{ path: "/c", method: "POST", body: {} }], new AbortController().signal);
+  for (const asked of server.asked) {
+    expect(asked.headers).toMatchObject({ accept: headers.Accept, "content-type": headers["Content-Type"] });
+  }
+});
+
 test("an abort ends a write with the signal's reason", async () => {
   const controller = new AbortController();
   const server = await serveHere(() => {

@@ -9,7 +9,7 @@ import {
   type WriteFailure,
   type WriteResult,
 } from "../sdk/index.ts";
-import { describe, type HttpClient, within } from "./client.ts";
+import { type HttpClient, within } from "./client.ts";
 import type { CloudEventsConfig, WriteConfig } from "./config.ts";
 import { statusError } from "./errors.ts";
 import { EventWriter, type WrittenEvent } from "./events.ts";
@@ -113,15 +113,14 @@ export class HttpDestination implements Destination {
     const { config, totalMs, redact, isUpsert } = this.#settings;
     const [first] = group as [OutRecord];
     const built = this.#request.build(config.batch || this.#events?.isBatch ? { records: null } : first.value);
-    const { method, url, headers } = built;
+    const { where, method, url, headers } = built;
     const body = this.#events
       ? this.#eventBody(this.#events, group, headers)
       : (built.body ?? this.#body(group, headers));
     if (this.#keyHeader !== undefined) headers[this.#keyHeader] ??= keyOf(group);
     const isRepeatable = isUpsert || this.#keyHeader !== undefined;
-    const where = describe({ method, url });
     const answer = await within({ signal, ms: totalMs, where, redact }, (limit) =>
-      this.#client.fetch({ method, url, headers, body, followsRedirects: false, signal: limit }, answerLimit),
+      this.#client.fetch({ where, method, url, headers, body, followsRedirects: false, signal: limit }, answerLimit),
     );
     const { status } = answer;
     if (status >= 200 && status < 300) return this.#results?.failuresIn(answer.text, group.length, isRepeatable) ?? [];

@@ -128,6 +128,35 @@ test("one record from the future does not hide all that come until then", async 
   expect(await run()).toEqual([3]);
 });
 
+test("what changes in pages that were read already is found by the next run, also where the run was stopped meanwhile", async () => {
+  const old = (id: number) => row(id, "2024-05-01T00:00:00Z");
+  const rows = Array.from({ length: 6 }, (_, id) => old(id));
+  let during = () => {};
+  const server = await serveHere(({ query }) => {
+    const start = Number(query.get("offset"));
+    if (start === 4) during();
+    const found = rows.filter(({ at }) => at >= (query.get("since") ?? ""));
+    return { body: found.slice(start, start + 2) };
+  });
+  const stream = { pagination: { type: "offset", size: 2 }, incremental: { param: "since", lookback: "0s" } };
+  const connector = connect({ base_url: server.url, streams: { rows: stream } });
+  const options = { mode: "incremental" as const, cursorField: "at", batch: { records: 2, bytes: 10_000 } };
+  // A record of the first page, and a later one of the last page, change while the last one is asked for.
+  during = () => {
+    rows[0] = row(0, new Date(Date.now() + 60_000).toISOString());
+    rows[5] = row(5, new Date(Date.now() + 120_000).toISOString());
+  };
+  const batches = await readBatches(connector, "rows", options);
+  during = () => {};
+  for (const from of [cursorAfter(batches), cursorAfter(batches.slice(0, 2))]) {
+    let read = await readBatches(connector, "rows", { ...options, from });
+    // Goes on where it was stopped, and then anew.
+    if (idsOf(recordsIn(read)).join() === "4,5")
+      read = await readBatches(connector, "rows", { ...options, from: cursorAfter(read) });
+    expect(idsOf(recordsIn(read))).toEqual([0]);
+  }
+});
+
 test("an ETag of a stream's only page is asked about, and 304 is nothing new", async () => {
   let version = 1;
   const server = await serveHere(({ headers }) =>

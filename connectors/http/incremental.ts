@@ -26,20 +26,41 @@ export class Incremental {
   readonly #lookbackMs: number;
   readonly #before: Progress;
   readonly #known: ReadonlySet<string>;
-  /** A value later than this is no step that the cursor could take: it would pass by all that come until then. */
-  readonly #startedAt: number;
+  /**
+   * The run's beginning. A later value does not count as one: what is changed while the run lasts, in pages that were
+   * read before, would be passed by, and all until then by one record from the future.
+   */
+  #startedAt: number;
+  #isNew: boolean;
   #max: Json;
   #recent = new Map<string, Json>();
 
-  /** `since`: of a run that goes on after a restart. */
-  constructor(config: IncrementalConfig, before: Progress, since: Json | undefined, max: Json, startedAt: number) {
+  /** `since` and `startedAt`: of a run that goes on after a restart. */
+  constructor(
+    config: IncrementalConfig,
+    before: Progress,
+    since: Json | undefined,
+    max: Json,
+    startedAt: number | undefined,
+  ) {
     this.#config = config;
     this.#lookbackMs = parseDuration(config.lookback ?? "1m");
     this.#before = before;
     this.#known = new Set(before.known);
-    this.#startedAt = startedAt;
+    this.#isNew = startedAt === undefined;
+    this.#startedAt = startedAt ?? Date.now();
     this.#max = max;
     this.since = since === undefined ? this.#sinceOf(before.max) : since;
+  }
+
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
+  /** What the server took for the time at a run's first answer, NaN where it does not say: its clock may be behind. */
+  clock(now: number): void {
+    if (this.#isNew && now < this.#startedAt) this.#startedAt = now;
+    this.#isNew = false;
   }
 
   get max(): Json {

@@ -18,14 +18,14 @@ import {
 } from "../sdk/index.ts";
 import { AddressGuard } from "./addresses.ts";
 import { type Auth, createAuth } from "./auth.ts";
-import { describe, HttpClient, within } from "./client.ts";
+import { HttpClient, within } from "./client.ts";
 import type { HttpConfig, StreamConfig, WriteConfig } from "./config.ts";
 import { httpConfig } from "./config-schema.ts";
 import { HttpDestination } from "./destination.ts";
 import { settingError, statusError } from "./errors.ts";
 import { lookUp, lookupRequest } from "./lookup.ts";
 import { Redactor } from "./redact.ts";
-import { compiled, headersOf, percentEncoded, textOf } from "./request.ts";
+import { compiled, headersOf, negotiated, percentEncoded, textOf, whereOf } from "./request.ts";
 import { Semaphore } from "./semaphore.ts";
 import { HttpSource } from "./source.ts";
 import { defaultPath, ReadableStream, settingOf } from "./stream.ts";
@@ -117,6 +117,8 @@ class Http implements Connector {
         config: write,
         defaults: {
           method: isUpsert ? "PUT" : "POST",
+          headers: negotiated(this.#config.headers),
+          label: labelOf(stream, config, write, isUpsert ? key : []),
           path: this.#writePath(stream, config, write, isUpsert ? key : []),
         },
         base: this.#base,
@@ -142,6 +144,7 @@ class Http implements Connector {
       slots: this.#slots,
       totalMs: this.#timeouts().totalMs,
       redact: this.#redactor.redact,
+      headers: negotiated(this.#config.headers),
     };
     return lookUp(requests, settings, signal);
   }
@@ -221,8 +224,8 @@ class Http implements Connector {
   async #reach(signal: AbortSignal): Promise<void> {
     const client = this.#client();
     const redact = this.#redactor.redact;
-    const request = { method: "GET", url: this.#base };
-    const where = describe(request);
+    const where = whereOf("GET", this.#base, "");
+    const request = { where, method: "GET", url: this.#base };
     try {
       const answer = await within({ signal, ms: this.#timeouts().totalMs, where, redact }, (limit) =>
         client.fetch({ ...request, headers: { accept: "*/*" }, followsRedirects: true, signal: limit }, sample.bytes),
@@ -253,6 +256,12 @@ class Http implements Connector {
       return `${base(context)}/${parts.join("/")}`;
     };
   }
+}
+
+/** The path of a write in messages: with the names of what is filled in. */
+function labelOf(name: string, { path }: StreamConfig, { batch }: WriteConfig, key: readonly string[]): string {
+  const own = (path ?? defaultPath(name)).replace(/\?.*$/, "");
+  return batch ? own : [own, ...key.map((field) => `{${field}}`)].join("/");
 }
 
 /** A stream that only writes are configured for is not read. */

@@ -6,11 +6,11 @@ import {
   type LookupFailure,
   type LookupResult,
 } from "../sdk/index.ts";
-import { describe, type HttpClient, within } from "./client.ts";
+import { type HttpClient, within } from "./client.ts";
 import { one, statusError } from "./errors.ts";
 import { parseExact } from "./json.ts";
 import type { Redact } from "./redact.ts";
-import { addQuery, bodyOf, headersOf, urlBelow } from "./request.ts";
+import { addQuery, bodyOf, headersOf, urlBelow, whereOf } from "./request.ts";
 import type { Semaphore } from "./semaphore.ts";
 
 /** `{ method, path, query, headers, body }`; the answer's JSON is what was found, 404 and an empty answer are nothing. */
@@ -36,6 +36,8 @@ export interface LookupSettings {
   readonly slots: Semaphore;
   readonly totalMs: number;
   readonly redact: Redact;
+  /** As in RequestDefaults. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Asks for each request by itself, several at once. */
@@ -72,12 +74,13 @@ async function ask(request: Json, settings: LookupSettings, signal: AbortSignal)
   const { method, path, query, headers: given, body: value } = checked(request);
   const url = urlBelow(base.href.replace(/\/$/, ""), path);
   addQuery(url, query);
-  const headers = headersOf(given);
+  const headers = { ...settings.headers, ...headersOf(given) };
   headers.accept ??= "application/json";
   const body = value === undefined ? undefined : bodyOf(value, headers);
-  const where = describe({ method, url });
+  // What stands in the path may be a record's.
+  const where = `${whereOf(method, base, "")} (look-up)`;
   const answer = await within({ signal, ms, where, redact }, (limit) =>
-    client.fetch({ method, url, headers, body, followsRedirects: true, signal: limit }, answerLimit),
+    client.fetch({ where, method, url, headers, body, followsRedirects: true, signal: limit }, answerLimit),
   );
   const { status, text } = answer;
   if (status === 404 || status === 410) return null;

@@ -4,6 +4,8 @@ import { settingError } from "./errors.ts";
 
 /** A request before it is sent. */
 export interface Built {
+  /** For messages. */
+  readonly where: string;
   readonly method: string;
   readonly url: URL;
   readonly headers: Record<string, string>;
@@ -14,12 +16,18 @@ export interface RequestDefaults {
   readonly method: string;
   /** Below base_url; as it stands, or made of the context. */
   readonly path: string | ((context: Json) => string);
+  /** Stands for the path in messages. */
+  readonly label: string;
+  /** Of the connector: Accept and Content-Type, in lower case, go before what is sent of itself. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** A request of the config, compiled: built anew for each record or page. */
 export class RequestTemplate {
   readonly method: string;
+  readonly where: string;
   readonly #base: string;
+  readonly #own: Readonly<Record<string, string>>;
   readonly #path: ((context: Json) => string) | string;
   readonly #query: ((context: Json) => Json) | undefined;
   readonly #headers: ((context: Json) => Json) | undefined;
@@ -29,7 +37,9 @@ export class RequestTemplate {
   constructor(config: RequestConfig, defaults: RequestDefaults, base: URL, expressions: Expressions, at: string) {
     const { path, query, headers, body } = config;
     this.method = config.method ?? defaults.method;
+    this.where = whereOf(this.method, base, (path ?? defaults.label).replace(/\?.*$/, ""));
     this.#base = base.href.replace(/\/$/, "");
+    this.#own = defaults.headers;
     this.#path =
       path === undefined ? defaults.path : compiled(`${at}.path`, () => expressions.text(path, percentEncoded));
     const template = (value: Json | undefined, name: string) =>
@@ -47,10 +57,21 @@ export class RequestTemplate {
     const path = typeof this.#path === "string" ? this.#path : this.#path(context);
     const url = urlBelow(this.#base, path);
     if (this.#query) addQuery(url, this.#query(context) as JsonObject);
-    const headers = this.#headers ? headersOf(this.#headers(context) as JsonObject) : {};
+    const headers = { ...this.#own, ...(this.#headers ? headersOf(this.#headers(context) as JsonObject) : {}) };
     const body = this.#body ? bodyOf(this.#body(context), headers) : undefined;
-    return { method: this.method, url, headers, body };
+    return { where: this.where, method: this.method, url, headers, body };
   }
+}
+
+/** A request in messages. The path of base_url may be a secret, as that of a webhook, and is left out. */
+export function whereOf(method: string, base: URL, label: string): string {
+  return `${method} ${base.origin}${base.pathname === "/" ? "" : "/…"}${label}`;
+}
+
+/** What a connector's own headers say of the form of bodies. */
+export function negotiated(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+  return Object.fromEntries(lower.filter(([name]) => name === "accept" || name === "content-type"));
 }
 
 /** Whatever a record fills in, the URL stays below base_url. */

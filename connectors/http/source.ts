@@ -9,7 +9,7 @@ import {
   type SourceOptions,
 } from "../sdk/index.ts";
 import { discard, readUpTo } from "./body.ts";
-import { describe, type HttpClient, type Response } from "./client.ts";
+import type { HttpClient, Response } from "./client.ts";
 import { CutError } from "./cutter.ts";
 import { one, sentence, settingError, statusError, transportError } from "./errors.ts";
 import { Incremental, type Progress } from "./incremental.ts";
@@ -38,6 +38,8 @@ interface HttpCursor extends Place {
   /** Mode incremental: what the run under way asks for, and what the one before it left. */
   readonly since?: Json;
   readonly before?: Progress;
+  /** When its first page was asked for. */
+  readonly startedAt?: number;
   /** The only page, by a hash of its URL, and its ETag. */
   readonly etag?: readonly [url: string, tag: string];
 }
@@ -59,6 +61,7 @@ export class HttpSource implements Source {
   readonly #out: OutBatches;
   readonly #visited = new Set<string>();
   #etag: HttpCursor["etag"];
+  #saidAt = performance.now();
 
   constructor(
     stream: ReadableStream,
@@ -79,7 +82,8 @@ export class HttpSource implements Source {
     if (field) {
       const before = from.before ?? { max: null, known: [] };
       const since = from.done ? undefined : from.since;
-      this.#incremental = new Incremental(stream.incremental, before, since, from.max, Date.now());
+      const startedAt = from.done ? undefined : from.startedAt;
+      this.#incremental = new Incremental(stream.incremental, before, since, from.max, startedAt);
     }
     this.#out = new OutBatches(options.batch, from.count);
   }
@@ -90,9 +94,11 @@ export class HttpSource implements Source {
     let held: OutBatch | undefined;
     try {
       for await (const step of this.#steps()) {
-        if (held) yield this.#batch(held, this.#cursor(held));
-        held = step === "alive" ? undefined : step;
         if (step === "alive") yield this.#nothing();
+        else {
+          if (held) yield this.#batch(held, this.#cursor(held));
+          held = step;
+        }
       }
     } catch (error) {
       if (held && !this.#options.signal.aborted) yield this.#batch(held, this.#cursor(held));
@@ -200,15 +206,16 @@ export class HttpSource implements Source {
 
   async *#body(reading: PageReading, response: Response) {
     const { url, headers, body, status } = response;
-    const where = describe({ method: this.#stream.request.method, url });
+    const { where } = this.#stream.request;
     const tag = one(headers.etag);
     const etag = tag === undefined ? undefined : ([hashOf(url), tag] as const);
+    this.#incremental?.clock(Date.parse(one(headers.date) ?? ""));
     const cutter = reading.begin(headers);
     try {
       if (status !== 204 && status !== 205) {
         for await (const chunk of body as AsyncIterable<Buffer>) {
           cutter.push(chunk);
-          yield* this.#out.take();
+          yield* this.#ready();
         }
         const around = cutter.end();
         yield* this.#out.take();
@@ -232,17 +239,29 @@ export class HttpSource implements Source {
 
   async #request(state: PageState): Promise<Response> {
     const { signal } = this.#options;
-    const { method, url, headers, body } = buildPage(this.#stream, state, this.#incremental?.since ?? null);
+    const { where, method, url, headers, body } = buildPage(this.#stream, state, this.#incremental?.since ?? null);
     const [etagUrl, etag] = this.#etag ?? [];
     if (etag !== undefined && state === null && etagUrl === hashOf(url)) headers["if-none-match"] = etag;
-    return this.#client.send({ method, url, headers, body, followsRedirects: true, signal });
+    return this.#client.send({ where, method, url, headers, body, followsRedirects: true, signal });
   }
 
   async #refused(response: Response): Promise<ConnectorError> {
-    const { status, headers, url, body } = response;
-    const where = describe({ method: this.#stream.request.method, url });
+    const { status, headers, body } = response;
+    const { where } = this.#stream.request;
     const { text } = await readUpTo(body, 8 * 1024);
     return statusError({ status, headers, text }, where, "source.stream", this.#redact);
+  }
+
+  /** What is complete. Where records are left out for long, word that the source lives. */
+  *#ready(): Generator<Step> {
+    const ready = this.#out.take();
+    const now = performance.now();
+    if (ready.length > 0) this.#saidAt = now;
+    else if (now - this.#saidAt > aliveMs) {
+      this.#saidAt = now;
+      yield "alive";
+    }
+    yield* ready;
   }
 
   /** Hands out what there is, and says now and then that the source lives. */
@@ -251,7 +270,8 @@ export class HttpSource implements Source {
     this.#out.finish();
     yield* this.#out.take();
     for (let left = ms; left > 0; left -= aliveMs) {
-      if (ms > aliveMs) yield "alive";
+      this.#saidAt = performance.now();
+      yield "alive";
       await sleep(Math.min(left, aliveMs), undefined, { signal }).catch((error: unknown) => {
         signal.throwIfAborted();
         throw error;
@@ -261,7 +281,8 @@ export class HttpSource implements Source {
 
   #cursor({ first, count, place }: OutBatch): Cursor {
     const { before } = this.#from;
-    const incremental = this.#incremental && { since: this.#incremental.since, ...(before ? { before } : {}) };
+    const { since = null, startedAt = 0 } = this.#incremental ?? {};
+    const incremental = this.#incremental && { since, startedAt, ...(before ? { before } : {}) };
     return packed({ ...place, count: first + count - 1, ...incremental } as unknown as Cursor);
   }
 

@@ -6,7 +6,7 @@ import { one } from "./errors.ts";
 import { BinaryEventCutter } from "./events.ts";
 import { JsonCutter } from "./json-cutter.ts";
 import { Paginator } from "./pagination.ts";
-import { compiled, percentEncoded, RequestTemplate } from "./request.ts";
+import { compiled, negotiated, percentEncoded, RequestTemplate } from "./request.ts";
 
 export interface StreamContext {
   readonly config: HttpConfig;
@@ -30,16 +30,20 @@ export class ReadableStream {
   readonly #names: readonly string[] | undefined;
   readonly #find: (document: Json) => Json | undefined;
 
-  constructor(name: string, config: StreamConfig, { base, expressions, credentialParameter }: StreamContext) {
+  constructor(name: string, config: StreamConfig, context: StreamContext) {
+    const { base, expressions, credentialParameter } = context;
+    const { headers: own } = context.config;
     const at = settingOf(name);
     const templates = JSON.stringify([config.path, config.query, config.headers, config.body]);
     const mentions = (variable: string) => new RegExp(`\\{\\{[^}]*\\$(\\.|\\[.{1,2})${variable}\\b`).test(templates);
     const pagination: PaginationConfig = config.pagination ?? { type: "link" };
     const records = config.records ?? "$";
+    const path = defaultPath(name);
+    const defaults = { method: "GET", path, label: path, headers: negotiated(own) };
     this.name = name;
     this.at = at;
     this.#config = config;
-    this.request = new RequestTemplate(config, { method: "GET", path: defaultPath(name) }, base, expressions, at);
+    this.request = new RequestTemplate(config, defaults, base, expressions, at);
     this.paginator = new Paginator(pagination, {
       expressions,
       at: `${at}.pagination`,
