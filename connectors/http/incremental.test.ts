@@ -157,6 +157,25 @@ test("what changes in pages that were read already is found by the next run, als
   }
 });
 
+test("a cursor of another field, or of other pages, begins anew", async () => {
+  const rows = [row(1, "2024-05-01T00:00:00Z"), row(2, "2024-05-02T00:00:00Z")];
+  const server = await serveHere(({ query }) => ({
+    body: query.has("since") || query.get("offset") === "9" ? [] : rows,
+  }));
+  const incremental = { param: "since" };
+  const connector = connect({ base_url: server.url, streams: { rows: { incremental } } });
+  const options = { mode: "incremental" as const, batch: { records: 1, bytes: 10_000 } };
+  const batches = await readBatches(connector, "rows", { ...options, cursorField: "at" });
+  const from = cursorAfter(batches);
+  expect(await readBatches(connector, "rows", { ...options, cursorField: "at", from })).toEqual([]);
+  const other = await readBatches(connector, "rows", { ...options, cursorField: "id", from });
+  expect(idsOf(recordsIn(other))).toEqual([1, 2]);
+  expect(other.map(({ position }) => position.offset)).toEqual([3, 4]);
+  const page = { ...(from as JsonObject), done: false, page: { n: 9 } };
+  const changed = await readBatches(connector, "rows", { ...options, cursorField: "at", from: page });
+  expect(idsOf(recordsIn(changed))).toEqual([1, 2]);
+});
+
 test("an ETag of a stream's only page is asked about, and 304 is nothing new", async () => {
   let version = 1;
   const server = await serveHere(({ headers }) =>

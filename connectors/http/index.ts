@@ -19,7 +19,7 @@ import {
 import { AddressGuard } from "./addresses.ts";
 import { type Auth, createAuth } from "./auth.ts";
 import { HttpClient, within } from "./client.ts";
-import type { HttpConfig, StreamConfig, WriteConfig } from "./config.ts";
+import type { HttpConfig, StreamConfig } from "./config.ts";
 import { httpConfig } from "./config-schema.ts";
 import { HttpDestination } from "./destination.ts";
 import { settingError, statusError } from "./errors.ts";
@@ -109,6 +109,9 @@ class Http implements Connector {
     if (isUpsert && key.length === 0)
       throw settingError("VALIDATION_ERROR", "Mode upsert needs a key", "destination.key");
     const write = (isUpsert ? config.upsert : config.append) ?? {};
+    // What goes with others has no URL of its own.
+    const isAlone = write.batch === undefined && config.cloudevents?.mode !== "batch";
+    const keyInPath = isUpsert && isAlone ? key : [];
     // Who gives a timeout bounds a write as a whole by its signal.
     const totalMs = timeout && this.#config.timeout?.total === undefined ? undefined : this.#timeouts().totalMs;
     const client = this.#client(timeout);
@@ -118,8 +121,8 @@ class Http implements Connector {
         defaults: {
           method: isUpsert ? "PUT" : "POST",
           headers: negotiated(this.#config.headers),
-          label: labelOf(stream, config, write, isUpsert ? key : []),
-          path: this.#writePath(stream, config, write, isUpsert ? key : []),
+          label: labelOf(stream, config, keyInPath),
+          path: this.#writePath(stream, config, keyInPath),
         },
         base: this.#base,
         expressions: this.#expressions,
@@ -238,11 +241,11 @@ class Http implements Connector {
     }
   }
 
-  /** In mode upsert each record has a URL of its own, unless it goes with others. */
-  #writePath(name: string, { path }: StreamConfig, { batch }: WriteConfig, key: readonly string[]) {
+  /** The stream's path, with a segment for each value of the key. */
+  #writePath(name: string, { path }: StreamConfig, key: readonly string[]) {
     const own = path === undefined ? undefined : this.#expressions.text(path, percentEncoded);
     const base = (context: Json) => (own === undefined ? defaultPath(name) : own(context)).replace(/\/$/, "");
-    if (batch || key.length === 0) return (context: Json) => base(context);
+    if (key.length === 0) return base;
     const fields = key.map((field) => compiled("destination.key", () => this.#expressions.field(field)));
     return (context: Json) => {
       const parts = fields.map((of, index) => {
@@ -259,9 +262,9 @@ class Http implements Connector {
 }
 
 /** The path of a write in messages: with the names of what is filled in. */
-function labelOf(name: string, { path }: StreamConfig, { batch }: WriteConfig, key: readonly string[]): string {
+function labelOf(name: string, { path }: StreamConfig, key: readonly string[]): string {
   const own = (path ?? defaultPath(name)).replace(/\?.*$/, "");
-  return batch ? own : [own, ...key.map((field) => `{${field}}`)].join("/");
+  return [own, ...key.map((field) => `{${field}}`)].join("/");
 }
 
 /** A stream that only writes are configured for is not read. */

@@ -73,6 +73,15 @@ export class Paginator {
     else if (config.type === "keyset") this.#value = compiled(`${at}.field`, () => expressions.field(config.field));
   }
 
+  /** Whether a place is one of this kind of pages: the config may have changed since. */
+  knows(state: PageState): boolean {
+    const { type } = this.#config;
+    if (state === null) return true;
+    if ("n" in state) return type === "page" || type === "offset";
+    if ("token" in state) return type === "cursor";
+    return "url" in state ? type === "link" || type === "next_url" : type === "keyset";
+  }
+
   /** What templates have as `$.page`: a number, a cursor, or the last page's last value; null where there is none. */
   valueOf(state: PageState): Json {
     const { type } = this.#config;

@@ -17,10 +17,6 @@ export class Redactor {
     this.#secrets.add(Buffer.from(secret).toString("base64"));
   }
 
-  remove(secret: string): void {
-    this.#secrets.delete(secret);
-  }
-
   readonly redact: Redact = (text) => {
     let clean = text;
     // The longest first: one may hold another.

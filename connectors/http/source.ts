@@ -35,6 +35,8 @@ interface HttpCursor extends Place {
   readonly count: number;
   /** The run was read to its end. */
   readonly done?: true;
+  /** Mode incremental: the cursor field. */
+  readonly field?: string;
   /** Mode incremental: what the run under way asks for, and what the one before it left. */
   readonly since?: Json;
   readonly before?: Progress;
@@ -76,7 +78,8 @@ export class HttpSource implements Source {
     this.#options = options;
     this.#redact = redact;
     this.#field = field;
-    const from = options.from === null ? beginning : (unpacked(options.from) as unknown as HttpCursor);
+    const stored = options.from === null ? beginning : (unpacked(options.from) as unknown as HttpCursor);
+    const from = this.#usable(stored);
     this.#from = from.done && field ? { ...from, page: null, skip: 0, crc: 0 } : from;
     this.#etag = from.done && field ? from.etag : undefined;
     if (field) {
@@ -86,6 +89,12 @@ export class HttpSource implements Source {
       this.#incremental = new Incremental(stream.incremental, before, since, from.max, startedAt);
     }
     this.#out = new OutBatches(options.batch, from.count);
+  }
+
+  /** A cursor of another field, or of pages that were counted otherwise, is none to go on from; its number is. */
+  #usable(from: HttpCursor): HttpCursor {
+    const isOfField = from.field === undefined || from.field === this.#field?.name;
+    return isOfField && this.#stream.paginator.knows(from.page) ? from : { ...beginning, count: from.count };
   }
 
   async *read(): AsyncGenerator<ReadBatch> {
@@ -282,7 +291,8 @@ export class HttpSource implements Source {
   #cursor({ first, count, place }: OutBatch): Cursor {
     const { before } = this.#from;
     const { since = null, startedAt = 0 } = this.#incremental ?? {};
-    const incremental = this.#incremental && { since, startedAt, ...(before ? { before } : {}) };
+    const field = this.#field ? { field: this.#field.name } : {};
+    const incremental = this.#incremental && { ...field, since, startedAt, ...(before ? { before } : {}) };
     return packed({ ...place, count: first + count - 1, ...incremental } as unknown as Cursor);
   }
 
@@ -292,7 +302,8 @@ export class HttpSource implements Source {
     if (!this.#incremental) return { ...place, max: null };
     const before = this.#incremental.progress();
     const etag = this.#etag ? { etag: this.#etag } : {};
-    return packed({ ...place, max: before.max, before, ...etag } as unknown as Cursor);
+    const field = this.#field?.name;
+    return packed({ ...place, max: before.max, before, field, ...etag } as unknown as Cursor);
   }
 
   #batch({ data, count, first, failures }: OutBatch, cursor: Cursor): ReadBatch {

@@ -16,6 +16,7 @@ import { createRest } from "../../gateway/rest/index.ts";
 import { createConnectorRegistry, createServices, type Runner } from "../../gateway/services/index.ts";
 import { resolveIntegration } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
+import { expressions } from "../../runtime/mapping/index.ts";
 import type { Store } from "../../runtime/ports/store.ts";
 import { createDatabase } from "../support/servers.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -54,7 +55,7 @@ export async function startApi(): Promise<Api> {
   const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
   const registry = createConnectorRegistry({
     types: connectorTypes,
-    context: { dataDir, fileRoots: [dataDir] },
+    context: { dataDir, fileRoots: [dataDir], expressions },
     validator,
     sealer,
     resolveReference,
