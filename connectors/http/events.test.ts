@@ -1,3 +1,4 @@
+import { type CloudEvent, HTTP } from "cloudevents";
 import { expect, test } from "vitest";
 import {
   batchOf,
@@ -60,6 +61,16 @@ test("binary events have their attributes in headers, percent-encoded", async ()
     "ce-time": order.at,
   });
   expect(JSON.parse(asked[0]!.body)).toEqual(order);
+});
+
+test("the package of the CloudEvents project reads what is written, in each mode", async () => {
+  for (const mode of ["structured", "binary", "batch"]) {
+    const { asked } = await write({ ...wrap, mode, source: "/shop" }, [order]);
+    const [{ headers, body }] = asked as [(typeof asked)[0]];
+    const found = HTTP.toEvent({ headers, body });
+    const event = (Array.isArray(found) ? found[0] : found) as CloudEvent<Json>;
+    expect(event).toMatchObject({ id: "id-0", source: "/shop", type: "org.example.order", data: order });
+  }
 });
 
 test("a batch is an array of events; a record that makes none fails alone", async () => {
