@@ -23,7 +23,7 @@ function byType(
       const known = [...always, ...required, ...takes];
       const others = Object.keys(properties).filter((name) => !known.includes(name));
       return {
-        if: { properties: { type: { const: type } } },
+        if: { required: ["type"], properties: { type: { const: type } } },
         // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
         then: { required, properties: Object.fromEntries(others.map((name) => [name, false])) },
       };
