@@ -364,6 +364,19 @@ test("mode replace, a missing key and an unknown stream are refused at once, nam
   await expect(refused("c", "replace")).rejects.toMatchObject({ path: "destination.mode" });
   await expect(refused("c", "upsert")).rejects.toMatchObject({ path: "destination.key" });
   await expect(refused("d", "append")).rejects.toMatchObject({ path: "destination.stream" });
+  const batches: [JsonObject, string][] = [
+    [{ batch: { records: 2, body: { items: [] } } }, "append.batch.body"],
+    [{ batch: { records: 2, body: "all: {{ $.records }}" } }, "append.batch.body"],
+    [{ batch: { records: 2, body: ["{{ $.records }}", "{{ $.records }}"] } }, "append.batch.body"],
+    [{ batch: { records: 2, format: "ndjson", body: {} } }, "append.batch.body"],
+    [{ batch: { records: 2 }, body: { id: "{{ $.id }}" } }, "append.body"],
+    [{ batch: { records: 2 }, results: { path: "$.r" } }, "append.results.status"],
+    [{ batch: { records: 2 }, results: { path: "$.r", only_failures: true } }, "append.results.index"],
+  ];
+  for (const [append, path] of batches) {
+    const wrong = connect({ base_url: "http://127.0.0.1:1", streams: { c: { append } } });
+    await expect(openDestination(wrong, "c")).rejects.toMatchObject({ path: `config.streams.c.${path}` });
+  }
   const bad = connect({ base_url: "http://127.0.0.1:1", streams: { c: { append: { body: { a: "{{ $.[ }}" } } } } });
   await expect(openDestination(bad, "c")).rejects.toMatchObject({ path: "config.streams.c.append.body" });
 });

@@ -11,10 +11,10 @@ import {
 } from "../sdk/index.ts";
 import { type HttpClient, within } from "./client.ts";
 import type { CloudEventsConfig, WriteConfig } from "./config.ts";
-import { statusError } from "./errors.ts";
+import { settingError, statusError } from "./errors.ts";
 import { EventWriter, type WrittenEvent } from "./events.ts";
 import type { Redact } from "./redact.ts";
-import { type RequestDefaults, RequestTemplate } from "./request.ts";
+import { compiled, type RequestDefaults, RequestTemplate } from "./request.ts";
 import { Results } from "./results.ts";
 import { Semaphore } from "./semaphore.ts";
 
@@ -22,7 +22,8 @@ import { Semaphore } from "./semaphore.ts";
 const answerLimit = 32 * 1024 * 1024;
 /** Events in a batch, unless the config says. */
 const eventBatch = 100;
-/** Stands for the records in a batch's body until they are there. No template gives it. */
+/** Stands for the records in a batch's body: in the config, and until they are there. No template gives it. */
+const records = "{{ $.records }}";
 const placeholder = "\u0000records\u0000";
 
 export interface DestinationSettings {
@@ -74,7 +75,11 @@ export class HttpDestination implements Destination {
       settings.events &&
       new EventWriter(settings.events, expressions, at.replace(/\.(append|upsert)$/, ".cloudevents"));
     this.#batchSize = config.batch?.records ?? (this.#events?.isBatch ? eventBatch : 1);
-    this.#around = around(config, expressions);
+    if (config.body !== undefined && (config.batch || settings.events)) {
+      const instead = config.batch ? "batch.body holds the records of a batch" : "an event is the body";
+      throw settingError("VALIDATION_ERROR", `${at}.body is of no use here: ${instead}`, `${at}.body`);
+    }
+    this.#around = around(config, expressions, at);
     this.#slots = new Semaphore(concurrency);
   }
 
@@ -219,11 +224,18 @@ function keyOf(group: readonly OutRecord[]): string {
 }
 
 /** The parts of a batch's body around the records, so that these need not be parsed. */
-function around({ batch }: WriteConfig, expressions: Expressions): readonly [string, string, string] {
+function around({ batch }: WriteConfig, expressions: Expressions, at: string): readonly [string, string, string] {
   if (!batch) return ["", "", ""];
-  if (batch.format === "ndjson") return ["", "\n", "\n"];
-  const { body = "{{ $.records }}" } = batch;
-  const text = JSON.stringify(expressions.template(body)({ records: placeholder } as Json));
-  const [before = "", after = ""] = text.split(JSON.stringify(placeholder));
+  const { body = records, format } = batch;
+  const path = `${at}.batch.body`;
+  if (format === "ndjson") {
+    if (batch.body === undefined) return ["", "\n", "\n"];
+    throw settingError("VALIDATION_ERROR", `${path} is of no use with lines`, path);
+  }
+  const text = JSON.stringify(compiled(path, () => expressions.template(body))({ records: placeholder } as Json));
+  const [before, after, ...more] = text.split(JSON.stringify(placeholder));
+  if (after === undefined || more.length > 0) {
+    throw settingError("VALIDATION_ERROR", `${path} has to hold a text that is "${records}" alone, once`, path);
+  }
   return [`${before}[`, ",", `]${after}`];
 }
