@@ -318,7 +318,7 @@ export class HttpSource implements Source {
 }
 
 /** The request for a page: a link of the far side's has all that it needs. */
-export function buildPage({ request, paginator, incremental }: ReadableStream, state: PageState, since: Json): Built {
+function buildPage({ request, paginator, incremental }: ReadableStream, state: PageState, since: Json): Built {
   const size = paginator.size ?? null;
   const built = request.build({ page: paginator.valueOf(state), since, size });
   built.headers.accept ??= acceptJson;
@@ -329,7 +329,7 @@ export function buildPage({ request, paginator, incremental }: ReadableStream, s
 }
 
 /** What would be a record's fault in a destination is the setting's in a source: nothing can be read past it. */
-export function asSourceError(error: unknown, at: string): ConnectorError {
+function asSourceError(error: unknown, at: string): ConnectorError {
   if (!(error instanceof ConnectorError)) throw error;
   if (error.fault !== "record") return error;
   return new ConnectorError(error.code, error.message, { fault: "destination", path: error.path ?? at });
