@@ -5,11 +5,12 @@ import type { DeadLetterRow, DeadLetterStore } from "../../runtime/ports/store.t
 import { parseJson } from "../../runtime/record/index.ts";
 import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
+import { withOriginals } from "./originals.ts";
 import { isUuid, offsetCursor, pageOf, pageOffset, pageStart } from "./paging.ts";
 import { deadLetterRecords } from "./schema.ts";
 
 // Lists never carry payloads.
-const { payload, raw, state, corrected, ...listed } = getTableColumns(deadLetterRecords);
+const { payload, raw, state, corrected, rawOf, stateOf, ...listed } = getTableColumns(deadLetterRecords);
 
 export function deadLetterStore(db: Database): DeadLetterStore {
   return {
@@ -17,7 +18,8 @@ export function deadLetterStore(db: Database): DeadLetterStore {
       if (!isUuid(id)) return null;
       const [row] = await db.orm.select().from(deadLetterRecords).where(eq(deadLetterRecords.id, id));
       if (row === undefined) return null;
-      const { payload, raw, state, corrected } = row;
+      const [whole] = await withOriginals(db, [row]);
+      const { payload = null, raw, state, corrected } = whole!;
       return { ...toDeadLetter(row), payload, raw, state: parsed(state), corrected: parsed(corrected) };
     },
 
@@ -139,7 +141,10 @@ function toGroup({ fingerprint, count, first, last, ...example }: GroupRow): Dea
   return { fingerprint, count, firstFailedAt: first, lastAttemptedAt: last, example };
 }
 
-type Listed = Omit<typeof deadLetterRecords.$inferSelect, "payload" | "raw" | "state" | "corrected">;
+type Listed = Omit<
+  typeof deadLetterRecords.$inferSelect,
+  "payload" | "raw" | "state" | "corrected" | "rawOf" | "stateOf"
+>;
 
 function toDeadLetter(row: Listed): DeadLetterRow {
   return {

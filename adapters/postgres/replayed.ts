@@ -39,7 +39,7 @@ export async function enterFailures(
      updated as (
        update sluice.dead_letter_records as letter
           set step = first.step, destination = first.destination, rule = first.rule, code = first.code,
-              message = first.message, state = first.state, last_attempted_at = first.at,
+              message = first.message, state = first.state, state_of = null, last_attempted_at = first.at,
               fingerprint = first.fingerprint, trace_id = first.trace, errors = first.errors::json,
               attempts = (${history} || first.attempts::jsonb)::json,
               resolved = false, resolution = null, resolved_at = null, resolved_run_id = null

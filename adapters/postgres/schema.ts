@@ -153,6 +153,9 @@ export const deadLetterRecords = sluice.table(
     resolutionReason: text("resolution_reason"),
     resolvedAt: time("resolved_at"),
     resolvedRunId: uuid("resolved_run_id"),
+    /** Where `raw` and `payload`, or `state`, are, in dead_letter_originals; null: here. */
+    rawOf: uuid("raw_of"),
+    stateOf: uuid("state_of"),
   },
   (t) => [
     index("dead_letter_records_by_integration").on(t.integrationId, t.id),
@@ -161,6 +164,14 @@ export const deadLetterRecords = sluice.table(
     index("dead_letter_records_by_run").on(t.runId),
   ],
 );
+
+/** What dead letters that were committed together share. Partitioned like them (migration 0013), by the id of the first. */
+export const deadLetterOriginals = sluice.table("dead_letter_originals", {
+  id: uuid("id").primaryKey(),
+  raw: bytea("raw"),
+  payload: jsonb("payload").$type<Json>(),
+  state: text("state"),
+});
 
 /** Work in the background that is asked for by the API. */
 export const jobs = sluice.table(
@@ -271,6 +282,8 @@ export const scheduledRetries = sluice.table(
     /** The dead letter, without `raw`. */
     letter: json("letter").notNull(),
     raw: bytea("raw").notNull(),
+    /** Where `raw` is, in dead_letter_originals; null: here. */
+    rawOf: uuid("raw_of"),
     outId: text("out_id").notNull(),
     ingestedAt: bigint("ingested_at", { mode: "number" }).notNull(),
     fullRead: boolean("full_read").notNull(),
