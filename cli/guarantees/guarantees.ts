@@ -23,7 +23,7 @@ export interface Surroundings {
   /** The type of a connector; undefined where it is not known. */
   typeOf(connector: string): string | undefined;
   /** `elsewhere`: a server that was named by its address, whose settings cannot be seen from here. */
-  readonly nats: "embedded" | "external" | "elsewhere";
+  readonly nats: "embedded" | "replicated" | "external" | "elsewhere";
   readonly postgres: "embedded" | "external" | "elsewhere";
 }
 
@@ -208,6 +208,7 @@ function durability({ nats, postgres }: Surroundings): Guarantee {
   const texts = {
     nats: {
       embedded: "nats-server (embedded) syncs each message to the disk before it confirms it",
+      replicated: "nats-server (a cluster) confirms what most of the servers have that keep the log's copies",
       external: "nats-server (SLUICE_NATS_URL) confirms as it is configured",
       elsewhere: "nats-server: as that node has it",
     },
@@ -218,7 +219,10 @@ function durability({ nats, postgres }: Surroundings): Guarantee {
     },
   };
   const limits = [
-    ...(nats === "embedded"
+    ...(nats === "replicated"
+      ? ["most of those servers must not lose their power at once, unless they have sync_interval: always"]
+      : []),
+    ...(nats === "embedded" || nats === "replicated"
       ? []
       : ["a nats-server's default syncs every two minutes: set sync_interval: always, or a cluster with three copies"]),
     ...(postgres === "embedded" ? [] : ["Postgres: with fsync and synchronous_commit on, its defaults"]),
@@ -228,7 +232,10 @@ function durability({ nats, postgres }: Surroundings): Guarantee {
   ];
   return {
     ...entry("durability", "durability", `${texts.nats[nats]}; ${texts.postgres[postgres]}`, ...limits),
-    held_by: nats === "embedded" || postgres === "embedded" ? promises.durability.heldBy : [],
+    held_by: [
+      ...(nats === "embedded" || postgres === "embedded" ? promises.durability.heldBy : []),
+      ...(nats === "replicated" ? promises.copies.heldBy : []),
+    ],
   };
 }
 

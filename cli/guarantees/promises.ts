@@ -106,7 +106,12 @@ export const promises = {
   },
   durability: {
     promise: "**What the servers confirm is on the disk**",
-    conditions: "the embedded servers; others as they are configured, see below",
+    conditions: "the embedded servers; others as they are configured, [see below](#durability)",
     heldBy: ["tests/embedded/servers.test.ts"],
+  },
+  copies: {
+    promise: "**What a cluster confirms outlives any one of its servers**",
+    conditions: "three copies of each log, [see below](#durability)",
+    heldBy: ["tests/chaos/suite.test.ts"],
   },
 } as const satisfies Record<string, Promised>;
