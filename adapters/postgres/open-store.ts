@@ -60,7 +60,7 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
     await Promise.all([main.close(), flushes.close()]);
   };
   const store: PostgresStore = {
-    ...storeOn(main.database, flushes.database, close),
+    ...storeOn(main.database, flushes.database, { ping: main.ping, close }),
     maintain: (now) => maintain(main.database, now, retentionDays),
   };
   try {
@@ -72,7 +72,7 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
   return store;
 }
 
-function storeOn(db: Database, flushes: Database, close: () => Promise<void>): Store {
+function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "close">): Store {
   return {
     connectors: guarded(connectorStore(db)),
     integrations: guarded(integrationStore(db)),
@@ -86,11 +86,8 @@ function storeOn(db: Database, flushes: Database, close: () => Promise<void>): S
     schemas: guarded(schemaStore(db)),
     quotas: guarded(quotaStore(db)),
     tokens: guarded(tokenStore(db)),
-    transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, close))),
-    async ping() {
-      await db.query("select 1");
-    },
-    close,
+    transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, pool))),
+    ...pool,
   };
 }
 
