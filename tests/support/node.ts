@@ -79,6 +79,11 @@ export class TestNode {
     return readFileSync(join(this.dataDir, "token"), "utf8").trim();
   }
 
+  /** Among nodes. */
+  get id(): string {
+    return readFileSync(join(this.dataDir, "node-id"), "utf8").trim();
+  }
+
   get pid(): number {
     const pid = this.#child?.pid;
     if (pid === undefined) throw new Error("the node does not run");

@@ -1,3 +1,4 @@
+import { cluster } from "./cluster.ts";
 import { kills } from "./kills.ts";
 import { lostData } from "./lost-data.ts";
 import { network } from "./network.ts";
@@ -9,6 +10,7 @@ export const families: { readonly [family: string]: readonly Scenario[] } = {
   kills,
   network,
   nodes,
+  cluster,
   "lost-data": lostData,
 };
 

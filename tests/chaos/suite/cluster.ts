@@ -1,0 +1,118 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type ClusterServer, NatsCluster } from "../../support/nats-cluster.ts";
+import { tempDir } from "../../support/temp-dir.ts";
+import { startToxiproxy, type ToxicProxy } from "../../support/toxiproxy.ts";
+import { Group } from "./group.ts";
+import { Load } from "./load.ts";
+import type { Scenario } from "./scenario.ts";
+import type { Stage } from "./stage.ts";
+
+/** Two nodes on three nats-servers that keep three copies of each log. */
+interface Clustered {
+  readonly nats: NatsCluster;
+  readonly group: Group;
+  /** Between each two servers, one for each direction of dialling. */
+  readonly routes: readonly { readonly from: number; readonly to: number; readonly proxy: ToxicProxy }[];
+}
+
+/** What is broken. Resolves when it is whole again. */
+type Blow = (clustered: Clustered, load: Load, stage: Stage) => Promise<void>;
+
+/** One after another in the long form. */
+const rounds = { short: 1, long: 3 };
+
+function scenario(name: string, what: string, blow: Blow): Scenario {
+  return {
+    name,
+    what,
+    async run(stage) {
+      const clustered = await start(stage);
+      const { group } = clustered;
+      const times = rounds[stage.scale];
+      const load = await Load.begin(stage, group.any, { database: group.database, seconds: times * 4 });
+      for (let n = 0; n < times; n++) {
+        await load.reach(((n + stage.random() * 0.5) / times) * 0.8);
+        await blow(clustered, load, stage);
+      }
+      return await load.account(times, 0);
+    },
+  };
+}
+
+/** A cluster of three nats-servers: of three copies one may be away. */
+export const cluster: readonly Scenario[] = [
+  scenario("cluster-server", "One of three nats-servers is killed and started again", async ({ nats }, _, stage) => {
+    await killed(nats, pick(nats.servers, stage), stage);
+  }),
+  scenario("cluster-leader", "The nats-server that leads the log of a run is killed", async ({ nats }, load, stage) => {
+    await killed(nats, await nats.leaderOf(`SLUICE_IN_${load.id.replaceAll("-", "")}`), stage);
+  }),
+  scenario("cluster-meta-leader", "The nats-server that leads the cluster is killed", async ({ nats }, _, stage) => {
+    await killed(nats, await nats.metaLeader(), stage);
+  }),
+  scenario(
+    "cluster-connected",
+    "The nats-server that a run's node is connected to is killed",
+    async ({ nats, group }, load, stage) => {
+      const owner = await group.ownerOf(load);
+      await killed(nats, await nats.serverOf(owner.id), stage);
+    },
+  ),
+  scenario(
+    "cluster-partition",
+    "The nats-server that a run's node is connected to is cut off from the other two, not from the node",
+    async ({ nats, group, routes }, load, stage) => {
+      const at = nats.servers.indexOf(await nats.serverOf((await group.ownerOf(load)).id));
+      const cut = routes.filter(({ from, to }) => from === at || to === at);
+      await Promise.all(cut.map(({ proxy }) => proxy.disable()));
+      // Longer than a lease, and than an election.
+      await delay(10_000 + stage.random() * 5_000);
+      await Promise.all(cut.map(({ proxy }) => proxy.enable()));
+      await nats.whole();
+    },
+  ),
+  scenario(
+    "cluster-pause",
+    "SIGSTOP of one of three nats-servers, which comes back with an old state",
+    async ({ nats }, _, stage) => {
+      const { pid } = pick(nats.servers, stage);
+      process.kill(pid, "SIGSTOP");
+      await delay(4_000 + stage.random() * 8_000);
+      process.kill(pid, "SIGCONT");
+      await nats.whole();
+    },
+  ),
+];
+
+/** Away for some time, short or longer than an election takes. */
+async function killed(nats: NatsCluster, server: ClusterServer, stage: Stage): Promise<void> {
+  await server.kill();
+  await delay(stage.random() * 8_000);
+  server.launch();
+  await nats.whole();
+}
+
+function pick(servers: readonly ClusterServer[], { random }: Stage): ClusterServer {
+  return servers[Math.floor(random() * servers.length)] as ClusterServer;
+}
+
+async function start(stage: Stage): Promise<Clustered> {
+  const clustered = await stage.shared("nats cluster", async (atEnd): Promise<Clustered> => {
+    const folder = tempDir(atEnd);
+    const toxiproxy = await startToxiproxy(folder);
+    atEnd(() => toxiproxy.stop());
+    const routes: { from: number; to: number; proxy: ToxicProxy }[] = [];
+    const nats = await NatsCluster.start(folder, atEnd, async (from, ports) => {
+      const made = ports.map(async (port, to) => {
+        const proxy = await toxiproxy.proxy(`route-${from}-${to}`, `nats://127.0.0.1:${port}`);
+        routes.push({ from, to, proxy });
+        return Number(new URL(proxy.url).port);
+      });
+      return await Promise.all(made);
+    });
+    return { nats, routes, group: await Group.start(2, atEnd, nats.url) };
+  });
+  await clustered.nats.whole();
+  await clustered.group.ready(stage);
+  return clustered;
+}
