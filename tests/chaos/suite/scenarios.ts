@@ -1,4 +1,5 @@
 import { cluster } from "./cluster.ts";
+import { everything } from "./everything.ts";
 import { kills } from "./kills.ts";
 import { lostData } from "./lost-data.ts";
 import { network } from "./network.ts";
@@ -12,6 +13,7 @@ export const families: { readonly [family: string]: readonly Scenario[] } = {
   nodes,
   cluster,
   "lost-data": lostData,
+  everything,
 };
 
 /** The whole suite, in the order of its table. */
