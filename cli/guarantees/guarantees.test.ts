@@ -183,6 +183,6 @@ test("durability is promised of the servers that are sluice's own", () => {
   expect(external.promise).toContain("SLUICE_NATS_URL) confirms as it is configured");
   expect(external.limits[0]).toContain("every two minutes");
   const cluster = about("durability", {}, { ...here, nats: "replicated", postgres: "external" });
-  expect(cluster).toMatchObject({ held_by: ["tests/chaos/suite.test.ts"] });
+  expect(cluster).toMatchObject({ held_by: ["tests/chaos/suite/cluster.test.ts"] });
   expect(cluster.promise).toContain("what most of the servers have");
 });

@@ -11,9 +11,18 @@ export interface Promised {
 export const promises = {
   atLeastOnce: {
     promise:
-      "**At least once.** Every record that was read is confirmed by each of its destinations, filtered, or a dead letter. None is lost through crashes, restarts of nats-server and Postgres, connections that break, and destinations that fail",
+      "**At least once.** Every record that was read is confirmed by each of its destinations, filtered, or a dead letter. None is lost through crashes, restarts of nats-server and Postgres, networks that break in [every way](faults.md), and destinations that fail",
     conditions: "the disks keep what they confirmed",
-    heldBy: ["actors/record-path.test.ts", "tests/chaos/kill-node.test.ts", "tests/chaos/kill-servers.test.ts"],
+    heldBy: [
+      "actors/record-path.test.ts",
+      "actors/retries.test.ts",
+      "tests/store/retries.test.ts",
+      "tests/e2e/retries.test.ts",
+      "tests/chaos/kill-node.test.ts",
+      "tests/chaos/suite/kills.test.ts",
+      "tests/chaos/suite/network.test.ts",
+      "tests/chaos/suite/everything.test.ts",
+    ],
   },
   repeats: {
     promise:
@@ -26,7 +35,12 @@ export const promises = {
       "**Exactly once at a destination that can undo or recognize.** Postgres in mode upsert; a file in mode replace; a file in mode append with `ordering: strict`",
     conditions:
       "Postgres: the key tells the records apart, and the steps give it again. A file: no other program writes to it; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
-    heldBy: ["tests/chaos/kill-node.test.ts", "tests/chaos/kill-ordered.test.ts"],
+    heldBy: [
+      "tests/chaos/kill-node.test.ts",
+      "tests/chaos/kill-ordered.test.ts",
+      "tests/chaos/suite/network.test.ts",
+      "tests/chaos/suite/everything.test.ts",
+    ],
   },
   order: {
     promise: "**Order** by key or of all records, through failures and crashes",
@@ -48,7 +62,7 @@ export const promises = {
     promise:
       "**A destination's fault makes no dead letters.** A revoked key, a missing table, a server that is away: the records wait",
     conditions: "",
-    heldBy: ["tests/e2e/delivery.test.ts", "tests/e2e/outages.test.ts"],
+    heldBy: ["tests/e2e/delivery.test.ts", "tests/e2e/outages.test.ts", "tests/chaos/suite/network.test.ts"],
   },
   limits: {
     promise:
@@ -92,7 +106,12 @@ export const promises = {
     promise:
       "**One owner.** An integration runs on one node; a former owner's appends and commits are refused by the servers",
     conditions: "what it had begun to write to a destination may still arrive: at most what it had in hand",
-    heldBy: ["tests/jetstream/log.test.ts", "tests/store/checkpoints.test.ts", "tests/chaos/two-nodes.test.ts"],
+    heldBy: [
+      "tests/jetstream/log.test.ts",
+      "tests/store/checkpoints.test.ts",
+      "tests/chaos/two-nodes.test.ts",
+      "tests/chaos/suite/nodes.test.ts",
+    ],
   },
   schedule: {
     promise: "**A schedule fires once** at each instant, over all nodes",
@@ -112,6 +131,6 @@ export const promises = {
   copies: {
     promise: "**What a cluster confirms outlives any one of its servers**",
     conditions: "three copies of each log, [see below](#durability)",
-    heldBy: ["tests/chaos/suite.test.ts"],
+    heldBy: ["tests/chaos/suite/cluster.test.ts"],
   },
 } as const satisfies Record<string, Promised>;
