@@ -12,6 +12,9 @@ import { wholeRun } from "./chaos.ts";
 
 const records = 200_000;
 const exactly = { total: kept(records), missing: 0, duplicates: 0, strange: 0 };
+const destinations = ["table", "file", "added"];
+/** What a table that is appended to without keys gets twice: 16 messages in hand, and what no commit held yet. */
+const inHand = 20_000;
 
 let nodes: TestNode[];
 let database: string;
@@ -37,9 +40,10 @@ test("a run whose node died is finished by another, every record exactly once", 
   await owner.kill();
   const taken = await other.api.runById(runId);
   expect(taken.status).toBe("running");
-  expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, ["table", "file"]));
+  expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, destinations));
   expect(await landedInTable(database, "people", records)).toEqual(exactly);
   expect(await landedInFile(join(files, "out.ndjson"), records)).toEqual(exactly);
+  await addedOnce();
 });
 
 test("a node that is paused for longer than its lease adds nothing stale when it wakes up", {
@@ -49,19 +53,24 @@ test("a node that is paused for longer than its lease adds nothing stale when it
   const { owner, other } = await ownerOf("paused");
   const { pid } = owner;
   process.kill(pid, "SIGSTOP");
+  let added: number;
   try {
-    expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, ["table", "file"]));
+    expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, destinations));
+    added = await addedOnce();
   } finally {
     process.kill(pid, "SIGCONT");
   }
   // The file of that run stays to be looked at: the next one takes its place.
   linkSync(join(files, "out.ndjson"), join(files, "first.ndjson"));
   // By the woken node, once it has let go of what it had in hand: the integration is its own again.
-  expect(await owner.api.ended(await owner.api.run(id))).toMatchObject(wholeRun(records, ["table", "file"]));
-  expect(await other.api.runById(runId)).toMatchObject(wholeRun(records, ["table", "file"]));
+  expect(await owner.api.ended(await owner.api.run(id))).toMatchObject(wholeRun(records, destinations));
+  expect(await other.api.runById(runId)).toMatchObject(wholeRun(records, destinations));
   expect(await landedInTable(database, "people", records)).toEqual(exactly);
   expect(await landedInFile(join(files, "first.ndjson"), records)).toEqual(exactly);
   expect(await landedInFile(join(files, "out.ndjson"), records)).toEqual(exactly);
+  // The second run's, and not one of those that the woken node had in hand.
+  const { total, missing } = await landedInTable(database, "added", records);
+  expect({ total, missing }).toEqual({ total: added + kept(records), missing: 0 });
 });
 
 test("a schedule fires once at each instant across nodes, also when the node that fired it dies", {
@@ -101,12 +110,22 @@ async function begun(name: string): Promise<{ files: string; id: string; runId: 
     destinations: [
       { id: "table", connector: "table", stream: "people", mode: "upsert", key: ["id"] },
       { id: "file", connector: "files", stream: "out.ndjson", mode: "replace" },
+      { id: "added", connector: "table", stream: "added", mode: "append" },
     ],
     ...copyRules,
   });
   const runId = await api.run(id);
   await api.until(runId, ({ records_in }) => records_in > records * 0.3);
   return { files, id, runId };
+}
+
+/** After one run: how many rows the table has that is appended to. */
+async function addedOnce(): Promise<number> {
+  const { total, missing, duplicates, strange } = await landedInTable(database, "added", records);
+  process.stderr.write(`${duplicates} of ${records} records appended twice\n`);
+  expect({ missing, strange }).toEqual({ missing: 0, strange: 0 });
+  expect(duplicates).toBeLessThan(inHand);
+  return total;
 }
 
 /** The node that carries an integration out, as its own metrics say. */
