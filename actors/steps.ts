@@ -158,7 +158,9 @@ async function throughSteps(
     account.fail(source.origins[index] as number, "", contractCause(text, state));
   }
   const flow = held === undefined ? source : passing(source, held);
-  account.tally.of("source").out += flow.values.length;
+  const read = account.tally.of("source");
+  read.out += flow.values.length;
+  if (held?.passed) read.filtered += source.values.length - held.passed.length - held.failures.length;
   if (header.replay) return processReplay(flow, header.replay, { account, context, pipeline });
   if (offload === undefined) return pipeline.process(flow, context);
   return offload.process({ body: message.body, count: header.count, origins: flow.origins }, flow, context);

@@ -60,22 +60,24 @@ export function deadLetterStore(db: Database): DeadLetterStore {
       return { items, nextCursor: rows.length > options.limit ? offsetCursor(offset + options.limit) : null };
     },
 
-    async correct(id, payload) {
+    async correct(id, payload, actor) {
       const text = payload === null ? null : JSON.stringify(payload);
       return changed(
         db,
         `update sluice.dead_letter_records as letter
-            set corrected = $2, corrected_at = case when $2::text is null then null else now() end`,
-        [id, text],
+            set corrected = $2, corrected_at = case when $2::text is null then null else now() end,
+                corrected_by = case when $2::text is null then null else $3 end`,
+        [id, text, actor],
       );
     },
 
-    async discard(id, reason) {
+    async discard(id, reason, actor) {
       return changed(
         db,
         `update sluice.dead_letter_records as letter
-            set resolved = true, resolution = 'discarded', resolution_reason = $2, resolved_at = now()`,
-        [id, clean(reason)],
+            set resolved = true, resolution = 'discarded', resolution_reason = $2, resolved_at = now(),
+                resolved_by = $3`,
+        [id, clean(reason), actor],
       );
     },
 
@@ -114,7 +116,11 @@ export function isPossible({ runId, ids, step, destination, fingerprint }: DeadL
 }
 
 /** Of a dead letter that nobody else has in hand. */
-async function changed(db: Database, update: string, values: readonly [id: string, value: string | null]) {
+async function changed(
+  db: Database,
+  update: string,
+  values: readonly [id: string, value: string | null, actor: string],
+) {
   if (!isUuid(values[0])) return false;
   const rows = await db.query(
     `${update} where id = $1 and not resolved and not exists
@@ -167,10 +173,12 @@ function toDeadLetter(row: Listed): DeadLetterRow {
     fingerprint: row.fingerprint,
     traceId: row.traceId,
     correctedAt: row.correctedAt,
+    correctedBy: row.correctedBy,
     resolved: row.resolved,
     resolution: row.resolution,
     resolutionReason: row.resolutionReason,
     resolvedAt: row.resolvedAt,
+    resolvedBy: row.resolvedBy,
     resolvedRunId: row.resolvedRunId,
   };
 }

@@ -12,7 +12,7 @@ const analyzedFrom = 5_000;
 
 export function replayStore(db: Database): ReplayStore {
   return {
-    async open({ id, runId, integrationId, integrationVersion, options, filter }) {
+    async open({ id, runId, integrationId, integrationVersion, options, filter, actor }) {
       return db.transaction(async (tx) => {
         await lockReplays(tx, integrationId);
         const version = options.version === "current" ? sql`${integrationVersion}::int` : sql`integration_version`;
@@ -34,7 +34,14 @@ export function replayStore(db: Database): ReplayStore {
         if (total === 0 && filter.ids !== undefined) return null;
         // The first pages are read before the server has looked at what came at once.
         if (total > analyzedFrom) await tx.query("analyze sluice.dead_letter_replays");
-        const job = { id, integrationId, kind: "replay" as const, status: "running" as const, options };
+        const job = {
+          id,
+          integrationId,
+          kind: "replay" as const,
+          status: "running" as const,
+          options,
+          createdBy: actor,
+        };
         await tx.orm.insert(jobs).values(job);
         await openRun(tx, id, runId);
         return find(tx, id);

@@ -148,10 +148,12 @@ export const deadLetterRecords = sluice.table(
     /** JSON text that a replay takes in the place of the original. */
     corrected: text("corrected"),
     correctedAt: time("corrected_at"),
+    correctedBy: text("corrected_by"),
     resolved: boolean("resolved").notNull().default(false),
     resolution: text("resolution").$type<Resolution>(),
     resolutionReason: text("resolution_reason"),
     resolvedAt: time("resolved_at"),
+    resolvedBy: text("resolved_by"),
     resolvedRunId: uuid("resolved_run_id"),
     /** Where `raw` and `payload`, or `state`, are, in dead_letter_originals; null: here. */
     rawOf: uuid("raw_of"),
@@ -183,6 +185,8 @@ export const jobs = sluice.table(
     status: text("status").$type<JobStatus>().notNull(),
     options: json("options").$type<ReplayOptions>().notNull(),
     error: json("error").$type<RunError>(),
+    /** The name of the token that it was asked for with. */
+    createdBy: text("created_by"),
     createdAt: time("created_at").notNull().defaultNow(),
     finishedAt: time("finished_at"),
   },

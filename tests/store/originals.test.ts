@@ -96,6 +96,7 @@ test("a replay that fails changes the state of its dead letter and of none that 
     integrationVersion: 1,
     options: { from: null, version: "current", rate: null },
     filter: { ids: [first.id] },
+    actor: "somebody",
   }))!;
   const replayOf = { jobId: job.id, deadLetterId: first.id };
   await commit(store, run, [deadLetter(run, { raw: Buffer.from("{}"), state: '{"now":1}', replayOf })]);
