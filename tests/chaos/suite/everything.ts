@@ -5,7 +5,7 @@ import { type ServerHandle, startNats, startPostgres } from "../../../adapters/e
 import type { TestNode } from "../../support/node.ts";
 import { query } from "../../support/records.ts";
 import { startToxiproxy, type Toxic, type ToxicProxy } from "../../support/toxiproxy.ts";
-import { Load } from "./load.ts";
+import { Load, shareOf } from "./load.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
@@ -36,7 +36,7 @@ export const everything: readonly Scenario[] = [
       for (let n = 0; n < times; n++) {
         const pick = <T>(all: readonly T[]): T => all[Math.floor(stage.random() * all.length)] as T;
         // Drawn before anything is waited for: the same whatever happens.
-        const [at, target, ms] = [((n + stage.random()) / times) * 0.9, pick(targets), 200 + stage.random() * 5_000];
+        const [at, target, ms] = [shareOf(n, times, stage.random), pick(targets), 200 + stage.random() * 5_000];
         const strike = pick(target.strikes);
         await load.reach(at, asked);
         await broken.get(target);

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { TestNode } from "../../support/node.ts";
 import { query } from "../../support/records.ts";
-import { Load } from "./load.ts";
+import { Load, shareOf } from "./load.ts";
 import type { Scenario } from "./scenario.ts";
 
 type Victim = "node" | "nats" | "postgres";
@@ -18,7 +18,7 @@ export const kills: readonly Scenario[] = (["node", "nats", "postgres"] as const
     const times = stage.scale === "short" ? 2 : 6;
     const load = await Load.begin(stage, node, { database: node.databaseUrl("landing") });
     for (let n = 0; n < times; n++) {
-      await load.reach(((n + stage.random()) / times) * 0.9);
+      await load.reach(shareOf(n, times, stage.random));
       await kill(node, victim);
     }
     return await load.account(times);

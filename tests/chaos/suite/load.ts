@@ -19,6 +19,14 @@ export interface LoadOptions {
   readonly delivery?: object;
 }
 
+/**
+ * When to strike for the `n`th of so many times (from 0), as a share of the records: what is left after the last is for
+ * a machine that is slow to look.
+ */
+export function shareOf(n: number, times: number, random: () => number): number {
+  return ((n + random()) / times) * 0.6;
+}
+
 /** For a run that was disturbed, on a machine that has other things to do. */
 const patience = { timeout: 180_000, interval: 50 };
 
