@@ -245,7 +245,9 @@ export class Writer {
       this.#timer = setTimeout(this.#onTimer, left);
       return;
     }
-    this.#fail("nats-server does not confirm appends; its log says why (a full disk, for one)");
+    this.#fail(
+      "nats-server does not confirm appends; its log says why. After a full disk it writes no more: it must be started again",
+    );
     this.#onUnconfirmed();
   };
 

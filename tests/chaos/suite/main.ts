@@ -5,6 +5,7 @@ import { integerOption, parseArguments, type Syntax } from "../../../cli/argumen
 import { CommandError, exitCode, usageError } from "../../../cli/exit.ts";
 import { messageOf, unknownName } from "../../../runtime/errors/index.ts";
 import { scenarios } from "./scenarios.ts";
+import { inNamespace, needsNamespace } from "./small-disk.ts";
 
 const syntax: Syntax = {
   usage: "npm run chaos -- [options]",
@@ -32,6 +33,10 @@ async function main(argv: readonly string[]): Promise<void> {
   if (args.flag("kills")) throw usageError("--kills must be the first option");
   const only = args.string("only");
   if (only !== undefined && !names.includes(only)) throw usageError(unknownName("scenario", only, names));
+  if (needsNamespace()) {
+    process.exitCode = await inNamespace(process.argv.slice(1));
+    return;
+  }
   const minutes = integerOption(args.string("minutes"), "minutes", 0, 10_000) ?? 10;
   const seed = integerOption(args.string("seed"), "seed", 0, 1_000_000_000) ?? Date.now() % 1_000_000;
   Object.assign(process.env, { CHAOS_MINUTES: String(minutes), CHAOS_SEED: String(seed) });

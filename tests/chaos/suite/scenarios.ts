@@ -1,4 +1,5 @@
 import { cluster } from "./cluster.ts";
+import { disk } from "./disk.ts";
 import { everything } from "./everything.ts";
 import { kills } from "./kills.ts";
 import { lostData } from "./lost-data.ts";
@@ -13,6 +14,7 @@ export const families: { readonly [family: string]: readonly Scenario[] } = {
   nodes,
   cluster,
   "lost-data": lostData,
+  disk,
   everything,
 };
 
