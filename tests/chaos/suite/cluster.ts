@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type ClusterServer, NatsCluster } from "../../support/nats-cluster.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { startToxiproxy, type ToxicProxy } from "../../support/toxiproxy.ts";
-import { Group } from "./group.ts";
+import { Group, longestStall } from "./group.ts";
 import { Load } from "./load.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
@@ -15,8 +15,8 @@ interface Clustered {
   readonly routes: readonly { readonly from: number; readonly to: number; readonly proxy: ToxicProxy }[];
 }
 
-/** What is broken. Resolves when it is whole again. */
-type Blow = (clustered: Clustered, load: Load, stage: Stage) => Promise<void>;
+/** Breaks something; what it gives makes it whole again. */
+type Blow = (clustered: Clustered, load: Load, stage: Stage) => Promise<() => Promise<unknown> | unknown>;
 
 /** One after another in the long form. */
 const rounds = { short: 1, long: 3 };
@@ -30,45 +30,45 @@ function scenario(name: string, what: string, blow: Blow): Scenario {
       const { group } = clustered;
       const times = rounds[stage.scale];
       const load = await Load.begin(stage, group.any, { database: group.database, seconds: times * 4 });
+      const longest = longestStall(load, group.any);
+      longest.catch(() => {}); // What fails is told by the account.
       for (let n = 0; n < times; n++) {
         await load.reach(((n + stage.random() * 0.5) / times) * 0.8);
-        await blow(clustered, load, stage);
+        const mend = await blow(clustered, load, stage);
+        // Short or longer than a lease and than an election.
+        await delay(1_000 + stage.random() * (stage.scale === "short" ? 6_000 : 12_000));
+        await mend();
+        if (n + 1 < times) await clustered.nats.whole();
       }
-      return await load.account(times, 0);
+      return { ...(await load.account(times, 0)), notes: `${(await longest).toFixed(1)} s at most without a record` };
     },
   };
 }
 
 /** A cluster of three nats-servers: of three copies one may be away. */
 export const cluster: readonly Scenario[] = [
-  scenario("cluster-server", "One of three nats-servers is killed and started again", async ({ nats }, _, stage) => {
-    await killed(nats, pick(nats.servers, stage), stage);
-  }),
-  scenario("cluster-leader", "The nats-server that leads the log of a run is killed", async ({ nats }, load, stage) => {
-    await killed(nats, await nats.leaderOf(`SLUICE_IN_${load.id.replaceAll("-", "")}`), stage);
-  }),
-  scenario("cluster-meta-leader", "The nats-server that leads the cluster is killed", async ({ nats }, _, stage) => {
-    await killed(nats, await nats.metaLeader(), stage);
-  }),
+  scenario("cluster-server", "One of three nats-servers is killed and started again", ({ nats }, _, stage) =>
+    killed(pick(nats.servers, stage)),
+  ),
+  scenario("cluster-leader", "The nats-server that leads the log of a run is killed", async ({ nats }, load) =>
+    killed(await nats.leaderOf(`SLUICE_IN_${load.id.replaceAll("-", "")}`)),
+  ),
+  scenario("cluster-meta-leader", "The nats-server that leads the cluster is killed", async ({ nats }) =>
+    killed(await nats.metaLeader()),
+  ),
   scenario(
     "cluster-connected",
     "The nats-server that a run's node is connected to is killed",
-    async ({ nats, group }, load, stage) => {
-      const owner = await group.ownerOf(load);
-      await killed(nats, await nats.serverOf(owner.id), stage);
-    },
+    async ({ nats, group }, load) => killed(await nats.serverOf((await group.ownerOf(load)).id)),
   ),
   scenario(
     "cluster-partition",
     "The nats-server that a run's node is connected to is cut off from the other two, not from the node",
-    async ({ nats, group, routes }, load, stage) => {
+    async ({ nats, group, routes }, load) => {
       const at = nats.servers.indexOf(await nats.serverOf((await group.ownerOf(load)).id));
       const cut = routes.filter(({ from, to }) => from === at || to === at);
       await Promise.all(cut.map(({ proxy }) => proxy.disable()));
-      // Longer than a lease, and than an election.
-      await delay(10_000 + stage.random() * 5_000);
-      await Promise.all(cut.map(({ proxy }) => proxy.enable()));
-      await nats.whole();
+      return () => Promise.all(cut.map(({ proxy }) => proxy.enable()));
     },
   ),
   scenario(
@@ -77,19 +77,14 @@ export const cluster: readonly Scenario[] = [
     async ({ nats }, _, stage) => {
       const { pid } = pick(nats.servers, stage);
       process.kill(pid, "SIGSTOP");
-      await delay(4_000 + stage.random() * 8_000);
-      process.kill(pid, "SIGCONT");
-      await nats.whole();
+      return () => process.kill(pid, "SIGCONT");
     },
   ),
 ];
 
-/** Away for some time, short or longer than an election takes. */
-async function killed(nats: NatsCluster, server: ClusterServer, stage: Stage): Promise<void> {
+async function killed(server: ClusterServer): Promise<() => void> {
   await server.kill();
-  await delay(stage.random() * 8_000);
-  server.launch();
-  await nats.whole();
+  return () => server.launch();
 }
 
 function pick(servers: readonly ClusterServer[], { random }: Stage): ClusterServer {

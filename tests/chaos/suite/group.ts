@@ -84,6 +84,18 @@ export async function untilNextRecord(load: Load, node: TestNode): Promise<numbe
   return (performance.now() - begin) / 1000;
 }
 
+/** The longest time in seconds, until the run's end, in which nothing of it was confirmed. */
+export async function longestStall(load: Load, node: TestNode): Promise<number> {
+  let [longest, confirmed, since] = [0, -1, performance.now()];
+  await load.until(({ records_out }) => {
+    const now = performance.now();
+    if (confirmed >= 0) longest = Math.max(longest, now - since);
+    if (records_out > confirmed) [confirmed, since] = [records_out, now];
+    return false;
+  }, node);
+  return longest / 1000;
+}
+
 /** A nats-server for a group of its own, for all scenarios that share it. */
 export async function ownNats(atEnd: AtEnd): Promise<ServerHandle> {
   const dataDir = tempDir(atEnd);

@@ -1,5 +1,9 @@
+import { execFile } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import type { ServerHandle } from "../../../adapters/embedded/index.ts";
 import type { TestNode } from "../../support/node.ts";
+import { query } from "../../support/records.ts";
 import { Group, ownNats, untilNextRecord } from "./group.ts";
 import { Load } from "./load.ts";
 import type { Account, Scenario } from "./scenario.ts";
@@ -93,11 +97,52 @@ export const nodes: readonly Scenario[] = [
       return { ...sum(accounts), faults: 1 };
     },
   },
+  {
+    name: "pause-nats",
+    what: "SIGSTOP of nats-server, for longer than every lease",
+    async run(stage) {
+      const group = await threeNodes(stage);
+      const loads = [await begin(stage, group, { mode: "append" }), await begin(stage, group, {})];
+      await (loads[0] as Load).reach(stage.random() * 0.5, group.any);
+      await paused([group.nats.pid as number], stage);
+      const accounts = [];
+      for (const load of loads) accounts.push(await load.account(0, 0, group.any));
+      return { ...sum(accounts), faults: 1 };
+    },
+  },
+  {
+    name: "pause-postgres",
+    what: "SIGSTOP of Postgres, the store's and a destination's, for longer than every lease",
+    async run(stage) {
+      const node = await stage.node();
+      await query(node.databaseUrl(), "CREATE DATABASE landing");
+      const load = await Load.begin(stage, node, { database: node.databaseUrl("landing") });
+      await load.reach(stage.random() * 0.5);
+      const postmaster = node.serverPid("postgres") as number;
+      await paused([postmaster, ...(await childrenOf(postmaster))], stage);
+      return await load.account(1);
+    },
+  },
 ];
 
+/** For twenty seconds, in the short form for some more than a node is missed after, and a connection is given up. */
+async function paused(pids: readonly number[], stage: Stage): Promise<void> {
+  for (const pid of pids) process.kill(pid, "SIGSTOP");
+  await delay(stage.scale === "short" ? 8_000 : 20_000);
+  for (const pid of pids) process.kill(pid, "SIGCONT");
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)("pgrep", ["-P", String(pid)]);
+  return stdout.trim().split("\n").map(Number);
+}
+
 /** Shared: starting them takes longer than most scenarios do. */
-async function threeNodes(stage: Stage): Promise<Group> {
-  const group = await stage.shared("three nodes", async (atEnd) => Group.start(3, atEnd, (await ownNats(atEnd)).url));
+async function threeNodes(stage: Stage): Promise<Group & { readonly nats: ServerHandle }> {
+  const group = await stage.shared("three nodes", async (atEnd) => {
+    const nats = await ownNats(atEnd);
+    return Object.assign(await Group.start(3, atEnd, nats.url), { nats });
+  });
   await group.ready(stage);
   return group;
 }
