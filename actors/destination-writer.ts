@@ -192,6 +192,7 @@ export class DestinationWriter {
         return;
       } catch (error) {
         signal.throwIfAborted();
+        if (isStale(error)) throw new StaleOwnerError(error.message);
         waiting(failureOf(error).message);
         await clock.sleep(pauseMs, signal);
       }
