@@ -6,6 +6,7 @@ import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import { type RunError, type RunRow, StoreBehindError } from "../runtime/ports/store.ts";
+import { Suspects } from "./careful.ts";
 import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
 import { RunLedger } from "./ledger.ts";
@@ -47,10 +48,11 @@ export interface Crashes {
   /** The supervisor restarts it no more, although it got on in between. */
   exhausted: boolean;
   error: unknown;
+  suspects: Suspects;
 }
 
 export function noCrashes(): Crashes {
-  return { runId: "", batches: 0, times: 0, exhausted: false, error: undefined };
+  return { runId: "", batches: 0, times: 0, exhausted: false, error: undefined, suspects: new Suspects() };
 }
 
 /**
@@ -227,6 +229,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       runProps({
         ...services,
         ...logs,
+        suspects: crashes.suspects,
         epoch,
         store,
         run,

@@ -24,6 +24,7 @@ import { type Metrics, type Tracing, withAttributes } from "../runtime/ports/tel
 import type { WorkerPool } from "../runtime/ports/workers.ts";
 import { Backlog, type FairShare } from "./backlog.ts";
 import { BalanceWatch, sentenceOf, sinkName } from "./balance.ts";
+import type { Suspects } from "./careful.ts";
 import type { Connectors } from "./connectors.ts";
 import { DestinationWriter } from "./destination-writer.ts";
 import { inOrder } from "./in-order.ts";
@@ -71,6 +72,7 @@ export interface RunOptions extends Services {
   readonly ingest: Log;
   readonly deliver: Log;
   readonly epoch: number;
+  readonly suspects: Suspects;
   /** Of the server that has the logs. */
   readonly logStatus: LogService["status"];
   readonly checkpoints: readonly Checkpoint[];
@@ -283,7 +285,8 @@ export class RunActor implements Actor<RunMessage> {
     const { clock } = ctx;
     const gates = await this.#openGates(ctx, signal);
     const lookUps = await this.#openLookUps(ctx, signal);
-    const pipeline = new Pipeline(integration, { ...this.#options, clock, lookUps: lookUps.byStep });
+    const compile = () => new Pipeline(integration, { ...this.#options, clock, lookUps: lookUps.byStep });
+    const pipeline = compile();
     await this.#restoreWindows(ctx, pipeline, signal);
     const only = destinations.length === 1 ? destinations[0] : undefined;
     const sink = only && (await this.#openDestination(ctx, "steps", only, signal));
@@ -318,6 +321,7 @@ export class RunActor implements Actor<RunMessage> {
       pipeline,
       offload: workers && new Offload(pipeline, workers),
       outlet,
+      care: { suspects: this.#options.suspects, store: store.suspects, trial: compile },
       metrics,
       tracing: this.#tracing,
       logger,

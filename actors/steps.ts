@@ -1,5 +1,12 @@
 import type { ReadFailure } from "../connectors/sdk/index.ts";
-import { type Flow, type Pipeline, PipelineRecord, type Provenance, recordId } from "../runtime/pipeline/index.ts";
+import {
+  type Flow,
+  type Pipeline,
+  type PipelineContext,
+  PipelineRecord,
+  type Provenance,
+  recordId,
+} from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
@@ -7,6 +14,7 @@ import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts";
 import type { ContractResult } from "../runtime/schema/index.ts";
 import { Account } from "./account.ts";
+import { type Care, carefully, isSuspect } from "./careful.ts";
 import { type Cause, idBase, ordinalOf, placeOf, type RunKey } from "./dead-letter.ts";
 import type { Turn } from "./in-order.ts";
 import type { Outcome } from "./ledger.ts";
@@ -26,6 +34,8 @@ export interface StepsOptions {
   /** Undefined: all is done on this thread. */
   readonly offload?: Offload | undefined;
   readonly outlet: Outlet;
+  /** Undefined: what crashes the steps crashes them again. */
+  readonly care?: Care | undefined;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
   readonly logger: Logger;
@@ -47,6 +57,7 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
     span.end(undefined, { "sluice.failed": account.deadLetters.length });
   } catch (error) {
     span.end(error);
+    if (!options.signal.aborted) options.care?.suspects.add(message, error);
     throw error;
   }
   const groups = pipeline.changes();
@@ -106,7 +117,7 @@ interface Passage {
 async function throughSteps(
   message: LogMessage,
   { account, delivery, gate }: Passage,
-  { pipeline, offload, integration, run, signal }: StepsOptions,
+  { pipeline, offload, care, integration, run, clock, signal }: StepsOptions,
 ): Promise<void> {
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
@@ -159,10 +170,18 @@ async function throughSteps(
   }
   const flow = held === undefined ? source : passing(source, held);
   const read = account.tally.of("source");
-  read.out += flow.values.length;
   if (held?.passed) read.filtered += source.values.length - held.passed.length - held.failures.length;
-  if (header.replay) return processReplay(flow, header.replay, { account, context, pipeline });
-  if (offload === undefined) return pipeline.process(flow, context);
+  const through = (some: Flow, pipeline: Pipeline, context: PipelineContext) => {
+    if (context.counts) context.counts.of("source").out += some.values.length;
+    if (header.replay) return processReplay(some, header.replay, { account, context, pipeline });
+    return pipeline.process(some, context);
+  };
+  if (care && flow.values.length > 0 && isSuspect(message, care)) {
+    const { integrationId } = run;
+    return carefully(flow, { ...care, integrationId, message, account, context, pipeline, clock, through });
+  }
+  if (offload === undefined || header.replay) return through(flow, pipeline, context);
+  read.out += flow.values.length;
   return offload.process({ body: message.body, count: header.count, origins: flow.origins }, flow, context);
 }
 

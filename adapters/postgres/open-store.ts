@@ -15,6 +15,7 @@ import { retryStore } from "./retries.ts";
 import { runStore } from "./runs.ts";
 import { scheduleStore } from "./schedules.ts";
 import { schemaStore } from "./schemas.ts";
+import { suspectStore } from "./suspects.ts";
 
 export interface StoreOptions {
   /** `postgres://user:password@host:port/database`; the database is made where it does not exist; default `sluice`. */
@@ -85,6 +86,7 @@ function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "cl
     claims: guarded(claimStore(db)),
     schemas: guarded(schemaStore(db)),
     quotas: guarded(quotaStore(db)),
+    suspects: guarded(suspectStore(db)),
     tokens: guarded(tokenStore(db)),
     transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, pool))),
     ...pool,

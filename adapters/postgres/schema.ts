@@ -384,6 +384,18 @@ export const rateLimits = sluice.table(
   (t) => [primaryKey({ columns: [t.integrationId, t.destination] })],
 );
 
+/** Batches and records that were in hand before, while they go through the steps: what ends a process stays here. */
+export const suspects = sluice.table(
+  "suspects",
+  {
+    integrationId: integrationId(),
+    mark: text("mark").notNull(),
+    /** How often it was taken in hand, and not let go. */
+    times: integer("times").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.integrationId, t.mark] })],
+);
+
 export const apiTokens = sluice.table("api_tokens", {
   hash: bytea("hash").primaryKey(),
   name: text("name").notNull(),

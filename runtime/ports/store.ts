@@ -5,6 +5,7 @@ import type { Ledger } from "./ledger.ts";
 import type { QuotaStore } from "./quotas.ts";
 import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
 import type { RetryStore, ScheduledRetry } from "./retries.ts";
+import type { SuspectStore } from "./suspects.ts";
 
 export type { Attempt, NewDeadLetter } from "./dead-letters.ts";
 
@@ -414,6 +415,7 @@ export interface Store {
   readonly claims: ClaimStore;
   readonly schemas: SchemaStore;
   readonly quotas: QuotaStore;
+  readonly suspects: SuspectStore;
   readonly tokens: TokenStore;
   /** Runs `work` in one transaction: all of its changes or none (apply). */
   transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;

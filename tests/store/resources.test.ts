@@ -232,3 +232,15 @@ test("how an integration does is kept, but not what a former owner says of it", 
   await store.integrations.update(id, { name, spec, enabled: true }, version);
   expect(await health()).toEqual(["ok", null]);
 });
+
+test("what was taken in hand and never let go is counted, until it is let go", async () => {
+  const { id: integrationId } = await addIntegration(store);
+  const [one, other] = ["r1", "r2"].map((mark) => ({ integrationId, mark }));
+  expect([await store.suspects.take(one!), await store.suspects.take(one!), await store.suspects.take(other!)]).toEqual(
+    [0, 1, 0],
+  );
+  await store.suspects.letGo(one!);
+  expect([await store.suspects.take(one!), await store.suspects.take(other!)]).toEqual([0, 1]);
+  await store.integrations.remove(integrationId);
+  expect(await store.suspects.take(one!)).toBe(0);
+});
