@@ -96,17 +96,25 @@ test.each([
   },
 );
 
-test("what keeps its order is appended to a file exactly once, however often the node is killed", {
+test("what keeps its order is appended to a file of lines and to an array exactly once, however often the node is killed", {
   timeout,
 }, async () => {
   writeUpdates(join(node.files, "in.ndjson"));
-  const destination = { connector: "files", stream: "out.ndjson", mode: "append" };
+  const destinations = ["out.ndjson", "out.json"].map((stream) => ({
+    id: stream.slice(4),
+    connector: "files",
+    stream,
+    mode: "append",
+  }));
   const delivery = { ordering: "strict" };
-  const integration = await node.api.integration({ name: "appended", source, destination, delivery });
+  const integration = await node.api.integration({ name: "appended", source, destinations, delivery });
   const blows = { records, times, random: seededRandom(), blow: killNode };
   const { run } = await strike(node, await node.api.run(integration), blows);
-  expect(run).toMatchObject({ status: "success", records_in: records, records_out: records });
-  expect(await idsIn(join(node.files, "out.ndjson"))).toEqual(Array.from({ length: records }, (_, id) => id));
+  expect(run).toMatchObject({ status: "success", records_in: records, records_out: 2 * records });
+  const inOrder = Array.from({ length: records }, (_, id) => id);
+  expect(await idsIn(join(node.files, "out.ndjson"))).toEqual(inOrder);
+  const array = JSON.parse(await readFile(join(node.files, "out.json"), "utf8")) as { id: number }[];
+  expect(array.map(({ id }) => id)).toEqual(inOrder);
 });
 
 test("with idempotency keys a table gets each record once, however often the node is killed, and a file what was in hand twice", {
