@@ -65,6 +65,12 @@ export class Group {
     return owners[0] as TestNode;
   }
 
+  /** Resolves when `node` takes the integration of a load for its own, whoever else does. */
+  async takenBy(load: Load, node: TestNode): Promise<void> {
+    const { name } = await node.api.call<{ name: string }>("GET", `/v1/integrations/${load.id}`);
+    await expect.poll(async () => (await ownedBy(node)).has(name), patience).toBe(true);
+  }
+
   other(node: TestNode): TestNode {
     return this.alive.find((each) => each !== node) as TestNode;
   }

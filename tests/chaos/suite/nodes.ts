@@ -6,7 +6,7 @@ import type { TestNode } from "../../support/node.ts";
 import { query } from "../../support/records.ts";
 import { Group, ownNats, untilNextRecord } from "./group.ts";
 import { Load } from "./load.ts";
-import type { Account, Scenario } from "./scenario.ts";
+import { type Scenario, sumOf } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
 /** A member of the cluster is gone, and a message is given up, when nothing was heard for three seconds. */
@@ -71,7 +71,7 @@ export const nodes: readonly Scenario[] = [
       }
       const accounts = [];
       for (const load of loads) accounts.push(await load.account(0, 0, group.any));
-      return { ...sum(accounts), faults: restarts };
+      return { ...sumOf(accounts), faults: restarts };
     },
   },
   {
@@ -94,7 +94,7 @@ export const nodes: readonly Scenario[] = [
       }
       const accounts = [];
       for (const each of loads) accounts.push(await each.account(0, 0, paused));
-      return { ...sum(accounts), faults: 1 };
+      return { ...sumOf(accounts), faults: 1 };
     },
   },
   {
@@ -107,7 +107,7 @@ export const nodes: readonly Scenario[] = [
       await paused([group.nats.pid as number], stage);
       const accounts = [];
       for (const load of loads) accounts.push(await load.account(0, 0, group.any));
-      return { ...sum(accounts), faults: 1 };
+      return { ...sumOf(accounts), faults: 1 };
     },
   },
   {
@@ -158,18 +158,6 @@ function begin(
 async function anyRuns(loads: readonly Load[], node: TestNode): Promise<boolean> {
   const runs = await Promise.all(loads.map((load) => load.look(node)));
   return runs.some(({ status }) => status === "running");
-}
-
-function sum(accounts: readonly Account[]): Account {
-  const total = (field: "records" | "faults" | "lost" | "duplicated" | "allowed") =>
-    accounts.reduce((all, account) => all + account[field], 0);
-  return {
-    records: total("records"),
-    faults: total("faults"),
-    lost: total("lost"),
-    duplicated: total("duplicated"),
-    allowed: total("allowed"),
-  };
 }
 
 function list(seconds: readonly number[]): string {
