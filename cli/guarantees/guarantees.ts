@@ -54,6 +54,7 @@ export function guaranteesOf(integration: ResolvedIntegration, surroundings: Sur
     ...delivery(integration),
     ...(trigger.type === "schedule" ? [schedule(trigger)] : []),
     entry("oneOwner", "one owner", "runs on one node at a time, and its runs never overlap", takenOver),
+    entry("nodes", "nodes", "of a node that dies another goes on within about five seconds; one that stops hands over"),
     entry("memory", "memory", "bounded however slow a destination is: the log fills, then the source waits"),
     durability(surroundings),
   ];

@@ -87,9 +87,9 @@ export const promises = {
   },
   counts: {
     promise:
-      "**Each record is counted once**, however often it came: in = out + filtered + failed, for each destination",
+      "**Each record is counted once**, however often it came: in = out + filtered + failed, for each destination. The [ledger](#ledger) says so by step and destination at each commit, and where it does not",
     conditions: "",
-    heldBy: ["actors/record-path.test.ts", "tests/chaos"],
+    heldBy: ["actors/record-path.test.ts", "actors/balance.test.ts", "tests/telemetry/ledger.test.ts", "tests/chaos"],
   },
   windows: {
     promise: "**Each record is in exactly one window** of a step `aggregate`",
@@ -110,6 +110,18 @@ export const promises = {
       "tests/jetstream/log.test.ts",
       "tests/store/checkpoints.test.ts",
       "tests/chaos/two-nodes.test.ts",
+      "tests/chaos/suite/nodes.test.ts",
+    ],
+  },
+  nodes: {
+    promise:
+      "**A node that dies is replaced** within about five seconds. One that stops hands each integration over as soon as nothing of it is in hand: nothing comes twice, and no stuck one holds up the others. Several nodes share the integrations evenly",
+    conditions: "the same nats-server, Postgres and master key; [more](#nodes)",
+    heldBy: [
+      "actors/hand-over.test.ts",
+      "runtime/cluster/assign.test.ts",
+      "tests/jetstream/cluster.test.ts",
+      "tests/chaos/shares.test.ts",
       "tests/chaos/suite/nodes.test.ts",
     ],
   },
