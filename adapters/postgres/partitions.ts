@@ -101,13 +101,16 @@ function deleteOld(db: Database, before: Date): Promise<void> {
   });
 }
 
-/** Idempotency keys past their window, also of integrations that run no more: what runs forgets its own more often. */
+/** Idempotency keys past their window, also of integrations that run no more or are gone: what runs forgets its own more often. */
 async function forgetProcessed(db: Database, now: Date): Promise<void> {
   await db.query(
     `delete from sluice.processed_events event using sluice.integrations i
       where i.id = event.integration_id
         and event.seen_at <= $1::timestamptz - coalesce((i.spec #>> '{delivery,idempotency,window}')::interval, '0')`,
     [now],
+  );
+  await db.query(
+    "delete from sluice.processed_events where integration_id not in (select id from sluice.integrations)",
   );
 }
 

@@ -295,18 +295,21 @@ export const scheduledRetries = sluice.table(
   (t) => [index("scheduled_retries_due").on(t.integrationId, t.destination, t.dueAt)],
 );
 
-/** Idempotency keys a destination has confirmed, as SHA-256. */
+/**
+ * Idempotency keys a destination has confirmed, as SHA-256. A row for each record: no reference to the integration, whose
+ * check costs a third of the insert, and by age an index of a few pages.
+ */
 export const processedEvents = sluice.table(
   "processed_events",
   {
-    integrationId: integrationId(),
+    integrationId: uuid("integration_id").notNull(),
     destination: text("destination").notNull(),
     key: bytea("key").notNull(),
     seenAt: time("seen_at").notNull().defaultNow(),
   },
   (t) => [
     primaryKey({ columns: [t.integrationId, t.destination, t.key] }),
-    index("processed_events_by_age").on(t.seenAt),
+    index("processed_events_by_age").using("brin", t.seenAt).with({ autosummarize: true }),
   ],
 );
 
