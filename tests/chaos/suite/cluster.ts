@@ -3,7 +3,7 @@ import { type ClusterServer, NatsCluster } from "../../support/nats-cluster.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { startToxiproxy, type ToxicProxy } from "../../support/toxiproxy.ts";
 import { Group, longestStall } from "./group.ts";
-import { Load } from "./load.ts";
+import { Load, shareOf } from "./load.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
@@ -33,7 +33,7 @@ function scenario(name: string, what: string, blow: Blow): Scenario {
       const longest = longestStall(load, group.any);
       longest.catch(() => {}); // What fails is told by the account.
       for (let n = 0; n < times; n++) {
-        await load.reach(((n + stage.random() * 0.5) / times) * 0.8);
+        await load.reach(shareOf(n, times, stage.random));
         const mend = await blow(clustered, load, stage);
         // Short or longer than a lease and than an election.
         await delay(1_000 + stage.random() * (stage.scale === "short" ? 6_000 : 12_000));

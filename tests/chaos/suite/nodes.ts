@@ -5,7 +5,7 @@ import type { ServerHandle } from "../../../adapters/embedded/index.ts";
 import type { TestNode } from "../../support/node.ts";
 import { query } from "../../support/records.ts";
 import { Group, ownNats, untilNextRecord } from "./group.ts";
-import { Load } from "./load.ts";
+import { Load, shareOf } from "./load.ts";
 import { type Scenario, sumOf } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
@@ -23,7 +23,7 @@ export const nodes: readonly Scenario[] = [
       const seconds: number[] = [];
       const times = stage.scale === "short" ? 1 : 4;
       for (let n = 0; n < times; n++) {
-        await load.reach(((n + stage.random() * 0.5) / times) * 0.8, group.any);
+        await load.reach(shareOf(n, times, stage.random), group.any);
         const owner = await group.ownerOf(load);
         await owner.kill();
         seconds.push(await untilNextRecord(load, group.any));
@@ -41,8 +41,7 @@ export const nodes: readonly Scenario[] = [
       const load = await begin(stage, group, { mode: "append", seconds: times * 3 });
       const seconds: number[] = [];
       for (let n = 0; n < times; n++) {
-        // The rest of the load is for what comes after.
-        await load.reach(((n + stage.random() * 0.5) / times) * 0.8, group.any);
+        await load.reach(shareOf(n, times, stage.random), group.any);
         const owner = await group.ownerOf(load);
         const stopped = owner.stop();
         seconds.push(await untilNextRecord(load, group.other(owner)));
