@@ -15,7 +15,8 @@ export const kills: readonly Scenario[] = (["node", "nats", "postgres"] as const
   async run(stage) {
     const node = await stage.node();
     await query(node.databaseUrl(), "CREATE DATABASE landing");
-    const times = stage.scale === "short" ? 2 : 6;
+    // tests/chaos/kill-node.test.ts kills nodes in other ways.
+    const times = stage.scale === "long" ? 6 : victim === "node" ? 1 : 2;
     const load = await Load.begin(stage, node, { database: node.databaseUrl("landing") });
     for (let n = 0; n < times; n++) {
       await load.reach(shareOf(n, times, stage.random));
