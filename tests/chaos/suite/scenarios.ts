@@ -1,4 +1,5 @@
 import { cluster } from "./cluster.ts";
+import { crashPoints } from "./crash-points.ts";
 import { disk } from "./disk.ts";
 import { everything } from "./everything.ts";
 import { kills } from "./kills.ts";
@@ -15,8 +16,15 @@ export const families: { readonly [family: string]: readonly Scenario[] } = {
   cluster,
   "lost-data": lostData,
   disk,
+  "crash-points": crashPoints,
   everything,
 };
 
 /** The whole suite, in the order of its table. */
 export const scenarios: readonly Scenario[] = Object.values(families).flat();
+
+/** Those of a family, the one of a name, or all. */
+export function asScenarios(only: string | undefined): readonly Scenario[] {
+  if (only === undefined) return scenarios;
+  return families[only] ?? scenarios.filter(({ name }) => name === only);
+}
