@@ -53,14 +53,28 @@ export function guaranteesOf(integration: ResolvedIntegration, surroundings: Sur
     failures(integration),
     ...delivery(integration),
     ...(trigger.type === "schedule" ? [schedule(trigger)] : []),
-    entry("oneOwner", "one owner", "runs on one node at a time, and its runs never overlap", takenOver),
+    entry(
+      "oneOwner",
+      "one owner",
+      "runs on one node at a time, and its runs never overlap",
+      ...takenOver(integration, surroundings),
+    ),
     entry("nodes", "nodes", "of a node that dies another goes on within about five seconds; one that stops hands over"),
     entry("memory", "memory", "bounded however slow a destination is: the log fills, then the source waits"),
     durability(surroundings),
   ];
 }
 
-const takenOver = "what a former owner had begun to write may still arrive: at most what it had in hand";
+function takenOver({ destinations }: ResolvedIntegration, { typeOf }: Surroundings): string[] {
+  const fenced = ({ connector, mode }: ResolvedDestination) =>
+    typeOf(connector) === "postgres" || (typeOf(connector) === "file" && mode === "replace");
+  return [
+    ...destinations.filter(fenced).map(({ id }) => `${id} takes nothing of a former owner that was paused`),
+    ...destinations
+      .filter((each) => !fenced(each))
+      .map(({ id }) => `${id}: what a former owner had in hand may still arrive`),
+  ];
+}
 
 function loss({ steps, contract }: ResolvedIntegration): Guarantee {
   const dropping = steps.filter(({ onError }) => onError === "drop").map(({ id }) => id);
@@ -106,7 +120,9 @@ function duplicates(
   const remembered =
     windowMs === null
       ? []
-      : [`${key ?? "the record's id"} confirmed within ${time(windowMs)} is not written again, but for crashes`];
+      : [
+          `${key ?? "the record's id"} confirmed within ${time(windowMs)} is not written again${once ? "" : ", but for crashes"}`,
+        ];
   const union = destination.needs.length > 1 ? ["a record that comes over several branches is written for each"] : [];
   const again = destination.mode === "append" && windowMs === null && sources.some(({ mode }) => mode === "full");
   return {
@@ -119,8 +135,10 @@ function duplicates(
       ...(again ? ["a source in mode full: each run appends all of it again"] : []),
     ],
     held_by: [
-      ...(once ? promises.exactlyOnce.heldBy : promises.repeats.heldBy),
-      ...(windowMs === null ? [] : promises.idempotency.heldBy.filter((test) => !once || !test.includes("chaos"))),
+      ...new Set([
+        ...(once ? promises.exactlyOnce.heldBy : promises.repeats.heldBy),
+        ...(windowMs === null ? [] : promises.idempotency.heldBy.filter((test) => !once || !test.includes("chaos"))),
+      ]),
     ],
   };
 }

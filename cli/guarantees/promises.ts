@@ -32,12 +32,14 @@ export const promises = {
   },
   exactlyOnce: {
     promise:
-      "**Exactly once at a destination that can undo or recognize.** Postgres in mode upsert; a file in mode replace; a file in mode append with `ordering: strict`",
+      "**Exactly once at a destination that can undo or recognize.** Postgres in mode upsert, and in mode append with idempotency keys; a file in mode replace; a file in mode append with `ordering: strict`",
     conditions:
-      "Postgres: the key tells the records apart, and the steps give it again. A file: no other program writes to it; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
+      "Postgres by upsert: the key tells the records apart, and the steps give it again; by append: `delivery.idempotency.window`, and [two tables beside the target](#idempotency). A file: no other program writes to it; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
     heldBy: [
       "tests/chaos/kill-node.test.ts",
       "tests/chaos/kill-ordered.test.ts",
+      "tests/connector-postgres/ownership.test.ts",
+      "connectors/file/destination.test.ts",
       "tests/chaos/suite/network.test.ts",
       "tests/chaos/suite/everything.test.ts",
     ],
@@ -49,8 +51,15 @@ export const promises = {
   },
   idempotency: {
     promise: "**A key that was confirmed is not written again** within the window",
-    conditions: "`delivery.idempotency.window`; [but for crashes](#idempotency)",
-    heldBy: ["actors/idempotency.test.ts", "tests/store/processed.test.ts", "tests/chaos/kill-ordered.test.ts"],
+    conditions:
+      "`delivery.idempotency.window`; [but for crashes](#idempotency) where the destination does not keep the keys",
+    heldBy: [
+      "actors/idempotency.test.ts",
+      "actors/record-ids.test.ts",
+      "tests/connector-postgres/ownership.test.ts",
+      "tests/store/processed.test.ts",
+      "tests/chaos/kill-ordered.test.ts",
+    ],
   },
   oneRecord: {
     promise:
@@ -105,10 +114,13 @@ export const promises = {
   oneOwner: {
     promise:
       "**One owner.** An integration runs on one node; a former owner's appends and commits are refused by the servers",
-    conditions: "what it had begun to write to a destination may still arrive: at most what it had in hand",
+    conditions:
+      "and so are its writes to Postgres, to a file in mode replace and to a JSON array; elsewhere at most what it had in hand may still arrive",
     heldBy: [
       "tests/jetstream/log.test.ts",
       "tests/store/checkpoints.test.ts",
+      "tests/connector-postgres/ownership.test.ts",
+      "connectors/file/destination.test.ts",
       "tests/chaos/two-nodes.test.ts",
       "tests/chaos/suite/nodes.test.ts",
     ],

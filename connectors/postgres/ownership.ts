@@ -4,7 +4,7 @@ import { ifNotThere } from "./if-not-there.ts";
 import { identifier, parseTableName } from "./names.ts";
 import type { Session } from "./session.ts";
 
-/** Beside the table that is written to, in its schema (decision 0013). */
+/** Beside the table that is written to, in its schema (decision 0015). */
 export const bookkeepingTables = ["_sluice_owners", "_sluice_processed"] as const;
 
 /** A connection's hold on a destination: each statement that writes is carried out only while nobody took it over. */
