@@ -1,5 +1,6 @@
 import type { Result } from "./perform.ts";
 import type { Scenario } from "./scenario.ts";
+import type { Scale } from "./stage.ts";
 
 const nameWidth = 26;
 
@@ -45,8 +46,8 @@ export function tableOf(scenarios: readonly Scenario[], results: readonly Result
 }
 
 /** How to have a failure again. */
-export function repeatCommand({ name, seed }: Result, long: boolean): string {
-  return long
+export function repeatCommand({ name, seed }: Result, scale: Scale): string {
+  return scale === "long"
     ? `npm run chaos -- --minutes 0 --only ${name} --seed ${seed}`
     : `CHAOS_SEED=${seed} npx vitest run --project=integration tests/chaos/suite/ -t ${name}`;
 }

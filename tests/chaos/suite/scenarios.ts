@@ -23,8 +23,9 @@ export const families: { readonly [family: string]: readonly Scenario[] } = {
 /** The whole suite, in the order of its table. */
 export const scenarios: readonly Scenario[] = Object.values(families).flat();
 
-/** Those of a family, the one of a name, or all. */
+/** The one of a name, those of a family, or all. */
 export function asScenarios(only: string | undefined): readonly Scenario[] {
   if (only === undefined) return scenarios;
-  return families[only] ?? scenarios.filter(({ name }) => name === only);
+  const one = scenarios.filter(({ name }) => name === only);
+  return one.length > 0 ? one : (families[only] ?? []);
 }
