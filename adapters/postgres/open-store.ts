@@ -24,6 +24,8 @@ export interface StoreOptions {
   readonly connections?: number;
   /** For a statement outside of a transaction, such as a list of the API. Default 15,000. */
   readonly statementTimeoutMs?: number;
+  /** For a statement of a flush, before the server says that it takes longer. Default 10,000. */
+  readonly flushTimeoutMs?: number;
   /** Days that runs and dead letters are kept. Default 90. */
   readonly retentionDays?: number;
 }
@@ -33,10 +35,8 @@ export interface PostgresStore extends Store {
   maintain(now: Date): Promise<void>;
 }
 
-/** Some of it is long: a run of millions of dead letters that is removed. */
-const transactionTimeoutMs = { firstMs: 120_000, mostMs: 120_000 };
-/** A flush is short, and the node settles nothing while it waits for one: a connection that died is given up soon. */
-const flushTimeoutMs = { firstMs: 10_000, mostMs: 120_000 };
+/** For a statement in a transaction: a run of millions of dead letters is removed in one. */
+const mostMs = 120_000;
 /** Of a node's flushes only one is under way at a time; the second is for a repeat while the first times out. */
 const flushConnections = 2;
 
@@ -47,16 +47,14 @@ const flushConnections = 2;
  * again.
  */
 export async function openStore(options: StoreOptions): Promise<PostgresStore> {
-  const { connections = 10, statementTimeoutMs = 15_000, retentionDays = 90 } = options;
+  const { connections = 10, statementTimeoutMs = 15_000, flushTimeoutMs = 10_000, retentionDays = 90 } = options;
   const url = withDatabase(options.url);
   await migrate(url);
-  const main = openPool({ url, connections, statementTimeoutMs, transactionTimeoutMs });
-  const flushes = openPool({
-    url,
-    connections: flushConnections,
-    statementTimeoutMs,
-    transactionTimeoutMs: flushTimeoutMs,
-  });
+  const pool = { url, statementTimeoutMs };
+  const main = openPool({ ...pool, connections, transactionTimeoutMs: { firstMs: mostMs, mostMs } });
+  // The node settles nothing while it waits for a flush: a connection that died in one is given up soon.
+  const flushLimits = { firstMs: flushTimeoutMs, mostMs };
+  const flushes = openPool({ ...pool, connections: flushConnections, transactionTimeoutMs: flushLimits });
   const close = async () => {
     await Promise.all([main.close(), flushes.close()]);
   };
