@@ -40,9 +40,9 @@ function watch(pass: (point: CrashPoint) => void): void {
     return snapshot.call(this);
   };
   // Between the commit and the acknowledgements that follow from it.
-  RunLedger.prototype.committed = function (made) {
-    if (made.messages.length > 0) pass("after-commit");
-    committed.call(this, made);
+  RunLedger.prototype.committed = function (...given) {
+    if (given[0].messages.length > 0) pass("after-commit");
+    committed.apply(this, given);
   };
   RunLedger.prototype.settle = function (name, message, outcome) {
     const { ack } = message;
