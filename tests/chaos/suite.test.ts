@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { perform, type Result } from "./suite/perform.ts";
-import { lineOf, repeatCommand, tableOf } from "./suite/report.ts";
+import { lineOf, repeatCommand, tablesOf } from "./suite/report.ts";
 import type { Account, Scenario } from "./suite/scenario.ts";
 import { asScenarios, families, scenarios } from "./suite/scenarios.ts";
 import { endShared } from "./suite/stage.ts";
@@ -35,7 +35,7 @@ function roundAfterRound(minutes: number): void {
       }
     }
     const all = CHAOS_RESULTS === undefined ? results : resultsIn(CHAOS_RESULTS);
-    say(`\n${tableOf(scenarios, all)}`);
+    say(`\n${tablesOf(families, all)}`);
     expect(results.filter(({ failure }) => failure !== undefined).map(lineOf)).toEqual([]);
   });
 }
@@ -57,6 +57,13 @@ function testTheSuite(): void {
     const names = scenarios.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     for (const name of names) expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+  });
+
+  test("docs/faults.md shows no scenario that there is not", () => {
+    const page = readFileSync(new URL("../../docs/faults.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| `([a-z0-9-]+)` \| (.*?) \|/gm)].map(([, name, what]) => ({ name, what }));
+    const known = scenarios.map(({ name, what }) => ({ name, what }));
+    expect(known).toEqual(expect.arrayContaining(rows));
   });
 
   describe("a scenario", () => {
@@ -136,16 +143,18 @@ function testTheSuite(): void {
     });
   });
 
-  test("the table has a row for each scenario that ran, with its sums", () => {
+  test("a family's table has a row for each scenario that ran, with its sums", () => {
     const result: Result = { name: "try", seed: 5, seconds: 1.23, account: good, imbalance: 0, failure: undefined };
     const asked = [scenario(async () => good), { ...scenario(async () => good), name: "other" }];
     const failed: Result = { ...result, seed: 6, imbalance: 3, failure: "off" };
     expect(lineOf(result)).toBe(
       "ok     try                        seed 5, 10 records, 2 faults, 0 lost, 1 duplicated (allowed 1), ledger balanced, 1.2 s",
     );
-    expect(tableOf(asked, [result, failed]).split("\n").slice(2)).toEqual([
-      "| `try` | Something breaks | 2, 1 failed | 20 | 4 | 0 | 2 (2) | off |  |",
-    ]);
+    const [heading, , ...rows] = tablesOf({ none: asked.slice(1), some: asked }, [result, failed])
+      .trimEnd()
+      .split("\n");
+    expect(heading).toBe("### some");
+    expect(rows.slice(2)).toEqual(["| `try` | Something breaks | 2, 1 failed | 20 | 4 | 0 | 2 (2) | off |  |"]);
     expect(repeatCommand(failed, "long")).toBe("npm run chaos -- --minutes 0 --only try --seed 6");
   });
 }

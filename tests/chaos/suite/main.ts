@@ -29,7 +29,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const args = parseArguments(syntax, argv);
   if (args === null) return;
   if (args.flag("list")) {
-    for (const { name, what } of scenarios) console.log(`${name.padEnd(26)}${what}`);
+    for (const [family, all] of Object.entries(families)) {
+      console.log(family);
+      for (const { name, what } of all) console.log(`  ${name.padEnd(26)}${what}`);
+    }
     return;
   }
   if (args.flag("kills")) throw usageError("--kills must be the first option");
