@@ -28,7 +28,7 @@ export const promises = {
     promise:
       "**What a crash repeats** is what was in hand and not committed: up to 16 messages of about 100 kB that were taken, and what was settled since the last commit (a tenth of a second). A stop repeats nothing",
     conditions: "",
-    heldBy: ["actors/settler.test.ts", "tests/chaos/kill-node.test.ts"],
+    heldBy: ["actors/settler.test.ts", "tests/chaos/kill-node.test.ts", "tests/chaos/suite/crash-points.test.ts"],
   },
   exactlyOnce: {
     promise:
@@ -145,7 +145,18 @@ export const promises = {
   memory: {
     promise: "**Memory is bounded** whatever a destination does; the source waits",
     conditions: "measured by `bench -- slow-sink`",
-    heldBy: ["runtime/stream", "runtime/pipeline/pipeline.test.ts"],
+    heldBy: ["runtime/stream", "runtime/pipeline/pipeline.test.ts", "tests/e2e/slow-destination.test.ts"],
+  },
+  lostData: {
+    promise:
+      "**A server that lost what it had confirmed is found out.** Logs and Postgres are compared before anybody goes on; what is missing is delivered again or read again, and what cannot be is told",
+    conditions: "[what of it](#lost-data)",
+    heldBy: ["actors/recovery.test.ts", "actors/unknown-logs.test.ts", "tests/chaos/suite/lost-data.test.ts"],
+  },
+  fullDisk: {
+    promise: "**A full disk loses nothing.** Runs say what they wait for, and go on when there is room",
+    conditions: "a nats-server of your own must be started again, [as it says](#lost-data)",
+    heldBy: ["adapters/disk/disk-space.test.ts", "tests/chaos/suite/disk.test.ts"],
   },
   durability: {
     promise: "**What the servers confirm is on the disk**",
