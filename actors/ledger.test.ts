@@ -61,9 +61,9 @@ test("what a thousand dead letters of one record share counts once for what may 
   const first = ledger.snapshot();
   settled();
   expect(ledger.unsettled.deadLetterBytes).toBe(3_000);
-  ledger.committed(first);
+  ledger.committed(first, 0);
   expect(ledger.unsettled.deadLetterBytes).toBe(1_500);
-  ledger.committed(ledger.snapshot());
+  ledger.committed(ledger.snapshot(), 0);
   expect(ledger.unsettled.deadLetterBytes).toBe(0);
 });
 

@@ -170,6 +170,7 @@ export class RunLedger {
   readonly #groups = new Map<string, StoredGroup>();
   #generation = 0;
   #committed = 0;
+  #ownedAt = Number.NEGATIVE_INFINITY;
   #waiters: { generation: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #dirty: () => void = () => {};
   #checkpoint: () => void = () => {};
@@ -367,6 +368,13 @@ export class RunLedger {
     this.#dirty();
   }
 
+  /** Undefined where a commit that began after `since` found this run to be the owner; else the next one does, or rejects. */
+  owned(since: number): Promise<void> | undefined {
+    if (this.#ownedAt >= since) return undefined;
+    this.touch();
+    return this.flushed();
+  }
+
   /** Resolves when all that was settled before this call is committed; rejects when the ledger is closed before. */
   flushed(): Promise<void> {
     if (this.#closed) return Promise.reject(this.#closed.error);
@@ -405,9 +413,10 @@ export class RunLedger {
     };
   }
 
-  /** The snapshot is durable: its messages are acknowledged now. */
-  committed(snapshot: Snapshot): void {
+  /** The snapshot is durable: its messages are acknowledged now. `begun`: when its commit began. */
+  committed(snapshot: Snapshot, begun: number): void {
     this.#committed = snapshot.generation;
+    this.#ownedAt = begun;
     const letters = this.#deadLetters.splice(0, snapshot.settlement.deadLetters.length);
     this.#replayed.splice(0, snapshot.settlement.replayed?.length ?? 0);
     const retries = this.#retries.splice(0, snapshot.settlement.retries?.length ?? 0);

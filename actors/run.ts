@@ -501,6 +501,7 @@ export class RunActor implements Actor<RunMessage> {
           store: store.checkpoints,
           runId: run.id,
           epoch,
+          owned: () => this.#owned(ctx.clock.now(), signal),
           state: state as Json | null,
           clock: ctx.clock,
           metrics,
@@ -531,6 +532,21 @@ export class RunActor implements Actor<RunMessage> {
         await ctx.clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), signal);
       }
     }
+  }
+
+  /**
+   * Invariant 5: a process that stood still asks whether it is the owner yet before it writes on. Where the ledger is
+   * closed, who closed it ends this run, too.
+   */
+  #owned(now: number, signal: AbortSignal): Promise<void> | undefined {
+    const asked = this.#ledger.owned(this.#options.settler.wokeAt(now));
+    return (
+      asked &&
+      untilAborted(
+        signal,
+        asked.catch(() => new Promise<never>(() => {})),
+      )
+    );
   }
 
   /** Undefined where there is none. */
