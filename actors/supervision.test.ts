@@ -76,6 +76,7 @@ test("a record that crashes a step becomes a dead letter of that step, and nothi
   const node = world.begin();
   await ended(world, node);
   expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 20, out: 19, failed: 1 } });
+  expect(world.imbalance).toBeNull();
   expect([...world.tables.deadLetters.values()]).toMatchObject([
     { step: "check", code: "INTERNAL_ERROR", message: "the step crashed: Maximum call stack size exceeded" },
   ]);
@@ -110,6 +111,7 @@ test("a record that ends the process each time becomes a dead letter after five 
   }
   expect(begun.deaths).toBe(5);
   expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 20, out: 19, failed: 1 } });
+  expect(world.imbalance).toBeNull();
   expect(landed(world)).toEqual(records.map(({ n }) => n).filter((n) => n !== 7));
   const message = "the process died each time that this record went through the steps";
   expect([...world.tables.deadLetters.values()]).toMatchObject([{ step: null, code: "INTERNAL_ERROR", message }]);
