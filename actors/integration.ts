@@ -35,6 +35,8 @@ export type IntegrationMessage =
 
 /** A run that crashes so often without getting on is failed: what crashes it would crash it for ever. */
 const crashesMax = 5;
+/** Until an integration that is idle is looked at, and once more, at most. */
+const lookMs = 5_000;
 /** How often the logs are cut back to their history. */
 const trimMs = 30_000;
 
@@ -152,7 +154,12 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   #look(ctx: Context<IntegrationMessage>): void {
     if (this.#looked || this.#opened) return;
     this.#looked = true;
-    ctx.run((signal) => persist(ctx.clock, signal, () => untilAborted(signal, look(this.#recovery))));
+    ctx.run(async (signal) => {
+      const pause = () => ctx.clock.sleep(ctx.clock.random() * lookMs, signal);
+      // Not all of a node's at once.
+      await pause();
+      await persist(ctx.clock, signal, () => untilAborted(signal, look(this.#recovery, pause)));
+    });
   }
 
   get #recovery(): RecoveryOptions {

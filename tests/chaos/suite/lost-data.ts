@@ -245,6 +245,9 @@ export const lostData: readonly Scenario[] = [
       const flows = await begin(stage, node);
       const runs = await strikeInTheMiddle(stage, flows);
       await whileDown(() => copyFolder(cluster, then));
+      const later = await Increments.make(node, { database: (flows[0] as Increments).database, tables: 1, rate: 0 });
+      await later.grow(1_000);
+      expect(await later.runAndWait()).toMatchObject({ status: "success" });
       const { first, all } = sizes(stage);
       for (const [i, flow] of flows.entries()) await flow.reached(runs[i] as string, 0.8 * (all - first));
       await whileDown(() => copyFolder(then, cluster));
@@ -253,6 +256,9 @@ export const lostData: readonly Scenario[] = [
         expect(await flow.ended(runs[i] as string)).toMatchObject({ status: "partial" });
         await told(node, "store_older", flow.name);
       }
+      // What was made since is not taken for deleted.
+      await told(node, "integration_forgotten", later.id);
+      expect(streamsOf(node)).toContain(`SLUICE_IN_${later.id.replaceAll("-", "")}`);
       await whole(flows);
       return await account(flows, 1);
     },
