@@ -137,10 +137,27 @@ export const promises = {
       "tests/chaos/suite/nodes.test.ts",
     ],
   },
+  supervision: {
+    promise:
+      "**What crashes or hangs is started again, within a budget.** Past it the run fails, and the integration is `stopped` with the reason; others are untouched. A record that crashes a step, a connector or its process becomes a dead letter",
+    conditions: "[how](#supervision)",
+    heldBy: [
+      "actors/supervision.test.ts",
+      "actors/health.test.ts",
+      "runtime/pipeline/attempt.test.ts",
+      "tests/e2e/supervision.test.ts",
+    ],
+  },
+  stop: {
+    promise:
+      "**A stop ends in time** and loses nothing: what is in hand is finished for up to three seconds, and a destination that hangs does not hold it longer",
+    conditions: "[what happens](#shutdown)",
+    heldBy: ["actors/record-path.test.ts", "tests/e2e/supervision.test.ts"],
+  },
   schedule: {
-    promise: "**A schedule fires once** at each instant, over all nodes",
-    conditions: "",
-    heldBy: ["actors/scheduler.test.ts", "tests/chaos/two-nodes.test.ts"],
+    promise: "**A schedule fires once** at each instant, over all nodes, and never by a version that is gone",
+    conditions: "[clocks that are set, and missed times](#schedules)",
+    heldBy: ["actors/scheduler.test.ts", "actors/scheduler-years.test.ts", "tests/chaos/two-nodes.test.ts"],
   },
   memory: {
     promise: "**Memory is bounded** whatever a destination does; the source waits",
