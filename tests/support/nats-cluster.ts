@@ -160,14 +160,18 @@ export class NatsCluster {
   /** The server that leads a stream: it takes the appends. */
   async leaderOf(stream: string): Promise<ClusterServer> {
     return await until(`a leader of ${stream}`, async () => {
-      for (const server of this.servers) if ((await server.leads()).includes(stream)) return server;
+      const leads = await Promise.all(this.servers.map((server) => server.leads().catch((): readonly string[] => [])));
+      return this.servers.find((_, i) => leads[i]?.includes(stream));
     });
   }
 
   /** The server that a node, by its id, is connected to. */
   async serverOf(nodeId: string): Promise<ClusterServer> {
     return await until(`connection of node ${nodeId}`, async () => {
-      for (const server of this.servers) if ((await server.clients()).includes(`sluice ${nodeId}`)) return server;
+      const clients = await Promise.all(
+        this.servers.map((server) => server.clients().catch((): readonly string[] => [])),
+      );
+      return this.servers.find((_, i) => clients[i]?.includes(`sluice ${nodeId}`));
     });
   }
 
