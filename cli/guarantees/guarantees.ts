@@ -72,7 +72,7 @@ function takenOver({ destinations }: ResolvedIntegration, { typeOf }: Surroundin
     ...destinations.filter(fenced).map(({ id }) => `${id} takes nothing of a former owner that was paused`),
     ...destinations
       .filter((each) => !fenced(each))
-      .map(({ id }) => `${id}: what a former owner had in hand may still arrive`),
+      .map(({ id }) => `${id}: of a former owner that was paused, the writes under way may still arrive`),
   ];
 }
 

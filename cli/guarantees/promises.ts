@@ -115,7 +115,7 @@ export const promises = {
     promise:
       "**One owner.** An integration runs on one node; a former owner's appends and commits are refused by the servers",
     conditions:
-      "and so are its writes to Postgres, to a file in mode replace and to a JSON array; elsewhere at most what it had in hand may still arrive",
+      "and so are its writes to Postgres, to a file in mode replace and to a JSON array; elsewhere the writes that it has under way when it is paused may still arrive, and no more: it asks before the next one",
     heldBy: [
       "tests/jetstream/log.test.ts",
       "tests/store/checkpoints.test.ts",
