@@ -45,6 +45,15 @@ export interface StepsOptions {
 
 /** Takes a message of the ingest log through the steps to the outlet, and says what became of it. */
 export async function processSteps(message: LogMessage, options: StepsOptions, turn?: Turn): Promise<Outcome> {
+  try {
+    return await process(message, options, turn);
+  } catch (error) {
+    if (!options.signal.aborted) options.care?.suspects.add(message, error);
+    throw error;
+  }
+}
+
+async function process(message: LogMessage, options: StepsOptions, turn: Turn | undefined): Promise<Outcome> {
   const { run, outlet, metrics, tracing, integration, pipeline, logger } = options;
   const { header } = message;
   const gate = options.gate(header);
@@ -57,7 +66,6 @@ export async function processSteps(message: LogMessage, options: StepsOptions, t
     span.end(undefined, { "sluice.failed": account.deadLetters.length });
   } catch (error) {
     span.end(error);
-    if (!options.signal.aborted) options.care?.suspects.add(message, error);
     throw error;
   }
   const groups = pipeline.changes();

@@ -65,39 +65,47 @@ test("a source that hangs is read anew, then its run fails with TIMEOUT and says
   await expect.poll(() => healthOf(stuck), patience).toEqual({ health: "ok", health_reason: null });
 });
 
-test("records that are too much for a step or for their destination are dead letters, and nothing is started again", async () => {
+test("records that are too much for a step or for their destination are dead letters", async () => {
   const { api, files } = node();
   const large = "x".repeat(14_000_000);
   const line = (id: number) => JSON.stringify({ id, text: id === 5 ? large : "x" });
   writeFileSync(join(files, "large.ndjson"), Array.from({ length: 12 }, (_, id) => line(id)).join("\n"));
   await api.connector("files", "file", { path: files });
   const id = { source: "$.id", destination: "id" };
-  const copies = Array.from({ length: 45 }, (_, n) => n);
-  const cases = {
-    // 630 MB: no text can be so long.
-    "too-large-for-a-step": [id, { template: "{{ $.text }}".repeat(45), destination: "text" }],
-    "too-large-to-write": [id, ...copies.map((n) => ({ source: "$.text", destination: `text${n}` }))],
-  };
-  for (const [name, mapping_spec] of Object.entries(cases)) {
-    const integration = await api.integration({
-      name,
-      source: { connector: "files", stream: "large.ndjson" },
-      destination: { connector: "files", stream: `${name}.out.ndjson`, mode: "replace" },
-      mapping_spec,
-    });
-    expect(await api.runAndWait(integration)).toMatchObject({ status: "partial", records_out: 11, records_failed: 1 });
-    const atStep = name === "too-large-for-a-step";
-    const letters = await api.call<{ items: object[] }>("GET", `/v1/integrations/${integration}/dead-letter`);
-    expect(letters.items).toMatchObject([
-      {
-        step: atStep ? "map" : null,
-        destination: atStep ? null : "files",
-        code: "INTERNAL_ERROR",
-        message: expect.stringContaining("Invalid string length"),
-      },
-    ]);
-  }
+  const source = { connector: "files", stream: "large.ndjson" };
+  // 630 MB: no text can be so long.
+  const step = await api.integration({
+    name: "too-large-for-a-step",
+    source,
+    destination: { connector: "files", stream: "step.ndjson", mode: "replace" },
+    mapping_spec: [id, { template: "{{ $.text }}".repeat(45), destination: "text" }],
+  });
+  expect(await api.runAndWait(step)).toMatchObject({ status: "partial", records_out: 11, records_failed: 1 });
+  const lettersOf = async (integration: string) =>
+    (await api.call<{ items: object[] }>("GET", `/v1/integrations/${integration}/dead-letter`)).items;
+  expect(await lettersOf(step)).toMatchObject([
+    { step: "map", code: "INTERNAL_ERROR", message: "the step crashed: Invalid string length" },
+  ]);
   expect(await restarts()).toBeNull();
+
+  // Where several destinations have a log of their own, it crashes what writes to that: then it is found record by record.
+  const crashing = await api.integration({
+    name: "crashing",
+    source,
+    destinations: ["a", "b"].map((id) => ({ id, connector: "files", stream: `${id}.ndjson`, mode: "replace" })),
+    mapping_spec: [id, ...Array.from({ length: 45 }, (_, n) => ({ source: "$.text", destination: `text${n}` }))],
+  });
+  const run = await api.run(crashing);
+  await expect
+    .poll(() => healthOf(crashing), patience)
+    .toEqual({ health: "degraded", health_reason: "steps was started again after a crash: Invalid string length" });
+  const counts = { records_in: 12, records_out: 22, records_failed: 1 };
+  expect(await api.ended(run)).toMatchObject({ status: "partial", ...counts });
+  await expect.poll(() => healthOf(crashing), patience).toEqual({ health: "ok", health_reason: null });
+  expect(await restarts()).toEqual(['sluice_actor_restarts_total{actor="integration",integration="crashing"} 1']);
+  expect(await lettersOf(crashing)).toMatchObject([
+    { code: "INTERNAL_ERROR", message: "the steps crashed: Invalid string length" },
+  ]);
 });
 
 test("a stop does not wait for a destination that hangs: it exits with 0, and the next start loses nothing", async () => {
