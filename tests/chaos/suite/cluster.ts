@@ -4,7 +4,7 @@ import { tempDir } from "../../support/temp-dir.ts";
 import { startToxiproxy, type ToxicProxy } from "../../support/toxiproxy.ts";
 import { Group, longestStall } from "./group.ts";
 import { Load, shareOf } from "./load.ts";
-import type { Scenario } from "./scenario.ts";
+import { type Account, type Scenario, sumOf } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
 /** Two nodes on three nats-servers that keep three copies of each log. */
@@ -28,19 +28,22 @@ function scenario(name: string, what: string, blow: Blow): Scenario {
     async run(stage) {
       const clustered = await start(stage);
       const { group } = clustered;
-      const times = rounds[stage.scale];
-      const load = await Load.begin(stage, group.any, { database: group.database, seconds: times * 4 });
-      const longest = longestStall(load, group.any);
-      longest.catch(() => {}); // What fails is told by the account.
-      for (let n = 0; n < times; n++) {
-        await load.reach(shareOf(n, times, stage.random));
+      const accounts: Account[] = [];
+      const stalls: string[] = [];
+      for (let n = 0; n < rounds[stage.scale]; n++) {
+        await clustered.nats.whole();
+        const load = await Load.begin(stage, group.any, { database: group.database, seconds: 5 });
+        await load.reach(shareOf(0, 1, stage.random));
+        const stall = longestStall(load, group.any);
+        stall.catch(() => {}); // What fails is told by the account.
         const mend = await blow(clustered, load, stage);
         // Short or longer than a lease and than an election.
         await delay(1_000 + stage.random() * (stage.scale === "short" ? 6_000 : 12_000));
         await mend();
-        if (n + 1 < times) await clustered.nats.whole();
+        accounts.push(await load.account(1));
+        stalls.push((await stall).toFixed(1));
       }
-      return { ...(await load.account(times, 0)), notes: `${(await longest).toFixed(1)} s at most without a record` };
+      return { ...sumOf(accounts), notes: `at most ${stalls.join(", ")} s without a record` };
     },
   };
 }
@@ -107,7 +110,6 @@ async function start(stage: Stage): Promise<Clustered> {
     });
     return { nats, routes, group: await Group.start(2, atEnd, nats.url) };
   });
-  await clustered.nats.whole();
   await clustered.group.ready(stage);
   return clustered;
 }

@@ -6,7 +6,7 @@ import type { TestNode } from "../../support/node.ts";
 import { query } from "../../support/records.ts";
 import { Group, ownNats, untilNextRecord } from "./group.ts";
 import { Load, shareOf } from "./load.ts";
-import { type Scenario, sumOf } from "./scenario.ts";
+import { type Account, type Scenario, sumOf } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
 /** A member of the cluster is gone, and a message is given up, when nothing was heard for three seconds. */
@@ -19,17 +19,13 @@ export const nodes: readonly Scenario[] = [
     what: "kill -9 of the node that carries a run out; another one finishes it",
     async run(stage) {
       const group = await threeNodes(stage);
-      const load = await begin(stage, group, {});
-      const seconds: number[] = [];
-      const times = stage.scale === "short" ? 1 : 4;
-      for (let n = 0; n < times; n++) {
-        await load.reach(shareOf(n, times, stage.random), group.any);
+      return oneAfterAnother(stage, group, { short: 1, long: 4 }, {}, async (load) => {
         const owner = await group.ownerOf(load);
         await owner.kill();
-        seconds.push(await untilNextRecord(load, group.any));
+        const seconds = await untilNextRecord(load, group.any);
         await owner.start();
-      }
-      return { ...(await load.account(times, 0, group.any)), notes: `next record after ${list(seconds)} s` };
+        return seconds;
+      });
     },
   },
   {
@@ -37,18 +33,14 @@ export const nodes: readonly Scenario[] = [
     what: "SIGTERM of the node that carries a run out, and its return; a file is appended to",
     async run(stage) {
       const group = await threeNodes(stage);
-      const times = stage.scale === "short" ? 2 : 6;
-      const load = await begin(stage, group, { mode: "append", seconds: times * 3 });
-      const seconds: number[] = [];
-      for (let n = 0; n < times; n++) {
-        await load.reach(shareOf(n, times, stage.random), group.any);
+      return oneAfterAnother(stage, group, { short: 1, long: 6 }, { mode: "append" }, async (load) => {
         const owner = await group.ownerOf(load);
         const stopped = owner.stop();
-        seconds.push(await untilNextRecord(load, group.other(owner)));
+        const seconds = await untilNextRecord(load, group.other(owner));
         await stopped;
         await owner.start();
-      }
-      return { ...(await load.account(times, 0, group.any)), notes: `next record after ${list(seconds)} s` };
+        return seconds;
+      });
     },
   },
   {
@@ -136,6 +128,30 @@ async function childrenOf(pid: number): Promise<number[]> {
   return stdout.trim().split("\n").map(Number);
 }
 
+interface LoadOptions {
+  readonly mode?: "append";
+  readonly seconds?: number;
+}
+
+/** A blow in the middle of each of several loads, which gives the seconds until the next record. */
+async function oneAfterAnother(
+  stage: Stage,
+  group: Group,
+  times: { readonly short: number; readonly long: number },
+  options: LoadOptions,
+  blow: (load: Load) => Promise<number>,
+): Promise<Account> {
+  const accounts: Account[] = [];
+  const seconds: string[] = [];
+  for (let n = 0; n < times[stage.scale]; n++) {
+    const load = await begin(stage, group, { seconds: 5, ...options });
+    await load.reach(shareOf(0, 1, stage.random), group.any);
+    seconds.push((await blow(load)).toFixed(1));
+    accounts.push(await load.account(1, 0, group.any));
+  }
+  return { ...sumOf(accounts), notes: `next record after ${seconds.join(", ")} s` };
+}
+
 /** Shared: starting them takes longer than most scenarios do. */
 async function threeNodes(stage: Stage): Promise<Group & { readonly nats: ServerHandle }> {
   const group = await stage.shared("three nodes", async (atEnd) => {
@@ -146,19 +162,11 @@ async function threeNodes(stage: Stage): Promise<Group & { readonly nats: Server
   return group;
 }
 
-function begin(
-  stage: Stage,
-  group: Group,
-  options: { readonly mode?: "append"; readonly seconds?: number },
-): Promise<Load> {
+function begin(stage: Stage, group: Group, options: LoadOptions): Promise<Load> {
   return Load.begin(stage, group.any, { database: group.database, ...options });
 }
 
 async function anyRuns(loads: readonly Load[], node: TestNode): Promise<boolean> {
   const runs = await Promise.all(loads.map((load) => load.look(node)));
   return runs.some(({ status }) => status === "running");
-}
-
-function list(seconds: readonly number[]): string {
-  return seconds.map((each) => each.toFixed(1)).join(", ");
 }
