@@ -50,31 +50,33 @@ async function strikeInTheMiddle(stage: Stage, flows: readonly Increments[]): Pr
   );
 }
 
-/** Each run has failed with a reason that stands in the integration's health too, and the next one makes it good. */
-async function mended(
+/** Each run has failed with a reason that stands in the integration's health too. */
+async function failed(
   node: TestNode,
   flows: readonly Increments[],
-  broken: readonly string[],
+  runs: readonly string[],
   kind: string,
   reason: RegExp,
 ): Promise<void> {
-  for (const [i, flow] of flows.entries()) {
-    const failed = await flow.ended(broken[i] as string);
-    expect(failed).toMatchObject({ status: "failed", error: { message: expect.stringMatching(reason) } });
-    await told(node, kind, flow.name);
-    expect(await flow.integration()).toMatchObject({ health: "stopped", health_reason: expect.stringMatching(reason) });
-  }
-  const { stdout } = await sluice(node, "doctor");
-  expect(stdout).toMatch(/^warn +integrations .* is stopped: /m);
-  expect(stdout).toMatch(new RegExp(`^warn +lost data .*${kind.replaceAll("_", " ")}`, "m"));
-  await whole(flows);
+  const stopped = { health: "stopped", health_reason: expect.stringMatching(reason) };
+  await Promise.all(
+    flows.map(async (flow, i) => {
+      const run = await flow.ended(runs[i] as string);
+      expect(run).toMatchObject({ status: "failed", error: { message: expect.stringMatching(reason) } });
+      await told(node, kind, flow.name);
+      await expect.poll(() => flow.integration(), { timeout: 60_000 }).toMatchObject(stopped);
+    }),
+  );
 }
 
-async function whole(flows: readonly Increments[]): Promise<void> {
-  for (const flow of flows) {
-    expect((await flow.runAndWait()).status).toMatch(/^(success|partial)$/);
-    await expect.poll(async () => (await flow.integration()).health, { timeout: 30_000 }).toBe("ok");
-  }
+/** The next run makes it good. */
+async function mended(flows: readonly Increments[]): Promise<void> {
+  await Promise.all(
+    flows.map(async (flow) => {
+      expect((await flow.runAndWait()).status).toMatch(/^(success|partial)$/);
+      await expect.poll(async () => (await flow.integration()).health, { timeout: 60_000 }).toBe("ok");
+    }),
+  );
 }
 
 async function account(flows: readonly Increments[], faults: number): Promise<Account> {
@@ -135,7 +137,11 @@ export const lostData: readonly Scenario[] = [
       await node.kill();
       loseStreams(node);
       await node.start();
-      await mended(node, flows, broken, "log_lost", lost);
+      await failed(node, flows, broken, "log_lost", lost);
+      const { stdout } = await sluice(node, "doctor");
+      expect(stdout).toMatch(/^warn +integrations .* is stopped: .*its log was lost/m);
+      expect(stdout).toMatch(/^warn +lost data +log lost: /m);
+      await mended(flows);
       return await account(flows, 1);
     },
   },
@@ -150,7 +156,8 @@ export const lostData: readonly Scenario[] = [
       loseStreams(node);
       await expect.poll(() => node.serverPid("nats") !== killed, { timeout: 60_000, interval: 20 }).toBe(true);
       await untilUp(node);
-      await mended(node, flows, broken, "log_lost", lost);
+      await failed(node, flows, broken, "log_lost", lost);
+      await mended(flows);
       return await account(flows, 1);
     },
   },
@@ -167,13 +174,14 @@ export const lostData: readonly Scenario[] = [
       loseStreams(node, "SLUICE_OUT_");
       await release();
       await node.start();
-      await mended(
+      await failed(
         node,
         flows,
         broken,
         "deliver_log_lost",
         /the log of what it had passed on to its destinations was lost/,
       );
+      await mended(flows);
       return await account(flows, 1);
     },
   },
@@ -191,7 +199,8 @@ export const lostData: readonly Scenario[] = [
       await node.kill();
       await copyFolder(`${data}.then`, data);
       await node.start();
-      await mended(node, flows, broken, "log_older", /its log is older than what was settled/);
+      await failed(node, flows, broken, "log_older", /its log is older than what was settled/);
+      await mended(flows);
       return await account(flows, 1);
     },
   },
@@ -218,7 +227,8 @@ export const lostData: readonly Scenario[] = [
       await node.kill();
       await copyFolder(then, node.cluster);
       await node.start();
-      await mended(node, flows, broken, "store_older", older);
+      await failed(node, flows, broken, "store_older", older);
+      await mended(flows);
       await told(node, "integration_forgotten", later.id);
       expect(streamsOf(node)).toContain(`SLUICE_IN_${later.id.replaceAll("-", "")}`);
       return await account(flows, 1);
@@ -259,7 +269,7 @@ export const lostData: readonly Scenario[] = [
       // What was made since is not taken for deleted.
       await told(node, "integration_forgotten", later.id);
       expect(streamsOf(node)).toContain(`SLUICE_IN_${later.id.replaceAll("-", "")}`);
-      await whole(flows);
+      await mended(flows);
       return await account(flows, 1);
     },
   },
