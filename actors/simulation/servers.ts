@@ -6,7 +6,7 @@ import type { RunRow } from "../../runtime/ports/store.ts";
 import { type Metrics, noTracing } from "../../runtime/ports/telemetry.ts";
 import { FairShare } from "../backlog.ts";
 import { type IntegrationMessage, integrationProps } from "../integration.ts";
-import type { Services } from "../run.ts";
+import type { Services } from "../run-options.ts";
 import { Settler } from "../settler.ts";
 import { Vitals } from "../vitals.ts";
 import type { Life } from "./life.ts";
