@@ -44,7 +44,9 @@ async function strikeInTheMiddle(stage: Stage, flows: readonly Increments[]): Pr
     flows.map(async (flow) => {
       await flow.grow(all);
       const id = await flow.begin();
-      expect(await flow.reached(id, (0.1 + 0.5 * stage.random()) * (all - first))).toMatchObject({ status: "running" });
+      // A table that is held lets no more than its credit pass.
+      const records = Math.min((0.1 + 0.5 * stage.random()) * (all - first), 9_000);
+      expect(await flow.reached(id, records)).toMatchObject({ status: "running" });
       return id;
     }),
   );
