@@ -9,7 +9,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: [`${folders}/**/*.test.ts`], testTimeout: 10_000 },
+        test: { name: "unit", include: [`${folders}/**/*.test.ts`], testTimeout: 60_000 },
       },
       {
         extends: true,

@@ -166,6 +166,56 @@ test.each([1, 2])(
   },
 );
 
+test("what a run that was given up leaves in the logs balances in the run that settles it", async () => {
+  let inherited = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        kind: fc.constantFrom(...(Object.keys(steps) as (keyof typeof steps)[])),
+        sizes: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 10, maxLength: 30 }),
+        mode: fc.constantFrom("full", "incremental"),
+        destinations: fc.integer({ min: 1, max: 3 }),
+        putsOff: fc.boolean(),
+        ms: fc.integer({ min: 50, max: 900 }),
+        seed: fc.integer({ min: 1, max: 2 ** 31 }),
+        skip: fc.constantFrom(0, 0.2),
+      }),
+      async ({ kind, sizes, mode, destinations, putsOff, ms, seed, skip }) => {
+        const spec = specOf(kind, destinations, putsOff);
+        const source = { connector: "s", stream: "s", mode, ...(mode === "incremental" && { cursor_field: "n" }) };
+        const world = new World({ ...spec, source }, seed);
+        const plan = { ...resolveIntegration(spec as JsonObject), replay: false };
+        let n = 0;
+        world.batches = sizes.map((size) => Array.from({ length: size }, () => recordOf(++n)));
+        world.faults = { ...noFaults, skip };
+        world.committing = (settlements) => {
+          for (const { run } of settlements) {
+            if (run?.counts.ledger) expect(differences(run.counts.ledger, plan)).toEqual([]);
+          }
+        };
+        const first = world.open();
+        const node = world.begin();
+        await node.advance(ms, () => !world.running);
+        node.tell({ type: "cancel", runId: first });
+        await node.advance(60_000, () => !world.running);
+        const second = world.open();
+        node.tell({ type: "wake" });
+        await node.advance(300_000, () => !world.running);
+        node.kill();
+        const { ledger } = world.run(second).counts;
+        expect(["success", "partial"]).toContain(world.run(second).status);
+        for (const { pending, deferred, ...counts } of Object.values(ledger?.destinations ?? {})) {
+          expect({ pending, deferred }).toEqual({ pending: 0, deferred: 0 });
+          inherited += counts.inherited;
+        }
+        expect(world.imbalance).toBeNull();
+      },
+    ),
+    { numRuns: 40 },
+  );
+  expect(inherited).toBeGreaterThan(0);
+}, 180_000);
+
 const plan = { ...resolveIntegration(specOf("filter", 2, false) as JsonObject), replay: false };
 
 test("what is lost between a step and what follows it is told apart from what a step loses", () => {

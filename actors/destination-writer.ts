@@ -50,6 +50,8 @@ export interface DestinationWriterOptions {
   /** As for `deliver`. */
   readonly putsOff?: (() => boolean) | undefined;
   readonly waiting: (reason: string | null) => void;
+  /** Before a write, as for the gate, and before what was written is made visible. */
+  readonly owned: () => Promise<void> | undefined;
   /** A later owner writes there. */
   readonly stale: (error: unknown) => void;
   /** What the destination cannot do as it should. */
@@ -184,14 +186,16 @@ export class DestinationWriter {
 
   /** The source came to its end and the last record is settled: a run that failed takes no file's place. Tried again until it succeeds: what was confirmed must become visible. */
   async complete(): Promise<void> {
-    const { clock, signal, waiting } = this.#options;
+    const { clock, signal, waiting, owned } = this.#options;
     for (let pauseMs = 500; ; pauseMs = Math.min(30_000, pauseMs * 2)) {
       try {
+        await owned();
         await this.#destination.complete();
         waiting(null);
         return;
       } catch (error) {
         signal.throwIfAborted();
+        if (isStale(error)) throw new StaleOwnerError(error.message);
         waiting(failureOf(error).message);
         await clock.sleep(pauseMs, signal);
       }

@@ -6,12 +6,14 @@ import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import { type RunError, type RunRow, StoreBehindError } from "../runtime/ports/store.ts";
+import { Suspects } from "./careful.ts";
 import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
 import { RunLedger } from "./ledger.ts";
 import { persist } from "./persist.ts";
 import { closeLogs, look, type RecoveryOptions, recover } from "./recovery.ts";
-import { type RunMessage, runProps, type Services } from "./run.ts";
+import { type RunMessage, runProps } from "./run.ts";
+import type { Services } from "./run-options.ts";
 import { trim } from "./trim.ts";
 import { untilAborted } from "./until-aborted.ts";
 import type { Vitals } from "./vitals.ts";
@@ -34,6 +36,8 @@ export type IntegrationMessage =
 
 /** A run that crashes so often without getting on is failed: what crashes it would crash it for ever. */
 const crashesMax = 5;
+/** Until an integration that is idle is looked at, and once more, at most. */
+const lookMs = 5_000;
 /** How often the logs are cut back to their history. */
 const trimMs = 30_000;
 
@@ -47,10 +51,11 @@ export interface Crashes {
   /** The supervisor restarts it no more, although it got on in between. */
   exhausted: boolean;
   error: unknown;
+  suspects: Suspects;
 }
 
 export function noCrashes(): Crashes {
-  return { runId: "", batches: 0, times: 0, exhausted: false, error: undefined };
+  return { runId: "", batches: 0, times: 0, exhausted: false, error: undefined, suspects: new Suspects() };
 }
 
 /**
@@ -150,7 +155,12 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   #look(ctx: Context<IntegrationMessage>): void {
     if (this.#looked || this.#opened) return;
     this.#looked = true;
-    ctx.run((signal) => persist(ctx.clock, signal, () => untilAborted(signal, look(this.#recovery))));
+    ctx.run(async (signal) => {
+      const pause = () => ctx.clock.sleep(ctx.clock.random() * lookMs, signal);
+      // Not all of a node's at once.
+      await pause();
+      await persist(ctx.clock, signal, () => untilAborted(signal, look(this.#recovery, pause)));
+    });
   }
 
   get #recovery(): RecoveryOptions {
@@ -227,6 +237,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       runProps({
         ...services,
         ...logs,
+        suspects: crashes.suspects,
         epoch,
         store,
         run,

@@ -6,8 +6,8 @@ import {
   noStepCounts,
   type StepCounts,
 } from "../runtime/ports/ledger.ts";
+import type { ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
-import type { Outcome, RetryOutcome } from "./ledger.ts";
 
 /** What a log message adds to its run's ledger, besides the dead letters and what was put off: those the ledger counts as they enter it. */
 export interface LedgerChange {
@@ -39,14 +39,21 @@ export function addOutcome(ledger: Ledger, { change, deadLetters, retries = [] }
   for (const { letter } of retries) destinationIn(ledger, letter.destination).deferred++;
 }
 
-type Counted = Pick<Outcome, "change" | "deadLetters" | "retries">;
+/** Of what settling a message changes. */
+interface Counted {
+  readonly change?: LedgerChange | undefined;
+  readonly deadLetters: readonly NewDeadLetter[];
+  readonly retries?: readonly ScheduledRetry[] | undefined;
+}
+
+interface Tried {
+  readonly tried: readonly ScheduledRetry[];
+  readonly retries: readonly ScheduledRetry[];
+  readonly deadLetters: readonly NewDeadLetter[];
+}
 
 /** What came of records that had been put off, by this run or an earlier one. */
-export function addRetries(
-  ledger: Ledger,
-  runId: string,
-  { tried, retries, deadLetters }: Pick<RetryOutcome, "tried" | "retries" | "deadLetters">,
-): void {
+export function addRetries(ledger: Ledger, runId: string, { tried, retries, deadLetters }: Tried): void {
   const again = new Set(retries.map(({ letter }) => letter.id));
   const failed = new Set(deadLetters.map(({ id }) => id));
   for (const { letter } of tried) {

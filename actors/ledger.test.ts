@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { LogMessage } from "../runtime/ports/log.ts";
+import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import { isSettled, RunLedger } from "./ledger.ts";
 
 const run = { id: "run", integrationId: "i", counts: { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} } };
@@ -47,6 +48,23 @@ test("of a message that was cut up each part is known, and once all are settled,
   const whole = ledgerOf([piece(7, "each.2", 3), piece(7, "each.1"), piece(7, "")]);
   expect(stored(whole).parts).toBeUndefined();
   expect(isSettled(whole.consumer("sink"), piece(7, "each.1"))).toBe(true);
+});
+
+test("what a thousand dead letters of one record share counts once for what may wait for a commit", () => {
+  const raw = Buffer.alloc(1_000);
+  const letter = { raw, state: "x".repeat(500) } as unknown as NewDeadLetter;
+  const deadLetters = Array.from({ length: 1_000 }, (_, n) => ({ ...letter, child: String(n) }));
+  const ledger = new RunLedger(run, 1, []);
+  const settled = () => ledger.settle("sink", piece(1, ""), { count: () => {}, deadLetters, accounted: 1 });
+  settled();
+  expect(ledger.unsettled.deadLetterBytes).toBe(1_500);
+  const first = ledger.snapshot();
+  settled();
+  expect(ledger.unsettled.deadLetterBytes).toBe(3_000);
+  ledger.committed(first, 0);
+  expect(ledger.unsettled.deadLetterBytes).toBe(1_500);
+  ledger.committed(ledger.snapshot(), 0);
+  expect(ledger.unsettled.deadLetterBytes).toBe(0);
 });
 
 test("messages whose last part never comes do not pile up", () => {

@@ -157,6 +157,9 @@ export class RunLedger {
   readonly #consumers = new Map<string, ConsumerState>();
   #deadLetters: NewDeadLetter[] = [];
   #deadLetterBytes = 0;
+  /** Bytes of each of the dead letters and retries that are not stored yet, what they share counted once. */
+  readonly #letterSizes: number[] = [];
+  readonly #retrySizes: number[] = [];
   #replayed: ReplayOf[] = [];
   #retries: ScheduledRetry[] = [];
   #retried: string[] = [];
@@ -167,6 +170,7 @@ export class RunLedger {
   readonly #groups = new Map<string, StoredGroup>();
   #generation = 0;
   #committed = 0;
+  #ownedAt = Number.NEGATIVE_INFINITY;
   #waiters: { generation: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #dirty: () => void = () => {};
   #checkpoint: () => void = () => {};
@@ -301,10 +305,8 @@ export class RunLedger {
 
   #enter(consumer: ConsumerState, outcome: Pick<Outcome, "count" | "deadLetters" | "state" | "processed">): void {
     outcome.count(this.counts);
-    for (const letter of outcome.deadLetters) {
-      this.#deadLetters.push(letter);
-      this.#deadLetterBytes += sizeOf(letter);
-    }
+    for (const letter of outcome.deadLetters) this.#deadLetters.push(letter);
+    this.#weigh(this.#letterSizes, outcome.deadLetters);
     if (outcome.state !== undefined) consumer.state = outcome.state;
     for (const processed of outcome.processed ?? []) {
       this.#processed.push(processed);
@@ -319,9 +321,20 @@ export class RunLedger {
   }
 
   #schedule(retries: readonly ScheduledRetry[]): void {
-    for (const retry of retries) {
-      this.#retries.push(retry);
-      this.#deadLetterBytes += sizeOf(retry.letter);
+    for (const retry of retries) this.#retries.push(retry);
+    const letters = retries.map(({ letter }) => letter);
+    this.#weigh(this.#retrySizes, letters);
+  }
+
+  /** What follows one another of one record shares its texts. */
+  #weigh(sizes: number[], letters: readonly NewDeadLetter[]): void {
+    let last: NewDeadLetter | undefined;
+    for (const letter of letters) {
+      const { raw, state } = letter;
+      const size = (raw === last?.raw ? 0 : raw.length) + (state === last?.state ? 0 : (state?.length ?? 0));
+      sizes.push(size);
+      this.#deadLetterBytes += size;
+      last = letter;
     }
   }
 
@@ -353,6 +366,13 @@ export class RunLedger {
   touch(): void {
     this.#generation++;
     this.#dirty();
+  }
+
+  /** Undefined where a commit that began after `since` found this run to be the owner; else the next one does, or rejects. */
+  owned(since: number): Promise<void> | undefined {
+    if (this.#ownedAt >= since) return undefined;
+    this.touch();
+    return this.flushed();
   }
 
   /** Resolves when all that was settled before this call is committed; rejects when the ledger is closed before. */
@@ -393,15 +413,16 @@ export class RunLedger {
     };
   }
 
-  /** The snapshot is durable: its messages are acknowledged now. */
-  committed(snapshot: Snapshot): void {
+  /** The snapshot is durable: its messages are acknowledged now. `begun`: when its commit began. */
+  committed(snapshot: Snapshot, begun: number): void {
     this.#committed = snapshot.generation;
+    this.#ownedAt = begun;
     const letters = this.#deadLetters.splice(0, snapshot.settlement.deadLetters.length);
     this.#replayed.splice(0, snapshot.settlement.replayed?.length ?? 0);
     const retries = this.#retries.splice(0, snapshot.settlement.retries?.length ?? 0);
     this.#retried.splice(0, snapshot.settlement.retried?.length ?? 0);
-    for (const letter of letters) this.#deadLetterBytes -= sizeOf(letter);
-    for (const { letter } of retries) this.#deadLetterBytes -= sizeOf(letter);
+    for (const size of this.#letterSizes.splice(0, letters.length)) this.#deadLetterBytes -= size;
+    for (const size of this.#retrySizes.splice(0, retries.length)) this.#deadLetterBytes -= size;
     if (letters.length > 0) logDeadLetters(this.#telemetry.logger, this.#telemetry.integration, letters);
     this.#messages.splice(0, snapshot.messages.length);
     for (const { keys, stored } of this.#processed.splice(0, snapshot.settlement.processed?.length ?? 0)) {
@@ -469,10 +490,6 @@ function settleKey({ settled, parts }: ConsumerState, { header, sequence }: LogM
  */
 function isVersion(part: string): boolean {
   return part.includes("#");
-}
-
-function sizeOf({ raw, state }: NewDeadLetter): number {
-  return raw.length + (state?.length ?? 0);
 }
 
 function added(

@@ -135,6 +135,10 @@ export class LogConsumerActor implements Actor<never> {
     ) {
       // Left by a run that was given up. What it read in full, this run reads anew; anything else is settled in this one.
       ledger.settle(name, message, dropped);
+    } else if (message.header.kind === "end" && this.#inHand.values().some(({ header }) => header.kind === "end")) {
+      // Steps that crashed at the run's end came to it by another way. Of two ends, each would wait for the other.
+      message.ack().catch(() => {});
+      if (message.deliveries === 1) this.#options.taken(message);
     } else {
       this.#inHand.set(key, message);
       this.#bytesInHand += message.bytes;

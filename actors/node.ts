@@ -9,7 +9,7 @@ import { DepthAlert } from "./depth-alert.ts";
 import { handOver, untilHandedOver } from "./hand-over.ts";
 import { IntegrationHealth } from "./health.ts";
 import { type Crashes, type IntegrationMessage, integrationProps, noCrashes } from "./integration.ts";
-import type { Services } from "./run.ts";
+import type { Services } from "./run-options.ts";
 import { type Schedule, SchedulerActor, type SchedulerMessage } from "./scheduler.ts";
 import { UnknownLogs } from "./unknown-logs.ts";
 import { untilAborted } from "./until-aborted.ts";

@@ -65,6 +65,7 @@ function expectDelivered(world: World, runId: string, records: readonly TestReco
   const letters = [...world.tables.deadLetters.values()].filter(({ runId: of }) => of === runId);
   expect(new Set(letters.map(({ recordId }) => recordId)).size).toBe(counts.failed);
   expect(letters).toHaveLength(counts.failed * ids.length);
+  expect(world.imbalance).toBeNull();
 }
 
 const life = fc.record({ ms: fc.integer({ min: 5, max: 400 }), gently: fc.boolean() });

@@ -48,15 +48,20 @@ export interface RecoveryOptions {
   readonly logger: Logger;
 }
 
-/** How far below its ack floor a consumer is looked at: further than what it may have unacknowledged. */
-const lookBack = 4_000;
+/** How far below its ack floor a consumer is looked at: further than what it may have unacknowledged, in messages. */
+const lookBack = 1_000;
 
-/** Says what was lost of an integration that no run needs now. Nothing is changed. */
-export async function look(options: RecoveryOptions): Promise<void> {
+/**
+ * Says what was lost of an integration that no run needs now. Nothing is changed. `pause` resolves later, for a second
+ * look: what a server says that has just come up may not be its last word.
+ */
+export async function look(options: RecoveryOptions, pause: () => Promise<void>): Promise<void> {
   // It never ran: there are no logs to look for.
   if ((await options.store.checkpoints.owner(options.integrationId)) === null) return;
   const logs = await openLogs(options);
   try {
+    if ((await inspect(options, logs)).losses.length === 0) return;
+    await pause();
     say(await inspect(options, logs), options);
   } finally {
     await closeLogs(logs);
@@ -70,9 +75,15 @@ export async function look(options: RecoveryOptions): Promise<void> {
 export async function recover(options: RecoveryOptions): Promise<Inspection & { readonly logs: Logs }> {
   const { integrationId, service } = options;
   const logs = await openLogs(options);
-  const inspection = await inspect(options, logs);
+  let inspection = await inspect(options, logs);
+  const isOlder = () => inspection.losses.some(({ kind }) => kind === "log_older");
+  if (isOlder()) {
+    // A cluster's new leader may be behind what it is to lead: what is appended comes after all of it.
+    await logs.ingest.own();
+    inspection = await inspect(options, logs);
+  }
   say(inspection, options);
-  if (inspection.losses.some(({ kind }) => kind === "log_older")) {
+  if (isOlder()) {
     await closeLogs(logs);
     await service.remove(integrationId);
     const anew = await openLogs(options);
@@ -233,7 +244,8 @@ async function storeLoss({ logs, stats, settled }: View): Promise<Loss | undefin
       const subjects = subjectsOf(log, consumer);
       const unknown = (message: LoggedHeader) =>
         message.sequence <= ackFloor && message.sequence >= oldest && !isSettled(state, message);
-      if ((await first(logs[log], subjects, ackFloor - lookBack, unknown)) === undefined) continue;
+      const back = lookBack * Object.keys(stats[log].consumers).length;
+      if ((await first(logs[log], subjects, ackFloor - back, unknown)) === undefined) continue;
       let from: number | undefined;
       for await (const message of logs[log].headers(subjects, 0)) {
         if (message.sequence > ackFloor) break;

@@ -1,5 +1,3 @@
-import { randomUUIDv7 } from "node:crypto";
-import type { Json } from "../connectors/sdk/index.ts";
 import {
   type Actor,
   type Context,
@@ -8,89 +6,35 @@ import {
   type Ref,
   type SupervisorStrategy,
 } from "../runtime/actor/index.ts";
-import type { ResolvedDestination, ResolvedIntegration, ResolvedSource } from "../runtime/config/index.ts";
-import { failureOf, isStated, RateLimit, runError } from "../runtime/delivery/index.ts";
+import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
-import { isPure, isRepeatable, type OpenLookUps, openLookUps, Pipeline, StopError } from "../runtime/pipeline/index.ts";
-import type { Clock } from "../runtime/ports/clock.ts";
-import type { Validator } from "../runtime/ports/connectors.ts";
+import { StopError } from "../runtime/pipeline/index.ts";
 import type { Imbalance } from "../runtime/ports/ledger.ts";
-import { type BatchHeader, type Log, type LogMessage, type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
+import { type BatchHeader, type Log, type LogMessage, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { LogFields, Logger } from "../runtime/ports/logger.ts";
-import type { Sandbox } from "../runtime/ports/sandbox.ts";
-import type { Space } from "../runtime/ports/space.ts";
-import type { Checkpoint, RunError, RunRow, RunStatus, Store } from "../runtime/ports/store.ts";
-import { type Metrics, type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
-import type { WorkerPool } from "../runtime/ports/workers.ts";
-import { Backlog, type FairShare } from "./backlog.ts";
+import type { RunError, RunStatus } from "../runtime/ports/store.ts";
+import { type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
+import { Backlog } from "./backlog.ts";
 import { BalanceWatch, sentenceOf, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
-import { DestinationWriter } from "./destination-writer.ts";
-import { inOrder } from "./in-order.ts";
-import { Intake, positionIn, sourceSubject } from "./intake.ts";
-import { type Outcome, RunLedger } from "./ledger.ts";
+import { Intake, sourceSubject } from "./intake.ts";
+import { RunLedger } from "./ledger.ts";
 import { LedgerMeter } from "./ledger-meter.ts";
 import { LogConsumerActor, type Processor } from "./log-consumer.ts";
-import { Offload } from "./offload.ts";
-import { directOutlet, logOutlet } from "./outlets.ts";
+import { openSink } from "./open-sink.ts";
+import { openSteps } from "./open-steps.ts";
 import { persist } from "./persist.ts";
 import { openReplay, replaySource } from "./replay-source.ts";
-import { giveUpOrphans, Retries } from "./retries.ts";
-import type { Settler } from "./settler.ts";
-import { processSink } from "./sink.ts";
+import { endReplay, failedRecords, saveCursors } from "./run-end.ts";
+import type { RunOptions, RunParts } from "./run-options.ts";
 import { SourceActor } from "./source.ts";
-import { sourceName } from "./source-name.ts";
-import { hasMerge, inSourceOrder } from "./source-order.ts";
-import { processSteps } from "./steps.ts";
-import { StreamGate } from "./stream-gate.ts";
-import { Ticker, tickSubject } from "./ticker.ts";
+import { tickSubject } from "./ticker.ts";
 import { untilAborted } from "./until-aborted.ts";
-import type { Vitals } from "./vitals.ts";
-
-/** What a node lends to its actors. */
-export interface Services {
-  readonly validator: Validator;
-  readonly sandbox: Sandbox;
-  readonly store: Store;
-  readonly connectors: Connectors;
-  readonly settler: Settler;
-  readonly metrics: Metrics;
-  readonly tracing: Tracing;
-  readonly logger: Logger;
-  readonly space: Space;
-  readonly share: FairShare;
-  /** Undefined: steps run on the main thread alone. */
-  readonly workers?: WorkerPool | undefined;
-}
-
-export interface RunOptions extends Services {
-  readonly run: RunRow;
-  /** The integration's name. */
-  readonly name: string;
-  readonly integration: ResolvedIntegration;
-  readonly ingest: Log;
-  readonly deliver: Log;
-  readonly epoch: number;
-  /** Of the server that has the logs. */
-  readonly logStatus: LogService["status"];
-  readonly checkpoints: readonly Checkpoint[];
-  readonly vitals: Vitals;
-  /** Why nothing moves, or null once it does again. */
-  readonly waiting: (reason: string | null) => void;
-  /** What the ledger says that does not balance, or null: the run has ended, and it does. */
-  readonly imbalanced: (reason: string | null) => void;
-  /** `error`: it failed. */
-  readonly finished: (error: RunError | null) => void;
-  /** The integration has a later owner: nothing more may be done here. */
-  readonly stale: (error: unknown) => void;
-}
 
 export type RunMessage = { readonly type: "ready" | "done"; readonly consumer: string } | { readonly type: "cancel" };
 
-const openAttempts = 3;
 const commitGraceMs = 2000;
 const logLookMs = 500;
-const nothing: Outcome = { count: () => {}, deadLetters: [], accounted: 0 };
 
 /**
  * One run of an integration: its source, its steps and, where there are several destinations, a sink for each. It ends
@@ -154,7 +98,7 @@ export class RunActor implements Actor<RunMessage> {
       subjects: [sourceSubject, tickSubject],
       destination: second ? undefined : first?.id,
       appended: () => this.#appended,
-      open: (signal) => this.#openSteps(ctx, signal),
+      open: (signal) => openSteps(this.#parts(ctx), signal),
     });
     if (integration.destinations.length > 1) {
       for (const destination of integration.destinations) {
@@ -163,7 +107,7 @@ export class RunActor implements Actor<RunMessage> {
           subjects: [destination.id],
           destination: destination.id,
           appended: () => this.#ledger.consumer("steps").progress.sent[destination.id] ?? 0,
-          open: (signal) => this.#openSink(ctx, destination, signal),
+          open: (signal) => openSink(this.#parts(ctx), destination, signal),
         });
       }
     }
@@ -192,6 +136,19 @@ export class RunActor implements Actor<RunMessage> {
     cancel();
     this.#options.settler.remove(this.#ledger);
     this.#options.vitals.idle();
+  }
+
+  #parts({ clock }: Context<RunMessage>): RunParts {
+    return {
+      options: this.#options,
+      ledger: this.#ledger,
+      tracing: this.#tracing,
+      clock,
+      backlogOf: (consumer) => this.#backlogs.get(consumer) as Backlog,
+      waiting: (part, reason) => this.#setWaiting(part, reason),
+      say: (level, message, fields) => this.#say(level, message, fields),
+      balance: (end) => this.#balance(end),
+    };
   }
 
   #spawn(
@@ -277,267 +234,6 @@ export class RunActor implements Actor<RunMessage> {
     });
   }
 
-  async #openSteps(ctx: Context<RunMessage>, signal: AbortSignal): Promise<Processor> {
-    const { run, name, integration, ingest, deliver, metrics, store, logger } = this.#options;
-    const { destinations } = integration;
-    const { clock } = ctx;
-    const gates = await this.#openGates(ctx, signal);
-    const lookUps = await this.#openLookUps(ctx, signal);
-    const pipeline = new Pipeline(integration, { ...this.#options, clock, lookUps: lookUps.byStep });
-    await this.#restoreWindows(ctx, pipeline, signal);
-    const only = destinations.length === 1 ? destinations[0] : undefined;
-    const sink = only && (await this.#openDestination(ctx, "steps", only, signal));
-    const writer = sink?.writer;
-    if (!run.jobId) {
-      const all = destinations.map(({ id }) => id);
-      const ids = { integrationId: run.integrationId, runId: run.id };
-      await giveUpOrphans(all, { ...ids, ledger: this.#ledger, store: store.retries, clock, signal });
-    }
-    const backlog = (destination: string) => this.#backlogs.get(sinkName(destination)) as Backlog;
-    const keepsOrder = integration.delivery.ordering !== "none";
-    const straight =
-      writer && only
-        ? directOutlet(only.id, writer)
-        : logOutlet({
-            log: deliver,
-            backlogOf: backlog,
-            tracing: this.#tracing,
-            signal,
-            ordered: keepsOrder,
-            repeatable: isRepeatable(integration),
-          });
-    const outlet = keepsOrder && hasMerge(integration) ? inSourceOrder(straight) : straight;
-    const { steps } = integration;
-    const workers = isPure(integration)
-      ? this.#options.workers?.open(JSON.stringify({ steps, destinations }))
-      : undefined;
-    const options = {
-      run,
-      integration: name,
-      gate: (header: BatchHeader) => gates.get(gatedSource(header)),
-      pipeline,
-      offload: workers && new Offload(pipeline, workers),
-      outlet,
-      metrics,
-      tracing: this.#tracing,
-      logger,
-      clock,
-      signal,
-    };
-    const ordered = keepsOrder || pipeline.ordered;
-    const process = ordered
-      ? inOrder((message, turn) => processSteps(message, options, turn))
-      : (message: LogMessage) => processSteps(message, options);
-    const { sources } = integration;
-    const windowed = sources.find(({ mode }) => mode !== "full") ?? (sources[0] as ResolvedSource);
-    const ticker = new Ticker(run, sourceName(windowed), ingest, clock, signal);
-    ticker.due(pipeline.nextDue);
-    return {
-      ...sink?.later,
-      ordered,
-      process: async (message) => {
-        const outcome = await process(message);
-        if (message.header.kind === "tick") ticker.passed();
-        ticker.due(pipeline.nextDue);
-        return outcome;
-      },
-      flush: () => writer?.flush(),
-      end: async (message) => {
-        this.#balance(message);
-        sink?.ending();
-        const outcome = await process(message);
-        if (!message.header.error) await writer?.complete();
-        if (!writer) {
-          for (const { id } of destinations) {
-            // The last part of what the windows gave.
-            const part = outcome.sent?.has(id) ? { part: "end" } : {};
-            const header = { ...message.header, ...part, ingestSequence: message.sequence };
-            await deliver.append(id, { header, body: new Uint8Array() }, { id: `${run.id}:end:${id}` }, signal);
-          }
-        }
-        return outcome;
-      },
-      close: async () => {
-        ticker.close();
-        workers?.close();
-        await Promise.all([writer?.close(), lookUps.close()]);
-      },
-    };
-  }
-
-  /** By what a header says of its source. */
-  async #openGates(ctx: Context<RunMessage>, signal: AbortSignal): Promise<ReadonlyMap<string, StreamGate>> {
-    const { run, name, integration, store, metrics, logger } = this.#options;
-    const { clock } = ctx;
-    const { contract } = integration;
-    const gates = integration.sources.map(async (source) => {
-      const options = { run, name, source, contract, schemas: store.schemas, metrics, logger, clock, signal };
-      return [sourceName(source), await StreamGate.open(options)] as const;
-    });
-    return new Map(await Promise.all(gates));
-  }
-
-  /** Windows that were open when the run was interrupted, or an earlier one given up. */
-  async #restoreWindows(ctx: Context<RunMessage>, pipeline: Pipeline, signal: AbortSignal): Promise<void> {
-    const { run, store, integration } = this.#options;
-    const groups = await persist(ctx.clock, signal, () => store.checkpoints.loadGroups(run.integrationId));
-    if (groups.length === 0) return;
-    const begun = this.#ledger.consumer("steps").progress.batches > 0;
-    if (!begun && integration.sources.every(({ mode }) => mode === "full")) {
-      // What they hold is read again.
-      this.#ledger.change(groups.map((group) => ({ ...group, state: null })));
-      return;
-    }
-    const lost = pipeline.restore(groups);
-    for (const { step, key } of lost)
-      this.#say("warn", "a window of a step that has changed stays closed", { step, key });
-  }
-
-  /** Opens what the `enrich` steps ask. What is wrong with a setting fails the run; a far side that is away is waited for. */
-  #openLookUps(ctx: Context<RunMessage>, signal: AbortSignal): Promise<OpenLookUps> {
-    const { name, integration, connectors, metrics } = this.#options;
-    return openLookUps(integration, {
-      lookups: connectors.lookups,
-      retry: integration.delivery.retry,
-      timeoutMs: integration.delivery.timeout.totalMs,
-      clock: ctx.clock,
-      signal,
-      waiting: (step, reason) => this.#setWaiting(`step ${step}`, reason),
-      called: (step, connectorType, outcome) => metrics.request(name, { step }, connectorType, outcome),
-    });
-  }
-
-  async #openSink(ctx: Context<RunMessage>, destination: ResolvedDestination, signal: AbortSignal): Promise<Processor> {
-    const { run, name, integration, ingest, metrics } = this.#options;
-    const { writer, later } = await this.#openDestination(ctx, sinkName(destination.id), destination, signal);
-    const { clock } = ctx;
-    const options = { run, integration: name, destination: destination.id, writer, ingest, metrics, clock };
-    const ordered = integration.delivery.ordering !== "none";
-    const process = (message: LogMessage) => processSink(message, options);
-    // Written in the order of the calls: no batch has to wait for its turn.
-    const inTurn = inOrder((message) => process(message));
-    return {
-      ...later,
-      ordered,
-      process: ordered ? inTurn : process,
-      flush: () => writer.flush(),
-      end: async ({ header }) => {
-        if (!header.error) await writer.complete();
-        return nothing;
-      },
-      close: () => writer.close(),
-    };
-  }
-
-  /** A destination, and what it puts off until later. A replay tells what came of each letter when its batch is settled. */
-  async #openDestination(
-    ctx: Context<RunMessage>,
-    consumer: string,
-    destination: ResolvedDestination,
-    signal: AbortSignal,
-  ): Promise<OpenDestination> {
-    const { name, run, integration, store, metrics } = this.#options;
-    if (run.jobId) {
-      return { writer: await this.#openWriter(ctx, consumer, destination, undefined, signal), ending: () => {} };
-    }
-    const retries = await Retries.open({
-      integration: name,
-      integrationId: run.integrationId,
-      runId: run.id,
-      destination: destination.id,
-      consumer,
-      ledger: this.#ledger,
-      store: store.retries,
-      clock: ctx.clock,
-      metrics,
-      signal,
-    });
-    let ending = false;
-    const putsOff = integration.delivery.ordering === "none" ? () => !ending && retries.hasRoom() : undefined;
-    const writer = await this.#openWriter(ctx, consumer, destination, putsOff, signal);
-    const later: Later = {
-      settled: (outcome) => retries.scheduled(outcome.retries ?? []),
-      beside: (stopping, through) => retries.run(writer, stopping, through),
-      unfinished: () => {
-        const { reason } = retries;
-        this.#setWaiting(`${destination.id} (retries)`, reason);
-        return reason !== null;
-      },
-    };
-    return {
-      writer,
-      later,
-      ending: () => {
-        ending = true;
-      },
-    };
-  }
-
-  /** A destination that is away is waited for, save before the run has begun: then the run says so and fails. */
-  async #openWriter(
-    ctx: Context<RunMessage>,
-    consumer: string,
-    destination: ResolvedDestination,
-    putsOff: (() => boolean) | undefined,
-    signal: AbortSignal,
-  ): Promise<DestinationWriter> {
-    const { name, integration, connectors, run, epoch, stale, metrics, store } = this.#options;
-    const vitals = this.#options.vitals.consumer(destination.id);
-    const { state, progress } = this.#ledger.consumer(consumer);
-    const waiting = (reason: string | null) => this.#setWaiting(destination.id, reason);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const writer = await DestinationWriter.open({
-          integration: name,
-          integrationId: run.integrationId,
-          // What earlier runs have written stays: a replay adds to it.
-          destination: run.jobId && destination.mode === "replace" ? { ...destination, mode: "append" } : destination,
-          delivery: integration.delivery,
-          connectors,
-          store: store.checkpoints,
-          runId: run.id,
-          epoch,
-          state: state as Json | null,
-          clock: ctx.clock,
-          metrics,
-          tracing: this.#tracing,
-          vitals,
-          signal,
-          circuit: this.#options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
-          limit: this.#rateLimit(destination.id, ctx.clock),
-          putsOff,
-          waiting,
-          stale,
-          warn: (warning) => this.#say("warn", warning, { destination: destination.id }),
-          openTooLong: (ms, reason) =>
-            this.#say("warn", "a circuit stays open", { destination: destination.id, seconds: ms / 1000, reason }),
-        });
-        vitals.waiting = false;
-        waiting(null);
-        return writer;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof StaleOwnerError) throw error;
-        const { fault, code, message } = failureOf(error);
-        const away = fault === "transient" || code === "UNAVAILABLE" || code === "TIMEOUT";
-        const begun = progress.batches > 0;
-        if (!away || (!begun && attempt >= openAttempts)) throw error;
-        vitals.waiting = true;
-        waiting(message);
-        await ctx.clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), signal);
-      }
-    }
-  }
-
-  /** Undefined where there is none. */
-  #rateLimit(destination: string, clock: Clock): RateLimit | undefined {
-    const { run, integration, store } = this.#options;
-    const limits = integration.delivery.rateLimit;
-    if (Object.values(limits).every((limit) => limit === null)) return undefined;
-    const key = { integrationId: run.integrationId, destination };
-    return new RateLimit({ limits, key, quotas: store.quotas, clock });
-  }
-
   /** Appends and acks wait by themselves while the server that has the logs is away or its disk is full. */
   async #watchLog(ctx: Context<RunMessage>, signal: AbortSignal): Promise<void> {
     const { logStatus } = this.#options;
@@ -613,38 +309,6 @@ export class RunActor implements Actor<RunMessage> {
     });
   }
 
-  #failedRecords(): Promise<number> {
-    const { run, store } = this.#options;
-    return run.jobId ? store.replays.failed(run.jobId, run.id) : store.runs.failedRecords(run.id);
-  }
-
-  /** Before the run itself is closed: a crash between the two finds it open, and comes here again. */
-  async #endReplay(
-    ctx: Context<RunMessage>,
-    jobId: string,
-    failure: RunError | undefined,
-    as: RunStatus | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { store, run } = this.#options;
-    await persist(ctx.clock, signal, async () => {
-      if (failure) return store.replays.fail(jobId, failure);
-      if (as === "cancelled") await store.replays.move(jobId, ["running", "paused"], "cancelled");
-      await store.replays.next(jobId, randomUUIDv7(), run.id);
-    });
-  }
-
-  /** Every destination has what is before them: should the log be lost, nothing that was not delivered is behind them. */
-  async #saveCursors(ctx: Context<RunMessage>, last: BatchHeader | null, signal: AbortSignal): Promise<void> {
-    const { run, integration, store } = this.#options;
-    if (last?.runId !== run.id) return;
-    for (const source of integration.sources) {
-      const name = sourceName(source);
-      const cursor = positionIn(last, name)?.cursor ?? null;
-      await persist(ctx.clock, signal, () => store.checkpoints.saveCursor(run.integrationId, name, cursor));
-    }
-  }
-
   #finish(ctx: Context<RunMessage>, error: unknown, as?: RunStatus): void {
     if (this.#ending) return;
     this.#ending = true;
@@ -662,33 +326,16 @@ export class RunActor implements Actor<RunMessage> {
       this.#ledger.touch();
       await untilAborted(signal, this.#ledger.flushed());
       const { counts } = this.#ledger;
-      // A record that failed at two destinations is one failed record.
-      if (counts.failed > 0) counts.failed = await persist(ctx.clock, signal, () => this.#failedRecords());
+      if (counts.failed > 0) counts.failed = await persist(ctx.clock, signal, () => failedRecords(this.#options));
       const status = as ?? (failure ? "failed" : counts.failed > 0 ? "partial" : "success");
-      if (error === undefined && as === undefined) await this.#saveCursors(ctx, last, signal);
-      if (run.jobId) await this.#endReplay(ctx, run.jobId, failure, as, signal);
+      if (error === undefined && as === undefined) await saveCursors(this.#parts(ctx), last, signal);
+      if (run.jobId) await endReplay(this.#parts(ctx), run.jobId, failure, as, signal);
       if (error === undefined && as === undefined && last?.runId === run.id) this.#balanceAtEnd(last);
       await persist(ctx.clock, signal, () => store.runs.finish(run.id, { status, error: failure ?? null, counts }));
       this.#ended(ctx.clock.now(), status, failure ?? null);
       finished(status === "failed" ? (failure ?? null) : null);
     });
   }
-}
-
-/** Whose schema contract holds a batch: none those records that were let in before. */
-function gatedSource({ source, replay }: BatchHeader): string {
-  if (replay === undefined) return source;
-  return replay.entry.at === "head" ? (replay.source ?? "") : "";
-}
-
-/** What a consumer does about records that are tried again later. */
-type Later = Pick<Processor, "settled" | "beside" | "unfinished">;
-
-interface OpenDestination {
-  readonly writer: DestinationWriter;
-  readonly later?: Later;
-  /** What the run's end itself gives is tried in place: nothing waits for what is put off any more. */
-  ending(): void;
 }
 
 interface ConsumerOptions {

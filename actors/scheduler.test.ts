@@ -193,3 +193,31 @@ test.each([
   expect(missed?.toISOString()).toBe(latest);
   expect(asked).toBeLessThan(100);
 });
+
+test("one that is changed or deleted after an instant was due, and before it was claimed, does not fire it", async () => {
+  const clock = new VirtualClock(start);
+  const fires = new Fires();
+  const { plan } = node(clock, fires);
+  plan(scheduleOf());
+  await clock.advance(minute);
+  // The node does not know it yet.
+  fires.version = 2;
+  await clock.advance(20 * minute);
+  expect(fires.instants).toEqual([]);
+});
+
+test.each(["once", "skip"] as const)("after five days without a node, %s means one fire at most", async (misfire) => {
+  const clock = new VirtualClock(start);
+  const fires = new Fires();
+  const before = node(clock, fires);
+  const daily = scheduleOf({ misfire, cron: "0 4 * * *", timezone: "America/New_York" });
+  before.plan(daily);
+  await clock.advance(9 * 60 * minute);
+  await before.stop();
+  await clock.advance(5 * day);
+  const { plan } = node(clock, fires);
+  plan(daily);
+  await clock.advance(day);
+  const missed = misfire === "once" ? ["2026-04-02T08:00:00.000Z"] : [];
+  expect(fires.instants).toEqual(["2026-03-28T08:00:00.000Z", ...missed, "2026-04-03T08:00:00.000Z"]);
+});

@@ -14,8 +14,7 @@ const outcome = (count: number): Outcome => ({
   accounted: count,
 });
 
-function world() {
-  const clock = new VirtualClock();
+function world(clock = new VirtualClock()) {
   const commits: (readonly Settlement[])[] = [];
   const acked: number[] = [];
   let answer: () => Promise<{ stale: string[] }> = async () => ({ stale: [] });
@@ -116,6 +115,38 @@ test("a stale owner's messages are never acknowledged, and whoever waits for its
   expect(told).toHaveLength(1);
   expect(acked).toEqual([2]);
   await expect(ledger.flushed()).rejects.toThrow("later owner");
+});
+
+/** Time goes on while no timer runs. */
+class StandingClock extends VirtualClock {
+  stoodMs = 0;
+
+  override now(): number {
+    return super.now() + this.stoodMs;
+  }
+}
+
+test("a process that stood still asks with its next commit whether it is the owner yet, and once (invariant 5)", async () => {
+  const clock = new StandingClock();
+  const { settler, ledgerOf, commits, answer } = world(clock);
+  const ledger = ledgerOf("a");
+  const owned = () => ledger.owned(settler.wokeAt(clock.now()));
+  await clock.advance(60_000);
+  expect(owned()).toBeUndefined();
+  clock.stoodMs += 5_000;
+  const asked = owned();
+  expect([asked, owned()]).toEqual([expect.any(Promise), expect.any(Promise)]);
+  await clock.advance(10);
+  await asked;
+  expect(commits).toHaveLength(1);
+  expect(owned()).toBeUndefined();
+  // A timer is the first to notice.
+  clock.stoodMs += 5_000;
+  await clock.advance(1_000);
+  answer(async () => ({ stale: ["a"] }));
+  const refused = expect(owned()).rejects.toThrow("later owner");
+  await clock.advance(200);
+  await refused;
 });
 
 test("a stop commits what there is, and later waits are refused", async () => {

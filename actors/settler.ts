@@ -8,6 +8,9 @@ import type { RunLedger } from "./ledger.ts";
 /** Between two commits of a node: what a crash may deliver twice where a destination cannot undo. */
 const intervalMs = 100;
 const retryMs = 500;
+/** How often it is looked whether the process stood still, and for how long: less than until others take it for dead. */
+const beatMs = 500;
+const stillMs = 2_000;
 
 /**
  * Commits the ledgers of all runs on this node, a few times a second in one transaction, however many integrations there
@@ -21,6 +24,9 @@ export class Settler {
   readonly #dirty = new Set<RunLedger>();
   readonly #stop = new AbortController();
   #wake: (() => void) | undefined;
+  #seenAt = Number.POSITIVE_INFINITY;
+  #wokeAt = Number.NEGATIVE_INFINITY;
+  #stopBeat: () => void = () => {};
   #reason: string | null = null;
   #loop: Promise<void> | undefined;
 
@@ -37,11 +43,20 @@ export class Settler {
 
   start(): void {
     this.#loop ??= this.#run();
+    this.#beat();
+  }
+
+  /** When this process last went on after it had stood still (SIGSTOP, a machine that slept); before all times: never. */
+  wokeAt(now: number): number {
+    if (now - this.#seenAt > stillMs) this.#wokeAt = now;
+    this.#seenAt = now;
+    return this.#wokeAt;
   }
 
   /** Commits what there is and stops. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#stopBeat();
     this.#wake?.();
     await this.#loop;
     if (this.#dirty.size > 0) await this.#commit().catch(() => {});
@@ -62,6 +77,12 @@ export class Settler {
     this.#dirty.delete(ledger);
     ledger.onDirty(() => {});
     ledger.close(new Error("the run was stopped"));
+  }
+
+  #beat(): void {
+    if (this.#stop.signal.aborted) return;
+    this.wokeAt(this.#clock.now());
+    this.#stopBeat = this.#clock.after(beatMs, () => this.#beat());
   }
 
   async #run(): Promise<void> {
@@ -91,6 +112,7 @@ export class Settler {
     const ledgers = [...this.#dirty];
     this.#dirty.clear();
     const snapshots = ledgers.map((ledger) => ledger.snapshot());
+    const begun = this.#clock.now();
     try {
       const { stale, behind = [] } = await this.#store.commit(snapshots.map(({ settlement }) => settlement));
       for (const [i, ledger] of ledgers.entries()) {
@@ -101,7 +123,7 @@ export class Settler {
             : new StaleOwnerError(`integration ${integrationId} has a later owner`);
           ledger.close(error);
           this.#ledgers.get(ledger)?.(error);
-        } else ledger.committed(snapshots[i]!);
+        } else ledger.committed(snapshots[i]!, begun);
       }
     } catch (error) {
       for (const ledger of ledgers) if (this.#ledgers.has(ledger)) this.#dirty.add(ledger);

@@ -1,5 +1,12 @@
 import type { ReadFailure } from "../connectors/sdk/index.ts";
-import { type Flow, type Pipeline, PipelineRecord, type Provenance, recordId } from "../runtime/pipeline/index.ts";
+import {
+  type Flow,
+  type Pipeline,
+  type PipelineContext,
+  PipelineRecord,
+  type Provenance,
+  recordId,
+} from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
@@ -7,6 +14,7 @@ import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts";
 import type { ContractResult } from "../runtime/schema/index.ts";
 import { Account } from "./account.ts";
+import { type Care, carefully, isSuspect } from "./careful.ts";
 import { type Cause, idBase, ordinalOf, placeOf, type RunKey } from "./dead-letter.ts";
 import type { Turn } from "./in-order.ts";
 import type { Outcome } from "./ledger.ts";
@@ -26,6 +34,8 @@ export interface StepsOptions {
   /** Undefined: all is done on this thread. */
   readonly offload?: Offload | undefined;
   readonly outlet: Outlet;
+  /** Undefined: what crashes the steps crashes them again. */
+  readonly care?: Care | undefined;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
   readonly logger: Logger;
@@ -35,6 +45,15 @@ export interface StepsOptions {
 
 /** Takes a message of the ingest log through the steps to the outlet, and says what became of it. */
 export async function processSteps(message: LogMessage, options: StepsOptions, turn?: Turn): Promise<Outcome> {
+  try {
+    return await process(message, options, turn);
+  } catch (error) {
+    if (!options.signal.aborted) options.care?.suspects.add(message, error);
+    throw error;
+  }
+}
+
+async function process(message: LogMessage, options: StepsOptions, turn: Turn | undefined): Promise<Outcome> {
   const { run, outlet, metrics, tracing, integration, pipeline, logger } = options;
   const { header } = message;
   const gate = options.gate(header);
@@ -106,7 +125,7 @@ interface Passage {
 async function throughSteps(
   message: LogMessage,
   { account, delivery, gate }: Passage,
-  { pipeline, offload, integration, run, signal }: StepsOptions,
+  { pipeline, offload, care, integration, run, clock, signal }: StepsOptions,
 ): Promise<void> {
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
@@ -158,9 +177,19 @@ async function throughSteps(
     account.fail(source.origins[index] as number, "", contractCause(text, state));
   }
   const flow = held === undefined ? source : passing(source, held);
-  account.tally.of("source").out += flow.values.length;
-  if (header.replay) return processReplay(flow, header.replay, { account, context, pipeline });
-  if (offload === undefined) return pipeline.process(flow, context);
+  const read = account.tally.of("source");
+  if (held?.passed) read.filtered += source.values.length - held.passed.length - held.failures.length;
+  const through = (some: Flow, pipeline: Pipeline, context: PipelineContext) => {
+    if (context.counts) context.counts.of("source").out += some.values.length;
+    if (header.replay) return processReplay(some, header.replay, { account, context, pipeline });
+    return pipeline.process(some, context);
+  };
+  if (care && flow.values.length > 0 && isSuspect(message, care)) {
+    const { integrationId } = run;
+    return carefully(flow, { ...care, integrationId, message, account, context, pipeline, clock, through });
+  }
+  if (offload === undefined || header.replay) return through(flow, pipeline, context);
+  read.out += flow.values.length;
   return offload.process({ body: message.body, count: header.count, origins: flow.origins }, flow, context);
 }
 

@@ -62,3 +62,73 @@ test("a source that hangs again and again fails the run with TIMEOUT, after as m
   });
   expect(reads).toBe(4);
 });
+
+const poisonous = spec({}, true);
+const poison = (n: number) => (value: unknown) => {
+  if ((value as TestRecord).n === n) throw new RangeError("Maximum call stack size exceeded");
+  return [];
+};
+
+test("a record that crashes a step becomes a dead letter of that step, and nothing is started again for it", async () => {
+  const world = worldOf(poisonous);
+  world.validator = { compile: () => poison(7) };
+  const run = world.open();
+  const node = world.begin();
+  await ended(world, node);
+  expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 20, out: 19, failed: 1 } });
+  expect(world.imbalance).toBeNull();
+  expect([...world.tables.deadLetters.values()]).toMatchObject([
+    { step: "check", code: "INTERNAL_ERROR", message: "the step crashed: Maximum call stack size exceeded" },
+  ]);
+});
+
+/** Ends the node where a step meets the record `n`. */
+function killedBy(world: World, n: number, begun: { node: Incarnation | undefined; deaths: number }) {
+  world.validator = {
+    compile: () => (value) => {
+      if ((value as unknown as TestRecord).n === n && begun.node) {
+        begun.deaths++;
+        begun.node.kill();
+        begun.node = undefined;
+        // The process is gone: nothing after it happens.
+        throw new Error("never heard of");
+      }
+      return [];
+    },
+  };
+}
+
+test("a record that ends the process each time becomes a dead letter after five deaths, and the others are delivered", async () => {
+  const world = worldOf(poisonous);
+  const begun: { node: Incarnation | undefined; deaths: number } = { node: undefined, deaths: 0 };
+  killedBy(world, 7, begun);
+  const run = world.open();
+  for (let lives = 0; lives < 10 && world.running; lives++) {
+    const node = world.begin();
+    begun.node = node;
+    await node.advance(120_000, () => !world.running || begun.node === undefined);
+    if (!world.running) node.kill();
+  }
+  expect(begun.deaths).toBe(5);
+  expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 20, out: 19, failed: 1 } });
+  expect(world.imbalance).toBeNull();
+  expect(landed(world)).toEqual(records.map(({ n }) => n).filter((n) => n !== 7));
+  const message = "the process died each time that this record went through the steps";
+  expect([...world.tables.deadLetters.values()]).toMatchObject([{ step: null, code: "INTERNAL_ERROR", message }]);
+  expect(world.tables.suspects.size).toBe(0);
+});
+
+test("deaths that have nothing to do with the records make no dead letters, however many, while a destination is stuck", async () => {
+  const world = worldOf();
+  world.beforeWrite = () => new Promise(() => {});
+  const run = world.open();
+  for (let lives = 0; lives < 8; lives++) {
+    const node = world.begin();
+    await node.advance(3_000);
+    node.kill();
+  }
+  world.beforeWrite = () => {};
+  await ended(world, world.begin());
+  expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 20, out: 20, failed: 0 } });
+  expect(world.tables.suspects.size).toBe(0);
+});

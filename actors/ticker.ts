@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader, Log } from "../runtime/ports/log.ts";
 import type { RunKey } from "./dead-letter.ts";
+import { sourceSubject } from "./intake.ts";
 
 export const tickSubject = "t";
 
@@ -50,6 +51,9 @@ export class Ticker {
 
   async #tick(at: number): Promise<void> {
     this.#ticked = true;
+    // The run's end closes every window. A tick behind it would come before it after a crash, and close them once more.
+    const last = await this.#log.last(sourceSubject).catch(() => null);
+    if (last?.runId === this.#run.id && last.kind === "end") return;
     const header: BatchHeader = {
       kind: "tick",
       runId: this.#run.id,

@@ -103,6 +103,7 @@ test("whatever crashes, comes twice or gets lost on the way, each record is in e
           }
         }
         expect(world.tables.groups.size).toBe(0);
+        expect(world.imbalance).toBeNull();
       },
     ),
     { numRuns: 60 },

@@ -45,7 +45,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     load: () => import("./scenarios/slow-sink.ts"),
   },
   recovery: {
-    summary: "from kill -9 of the node to the next record confirmed",
+    summary: "from kill -9 of the node to the next record confirmed, alone and with another node; the same of a stop",
     load: () => import("./scenarios/recovery.ts"),
   },
   replay: {

@@ -6,8 +6,14 @@ import { cacheDir } from "../adapters/embedded/cache-dir.ts";
 import { isNewEnough, NATS_VERSION, parseVersion } from "../adapters/embedded/nats-server.ts";
 import { findPostgres } from "../adapters/embedded/postgres-binaries.ts";
 import { messageOf } from "../runtime/errors/index.ts";
-import { createClient } from "./client.ts";
+import { createClient, type List } from "./client.ts";
 import { serverToken, serverUrl } from "./settings.ts";
+
+interface Integration {
+  readonly name: string;
+  readonly health: string;
+  readonly health_reason: string | null;
+}
 
 export interface Check {
   readonly name: string;
@@ -127,8 +133,30 @@ export async function checkServer(): Promise<Check[]> {
   if (serverToken() === undefined) return [ready, warn("token", "there is none; set SLUICE_TOKEN or SLUICE_DATA_DIR")];
   try {
     await createClient().call("GET", "/v1/connectors?limit=1");
-    return [ready, ok("token", "the server takes it")];
   } catch (error) {
     return [ready, warn("token", messageOf(error))];
   }
+  return [ready, ok("token", "the server takes it"), await integrationsCheck(), await lossesCheck()];
+}
+
+async function integrationsCheck(): Promise<Check> {
+  const ill: string[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const query: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const page: List<Integration> = await createClient().call("GET", `/v1/integrations?limit=100${query}`);
+    for (const { name, health, health_reason } of page.items) {
+      if (health === "stopped" || health === "degraded") ill.push(`${name} is ${health}: ${health_reason}`);
+    }
+    cursor = page.next_cursor;
+  }
+  return ill.length === 0 ? ok("integrations", "none is stopped or degraded") : warn("integrations", ill.join("; "));
+}
+
+/** What logs or store have lost, as far as the node has found it since its start. */
+async function lossesCheck(): Promise<Check> {
+  const metrics = await createClient().text("/metrics");
+  const losses = metrics.matchAll(/^sluice_losses_found_total\{integration="([^"]*)",kind="([^"]*)"\} [1-9]/gm);
+  const found = Array.from(losses, ([, integration, kind]) => `${kind?.replaceAll("_", " ")}: ${integration}`);
+  if (found.length === 0) return ok("lost data", "none found");
+  return warn("lost data", `${found.join(", ")} (level error in sluice.log says what became of it)`);
 }

@@ -15,3 +15,13 @@ test.each(["localhost", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.
     expect(() => allowed(text)).toThrow(`SLUICE_ALLOW_ADDRESSES: "${text}" is no address and no CIDR`);
   },
 );
+
+test("copies of the logs are as many as the cluster gives unless SLUICE_NATS_REPLICAS says how many", () => {
+  expect(readNodeSettings({}).natsReplicas).toBeUndefined();
+  expect(readNodeSettings({ SLUICE_NATS_REPLICAS: "" }).natsReplicas).toBeUndefined();
+  expect(readNodeSettings({ SLUICE_NATS_REPLICAS: "5" }).natsReplicas).toBe(5);
+});
+
+test.each(["0", "6", "three", "1.5", "-1"])("SLUICE_NATS_REPLICAS is refused as %s, by its name", (text) => {
+  expect(() => readNodeSettings({ SLUICE_NATS_REPLICAS: text })).toThrow(`SLUICE_NATS_REPLICAS is "${text}"`);
+});

@@ -12,6 +12,8 @@ export interface NodeSettings {
   /** Undefined: an embedded server. */
   readonly natsUrl: string | undefined;
   readonly databaseUrl: string | undefined;
+  /** Copies of each log. Undefined: three in a cluster of nats-servers, else one. */
+  readonly natsReplicas: number | undefined;
   /** Absolute. */
   readonly fileRoots: readonly string[];
   /** CIDRs that outgoing HTTP may reach besides public addresses. */
@@ -30,6 +32,7 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     postgresPort: port(env, "SLUICE_POSTGRES_PORT", 7432),
     natsUrl: env.SLUICE_NATS_URL || undefined,
     databaseUrl: env.SLUICE_DATABASE_URL || undefined,
+    natsReplicas: replicas(env.SLUICE_NATS_REPLICAS),
     fileRoots: roots.filter((root) => root !== "").map((root) => path.resolve(cwd, root)),
     allowAddresses: cidrs(env.SLUICE_ALLOW_ADDRESSES ?? ""),
     logLevel: env.SLUICE_LOG_LEVEL || "info",
@@ -50,6 +53,15 @@ function cidrs(text: string): string[] {
     }
   }
   return all;
+}
+
+/** What nats-server takes. */
+function replicas(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  if (!/^[1-5]$/.test(text)) {
+    throw new SluiceError("VALIDATION_ERROR", `SLUICE_NATS_REPLICAS is "${text}": copies of each log, from 1 to 5`);
+  }
+  return Number(text);
 }
 
 /** 0 picks a free one. */

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import { control } from "../actors/node.ts";
-import type { Runner } from "../gateway/services/index.ts";
+import type { Durability, Runner } from "../gateway/services/index.ts";
 import { resolveIntegration } from "../runtime/config/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import type { Cluster } from "../runtime/ports/cluster.ts";
@@ -11,11 +11,13 @@ export interface RunnerOptions {
   readonly store: Store;
   readonly cluster: Cluster;
   readonly cron: Cron;
+  readonly durability: Durability;
 }
 
 /** What the gateway asks of the nodes: the store holds what is to be done, a message says that it is there. */
-export function createRunner({ store, cluster, cron }: RunnerOptions): Runner {
+export function createRunner({ store, cluster, cron, durability }: RunnerOptions): Runner {
   return {
+    durability,
     async start(integrationId, trigger) {
       const integration = await store.integrations.get(integrationId);
       if (!integration) throw new SluiceError("NOT_FOUND", `there is no integration ${integrationId}`);

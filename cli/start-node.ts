@@ -117,13 +117,19 @@ async function start(
     logger.warn("nats-server does not confirm appends");
     if (nats?.pid !== undefined) process.kill(nats.pid, "SIGTERM");
   };
-  const logs = await connectLogs({ url: natsUrl, name: `sluice ${id}`, claims: store.claims, onUnconfirmed });
+  const logs = await connectLogs({
+    url: natsUrl,
+    name: `sluice ${id}`,
+    claims: store.claims,
+    replicas: settings.natsUrl === undefined ? 1 : settings.natsReplicas,
+    onUnconfirmed,
+  });
   closers.push(() => logs.close());
   logs.link.onChange((connected) => {
     if (connected) logger.info("nats-server is back");
     else logger.warn("the connection to nats-server is lost");
   });
-  const cluster = await joinCluster({ link: logs.link, nodeId: id });
+  const cluster = await joinCluster({ link: logs.link, nodeId: id, replicas: logs.replicas });
   closers.push(() => cluster.close());
 
   const validator = createValidator();
@@ -149,7 +155,9 @@ async function start(
   const view: NodeView = { health: new Map(), vitals: new Map(), owned: new Set() };
   metrics.gauges(gaugesReader(view.vitals, store.deadLetters, realClock));
   const cron = { next: nextFire };
-  const runner = createRunner({ store, cluster, cron });
+  const copies = logs.replicas;
+  const tier = settings.natsUrl === undefined ? "synced" : copies > 1 ? "replicated" : "server";
+  const runner = createRunner({ store, cluster, cron, durability: { tier, copies } });
   const connectors = actorConnectors(store, registry, resolveReference);
   const { lookups } = connectors;
   const services = createServices({ store, registry, runner, validator, sealer, sandbox, lookups, checkCron });

@@ -13,6 +13,7 @@ import type {
   StoredGroup,
   StreamKey,
 } from "../../runtime/ports/store.ts";
+import type { SuspectKey } from "../../runtime/ports/suspects.ts";
 import type { Life } from "./life.ts";
 
 /** What a database keeps of one integration, over all lives of its clients. */
@@ -33,6 +34,8 @@ export class MemoryTables {
   readonly processed = new Map<string, number>();
   /** Records that wait for a later try, by id. */
   readonly retries = new Map<string, ScheduledRetry>();
+  /** How often what is suspect was taken in hand, and not let go. */
+  readonly suspects = new Map<string, number>();
   /** What has been used of the rate limits, by destination. */
   readonly quotas = new Map<string, { readonly state: Json; readonly revision: number }>();
 }
@@ -187,6 +190,18 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         for (const [key, at] of tables.processed) {
           if (at <= since && key.startsWith(`${destination} `)) tables.processed.delete(key);
         }
+      },
+    },
+    suspects: {
+      take: async ({ mark }: SuspectKey) => {
+        await life.delay();
+        const times = tables.suspects.get(mark) ?? 0;
+        tables.suspects.set(mark, times + 1);
+        return times;
+      },
+      letGo: async ({ mark }: SuspectKey) => {
+        await life.delay();
+        tables.suspects.delete(mark);
       },
     },
     quotas: {

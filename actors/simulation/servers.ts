@@ -6,7 +6,7 @@ import type { RunRow } from "../../runtime/ports/store.ts";
 import { type Metrics, noTracing } from "../../runtime/ports/telemetry.ts";
 import { FairShare } from "../backlog.ts";
 import { type IntegrationMessage, integrationProps } from "../integration.ts";
-import type { Services } from "../run.ts";
+import type { Services } from "../run-options.ts";
 import { Settler } from "../settler.ts";
 import { Vitals } from "../vitals.ts";
 import type { Life } from "./life.ts";
@@ -38,6 +38,8 @@ export class Servers {
   vitals: Vitals;
   /** What the ledger said last that does not balance. */
   imbalance: string | null = null;
+  /** What was said to be lost last. */
+  lost: string | null = null;
 
   constructor(name: string) {
     this.#name = name;
@@ -95,7 +97,10 @@ export class Servers {
             return new MemoryLog(this.streams[kind], life, logs(kind));
           },
           all: async () => [integrationId],
-          remove: async () => {},
+          remove: async () => {
+            // What is made anew begins far above the sequences there were.
+            for (const kind of ["ingest", "deliver"] as const) this.streams[kind] = new MemoryStream(1_000_000);
+          },
           status: { connected: true, reason: undefined },
         },
         handedOver: async () => {},
@@ -107,7 +112,9 @@ export class Servers {
           imbalanced: (reason) => {
             this.imbalance = reason;
           },
-          lost: () => {},
+          lost: (reason) => {
+            this.lost = reason;
+          },
           ended: () => {},
         },
       }),

@@ -45,7 +45,7 @@ export class JetStreamLog implements Log {
     this.#link = options.link;
     this.#subjects = options.subjects;
     this.#read = reader(options.link, options.subjects.stream, options.replicas);
-    this.#writer = new Writer({ ...options, read: this.#read, fenceAll: options.replicas === 1 });
+    this.#writer = new Writer({ ...options, read: this.#read });
   }
 
   own(): Promise<number> {

@@ -14,8 +14,9 @@ export interface LogsOptions extends NatsOptions {
   readonly ackWaitMs?: number;
   readonly maxAckPending?: number;
   /**
-   * Called when the server has not confirmed an append for ten seconds although it is connected, and every so often
-   * while that goes on. A nats-server that once failed to write a stream (disk full) stays so until it is restarted.
+   * Called when the server has not confirmed an append for ten seconds (five in a cluster) although it is connected, and
+   * every so often while that goes on. A nats-server that once failed to write a stream (disk full) stays so until it
+   * is restarted.
    */
   readonly onUnconfirmed?: () => void;
 }

@@ -37,7 +37,8 @@ interface Entry {
 
 /** Room for subject, ids and expectations beside the batch's own header, in a server's max_payload. */
 const overhead = 2048;
-const ackTimeoutMs = 10_000;
+/** A disk that syncs may take long; in a cluster the leader died, and another one is there after about as long. */
+const ackTimeoutMs = { alone: 10_000, cluster: 5_000 };
 
 /**
  * Appends to one stream, several at a time, so that what is in the log is always a beginning of what was asked for, in
@@ -59,7 +60,9 @@ export class Writer {
   readonly #subjects: Subjects;
   readonly #claims: ClaimStore;
   readonly #read: MessageReader;
+  /** Whether the server takes several appends at once that expect the same subject: not in a cluster. */
   readonly #fenceAll: boolean;
+  readonly #ackTimeoutMs: number;
   readonly #onUnconfirmed: () => void;
   readonly #inbox: string;
   readonly #subscription: Subscription;
@@ -79,20 +82,20 @@ export class Writer {
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `fenceAll`: whether the server takes several appends at once that expect the same subject (not in a cluster). */
   constructor(options: {
     link: NatsLink;
     subjects: Subjects;
     claims: ClaimStore;
     read: MessageReader;
-    fenceAll: boolean;
+    replicas: number;
     onUnconfirmed: () => void;
   }) {
     this.#link = options.link;
     this.#subjects = options.subjects;
     this.#claims = options.claims;
     this.#read = options.read;
-    this.#fenceAll = options.fenceAll;
+    this.#fenceAll = options.replicas === 1;
+    this.#ackTimeoutMs = options.replicas === 1 ? ackTimeoutMs.alone : ackTimeoutMs.cluster;
     this.#onUnconfirmed = options.onUnconfirmed;
     this.#inbox = createInbox();
     this.#subscription = options.link.connection.subscribe(`${this.#inbox}.*.*`, {
@@ -233,19 +236,21 @@ export class Writer {
       this.#lose(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    this.#timer ??= setTimeout(this.#onTimer, ackTimeoutMs);
+    this.#timer ??= setTimeout(this.#onTimer, this.#ackTimeoutMs);
   }
 
   readonly #onTimer = (): void => {
     this.#timer = undefined;
     const first = this.#queue[0];
     if (this.#sent === 0 || first === undefined) return;
-    const left = first.sentAt + ackTimeoutMs - performance.now();
+    const left = first.sentAt + this.#ackTimeoutMs - performance.now();
     if (left > 0) {
       this.#timer = setTimeout(this.#onTimer, left);
       return;
     }
-    this.#fail("nats-server does not confirm appends; its log says why (a full disk, for one)");
+    this.#fail(
+      "nats-server does not confirm appends; its log says why. After a full disk it writes no more: it must be started again",
+    );
     this.#onUnconfirmed();
   };
 

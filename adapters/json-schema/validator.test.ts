@@ -100,3 +100,9 @@ test("schemas with the same $id, of two steps or of two versions, know nothing o
   const [first, second] = [compile(schema("string")), compile(schema("object"))];
   expect([first("x"), second("x"), first({}), second({})].map(({ length }) => length)).toEqual([0, 1, 1, 0]);
 });
+
+test("the formats that are checked are known by name", () => {
+  const { formats } = createValidator();
+  for (const format of ["date-time", "email", "uri", "uuid", "ipv4"]) expect(formats).toContain(format);
+  expect(formats).not.toContain("datetime");
+});

@@ -42,7 +42,7 @@ export function createValidator(): Validator {
     if (typeof schema === "object") compiled.set(schema, validate);
     return validate;
   }
-  return { compile };
+  return { compile, formats: new Set(Object.keys(shared.formats)) };
 }
 
 type Holds = (value: number | RawNumber, limit: number | RawNumber) => boolean;

@@ -47,9 +47,9 @@ export function tokenStore(db: Database): TokenStore {
       return added.length > 0;
     },
 
-    async has(hash) {
-      const rows = await db.query("select 1 from sluice.api_tokens where hash = $1", [hash]);
-      return rows.length > 0;
+    async nameOf(hash) {
+      const [row] = await db.query<{ name: string }>("select name from sluice.api_tokens where hash = $1", [hash]);
+      return row?.name ?? null;
     },
   };
 }

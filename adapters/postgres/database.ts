@@ -36,7 +36,14 @@ const types: pg.CustomTypesConfig = {
   },
 };
 
-export function openPool(options: PoolOptions): { database: Database; close(): Promise<void> } {
+export interface Pool {
+  readonly database: Database;
+  /** Throws UNAVAILABLE where the server does not answer within seconds. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function openPool(options: PoolOptions): Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.connections,
@@ -85,7 +92,13 @@ export function openPool(options: PoolOptions): { database: Database; close(): P
       }
     },
   };
-  return { database, close: () => pool.end() };
+  return {
+    database,
+    async ping() {
+      await pool.query(limited("select 1", silenceMs)).catch(rethrow);
+    },
+    close: () => pool.end(),
+  };
 }
 
 /** The connection broke or went silent: nothing more is asked of it. */

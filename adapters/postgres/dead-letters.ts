@@ -5,11 +5,12 @@ import type { DeadLetterRow, DeadLetterStore } from "../../runtime/ports/store.t
 import { parseJson } from "../../runtime/record/index.ts";
 import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
+import { withOriginals } from "./originals.ts";
 import { isUuid, offsetCursor, pageOf, pageOffset, pageStart } from "./paging.ts";
 import { deadLetterRecords } from "./schema.ts";
 
 // Lists never carry payloads.
-const { payload, raw, state, corrected, ...listed } = getTableColumns(deadLetterRecords);
+const { payload, raw, state, corrected, rawOf, stateOf, ...listed } = getTableColumns(deadLetterRecords);
 
 export function deadLetterStore(db: Database): DeadLetterStore {
   return {
@@ -17,7 +18,8 @@ export function deadLetterStore(db: Database): DeadLetterStore {
       if (!isUuid(id)) return null;
       const [row] = await db.orm.select().from(deadLetterRecords).where(eq(deadLetterRecords.id, id));
       if (row === undefined) return null;
-      const { payload, raw, state, corrected } = row;
+      const [whole] = await withOriginals(db, [row]);
+      const { payload = null, raw, state, corrected } = whole!;
       return { ...toDeadLetter(row), payload, raw, state: parsed(state), corrected: parsed(corrected) };
     },
 
@@ -58,22 +60,24 @@ export function deadLetterStore(db: Database): DeadLetterStore {
       return { items, nextCursor: rows.length > options.limit ? offsetCursor(offset + options.limit) : null };
     },
 
-    async correct(id, payload) {
+    async correct(id, payload, actor) {
       const text = payload === null ? null : JSON.stringify(payload);
       return changed(
         db,
         `update sluice.dead_letter_records as letter
-            set corrected = $2, corrected_at = case when $2::text is null then null else now() end`,
-        [id, text],
+            set corrected = $2, corrected_at = case when $2::text is null then null else now() end,
+                corrected_by = case when $2::text is null then null else $3 end`,
+        [id, text, actor],
       );
     },
 
-    async discard(id, reason) {
+    async discard(id, reason, actor) {
       return changed(
         db,
         `update sluice.dead_letter_records as letter
-            set resolved = true, resolution = 'discarded', resolution_reason = $2, resolved_at = now()`,
-        [id, clean(reason)],
+            set resolved = true, resolution = 'discarded', resolution_reason = $2, resolved_at = now(),
+                resolved_by = $3`,
+        [id, clean(reason), actor],
       );
     },
 
@@ -112,7 +116,11 @@ export function isPossible({ runId, ids, step, destination, fingerprint }: DeadL
 }
 
 /** Of a dead letter that nobody else has in hand. */
-async function changed(db: Database, update: string, values: readonly [id: string, value: string | null]) {
+async function changed(
+  db: Database,
+  update: string,
+  values: readonly [id: string, value: string | null, actor: string],
+) {
   if (!isUuid(values[0])) return false;
   const rows = await db.query(
     `${update} where id = $1 and not resolved and not exists
@@ -139,7 +147,10 @@ function toGroup({ fingerprint, count, first, last, ...example }: GroupRow): Dea
   return { fingerprint, count, firstFailedAt: first, lastAttemptedAt: last, example };
 }
 
-type Listed = Omit<typeof deadLetterRecords.$inferSelect, "payload" | "raw" | "state" | "corrected">;
+type Listed = Omit<
+  typeof deadLetterRecords.$inferSelect,
+  "payload" | "raw" | "state" | "corrected" | "rawOf" | "stateOf"
+>;
 
 function toDeadLetter(row: Listed): DeadLetterRow {
   return {
@@ -162,10 +173,12 @@ function toDeadLetter(row: Listed): DeadLetterRow {
     fingerprint: row.fingerprint,
     traceId: row.traceId,
     correctedAt: row.correctedAt,
+    correctedBy: row.correctedBy,
     resolved: row.resolved,
     resolution: row.resolution,
     resolutionReason: row.resolutionReason,
     resolvedAt: row.resolvedAt,
+    resolvedBy: row.resolvedBy,
     resolvedRunId: row.resolvedRunId,
   };
 }

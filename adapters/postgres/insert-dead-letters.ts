@@ -1,6 +1,7 @@
 import type { NewDeadLetter, Settlement } from "../../runtime/ports/store.ts";
 import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
+import { insertOriginals, type StoredLetter, shareOriginals } from "./originals.ts";
 import { enterFailures } from "./replayed.ts";
 
 /** Records' bytes in one statement: as much as the server and this process hold easily. */
@@ -12,10 +13,12 @@ export async function insertDeadLetters(
   tx: Database,
   settlements: readonly Pick<Settlement, "deadLetters">[],
 ): Promise<void> {
-  let chunk: NewDeadLetter[] = [];
+  let chunk: StoredLetter[] = [];
   let bytes = 0;
   for (const { deadLetters } of settlements) {
-    for (const letter of await enterFailures(tx, deadLetters)) {
+    const { letters, originals } = shareOriginals(await enterFailures(tx, deadLetters));
+    await insertOriginals(tx, originals);
+    for (const letter of letters) {
       const size = letter.raw.byteLength + (letter.state?.length ?? 0);
       if (chunk.length === statementRows || (chunk.length > 0 && bytes + size > statementBytes)) {
         await insertChunk(tx, chunk);
@@ -29,7 +32,7 @@ export async function insertDeadLetters(
   if (chunk.length > 0) await insertChunk(tx, chunk);
 }
 
-async function insertChunk(tx: Database, letters: readonly NewDeadLetter[]): Promise<void> {
+async function insertChunk(tx: Database, letters: readonly StoredLetter[]): Promise<void> {
   const now = new Date().toISOString();
   const rows = letters.map((letter) => toRow(letter, now));
   // One parameter in binary for all bytes, cut up by the server: as text in an array they would be twice as large.
@@ -42,7 +45,8 @@ async function insertChunk(tx: Database, letters: readonly NewDeadLetter[]): Pro
   });
   await tx.query(
     `insert into sluice.dead_letter_records (${columns.map(([name]) => name).join(", ")}, raw, payload)
-     select ${columns.map(([name, type]) => `given.${name}::${type}`).join(", ")}, bytes.raw, sluice.jsonb_or_null(bytes.raw)
+     select ${columns.map(([name, type]) => `given.${name}::${type}`).join(", ")}, bytes.raw,
+            case when given.raw_of is null then sluice.jsonb_or_null(bytes.raw) end
        from unnest(${columns.map(([, type], index) => `$${index + 4}::${type === "json" ? "text" : type}[]`).join(", ")},
                    $2::int[], $3::int[]) as given (${columns.map(([name]) => name).join(", ")}, start, size),
             lateral (select substring($1::bytea from given.start for given.size) as raw) as bytes
@@ -78,9 +82,11 @@ const columns = [
   ["trace_id", "text"],
   ["child", "text"],
   ["source", "text"],
+  ["raw_of", "uuid"],
+  ["state_of", "uuid"],
 ] as const;
 
-function toRow(letter: NewDeadLetter, now: string): readonly unknown[] {
+function toRow(letter: StoredLetter, now: string): readonly unknown[] {
   return [
     letter.id,
     letter.runId,
@@ -103,6 +109,8 @@ function toRow(letter: NewDeadLetter, now: string): readonly unknown[] {
     clean(letter.traceId),
     clean(letter.child ?? ""),
     clean(letter.source ?? null),
+    letter.rawOf,
+    letter.stateOf,
   ];
 }
 

@@ -15,6 +15,7 @@ import { retryStore } from "./retries.ts";
 import { runStore } from "./runs.ts";
 import { scheduleStore } from "./schedules.ts";
 import { schemaStore } from "./schemas.ts";
+import { suspectStore } from "./suspects.ts";
 
 export interface StoreOptions {
   /** `postgres://user:password@host:port/database`; the database is made where it does not exist; default `sluice`. */
@@ -23,6 +24,8 @@ export interface StoreOptions {
   readonly connections?: number;
   /** For a statement outside of a transaction, such as a list of the API. Default 15,000. */
   readonly statementTimeoutMs?: number;
+  /** For a statement of a flush, before the server says that it takes longer. Default 10,000. */
+  readonly flushTimeoutMs?: number;
   /** Days that runs and dead letters are kept. Default 90. */
   readonly retentionDays?: number;
 }
@@ -32,10 +35,8 @@ export interface PostgresStore extends Store {
   maintain(now: Date): Promise<void>;
 }
 
-/** Some of it is long: a run of millions of dead letters that is removed. */
-const transactionTimeoutMs = { firstMs: 120_000, mostMs: 120_000 };
-/** A flush is short, and the node settles nothing while it waits for one: a connection that died is given up soon. */
-const flushTimeoutMs = { firstMs: 10_000, mostMs: 120_000 };
+/** For a statement in a transaction: a run of millions of dead letters is removed in one. */
+const mostMs = 120_000;
 /** Of a node's flushes only one is under way at a time; the second is for a repeat while the first times out. */
 const flushConnections = 2;
 
@@ -46,21 +47,19 @@ const flushConnections = 2;
  * again.
  */
 export async function openStore(options: StoreOptions): Promise<PostgresStore> {
-  const { connections = 10, statementTimeoutMs = 15_000, retentionDays = 90 } = options;
+  const { connections = 10, statementTimeoutMs = 15_000, flushTimeoutMs = 10_000, retentionDays = 90 } = options;
   const url = withDatabase(options.url);
   await migrate(url);
-  const main = openPool({ url, connections, statementTimeoutMs, transactionTimeoutMs });
-  const flushes = openPool({
-    url,
-    connections: flushConnections,
-    statementTimeoutMs,
-    transactionTimeoutMs: flushTimeoutMs,
-  });
+  const pool = { url, statementTimeoutMs };
+  const main = openPool({ ...pool, connections, transactionTimeoutMs: { firstMs: mostMs, mostMs } });
+  // The node settles nothing while it waits for a flush: a connection that died in one is given up soon.
+  const flushLimits = { firstMs: flushTimeoutMs, mostMs };
+  const flushes = openPool({ ...pool, connections: flushConnections, transactionTimeoutMs: flushLimits });
   const close = async () => {
     await Promise.all([main.close(), flushes.close()]);
   };
   const store: PostgresStore = {
-    ...storeOn(main.database, flushes.database, close),
+    ...storeOn(main.database, flushes.database, { ping: main.ping, close }),
     maintain: (now) => maintain(main.database, now, retentionDays),
   };
   try {
@@ -72,7 +71,7 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
   return store;
 }
 
-function storeOn(db: Database, flushes: Database, close: () => Promise<void>): Store {
+function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "close">): Store {
   return {
     connectors: guarded(connectorStore(db)),
     integrations: guarded(integrationStore(db)),
@@ -85,12 +84,10 @@ function storeOn(db: Database, flushes: Database, close: () => Promise<void>): S
     claims: guarded(claimStore(db)),
     schemas: guarded(schemaStore(db)),
     quotas: guarded(quotaStore(db)),
+    suspects: guarded(suspectStore(db)),
     tokens: guarded(tokenStore(db)),
-    transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, close))),
-    async ping() {
-      await db.query("select 1");
-    },
-    close,
+    transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, pool))),
+    ...pool,
   };
 }
 

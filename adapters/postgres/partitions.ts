@@ -6,7 +6,7 @@ const day = 86_400_000;
 const ahead = 7;
 
 /** Tables of history, partitioned by the day of their UUIDv7 ids. */
-const parted = ["pipeline_runs", "dead_letter_records"] as const;
+const parted = ["pipeline_runs", "dead_letter_records", "dead_letter_originals"] as const;
 
 /**
  * Makes the partitions of the days around `now`, empties the default partitions into those they belong to, and drops
@@ -15,6 +15,7 @@ const parted = ["pipeline_runs", "dead_letter_records"] as const;
 export async function maintain(db: Database, now: Date, retentionDays: number): Promise<void> {
   const today = Math.floor(now.getTime() / day);
   const oldest = today - retentionDays;
+  await keepAwaited(db, oldest);
   for (const table of parted) {
     const wanted = new Set(await daysInDefault(db, table, oldest, today));
     // Yesterday too: clocks differ, and a record's id may be a little older than its insert.
@@ -76,6 +77,15 @@ function dropDay(db: Database, table: string, number: number): Promise<void> {
   });
 }
 
+/** What waits for its next try takes its original along: it may wait for longer than history is kept. */
+async function keepAwaited(db: Database, oldest: number): Promise<void> {
+  await db.query(
+    `update sluice.scheduled_retries as retry set raw = original.raw, raw_of = null
+       from sluice.dead_letter_originals as original where original.id = retry.raw_of and original.id < $1`,
+    [firstId(oldest)],
+  );
+}
+
 /** What is kept by age in tables too small to be partitioned; the latest fire of each integration stays. */
 function deleteOld(db: Database, before: Date): Promise<void> {
   return db.transaction(async (tx) => {
@@ -91,13 +101,16 @@ function deleteOld(db: Database, before: Date): Promise<void> {
   });
 }
 
-/** Idempotency keys past their window, also of integrations that run no more: what runs forgets its own more often. */
+/** Idempotency keys past their window, also of integrations that run no more or are gone: what runs forgets its own more often. */
 async function forgetProcessed(db: Database, now: Date): Promise<void> {
   await db.query(
     `delete from sluice.processed_events event using sluice.integrations i
       where i.id = event.integration_id
         and event.seen_at <= $1::timestamptz - coalesce((i.spec #>> '{delivery,idempotency,window}')::interval, '0')`,
     [now],
+  );
+  await db.query(
+    "delete from sluice.processed_events where integration_id not in (select id from sluice.integrations)",
   );
 }
 

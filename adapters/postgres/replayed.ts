@@ -39,10 +39,10 @@ export async function enterFailures(
      updated as (
        update sluice.dead_letter_records as letter
           set step = first.step, destination = first.destination, rule = first.rule, code = first.code,
-              message = first.message, state = first.state, last_attempted_at = first.at,
+              message = first.message, state = first.state, state_of = null, last_attempted_at = first.at,
               fingerprint = first.fingerprint, trace_id = first.trace, errors = first.errors::json,
               attempts = (${history} || first.attempts::jsonb)::json,
-              resolved = false, resolution = null, resolved_at = null, resolved_run_id = null
+              resolved = false, resolution = null, resolved_at = null, resolved_by = null, resolved_run_id = null
          from first join entered on entered.id = first.id
         where letter.id = first.letter and letter.id between $15 and $16)
      select id from given
@@ -92,9 +92,10 @@ export async function resolveReplayed(tx: Database, settlements: readonly Settle
        update sluice.dead_letter_replays as replay set state = 'passed', run_id = given.run
          from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as given (job, letter, run)
         where replay.job_id = given.job and replay.dead_letter_id = given.letter and replay.state in ('open', 'left')
-       returning replay.dead_letter_id as id, replay.run_id as run)
+       returning replay.dead_letter_id as id, replay.run_id as run, replay.job_id as job)
      update sluice.dead_letter_records as letter
-        set resolved = true, resolution = 'replayed', resolved_at = now(), resolved_run_id = passed.run
+        set resolved = true, resolution = 'replayed', resolved_at = now(), resolved_run_id = passed.run,
+            resolved_by = (select created_by from sluice.jobs where jobs.id = passed.job)
        from passed where letter.id = passed.id and letter.id between $4 and $5`,
     [
       passed.map(({ jobId }) => jobId),

@@ -3,6 +3,7 @@ import type { DeadLetterFilter, JobError, JobRow, ReplayLetter, ReplayStore } fr
 import type { Database } from "./database.ts";
 import { conditions, isPossible } from "./dead-letters.ts";
 import { lockReplays } from "./locks.ts";
+import { type Shared, withOriginals } from "./originals.ts";
 import { isUuid } from "./paging.ts";
 import { createRun } from "./runs.ts";
 import { deadLetterRecords, deadLetterReplays, jobs } from "./schema.ts";
@@ -11,7 +12,7 @@ const analyzedFrom = 5_000;
 
 export function replayStore(db: Database): ReplayStore {
   return {
-    async open({ id, runId, integrationId, integrationVersion, options, filter }) {
+    async open({ id, runId, integrationId, integrationVersion, options, filter, actor }) {
       return db.transaction(async (tx) => {
         await lockReplays(tx, integrationId);
         const version = options.version === "current" ? sql`${integrationVersion}::int` : sql`integration_version`;
@@ -33,7 +34,14 @@ export function replayStore(db: Database): ReplayStore {
         if (total === 0 && filter.ids !== undefined) return null;
         // The first pages are read before the server has looked at what came at once.
         if (total > analyzedFrom) await tx.query("analyze sluice.dead_letter_replays");
-        const job = { id, integrationId, kind: "replay" as const, status: "running" as const, options };
+        const job = {
+          id,
+          integrationId,
+          kind: "replay" as const,
+          status: "running" as const,
+          options,
+          createdBy: actor,
+        };
         await tx.orm.insert(jobs).values(job);
         await openRun(tx, id, runId);
         return find(tx, id);
@@ -47,8 +55,21 @@ export function replayStore(db: Database): ReplayStore {
 
     async unresolved(integrationId, filter, after, limit) {
       if (!isPossible(filter)) return [];
-      const { id, step, destination, positionBase, positionOrdinal, recordId, child, source, raw, corrected, state } =
-        deadLetterRecords;
+      const {
+        id,
+        step,
+        destination,
+        positionBase,
+        positionOrdinal,
+        recordId,
+        child,
+        source,
+        raw,
+        corrected,
+        state,
+        rawOf,
+        stateOf,
+      } = deadLetterRecords;
       const rows = await db.orm
         .select({
           id,
@@ -62,12 +83,14 @@ export function replayStore(db: Database): ReplayStore {
           raw,
           corrected,
           state,
+          rawOf,
+          stateOf,
         })
         .from(deadLetterRecords)
         .where(and(unresolved(integrationId, filter), after === null ? undefined : gt(id, after)))
         .orderBy(asc(id))
         .limit(limit);
-      return rows.map((row) => toLetter(row, true));
+      return (await withOriginals(db, rows)).map((row) => toLetter(row, true));
     },
 
     get: (id) => find(db, id),
@@ -110,12 +133,13 @@ export function replayStore(db: Database): ReplayStore {
         [id, version, after ?? "00000000-0000-0000-0000-000000000000", limit],
       );
       // Asked for by their ids, so that the days that have none of them are left out.
-      const rows = await db.query<LetterRow>(
-        `select id, step, destination, position_base, position_ordinal, record_id, child, source, raw, corrected, state
+      const rows = await db.query<LetterRow & Shared>(
+        `select id, step, destination, position_base, position_ordinal, record_id, child, source, raw, corrected, state,
+                raw_of as "rawOf", state_of as "stateOf"
            from sluice.dead_letter_records where id = any($1::uuid[])`,
         [claims.map(({ id }) => id)],
       );
-      const letters = new Map(rows.map((row) => [row.id, row]));
+      const letters = new Map((await withOriginals(db, rows)).map((row) => [row.id, row]));
       // What retention dropped meanwhile is passed over.
       const found = claims.flatMap(({ id, state }) => {
         const row = letters.get(id);
@@ -226,6 +250,9 @@ interface LetterRow
   readonly state: string | null;
 }
 
-function toLetter({ position_base, position_ordinal, record_id, ...row }: LetterRow, open: boolean): ReplayLetter {
-  return { ...row, recordId: record_id, position: { base: position_base, ordinal: position_ordinal }, open };
+function toLetter(row: LetterRow, open: boolean): ReplayLetter {
+  const { id, step, destination, child, source, raw, corrected, state } = row;
+  const { position_base, position_ordinal, record_id } = row;
+  const known = { id, step, destination, child, source, raw, corrected, state };
+  return { ...known, recordId: record_id, position: { base: position_base, ordinal: position_ordinal }, open };
 }

@@ -2,17 +2,19 @@ import type { RetryStore, ScheduledRetry } from "../../runtime/ports/retries.ts"
 import type { Settlement } from "../../runtime/ports/store.ts";
 import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
+import { insertOriginals, shareOriginals, withOriginals } from "./originals.ts";
 
 interface Row {
   readonly letter: Omit<ScheduledRetry["letter"], "raw">;
   readonly raw: Uint8Array;
+  readonly raw_of: string | null;
   readonly due_at: Date;
   readonly out_id: string;
   readonly ingested_at: number;
   readonly full_read: boolean;
 }
 
-const columns = "letter, raw, due_at, out_id, ingested_at, full_read";
+const columns = "letter, raw, raw_of, due_at, out_id, ingested_at, full_read";
 
 export function retryStore(db: Database): RetryStore {
   const select = async (
@@ -29,7 +31,8 @@ export function retryStore(db: Database): RetryStore {
        ) as sized where bytes <= $2 or nth = 1 order by due_at, id`,
       [records, bytes, ...values],
     );
-    return rows.map(({ letter, raw, due_at, out_id, ingested_at, full_read }) => ({
+    const shared = rows.map(({ raw_of, ...row }) => ({ ...row, state: null, rawOf: raw_of, stateOf: null }));
+    return (await withOriginals(db, shared)).map(({ letter, raw, due_at, out_id, ingested_at, full_read }) => ({
       letter: { ...letter, raw } as ScheduledRetry["letter"],
       dueAt: due_at.getTime(),
       outId: out_id,
@@ -72,13 +75,15 @@ export async function saveRetries(tx: Database, settlements: readonly Settlement
   if (done.length > 0) await tx.query("delete from sluice.scheduled_retries where id = any ($1::uuid[])", [done]);
   const retries = settlements.flatMap(({ retries = [] }) => retries);
   if (retries.length === 0) return;
+  const { letters, originals } = shareOriginals(retries.map(({ letter }) => ({ ...letter, state: null })));
+  await insertOriginals(tx, originals);
   await tx.query(
     `insert into sluice.scheduled_retries
-       (id, integration_id, run_id, destination, due_at, letter, raw, out_id, ingested_at, full_read)
-     select id, integration_id, run_id, destination, due_at, letter::json, raw, out_id, ingested_at, full_read
+       (id, integration_id, run_id, destination, due_at, letter, raw, out_id, ingested_at, full_read, raw_of)
+     select id, integration_id, run_id, destination, due_at, letter::json, raw, out_id, ingested_at, full_read, raw_of
        from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::bytea[], $8::text[],
-                   $9::bigint[], $10::boolean[])
-         as given (id, integration_id, run_id, destination, due_at, letter, raw, out_id, ingested_at, full_read)
+                   $9::bigint[], $10::boolean[], $11::uuid[])
+         as given (id, integration_id, run_id, destination, due_at, letter, raw, out_id, ingested_at, full_read, raw_of)
      on conflict (id) do update set due_at = excluded.due_at, letter = excluded.letter`,
     [
       retries.map(({ letter }) => letter.id),
@@ -87,10 +92,11 @@ export async function saveRetries(tx: Database, settlements: readonly Settlement
       retries.map(({ letter }) => letter.destination),
       retries.map(({ dueAt }) => new Date(dueAt)),
       retries.map(({ letter: { raw: _, ...letter } }) => JSON.stringify(letter)),
-      retries.map(({ letter }) => letter.raw),
+      letters.map(({ raw }) => raw),
       retries.map(({ outId }) => clean(outId)),
       retries.map(({ ingestedAt }) => ingestedAt),
       retries.map(({ fullRead }) => fullRead),
+      letters.map(({ rawOf }) => rawOf),
     ],
   );
 }

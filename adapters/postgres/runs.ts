@@ -112,6 +112,13 @@ function toRun(row: typeof pipelineRuns.$inferSelect): RunRow {
   const { recordsIn, recordsOut, recordsFiltered, recordsFailed, byDestination, ledger, ...run } = row;
   return {
     ...run,
-    counts: { in: recordsIn, out: recordsOut, filtered: recordsFiltered, failed: recordsFailed, byDestination, ...(ledger && { ledger }) },
+    counts: {
+      in: recordsIn,
+      out: recordsOut,
+      filtered: recordsFiltered,
+      failed: recordsFailed,
+      byDestination,
+      ...(ledger && { ledger }),
+    },
   };
 }

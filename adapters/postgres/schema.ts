@@ -148,11 +148,16 @@ export const deadLetterRecords = sluice.table(
     /** JSON text that a replay takes in the place of the original. */
     corrected: text("corrected"),
     correctedAt: time("corrected_at"),
+    correctedBy: text("corrected_by"),
     resolved: boolean("resolved").notNull().default(false),
     resolution: text("resolution").$type<Resolution>(),
     resolutionReason: text("resolution_reason"),
     resolvedAt: time("resolved_at"),
+    resolvedBy: text("resolved_by"),
     resolvedRunId: uuid("resolved_run_id"),
+    /** Where `raw` and `payload`, or `state`, are, in dead_letter_originals; null: here. */
+    rawOf: uuid("raw_of"),
+    stateOf: uuid("state_of"),
   },
   (t) => [
     index("dead_letter_records_by_integration").on(t.integrationId, t.id),
@@ -161,6 +166,14 @@ export const deadLetterRecords = sluice.table(
     index("dead_letter_records_by_run").on(t.runId),
   ],
 );
+
+/** What dead letters that were committed together share. Partitioned like them (migration 0013), by the id of the first. */
+export const deadLetterOriginals = sluice.table("dead_letter_originals", {
+  id: uuid("id").primaryKey(),
+  raw: bytea("raw"),
+  payload: jsonb("payload").$type<Json>(),
+  state: text("state"),
+});
 
 /** Work in the background that is asked for by the API. */
 export const jobs = sluice.table(
@@ -172,6 +185,8 @@ export const jobs = sluice.table(
     status: text("status").$type<JobStatus>().notNull(),
     options: json("options").$type<ReplayOptions>().notNull(),
     error: json("error").$type<RunError>(),
+    /** The name of the token that it was asked for with. */
+    createdBy: text("created_by"),
     createdAt: time("created_at").notNull().defaultNow(),
     finishedAt: time("finished_at"),
   },
@@ -271,6 +286,8 @@ export const scheduledRetries = sluice.table(
     /** The dead letter, without `raw`. */
     letter: json("letter").notNull(),
     raw: bytea("raw").notNull(),
+    /** Where `raw` is, in dead_letter_originals; null: here. */
+    rawOf: uuid("raw_of"),
     outId: text("out_id").notNull(),
     ingestedAt: bigint("ingested_at", { mode: "number" }).notNull(),
     fullRead: boolean("full_read").notNull(),
@@ -278,18 +295,21 @@ export const scheduledRetries = sluice.table(
   (t) => [index("scheduled_retries_due").on(t.integrationId, t.destination, t.dueAt)],
 );
 
-/** Idempotency keys a destination has confirmed, as SHA-256. */
+/**
+ * Idempotency keys a destination has confirmed, as SHA-256. A row for each record: no reference to the integration, whose
+ * check costs a third of the insert, and by age an index of a few pages.
+ */
 export const processedEvents = sluice.table(
   "processed_events",
   {
-    integrationId: integrationId(),
+    integrationId: uuid("integration_id").notNull(),
     destination: text("destination").notNull(),
     key: bytea("key").notNull(),
     seenAt: time("seen_at").notNull().defaultNow(),
   },
   (t) => [
     primaryKey({ columns: [t.integrationId, t.destination, t.key] }),
-    index("processed_events_by_age").on(t.seenAt),
+    index("processed_events_by_age").using("brin", t.seenAt).with({ autosummarize: true }),
   ],
 );
 
@@ -365,6 +385,18 @@ export const rateLimits = sluice.table(
     state: json("state").$type<Json>().notNull(),
   },
   (t) => [primaryKey({ columns: [t.integrationId, t.destination] })],
+);
+
+/** Batches and records that were in hand before, while they go through the steps: what ends a process stays here. */
+export const suspects = sluice.table(
+  "suspects",
+  {
+    integrationId: integrationId(),
+    mark: text("mark").notNull(),
+    /** How often it was taken in hand, and not let go. */
+    times: integer("times").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.integrationId, t.mark] })],
 );
 
 export const apiTokens = sluice.table("api_tokens", {

@@ -13,16 +13,18 @@ const deliveries: Readonly<Record<string, JsonObject>> = {
   idempotency: { idempotency: { window: "1h" } },
 };
 
-/** As `single`, into files and into a destination that takes four writes at once, one delivery after another on a node. */
+/** As `single`, into a file, a table by append and a destination that takes four writes at once, one delivery after another on a node. */
 export async function run(options: BenchOptions): Promise<void> {
   const { records = 500_000, runs = 3, only } = options;
   await BenchNode.with(async (node) => {
     await writeInput(join(node.files, "in.ndjson"), records);
     await node.connector("files", "file", { path: node.files, create: true });
+    await node.connector("db", "postgres", { url: node.databaseUrl, create_table: true });
     await node.connector("nowhere", "blackhole", {});
     const source = { connector: "files", stream: "in.ndjson" };
     const destinations: Readonly<Record<string, JsonObject>> = {
       file: { connector: "files", stream: "out.ndjson", mode: "replace" },
+      table: { connector: "db", stream: "out", mode: "append" },
       blackhole: { connector: "nowhere", stream: "out" },
     };
     for (const [to, destination] of Object.entries(destinations)) {

@@ -13,13 +13,16 @@ interface Found {
   readonly name: string;
   readonly spec: JsonObject;
   readonly types: ReadonlyMap<string, string>;
+  /** As the server's node has it. */
+  readonly nats?: Surroundings["nats"];
 }
 
 /** `sluice doctor --guarantees`: what is promised of one integration, of the server or of files. */
 export async function doctorGuarantees(wanted: string, files: readonly string[], json: boolean): Promise<number> {
   const found = files.length > 0 ? ofFiles(wanted, files) : await ofServer(wanted, createClient());
   if (found === null) return exitCode.usage;
-  const surroundings = { typeOf: (connector: string) => found.types.get(connector), ...servers(files.length > 0) };
+  const typeOf = (connector: string) => found.types.get(connector);
+  const surroundings = { typeOf, ...servers(files.length > 0), ...(found.nats && { nats: found.nats }) };
   const guarantees = guaranteesOf(resolveIntegration(found.spec), surroundings);
   if (json) printJson({ integration: found.name, guarantees });
   else for (const line of guaranteesText(found.name, guarantees)) print(line);
@@ -62,8 +65,11 @@ async function ofServer(wanted: string, client: Client): Promise<Found> {
     const { type } = await byName<Named & { readonly type: string }>(client, "connector", name);
     return [name, type];
   });
-  return { name: spec.name, spec, types: new Map(await Promise.all(typed)) };
+  const { tier } = spec.durability as { readonly tier: keyof typeof natsOf };
+  return { name: spec.name, spec, types: new Map(await Promise.all(typed)), nats: natsOf[tier] };
 }
+
+const natsOf = { synced: "embedded", replicated: "replicated", server: "external" } as const;
 
 /** A promise a line, where it ends below it, then the tests. */
 function guaranteesText(name: string, guarantees: readonly Guarantee[]): string[] {

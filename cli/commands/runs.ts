@@ -3,14 +3,16 @@ import { byName, createClient, type List } from "../client.ts";
 import { exitCode } from "../exit.ts";
 import { note, printJson, printTable, shortTime } from "../output.ts";
 import type { Run } from "../run-resource.ts";
+import { showLedger } from "./run-ledger.ts";
 
 const syntax: Syntax = {
-  usage: "sluice runs NAME [--status STATUS] [--limit N] [--cursor CURSOR] [--json]",
+  usage: "sluice runs NAME [--status STATUS] [--limit N] [--cursor CURSOR] [--ledger] [--json]",
   summary: "Lists the runs of an integration, newest first.",
   options: {
     status: { type: "string", value: "STATUS", help: "Only running, success, partial, failed or cancelled ones." },
     limit: { type: "string", value: "N", help: "Most runs to list, 1 to 200 (default 20)." },
     cursor: { type: "string", value: "CURSOR", help: "Go on where the list before ended." },
+    ledger: { type: "boolean", help: "What became of the newest run's records, by step and destination." },
     json: { type: "boolean", help: "Print the list as JSON." },
   },
   positionals: [1, 1],
@@ -25,6 +27,7 @@ export async function runs(argv: readonly string[]): Promise<number> {
   const client = createClient();
   const { id } = await byName(client, "integration", args.positionals[0]!);
   const list = await client.call<List<Run>>("GET", `/v1/integrations/${id}/runs?${query}`);
+  if (args.flag("ledger")) return showLedger(client, list, args.flag("json"));
   if (args.flag("json")) {
     printJson(list);
     return exitCode.done;

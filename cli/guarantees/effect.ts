@@ -22,6 +22,12 @@ export function effectOf(
   if (type === "file" && mode === "replace")
     return once("exactly once: the file is replaced when the run is complete", "no other program writes to the file");
   const remembered = delivery.idempotency.windowMs !== null;
+  if (type === "postgres" && mode === "append" && remembered)
+    return once(
+      "exactly once within the window: a record's key is kept in the transaction that writes it",
+      "the role may make tables in the table's schema, or use those that are there (_sluice_owners, _sluice_processed); else the node's log says so, and a crash repeats what was in hand",
+      ...(delivery.idempotency.key === null ? [] : ["the steps give a record the same key again"]),
+    );
   // Windows and keys may leave other records in what is written again: it is not shown that a file knows them.
   const sameAgain = delivery.ordering === "strict" && !remembered && !steps.some(({ type }) => type === "aggregate");
   if (type === "file" && mode === "append" && sameAgain)
@@ -48,7 +54,7 @@ const keyTells = "the key tells the records apart, and the steps give a record t
 function advice(type: string | undefined, mode: string): string[] {
   if (type === "file" && mode === "append")
     return ["delivery.ordering strict makes it exactly once, without windows and idempotency keys"];
-  if (type === "postgres") return ["mode upsert makes it exactly once; a unique key in the table refuses repeats"];
+  if (type === "postgres") return ["mode upsert makes it exactly once, and so does delivery.idempotency.window"];
   if (type === undefined) return ["the connector is not in these files: its type is not known here"];
   return [];
 }

@@ -89,8 +89,29 @@ test("rows that Postgres gives again or too late are told where it is read incre
   });
 });
 
-test("idempotency keys bound the duplicates of an append, and do not make it exactly once", () => {
+test("idempotency keys make an append to Postgres exactly once", () => {
   const destination = { connector: "crm", stream: "users", mode: "append" };
+  const found = about("duplicates", { destination, delivery: { idempotency: { key: "event", window: "1h" } } });
+  expect(found.promise).toMatch(/^exactly once within the window/);
+  expect(found.limits).toContain("event confirmed within 1h is not written again");
+  expect(found.limits).toContain("the steps give a record the same key again");
+  expect(found.held_by).toContain("tests/connector-postgres/ownership.test.ts");
+  expect(new Set(found.held_by).size).toBe(found.held_by.length);
+});
+
+test("who takes nothing of a paused owner is told, and who may", () => {
+  const destinations = [
+    { id: "a", ...toTable },
+    { id: "b", ...toFile, mode: "replace" },
+    { id: "c", ...toFile, mode: "append" },
+  ];
+  const { limits } = about("one owner", { destination: undefined, destinations } as unknown as JsonObject);
+  expect(limits.map((limit) => limit.replace(/:? .*/, ""))).toEqual(["a", "b", "c"]);
+  expect(limits.filter((limit) => limit.includes("takes nothing"))).toHaveLength(2);
+});
+
+test("elsewhere idempotency keys bound the duplicates of an append, and do not make it exactly once", () => {
+  const destination = { ...toFile, mode: "append" };
   const found = about("duplicates", { destination, delivery: { idempotency: { key: "event", window: "1h" } } });
   expect(found.promise).toMatch(/^at least once: a crash repeats up to 10,000 records and what was in hand/);
   const strict = { ordering: "strict", idempotency: { window: "1h" } };
@@ -182,4 +203,7 @@ test("durability is promised of the servers that are sluice's own", () => {
   expect(external.held_by).toEqual([]);
   expect(external.promise).toContain("SLUICE_NATS_URL) confirms as it is configured");
   expect(external.limits[0]).toContain("every two minutes");
+  const cluster = about("durability", {}, { ...here, nats: "replicated", postgres: "external" });
+  expect(cluster).toMatchObject({ held_by: ["tests/chaos/suite/cluster.test.ts"] });
+  expect(cluster.promise).toContain("what most of the servers have");
 });

@@ -23,7 +23,7 @@ export interface Surroundings {
   /** The type of a connector; undefined where it is not known. */
   typeOf(connector: string): string | undefined;
   /** `elsewhere`: a server that was named by its address, whose settings cannot be seen from here. */
-  readonly nats: "embedded" | "external" | "elsewhere";
+  readonly nats: "embedded" | "replicated" | "external" | "elsewhere";
   readonly postgres: "embedded" | "external" | "elsewhere";
 }
 
@@ -53,13 +53,28 @@ export function guaranteesOf(integration: ResolvedIntegration, surroundings: Sur
     failures(integration),
     ...delivery(integration),
     ...(trigger.type === "schedule" ? [schedule(trigger)] : []),
-    entry("oneOwner", "one owner", "runs on one node at a time, and its runs never overlap", takenOver),
+    entry(
+      "oneOwner",
+      "one owner",
+      "runs on one node at a time, and its runs never overlap",
+      ...takenOver(integration, surroundings),
+    ),
+    entry("nodes", "nodes", "of a node that dies another goes on within about five seconds; one that stops hands over"),
     entry("memory", "memory", "bounded however slow a destination is: the log fills, then the source waits"),
     durability(surroundings),
   ];
 }
 
-const takenOver = "what a former owner had begun to write may still arrive: at most what it had in hand";
+function takenOver({ destinations }: ResolvedIntegration, { typeOf }: Surroundings): string[] {
+  const fenced = ({ connector, mode }: ResolvedDestination) =>
+    typeOf(connector) === "postgres" || (typeOf(connector) === "file" && mode === "replace");
+  return [
+    ...destinations.filter(fenced).map(({ id }) => `${id} takes nothing of a former owner that was paused`),
+    ...destinations
+      .filter((each) => !fenced(each))
+      .map(({ id }) => `${id}: of a former owner that was paused, the writes under way may still arrive`),
+  ];
+}
 
 function loss({ steps, contract }: ResolvedIntegration): Guarantee {
   const dropping = steps.filter(({ onError }) => onError === "drop").map(({ id }) => id);
@@ -105,7 +120,9 @@ function duplicates(
   const remembered =
     windowMs === null
       ? []
-      : [`${key ?? "the record's id"} confirmed within ${time(windowMs)} is not written again, but for crashes`];
+      : [
+          `${key ?? "the record's id"} confirmed within ${time(windowMs)} is not written again${once ? "" : ", but for crashes"}`,
+        ];
   const union = destination.needs.length > 1 ? ["a record that comes over several branches is written for each"] : [];
   const again = destination.mode === "append" && windowMs === null && sources.some(({ mode }) => mode === "full");
   return {
@@ -118,8 +135,10 @@ function duplicates(
       ...(again ? ["a source in mode full: each run appends all of it again"] : []),
     ],
     held_by: [
-      ...(once ? promises.exactlyOnce.heldBy : promises.repeats.heldBy),
-      ...(windowMs === null ? [] : promises.idempotency.heldBy.filter((test) => !once || !test.includes("chaos"))),
+      ...new Set([
+        ...(once ? promises.exactlyOnce.heldBy : promises.repeats.heldBy),
+        ...(windowMs === null ? [] : promises.idempotency.heldBy.filter((test) => !once || !test.includes("chaos"))),
+      ]),
     ],
   };
 }
@@ -208,6 +227,7 @@ function durability({ nats, postgres }: Surroundings): Guarantee {
   const texts = {
     nats: {
       embedded: "nats-server (embedded) syncs each message to the disk before it confirms it",
+      replicated: "nats-server (a cluster) confirms what most of the servers have that keep the log's copies",
       external: "nats-server (SLUICE_NATS_URL) confirms as it is configured",
       elsewhere: "nats-server: as that node has it",
     },
@@ -218,7 +238,10 @@ function durability({ nats, postgres }: Surroundings): Guarantee {
     },
   };
   const limits = [
-    ...(nats === "embedded"
+    ...(nats === "replicated"
+      ? ["most of those servers must not lose their power at once, unless they have sync_interval: always"]
+      : []),
+    ...(nats === "embedded" || nats === "replicated"
       ? []
       : ["a nats-server's default syncs every two minutes: set sync_interval: always, or a cluster with three copies"]),
     ...(postgres === "embedded" ? [] : ["Postgres: with fsync and synchronous_commit on, its defaults"]),
@@ -228,7 +251,10 @@ function durability({ nats, postgres }: Surroundings): Guarantee {
   ];
   return {
     ...entry("durability", "durability", `${texts.nats[nats]}; ${texts.postgres[postgres]}`, ...limits),
-    held_by: nats === "embedded" || postgres === "embedded" ? promises.durability.heldBy : [],
+    held_by: [
+      ...(nats === "embedded" || postgres === "embedded" ? promises.durability.heldBy : []),
+      ...(nats === "replicated" ? promises.copies.heldBy : []),
+    ],
   };
 }
 

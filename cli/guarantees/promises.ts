@@ -11,22 +11,38 @@ export interface Promised {
 export const promises = {
   atLeastOnce: {
     promise:
-      "**At least once.** Every record that was read is confirmed by each of its destinations, filtered, or a dead letter. None is lost through crashes, restarts of nats-server and Postgres, connections that break, and destinations that fail",
+      "**At least once.** Every record that was read is confirmed by each of its destinations, filtered, or a dead letter. None is lost through crashes, restarts of nats-server and Postgres, networks that break in [every way](faults.md), and destinations that fail",
     conditions: "the disks keep what they confirmed",
-    heldBy: ["actors/record-path.test.ts", "tests/chaos/kill-node.test.ts", "tests/chaos/kill-servers.test.ts"],
+    heldBy: [
+      "actors/record-path.test.ts",
+      "actors/retries.test.ts",
+      "tests/store/retries.test.ts",
+      "tests/e2e/retries.test.ts",
+      "tests/chaos/kill-node.test.ts",
+      "tests/chaos/suite/kills.test.ts",
+      "tests/chaos/suite/network.test.ts",
+      "tests/chaos/suite/everything.test.ts",
+    ],
   },
   repeats: {
     promise:
       "**What a crash repeats** is what was in hand and not committed: up to 16 messages of about 100 kB that were taken, and what was settled since the last commit (a tenth of a second). A stop repeats nothing",
     conditions: "",
-    heldBy: ["actors/settler.test.ts", "tests/chaos/kill-node.test.ts"],
+    heldBy: ["actors/settler.test.ts", "tests/chaos/kill-node.test.ts", "tests/chaos/suite/crash-points.test.ts"],
   },
   exactlyOnce: {
     promise:
-      "**Exactly once at a destination that can undo or recognize.** Postgres in mode upsert; a file in mode replace; a file in mode append with `ordering: strict`",
+      "**Exactly once at a destination that can undo or recognize.** Postgres in mode upsert, and in mode append with idempotency keys; a file in mode replace; a file in mode append with `ordering: strict`",
     conditions:
-      "Postgres: the key tells the records apart, and the steps give it again. A file: no other program writes to it; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
-    heldBy: ["tests/chaos/kill-node.test.ts", "tests/chaos/kill-ordered.test.ts"],
+      "Postgres by upsert: the key tells the records apart, and the steps give it again; by append: `delivery.idempotency.window`, and [two tables beside the target](#idempotency). A file: no other program writes to it; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
+    heldBy: [
+      "tests/chaos/kill-node.test.ts",
+      "tests/chaos/kill-ordered.test.ts",
+      "tests/connector-postgres/ownership.test.ts",
+      "connectors/file/destination.test.ts",
+      "tests/chaos/suite/network.test.ts",
+      "tests/chaos/suite/everything.test.ts",
+    ],
   },
   order: {
     promise: "**Order** by key or of all records, through failures and crashes",
@@ -35,8 +51,15 @@ export const promises = {
   },
   idempotency: {
     promise: "**A key that was confirmed is not written again** within the window",
-    conditions: "`delivery.idempotency.window`; [but for crashes](#idempotency)",
-    heldBy: ["actors/idempotency.test.ts", "tests/store/processed.test.ts", "tests/chaos/kill-ordered.test.ts"],
+    conditions:
+      "`delivery.idempotency.window`; [but for crashes](#idempotency) where the destination does not keep the keys",
+    heldBy: [
+      "actors/idempotency.test.ts",
+      "actors/record-ids.test.ts",
+      "tests/connector-postgres/ownership.test.ts",
+      "tests/store/processed.test.ts",
+      "tests/chaos/kill-ordered.test.ts",
+    ],
   },
   oneRecord: {
     promise:
@@ -48,7 +71,7 @@ export const promises = {
     promise:
       "**A destination's fault makes no dead letters.** A revoked key, a missing table, a server that is away: the records wait",
     conditions: "",
-    heldBy: ["tests/e2e/delivery.test.ts", "tests/e2e/outages.test.ts"],
+    heldBy: ["tests/e2e/delivery.test.ts", "tests/e2e/outages.test.ts", "tests/chaos/suite/network.test.ts"],
   },
   limits: {
     promise:
@@ -73,9 +96,9 @@ export const promises = {
   },
   counts: {
     promise:
-      "**Each record is counted once**, however often it came: in = out + filtered + failed, for each destination",
+      "**Each record is counted once**, however often it came: in = out + filtered + failed, for each destination. The [ledger](#ledger) says so by step and destination at each commit, and where it does not",
     conditions: "",
-    heldBy: ["actors/record-path.test.ts", "tests/chaos"],
+    heldBy: ["actors/record-path.test.ts", "actors/balance.test.ts", "tests/telemetry/ledger.test.ts", "tests/chaos"],
   },
   windows: {
     promise: "**Each record is in exactly one window** of a step `aggregate`",
@@ -91,22 +114,75 @@ export const promises = {
   oneOwner: {
     promise:
       "**One owner.** An integration runs on one node; a former owner's appends and commits are refused by the servers",
-    conditions: "what it had begun to write to a destination may still arrive: at most what it had in hand",
-    heldBy: ["tests/jetstream/log.test.ts", "tests/store/checkpoints.test.ts", "tests/chaos/two-nodes.test.ts"],
+    conditions:
+      "and so are its writes to Postgres, to a file in mode replace and to a JSON array; elsewhere the writes that it has under way when it is paused may still arrive, and no more: it asks before the next one",
+    heldBy: [
+      "tests/jetstream/log.test.ts",
+      "tests/store/checkpoints.test.ts",
+      "tests/connector-postgres/ownership.test.ts",
+      "connectors/file/destination.test.ts",
+      "tests/chaos/two-nodes.test.ts",
+      "tests/chaos/suite/nodes.test.ts",
+    ],
+  },
+  nodes: {
+    promise:
+      "**A node that dies is replaced** within about five seconds. One that stops hands each integration over as soon as nothing of it is in hand: nothing comes twice, and no stuck one holds up the others. Several nodes share the integrations evenly",
+    conditions: "the same nats-server, Postgres and master key; [more](#nodes)",
+    heldBy: [
+      "actors/hand-over.test.ts",
+      "runtime/cluster/assign.test.ts",
+      "tests/jetstream/cluster.test.ts",
+      "tests/chaos/shares.test.ts",
+      "tests/chaos/suite/nodes.test.ts",
+    ],
+  },
+  supervision: {
+    promise:
+      "**What crashes or hangs is started again, within a budget.** Past it the run fails, and the integration is `stopped` with the reason; others are untouched. A record that crashes a step, a connector or its process becomes a dead letter",
+    conditions: "[how](#supervision)",
+    heldBy: [
+      "actors/supervision.test.ts",
+      "actors/health.test.ts",
+      "runtime/pipeline/attempt.test.ts",
+      "tests/e2e/supervision.test.ts",
+    ],
+  },
+  stop: {
+    promise:
+      "**A stop ends in time** and loses nothing: what is in hand is finished for up to three seconds, and a destination that hangs does not hold it longer",
+    conditions: "[what happens](#shutdown)",
+    heldBy: ["actors/record-path.test.ts", "tests/e2e/supervision.test.ts"],
   },
   schedule: {
-    promise: "**A schedule fires once** at each instant, over all nodes",
-    conditions: "",
-    heldBy: ["actors/scheduler.test.ts", "tests/chaos/two-nodes.test.ts"],
+    promise: "**A schedule fires once** at each instant, over all nodes, and never by a version that is gone",
+    conditions: "[clocks that are set, and missed times](#schedules)",
+    heldBy: ["actors/scheduler.test.ts", "actors/scheduler-years.test.ts", "tests/chaos/two-nodes.test.ts"],
   },
   memory: {
     promise: "**Memory is bounded** whatever a destination does; the source waits",
     conditions: "measured by `bench -- slow-sink`",
-    heldBy: ["runtime/stream", "runtime/pipeline/pipeline.test.ts"],
+    heldBy: ["runtime/stream", "runtime/pipeline/pipeline.test.ts", "tests/e2e/slow-destination.test.ts"],
+  },
+  lostData: {
+    promise:
+      "**A server that lost what it had confirmed is found out.** Logs and Postgres are compared before anybody goes on; what is missing is delivered again or read again, and what cannot be is told",
+    conditions: "[what of it](#lost-data)",
+    heldBy: ["actors/recovery.test.ts", "actors/unknown-logs.test.ts", "tests/chaos/suite/lost-data.test.ts"],
+  },
+  fullDisk: {
+    promise: "**A full disk loses nothing.** Runs say what they wait for, and go on when there is room",
+    conditions: "a nats-server of your own must be started again, [as it says](#lost-data)",
+    heldBy: ["adapters/disk/disk-space.test.ts", "tests/chaos/suite/disk.test.ts"],
   },
   durability: {
     promise: "**What the servers confirm is on the disk**",
-    conditions: "the embedded servers; others as they are configured, see below",
+    conditions: "the embedded servers; others as they are configured, [see below](#durability)",
     heldBy: ["tests/embedded/servers.test.ts"],
+  },
+  copies: {
+    promise: "**What a cluster confirms outlives any one of its servers**",
+    conditions: "three copies of each log, [see below](#durability)",
+    heldBy: ["tests/chaos/suite/cluster.test.ts"],
   },
 } as const satisfies Record<string, Promised>;

@@ -72,7 +72,8 @@ export class AppendDestination implements Destination {
     const size = (await stat(path).catch(() => undefined))?.size ?? 0;
     const isThere = state !== null && state.bytes <= size;
     const end = isThere ? state : size > 0 ? await endOf(target, options.signal) : { bytes: 0, records: 0 };
-    const output = await Output.open(path, size > 0 ? "r+" : "w+");
+    const output = size > 0 ? await Output.takeOver(path) : await Output.open(path, "w+");
+    // What closes the array stays until the next write.
     output.length = end.bytes;
     const encoder = encoderOf("json", undefined);
     const rest = { records: end.records, lead: "", replay: undefined };
@@ -86,7 +87,7 @@ export class AppendDestination implements Destination {
     if (bytes.length > 0) {
       const fresh = await this.#unwritten(bytes);
       const trailer = await endingOf(this.#encoder.closing(this.#records + added), this.#output.length + 1, isGzip);
-      if (fresh) await this.#output.append(fresh, trailer);
+      if (fresh) await this.#append(fresh, trailer);
       this.#lead = "";
     }
     this.#records += added;
@@ -98,12 +99,18 @@ export class AppendDestination implements Destination {
     // An array without elements is one too, and so is a gzip file without lines.
     const { format, isGzip } = this.#target;
     const ending = await endingOf(this.#encoder.closing(0), this.#output.length, isGzip);
-    if (format === "json") await this.#output.append(Buffer.alloc(0), ending);
+    if (format === "json") await this.#append(Buffer.alloc(0), ending);
     else if (ending.length > 0) await this.#output.append(ending);
   }
 
   async close(): Promise<void> {
     await this.#output.close();
+  }
+
+  /** An array is written within: by its owner alone. Lines are added at the end, whoever else does so. */
+  async #append(bytes: Buffer, trailer: Buffer): Promise<void> {
+    if (this.#target.format === "json") await this.#output.own();
+    await this.#output.append(bytes, trailer);
   }
 
   /** What of a batch is not in the file yet. */

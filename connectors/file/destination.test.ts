@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -116,6 +116,39 @@ describe("append", () => {
     ]);
   });
 
+  test("of an array that a later owner has taken over a former one that wakes up changes nothing", async () => {
+    for (const [name, content] of [
+      ["a.json", contentOf],
+      ["a.json.gz", async (path: string) => gunzipSync(await readFile(join(folder, path))).toString()],
+    ] as const) {
+      const former = await open(name, "append");
+      const { state } = await former.write(batchOf({ id: 1 }));
+      await former.write(batchOf({ id: 2 }));
+      const owner = await open(name, "append", state!);
+      expect(JSON.parse(await content(name))).toEqual([{ id: 1 }, { id: 2 }]);
+      await owner.write(batchOf({ id: 2 }, { id: 3 }));
+      await expect(former.write(batchOf({ id: 9 }))).rejects.toMatchObject({ name: "StaleOwnerError" });
+      await owner.write(batchOf({ id: 4 }));
+      expect(JSON.parse(await content(name))).toEqual([1, 2, 3, 4].map((id) => ({ id })));
+      await owner.complete();
+      await Promise.all([former.close(), owner.close()]);
+      expect(await readdir(folder)).toEqual([name]);
+      await rm(join(folder, name));
+    }
+  });
+
+  test("an array's permissions stay, and one that was moved away is not written on", async () => {
+    await put("a.json", '[{"id":1}]');
+    await chmod(join(folder, "a.json"), 0o640);
+    const destination = await open("a.json", "append");
+    await destination.write(batchOf({ id: 2 }));
+    expect((await stat(join(folder, "a.json"))).mode & 0o777).toBe(0o640);
+    await rename(join(folder, "a.json"), join(folder, "moved.json"));
+    await expect(destination.write(batchOf({ id: 3 }))).rejects.toMatchObject({ name: "StaleOwnerError" });
+    await destination.close();
+    expect(JSON.parse(await contentOf("moved.json"))).toEqual([{ id: 1 }, { id: 2 }]);
+  });
+
   test("a file that is no array, or a malformed one, is refused and left as it is", async () => {
     for (const content of ['{"id":1}', '[{"id":1}}, {"id":2}]', "text"]) {
       await put("a.json", content);
@@ -193,6 +226,20 @@ describe("replace", () => {
       await Promise.all([owner.close(), former.close()]);
       expect((await readdir(folder)).sort()).toEqual(["a.ndjson"]);
     }
+  });
+
+  test("a former owner that wakes up puts no part in the file's place, neither its own nor another's", async () => {
+    const former = await open("a.ndjson", "replace");
+    const { state } = await former.write(batchOf({ id: 1 }));
+    const owner = await open("a.ndjson", "replace", state!);
+    await owner.write(batchOf({ id: 2 }));
+    await expect(former.complete()).rejects.toMatchObject({ name: "StaleOwnerError" });
+    // One that had not begun to write yet takes the part away: that is told, and nothing of it becomes the file.
+    const late = await open("a.ndjson", "replace");
+    await late.write(batchOf({ id: 9 }));
+    await expect(owner.complete()).rejects.toMatchObject({ name: "StaleOwnerError" });
+    expect(await readdir(folder)).not.toContain("a.ndjson");
+    await Promise.all([former.close(), owner.close(), late.close()]);
   });
 
   test("readers see the old file until the run is complete, and its permissions stay", async () => {

@@ -1,4 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { constants, copyFile, type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { StaleOwnerError } from "../sdk/index.ts";
 import { fileError } from "./file-error.ts";
 
 /** A file that grows by whole batches: what `append` resolved for has been fsynced, and what it threw for is gone. */
@@ -20,6 +22,35 @@ export class Output {
       throw fileError(error, path, "destination.stream");
     });
     return new Output(path, file, (await file.stat()).size);
+  }
+
+  /**
+   * A copy in the file's place: a former owner that was paused and wakes up goes on writing to the file that it has open,
+   * which is no longer this one.
+   */
+  static async takeOver(path: string): Promise<Output> {
+    const copy = join(dirname(path), `.${basename(path).replace(/^\./, "")}~`);
+    let output: Output | undefined;
+    try {
+      await rm(copy, { force: true });
+      await copyFile(path, copy, constants.COPYFILE_FICLONE);
+      output = await Output.open(copy, "r+");
+      await rename(copy, path);
+      await syncFolder(dirname(path));
+      return new Output(path, output.#file, output.length);
+    } catch (error) {
+      await output?.close();
+      await rm(copy, { force: true }).catch(() => {});
+      throw fileError(error, path, "destination.stream");
+    }
+  }
+
+  /** Throws StaleOwnerError where another one took the file over, or it was moved away. */
+  async own(): Promise<void> {
+    const [there, open] = await Promise.all([stat(this.path).catch(() => undefined), this.#file.stat()]);
+    if (there?.ino !== open.ino || there.dev !== open.dev) {
+      throw new StaleOwnerError(`${this.path} is another file than the one that was written.`);
+    }
   }
 
   /** Writes at `length` and syncs. `trailer` follows, and is overwritten by the next write. */

@@ -1,9 +1,10 @@
-import { chmod, constants, copyFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import {
   ConnectorError,
   type Destination,
   type DestinationOptions,
+  StaleOwnerError,
   type WriteBatch,
   type WriteResult,
 } from "../sdk/index.ts";
@@ -68,12 +69,15 @@ export class ReplaceDestination implements Destination {
         if (ending.length > 0) await output.append(ending);
         this.#isClosed = true;
       }
+      // A part of the same name may be another owner's.
+      await output.own();
       const before = await stat(path).catch(() => undefined);
       if (before) await chmod(this.#part, before.mode & 0o7777);
       await output.sync();
       await rename(this.#part, path);
       await syncFolder(dirname(path));
     } catch (error) {
+      if (error instanceof StaleOwnerError) throw error;
       if (isMissing(error)) throw lost(this.#part);
       throw fileError(error, path, "destination.stream");
     }
@@ -95,26 +99,13 @@ export class ReplaceDestination implements Destination {
   }
 }
 
-/**
- * The part cut back to its state, or undefined where it is not there. A copy takes its place: a former owner that was
- * paused and wakes up goes on writing to the file that it has open.
- */
+/** The part cut back to its state, or undefined where it is not there. */
 async function reopened(part: string, state: FileState): Promise<Output | undefined> {
   const size = await sizeOf(part);
   if (size < 0) return undefined;
   if (size < state.bytes) throw lost(part);
-  const copy = `${part}~`;
-  await rm(copy, { force: true });
-  await copyFile(part, copy, constants.COPYFILE_FICLONE);
-  const output = await Output.open(copy, "r+");
-  try {
-    await output.truncate(state.bytes);
-    await rename(copy, part);
-    await syncFolder(dirname(part));
-  } catch (error) {
-    await output.close();
-    throw error;
-  }
+  const output = await Output.takeOver(part);
+  await output.truncate(state.bytes);
   return output;
 }
 

@@ -1,10 +1,9 @@
 import pg from "pg";
 import { type Owner, StaleOwnerError } from "../sdk/index.ts";
-import { ifNotThere } from "./if-not-there.ts";
 import { identifier, parseTableName } from "./names.ts";
 import type { Session } from "./session.ts";
 
-/** Beside the table that is written to, in its schema (decision 0013). */
+/** Beside the table that is written to, in its schema (decision 0015). */
 export const bookkeepingTables = ["_sluice_owners", "_sluice_processed"] as const;
 
 /** A connection's hold on a destination: each statement that writes is carried out only while nobody took it over. */
@@ -97,19 +96,23 @@ async function tablesFor(session: Session, stream: string): Promise<Tables | und
   let found = await usable();
   if (found.length < bookkeepingTables.length) {
     try {
-      await ifNotThere(session, creation(owners, processed));
+      await session.rows(creation(owners, processed));
     } catch (error) {
-      if (error instanceof pg.DatabaseError && error.code === "42501") return undefined;
-      throw error;
+      // Another role may have made them meanwhile.
+      if (!(error instanceof pg.DatabaseError && error.code === "42501")) throw error;
     }
     found = await usable();
   }
-  return found.every(([may]) => may === "t") ? { owners, processed } : undefined;
+  return found.filter(([may]) => may === "t").length === bookkeepingTables.length ? { owners, processed } : undefined;
 }
 
-/** Keys lie in the order of time: an index of a few pages finds the oldest. */
+/**
+ * One transaction; those who make them at once take turns. Keys lie in the order of time: an index of a few pages finds
+ * the oldest.
+ */
 function creation(owners: string, processed: string): string {
   return `
+    SELECT pg_advisory_xact_lock(hashtext('_sluice_owners'));
     CREATE TABLE IF NOT EXISTS ${owners} (
       id bigint GENERATED ALWAYS AS IDENTITY UNIQUE, integration text, destination text, epoch bigint NOT NULL,
       opened bigint NOT NULL, window_ms bigint NOT NULL, PRIMARY KEY (integration, destination));

@@ -1,6 +1,5 @@
 import { ConnectorError, type DestinationMode, type Json, type JsonObject, nearest } from "../sdk/index.ts";
 import { type Column, columnNamed, findTable, noSuchTable, type Relation } from "./catalog.ts";
-import { ifNotThere } from "./if-not-there.ts";
 import { identifier, parseTableName } from "./names.ts";
 import type { Ownership } from "./ownership.ts";
 import type { Session } from "./session.ts";
@@ -170,6 +169,20 @@ function typeOf(value: Json): string {
 
 function isColumnName(field: string): boolean {
   return field !== "" && !field.includes("\0") && Buffer.byteLength(field) <= longestName;
+}
+
+/** Two that make the same table at once collide in the catalog although both say IF NOT EXISTS. */
+async function ifNotThere(session: Session, sql: string): Promise<void> {
+  const collisions = ["23505", "42P07", "42710", "42701", "40P01"];
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await session.rows(sql);
+      return;
+    } catch (error) {
+      if (attempt === 5 || !(error instanceof Error && "code" in error && collisions.includes(String(error.code))))
+        throw error;
+    }
+  }
 }
 
 function refused(code: "FORBIDDEN" | "VALIDATION_ERROR", message: string, path: string): ConnectorError {

@@ -3,9 +3,9 @@ import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { TokenStore } from "../../runtime/ports/store.ts";
 
-/** Whether a bearer token is one of ours. */
 export interface Authenticator {
-  verify(token: string): Promise<boolean>;
+  /** The name of a bearer token of ours; null: it is none. */
+  verify(token: string): Promise<string | null>;
 }
 
 const hashOf = (token: string): Buffer => createHash("sha256").update(token).digest();
@@ -53,18 +53,18 @@ const trustMs = 10_000;
  * comparison takes tells nothing about a token.
  */
 export function createAuthenticator(tokens: TokenStore): Authenticator {
-  const trusted = new Map<string, number>();
+  const trusted = new Map<string, { readonly name: string; readonly until: number }>();
   return {
     async verify(token) {
       const hash = hashOf(token);
       const key = hash.toString("base64");
-      const until = trusted.get(key);
-      if (until !== undefined && until > performance.now()) return true;
-      const known = await tokens.has(hash);
+      const held = trusted.get(key);
+      if (held !== undefined && held.until > performance.now()) return held.name;
+      const name = await tokens.nameOf(hash);
       // As many entries as there are tokens that exist: what is refused is not kept.
-      if (known) trusted.set(key, performance.now() + trustMs);
-      else trusted.delete(key);
-      return known;
+      if (name === null) trusted.delete(key);
+      else trusted.set(key, { name, until: performance.now() + trustMs });
+      return name;
     },
   };
 }

@@ -78,7 +78,7 @@ export const deadLetterRoutes: readonly Route[] = [
     answer: ok("The dead letter.", schemas.deadLetterDetail),
     problems: [409],
     handle: async (request, { deadLetters }) =>
-      deadLetterDetailResource(await deadLetters.change(id(request), request.body)),
+      deadLetterDetailResource(await deadLetters.change(id(request), request.body, request.actor)),
   },
   {
     method: "POST",
@@ -90,7 +90,8 @@ export const deadLetterRoutes: readonly Route[] = [
     bodyOptional: true,
     answer: begun,
     problems: [409],
-    handle: async (request, { deadLetters }) => jobResource(await deadLetters.replay(id(request), request.body)),
+    handle: async (request, { deadLetters }) =>
+      jobResource(await deadLetters.replay(id(request), request.body, request.actor)),
   },
   {
     method: "POST",
@@ -102,7 +103,8 @@ export const deadLetterRoutes: readonly Route[] = [
     bodyOptional: true,
     answer: begun,
     problems: [409],
-    handle: async (request, { deadLetters }) => jobResource(await deadLetters.replayAll(id(request), request.body)),
+    handle: async (request, { deadLetters }) =>
+      jobResource(await deadLetters.replayAll(id(request), request.body, request.actor)),
   },
   {
     method: "POST",

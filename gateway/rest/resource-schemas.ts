@@ -50,6 +50,7 @@ const integrationState = readOnly({
   status: { enum: ["enabled", "disabled"] },
   health: { enum: ["ok", "degraded", "stopped", "waiting"] },
   health_reason: orNull(string),
+  durability: object({ tier: { enum: ["synced", "replicated", "server"] }, copies: integer }),
   created_at: time,
   updated_at: time,
   next_fire_at: orNull(time),
@@ -166,10 +167,12 @@ const deadLetterFields: Record<string, Part> = {
   fingerprint: string,
   trace_id: orNull(string),
   corrected_at: orNull(time),
+  corrected_by: { ...orNull(string), description: "The name of the token that it was corrected with." },
   resolved: { type: "boolean" },
   resolution: { enum: ["replayed", "discarded", null] },
   resolution_reason: { ...orNull(string), description: "Why it was discarded." },
   resolved_at: orNull(time),
+  resolved_by: { ...orNull(string), description: "The name of the token that discarded it, or asked for its replay." },
   resolved_run_id: { ...orNull(id), description: "The run that delivered it." },
 };
 
@@ -212,6 +215,7 @@ export const job = object({
   },
   error: orNull(error),
   created_at: time,
+  created_by: { ...orNull(string), description: "The name of the token that asked for it." },
   finished_at: orNull(time),
 });
 

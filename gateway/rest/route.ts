@@ -34,4 +34,6 @@ export interface RouteRequest {
   /** Checked and converted; defaults filled in. */
   readonly query: Readonly<Record<string, Json>>;
   readonly body: Json;
+  /** The name of the token that it came with. */
+  readonly actor: string;
 }

@@ -23,7 +23,7 @@ const created = (description: string, schema: Part) => ({ status: 201, descripti
 const removed = { status: 204, description: "It is removed." };
 
 function shown({ integrations }: Services) {
-  return (row: IntegrationRow) => integrationResource(row, integrations.nextFire(row));
+  return (row: IntegrationRow) => integrationResource(row, integrations.nextFire(row), integrations.durability);
 }
 
 const connectorTypes: Route[] = [

@@ -13,6 +13,7 @@ import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import { parseJson } from "../../runtime/record/index.ts";
 import type { Authenticator } from "../auth/index.ts";
 import type { MetricsText, Readiness, Services } from "../services/index.ts";
+import { allowedMethods } from "./allowed-methods.ts";
 import { openApi } from "./openapi.ts";
 import { problemType, toProblem } from "./problem.ts";
 import type { Route } from "./route.ts";
@@ -34,6 +35,12 @@ export interface RestOptions {
 
 /** Answered without a token: what tells an orchestrator whether to wait or to restart, and nothing else. */
 const open: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
+
+/** What is answered besides the API. */
+const besides = ["/openapi.json", "/healthz", "/readyz", "/metrics"] as const;
+
+/** By request, the name of its token. */
+const actors = new WeakMap<FastifyRequest, string>();
 
 /** The HTTP server with the API under /v1, not listening yet. `close()` lets requests that are under way finish. */
 export function createRest(options: RestOptions): FastifyInstance {
@@ -57,12 +64,17 @@ export function createRest(options: RestOptions): FastifyInstance {
   app.setSerializerCompiler(() => JSON.stringify);
   app.setReplySerializer((body) => JSON.stringify(body));
   app.setErrorHandler(sendProblem);
-  app.setNotFoundHandler(async ({ method, url }) => {
-    throw new SluiceError("NOT_FOUND", `there is no ${method} ${url.split("?", 1)[0]}`);
+  const allowed = allowedMethods([...routes, ...besides.map((path) => ({ method: "GET", path }) as const)]);
+  app.setNotFoundHandler(async ({ method, url }, reply) => {
+    const path = url.split("?", 1)[0] as string;
+    const methods = allowed(path);
+    if (methods.length === 0) throw new SluiceError("NOT_FOUND", `there is no ${method} ${path}`);
+    reply.header("allow", methods.join(", "));
+    throw Object.assign(new Error(`${path} takes ${methods.join(", ")}, not ${method}`), { statusCode: 405 });
   });
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id).header("cache-control", "no-store");
-    if (!open.has(request.routeOptions.url)) await authenticate(request, auth);
+    if (!open.has(request.routeOptions.url)) actors.set(request, await authenticate(request, auth));
   });
 
   for (const route of routes) addRoute(app, route, services, validator);
@@ -93,7 +105,8 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
     handler: async (request, reply) => {
       const query = readQuery(request.query as Record<string, string | string[]>, route.query ?? {}, checkQuery);
       const params = request.params as Record<string, string>;
-      const result = await route.handle({ params, query, body: readBody(request.body, route) }, services);
+      const actor = actors.get(request) as string;
+      const result = await route.handle({ params, query, body: readBody(request.body, route), actor }, services);
       reply.status(answer.status);
       if (answer.status === 201) reply.header("location", `${path}/${(result as { id: string }).id}`);
       if (answer.location) reply.header("location", `${answer.location}/${(result as { id: string }).id}`);
@@ -142,9 +155,11 @@ function parseBody(body: Buffer): Json {
   }
 }
 
-async function authenticate({ headers }: FastifyRequest, auth: Authenticator): Promise<void> {
+/** Who makes a request. */
+async function authenticate({ headers }: FastifyRequest, auth: Authenticator): Promise<string> {
   const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(headers.authorization ?? "") ?? [];
-  if (token !== undefined && (await auth.verify(token))) return;
+  const actor = token === undefined ? null : await auth.verify(token);
+  if (actor !== null) return actor;
   const detail =
     token === undefined ? "a token is required: Authorization: Bearer TOKEN" : "the token is not known here";
   throw new SluiceError("UNAUTHORIZED", detail);

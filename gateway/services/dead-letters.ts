@@ -74,11 +74,12 @@ export function deadLetterService({ store, runner, validator }: ServiceContext) 
     integrationId: string,
     options: ReplayOptions,
     filter: DeadLetterFilter,
+    actor: string,
   ): Promise<JobRow | null> {
     const { version, enabled, name } = await integrationOf(integrationId);
     if (!enabled) throw new SluiceError("CONFLICT", `${name} is disabled; enable it before replaying`);
     const ids = { id: newId(), runId: newId() };
-    const job = await replays.open({ ...ids, integrationId, integrationVersion: version, options, filter });
+    const job = await replays.open({ ...ids, integrationId, integrationVersion: version, options, filter, actor });
     runner.changed([integrationId]);
     return job;
   }
@@ -115,24 +116,26 @@ export function deadLetterService({ store, runner, validator }: ServiceContext) 
       return deadLetters.groups(integrationId, options);
     },
 
-    async change(id: string, body: Json): Promise<DeadLetterDetail> {
+    async change(id: string, body: Json, actor: string): Promise<DeadLetterDetail> {
       refuse(validator.compile(correctionBody)(body));
       const letter = await one(id);
       const { payload, reason } = body as { payload?: Json; reason?: string };
       const done =
-        reason === undefined ? await deadLetters.correct(id, payload ?? null) : await deadLetters.discard(id, reason);
+        reason === undefined
+          ? await deadLetters.correct(id, payload ?? null, actor)
+          : await deadLetters.discard(id, reason, actor);
       return done ? one(id) : inHand(letter.resolved ? letter : await one(id));
     },
 
-    async replay(id: string, body: Json): Promise<JobRow> {
+    async replay(id: string, body: Json, actor: string): Promise<JobRow> {
       refuse(validator.compile(replayBody)(body ?? {}));
       const letter = await one(id);
-      return (await begin(letter.integrationId, optionsOf(body), { ids: [id] })) ?? inHand(await one(id));
+      return (await begin(letter.integrationId, optionsOf(body), { ids: [id] }, actor)) ?? inHand(await one(id));
     },
 
-    async replayAll(integrationId: string, body: Json): Promise<JobRow> {
+    async replayAll(integrationId: string, body: Json, actor: string): Promise<JobRow> {
       refuse(validator.compile(replayAllBody)(body ?? {}));
-      return (await begin(integrationId, optionsOf(body), filterOf((body ?? {}) as Fields)))!;
+      return (await begin(integrationId, optionsOf(body), filterOf((body ?? {}) as Fields), actor))!;
     },
 
     job,

@@ -10,7 +10,7 @@ import { previewService } from "./preview.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { ServiceContext } from "./context.ts";
 export { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
-export type { MetricsText, Readiness, Runner } from "./ports.ts";
+export type { Durability, MetricsText, Readiness, Runner } from "./ports.ts";
 export { previewBody } from "./preview.ts";
 
 /** What the product can be asked for, whatever the protocol. All throw SluiceError, and ConflictError of the store. */

@@ -98,6 +98,7 @@ export function integrationService({ store, registry, runner, validator, checkCr
     },
 
     nextFire: (row: IntegrationRow) => runner.nextFire(row),
+    durability: runner.durability,
   };
 }
 

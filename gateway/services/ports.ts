@@ -9,8 +9,19 @@ export interface Runner {
   start(integrationId: string, trigger: RunTrigger): Promise<RunRow>;
   /** Integrations were created, updated, enabled, disabled or removed: take the change up. Returns once it is noted. */
   changed(integrationIds: readonly string[]): void;
+  readonly durability: Durability;
   /** When the integration fires next by its schedule, or null. */
   nextFire(integration: Pick<IntegrationRow, "spec" | "enabled">): Date | null;
+}
+
+/** What of a log outlives a loss of power once it is confirmed. */
+export interface Durability {
+  /**
+   * `synced`: the embedded server has it on the disk. `replicated`: most of the servers that keep the copies have it.
+   * `server`: a server of its own settings has it.
+   */
+  readonly tier: "synced" | "replicated" | "server";
+  readonly copies: number;
 }
 
 /** One part of readiness: null when it is ready, else the reason why not. */

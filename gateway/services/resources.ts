@@ -11,6 +11,7 @@ import type {
   RunRow,
 } from "../../runtime/ports/store.ts";
 import { parseJson } from "../../runtime/record/index.ts";
+import type { Durability } from "./ports.ts";
 
 /*
  * Rows as the API shows them (contract section 14). Undefined members are left out by JSON.stringify.
@@ -54,7 +55,11 @@ export function connectorResource(row: ConnectorRow): JsonObject {
   };
 }
 
-export function integrationResource(row: IntegrationRow, nextFire: Date | null): JsonObject {
+export function integrationResource(
+  row: IntegrationRow,
+  nextFire: Date | null,
+  { tier, copies }: Durability,
+): JsonObject {
   return {
     id: row.id,
     name: row.name,
@@ -64,6 +69,7 @@ export function integrationResource(row: IntegrationRow, nextFire: Date | null):
     status: row.enabled ? "enabled" : "disabled",
     health: row.health,
     health_reason: row.healthReason,
+    durability: { tier, copies },
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
     next_fire_at: nextFire?.toISOString() ?? null,
@@ -147,10 +153,12 @@ export function deadLetterResource(row: DeadLetterRow): JsonObject {
     fingerprint: row.fingerprint,
     trace_id: row.traceId,
     corrected_at: row.correctedAt?.toISOString() ?? null,
+    corrected_by: row.correctedBy,
     resolved: row.resolved,
     resolution: row.resolution,
     resolution_reason: row.resolutionReason,
     resolved_at: row.resolvedAt?.toISOString() ?? null,
+    resolved_by: row.resolvedBy,
     resolved_run_id: row.resolvedRunId,
   };
 }
@@ -193,6 +201,7 @@ export function jobResource(row: JobRow): JsonObject {
     progress: { done: passed + failed, total, passed, failed },
     error: row.error as unknown as Json,
     created_at: row.createdAt.toISOString(),
+    created_by: row.createdBy,
     finished_at: row.finishedAt?.toISOString() ?? null,
   };
 }

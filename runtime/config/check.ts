@@ -5,6 +5,7 @@ import { checkEnds } from "./check-ends.ts";
 import { checkEnrich } from "./check-enrich.ts";
 import { checkFieldPaths, checkLanguage } from "./check-language.ts";
 import { checkSteps } from "./check-steps.ts";
+import { findUnknownFormats } from "./find-formats.ts";
 import { integrationSchema } from "./integration-schema.ts";
 import { items, object } from "./json-shape.ts";
 import { checkAvailable } from "./unavailable.ts";
@@ -18,6 +19,7 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
   const ends = checkEnds(spec, context);
   const enrich = checkEnrich(spec, context);
   const language = checkLanguage(spec);
+  const schemas = checkSchemas(spec, context);
   const found = [
     ...ends.errors,
     ...checkSteps(spec),
@@ -25,14 +27,14 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
     ...language.errors,
     ...checkFieldPaths(spec),
     ...checkTrigger(spec, context),
-    ...checkSchemas(spec, context),
+    ...schemas.errors,
     ...checkAvailable(spec),
   ];
   // Where the shape is wrong already, a second sentence about the same field helps nobody.
   const shaped = new Set(shape.map(({ path }) => path));
   return {
     errors: [...shape, ...found.filter(({ path }) => !shaped.has(path))],
-    warnings: [...ends.warnings, ...enrich.warnings, ...language.warnings],
+    warnings: [...ends.warnings, ...enrich.warnings, ...language.warnings, ...schemas.warnings],
   };
 }
 
@@ -40,18 +42,21 @@ const isCompiled = (path: string): boolean =>
   /^mapping_spec\[|^pipeline_spec\.steps\[\d+\]\.((mapping|emit)\[|where\.)/.test(path);
 
 /** The schemas of `validate` steps are JSON Schemas. */
-function checkSchemas(spec: Json, { validator }: CheckContext): FieldError[] {
-  return items(object(object(spec).pipeline_spec).steps).flatMap((step, index) => {
+function checkSchemas(spec: Json, { validator }: CheckContext): Findings {
+  const errors: FieldError[] = [];
+  const warnings: FieldError[] = [];
+  for (const [index, step] of items(object(object(spec).pipeline_spec).steps).entries()) {
     const { type, schema } = object(step);
-    if (type !== "validate" || typeof schema !== "object" || schema === null) return [];
+    if (type !== "validate" || typeof schema !== "object" || schema === null) continue;
+    const path = `pipeline_spec.steps[${index}].schema`;
     try {
       validator.compile(schema);
-      return [];
+      if (validator.formats) warnings.push(...findUnknownFormats(path, schema, validator.formats));
     } catch (error) {
-      const message = `is no JSON Schema (2020-12): ${messageOf(error)}`;
-      return [{ path: `pipeline_spec.steps[${index}].schema`, message }];
+      errors.push({ path, message: `is no JSON Schema (2020-12): ${messageOf(error)}` });
     }
-  });
+  }
+  return { errors, warnings };
 }
 
 function checkTrigger(spec: Json, { checkCron }: CheckContext): FieldError[] {

@@ -47,9 +47,15 @@ export const triggerSchema: Part = {
           "Five fields: minute, hour, day, month, weekday; six begin with the second. Or @hourly and the like.",
         ),
         timezone: { ...text("IANA name of the time zone the expression means."), default: "UTC" },
-        misfire: oneOfWords("A time that passed while no node was up: run once, or skip it.", ["once", "skip"], "once"),
+        misfire: oneOfWords(
+          "Times that passed while no node was up: run once for the last of them, or skip them.",
+          ["once", "skip"],
+          "once",
+        ),
         overlap: oneOfWords(
-          "The run before is still under way: skip this one, queue it, or run both.",
+          "The run before is still under way: skip this one; queue it, to be opened when that one has ended; or run it too: " +
+            "it is opened at once, by the version of now, and carried out as soon as that one has ended. The runs of an " +
+            "integration share its cursor and its log, and go one after another.",
           ["skip", "queue", "run"],
           "skip",
         ),

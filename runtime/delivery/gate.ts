@@ -6,6 +6,8 @@ export interface GateOptions {
   readonly circuit: Circuit;
   readonly limit?: RateLimit | undefined;
   readonly clock: Clock;
+  /** A promise where it has to be asked whether this may still write. */
+  readonly owned?: (() => Promise<void> | undefined) | undefined;
   /** Why no write begins, or null once they do again. */
   readonly waiting: (reason: string | null) => void;
   /** The circuit has been open for `ms`, told once each time. */
@@ -45,6 +47,9 @@ export class Gate {
         continue;
       }
       if (limit) await limit.take(signal, this.#limitWaits);
+      // Last: what went before may have taken long.
+      const asked = this.#options.owned?.();
+      if (asked) await asked;
       const call = circuit.begin(clock.now());
       if (call) return call;
       // It opened in the meantime, or another one tries whether it may close.

@@ -409,6 +409,15 @@ describe("a list of rules that is not in order", () => {
       },
     ]);
   });
+
+  it.each([
+    ["$.items[*]", ["$.items[*] asks whether there is any, not what they are; to say so write count($.items[*]) > 0"]],
+    ["!$..id", ["$..id asks whether there is any, not what they are; to say so write count($..id) > 0"]],
+    ["$.tags[?@ == 'vip']", []],
+    ["count($.items[*]) > 0", []],
+  ])("of several places, %s is misleading unless it has a filter or a count", (when, messages) => {
+    expect(compileMapping([at("a", { when })]).warnings.map(({ message }) => message)).toEqual(messages);
+  });
 });
 
 it("500 rules make functions small enough to be optimised, and all of them run", () => {

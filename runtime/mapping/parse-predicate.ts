@@ -29,17 +29,20 @@ export function lintPredicate(logical: Logical): string[] {
     case "not":
       return lintPredicate(logical.term);
     case "exists": {
-      const { text, singular } = logical.query;
-      const bare = singular
-        ? [`${text} asks whether it exists, not whether it is true; for that write ${text} == true`]
-        : [];
-      return [...bare, ...lintQuery(logical.query)];
+      return [...lintExists(logical.query), ...lintQuery(logical.query)];
     }
     case "pattern":
       return [...lintPattern(logical.pattern), ...lintComparable(logical.value)];
     case "compare":
       return [...lintComparable(logical.left), ...lintComparable(logical.right)];
   }
+}
+
+/** A filter at the end, as in `$.tags[?@ == 'vip']`, is how to ask whether there is such an element. */
+function lintExists({ text, singular, segments }: Query): string[] {
+  if (singular) return [`${text} asks whether it exists, not whether it is true; for that write ${text} == true`];
+  if (segments.at(-1)?.selectors.some(({ kind }) => kind === "filter")) return [];
+  return [`${text} asks whether there is any, not what they are; to say so write count(${text}) > 0`];
 }
 
 function lintPattern(pattern: Comparable): string[] {

@@ -95,6 +95,16 @@ test("a route's records go where they would have gone", async () => {
   expect(failures).toHaveLength(2);
 });
 
+test("what a half makes in slices leaves in slices", async () => {
+  const { step } = stepOf([5], (flow) => ({
+    slices: flow.values.map((value, index) => ({ origins: [flow.origins[index] as number], values: [value] })),
+  }));
+  const { output, failures } = await run(step, whole(16));
+  const { slices } = output as unknown as { slices: readonly Flow[] };
+  expect(slices.flatMap(numbersOf)).toEqual(even);
+  expect(failures).toHaveLength(2);
+});
+
 test("a stop is no record's fault", async () => {
   const controller = new AbortController();
   const step: Step = async () => {

@@ -60,7 +60,11 @@ function slice({ origins, values, children, part }: Flow, from: number, to: numb
   };
 }
 
-function joined([first, second]: readonly (StepOutput | Slices)[]): StepOutput {
+function joined([first, second]: readonly (StepOutput | Slices)[]): StepOutput | Slices {
+  const parts = [first, second].filter((output) => output !== undefined);
+  if (parts.some((output) => "slices" in output)) {
+    return { slices: parts.flatMap((output) => ("slices" in output ? [...output.slices] : [output as Flow])) };
+  }
   const [a, b] = [first as StepOutput, second as StepOutput];
   if (a === nothing) return b;
   if (b === nothing) return a;

@@ -7,7 +7,7 @@ import { resolveIntegration } from "../config/index.ts";
 import { type Clock, realClock } from "../ports/clock.ts";
 import type { Sandbox } from "../ports/sandbox.ts";
 import { VirtualClock } from "../ports/virtual-clock.ts";
-import { type Flow, Pipeline, type PipelineContext, type StepFailure, StopError } from "./index.ts";
+import { type Flow, Pipeline, type PipelineContext, type StepFailure, StepTally, StopError } from "./index.ts";
 
 type Spec = { readonly steps: readonly JsonObject[]; readonly destinations?: readonly JsonObject[] };
 
@@ -20,7 +20,7 @@ interface PipelineResult {
   readonly dropped: number;
 }
 
-/** Runs records through steps as a configuration has them. */
+/** Runs records through steps as a configuration has them. What each step counted must balance (invariant 8). */
 async function run(
   { steps, destinations = [{ id: "out" }] }: Spec,
   records: readonly JsonObject[],
@@ -41,6 +41,7 @@ async function run(
   const outputs = new Map<string, { origins: number[]; values: JsonObject[]; children: string[] }>();
   const failures: StepFailure[] = [];
   let dropped = 0;
+  const counts = context.counts ?? new StepTally();
   await pipeline.process(
     { origins: records.map((_, i) => i), values: records },
     {
@@ -49,6 +50,7 @@ async function run(
       recordId: (origin, child) => `${origin}/${child}`,
       meta: (origin, child) => ({ record_id: `${origin}/${child}` }),
       signal: new AbortController().signal,
+      counts,
       absorbed: () => {},
       deliver: (destination, { origins, values, children }) => {
         const output = outputs.get(destination) ?? { origins: [], values: [], children: [] };
@@ -60,12 +62,43 @@ async function run(
       failed: (failure, drop) => {
         if (drop) dropped++;
         else failures.push(failure);
+        counts.of(failure.step)[drop ? "dropped" : "failed"]++;
       },
       ...context,
     },
   );
+  if (!context.failed) {
+    for (const [step, { in: taken, expanded, out, filtered, absorbed, dropped, failed }] of counts.steps) {
+      const became = out + filtered + absorbed + dropped + failed;
+      expect({ step, records: became }).toEqual({ step, records: taken + expanded });
+    }
+  }
   return { outputs, failures, dropped };
 }
+
+test("what steps with scripts leave out, make more of and refuse is counted by step", async () => {
+  const counts = new StepTally();
+  const steps: JsonObject[] = [
+    { id: "js", type: "filter", where: { js: "record.n > 1" } },
+    {
+      id: "many",
+      type: "transform",
+      script: "(r) => r.n === 2 ? null : r.n === 3 ? [] : r.n === 4 ? [r, r, r] : r.n === 5 ? x : r",
+    },
+    { id: "way", type: "route", routes: [{ to: "out", where: { js: "record.n === 4" } }] },
+  ];
+  await run(
+    { steps },
+    [1, 2, 3, 4, 5, 6].map((n) => ({ n })),
+    { counts },
+  );
+  const none = { in: 0, expanded: 0, out: 0, filtered: 0, absorbed: 0, dropped: 0, failed: 0 };
+  expect(Object.fromEntries(counts.steps)).toEqual({
+    js: { ...none, in: 6, out: 5, filtered: 1 },
+    many: { ...none, in: 5, expanded: 2, out: 4, filtered: 2, failed: 1 },
+    way: { ...none, in: 4, out: 3, filtered: 1, to: { out: 3 } },
+  });
+});
 
 const out = (result: PipelineResult, id = "out") => result.outputs.get(id)?.values ?? [];
 

@@ -28,4 +28,6 @@ export type Validate = (value: Json) => readonly FieldError[];
 /** Compiles JSON Schemas (2020-12); never changes the value, never coerces. */
 export interface Validator {
   compile(schema: object | boolean): Validate;
+  /** Names of the formats that are checked; others pass. Left out: not known. */
+  readonly formats?: ReadonlySet<string>;
 }

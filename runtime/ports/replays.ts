@@ -58,6 +58,8 @@ export interface JobRow {
   readonly options: ReplayOptions;
   readonly progress: { readonly total: number; readonly passed: number; readonly failed: number };
   readonly error: JobError | null;
+  /** The name of the token that it was asked for with; null where that was not kept. */
+  readonly createdBy: string | null;
   readonly createdAt: Date;
   readonly finishedAt: Date | null;
 }
@@ -100,6 +102,8 @@ export interface ReplayStore {
     readonly integrationVersion: number;
     readonly options: ReplayOptions;
     readonly filter: DeadLetterFilter;
+    /** Who asks for it. */
+    readonly actor: string;
   }): Promise<JobRow | null>;
   /** Unresolved dead letters that a filter takes, */
   count(integrationId: string, filter: DeadLetterFilter): Promise<number>;

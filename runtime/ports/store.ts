@@ -5,6 +5,7 @@ import type { Ledger } from "./ledger.ts";
 import type { QuotaStore } from "./quotas.ts";
 import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
 import type { RetryStore, ScheduledRetry } from "./retries.ts";
+import type { SuspectStore } from "./suspects.ts";
 
 export type { Attempt, NewDeadLetter } from "./dead-letters.ts";
 
@@ -106,11 +107,15 @@ export interface DeadLetterRow {
   readonly fingerprint: string;
   readonly traceId: string | null;
   readonly correctedAt: Date | null;
+  /** The name of the token that it was corrected with. */
+  readonly correctedBy: string | null;
   readonly resolved: boolean;
   readonly resolution: Resolution | null;
   /** Why it was discarded. */
   readonly resolutionReason: string | null;
   readonly resolvedAt: Date | null;
+  /** The name of the token that it was discarded with, or its replay asked for. */
+  readonly resolvedBy: string | null;
   /** The run that delivered it. */
   readonly resolvedRunId: string | null;
 }
@@ -255,10 +260,10 @@ export interface DeadLetterStore {
   ): Promise<Page<DeadLetterRow>>;
   /** Unresolved ones by fingerprint, the largest group first. */
   groups(integrationId: string, options: PageOptions): Promise<Page<DeadLetterGroup>>;
-  /** Null takes a correction back. False where the dead letter is resolved or being replayed. */
-  correct(id: string, payload: Json | null): Promise<boolean>;
+  /** Null takes a correction back; `actor` is who says so. False where the dead letter is resolved or being replayed. */
+  correct(id: string, payload: Json | null, actor: string): Promise<boolean>;
   /** False as for `correct`. */
-  discard(id: string, reason: string): Promise<boolean>;
+  discard(id: string, reason: string, actor: string): Promise<boolean>;
   /** Unresolved, by integration id. */
   depths(): Promise<ReadonlyMap<string, number>>;
 }
@@ -394,7 +399,8 @@ export interface SchemaStore {
 export interface TokenStore {
   /** Keeps the SHA-256 of a token; false when it is known. */
   add(hash: Uint8Array, name: string): Promise<boolean>;
-  has(hash: Uint8Array): Promise<boolean>;
+  /** The name of a token, or null where it is not known. */
+  nameOf(hash: Uint8Array): Promise<string | null>;
 }
 
 export interface Store {
@@ -409,6 +415,7 @@ export interface Store {
   readonly claims: ClaimStore;
   readonly schemas: SchemaStore;
   readonly quotas: QuotaStore;
+  readonly suspects: SuspectStore;
   readonly tokens: TokenStore;
   /** Runs `work` in one transaction: all of its changes or none (apply). */
   transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;

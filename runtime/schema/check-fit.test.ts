@@ -87,6 +87,9 @@ test("a cast that no sample passes breaks its rule, one that some pass warns", (
     { source: "$.name", destination: "name", cast: "integer" },
     { source: "$.amount", destination: "amount", cast: "number" },
     { source: "$.name", destination: "other", cast: "integer", on_error: "skip" },
+    // What on_error is there for.
+    { source: "$.amount", destination: "price", cast: "number", on_error: "default", default: 0 },
+    { template: "{{ $.amount }}", destination: "text", cast: "number", on_error: "skip" },
   ];
   expect(breaks({ mapping })).toEqual(["mapping_spec[0].cast: the cast to integer refuses $.name of all of 2 samples"]);
   expect(warnings({ mapping })).toEqual([

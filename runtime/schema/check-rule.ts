@@ -92,8 +92,10 @@ export function checkRule(path: string, rule: JsonObject, known: Known): RuleFit
   const inputs = singular ? seen : values;
   if (cast !== undefined && rule.each === undefined) {
     const fault = castFault(cast, source, inputs, located?.found === "yes" ? located.schema : null);
-    const fails = (rule.on_error ?? "fail") === "fail" && rule.when === undefined;
-    if (fault !== undefined) {
+    const covered = (rule.on_error ?? "fail") !== "fail";
+    const fails = !covered && rule.when === undefined;
+    // What `on_error` is there for is said only where nothing else ever happens.
+    if (fault !== undefined && (fault.always || !covered)) {
       (fails && fault.always ? breaks : warnings).push({ path: `${path}.cast`, message: fault.message });
     }
   }
@@ -116,7 +118,8 @@ function checkCast(path: string, rule: JsonObject, samples: readonly JsonObject[
       return error instanceof MappingFailure && error.reason === "cast";
     }
   });
-  if (failed.length === 0) return [];
+  const covered = rule.on_error !== undefined && rule.on_error !== "fail";
+  if (failed.length === 0 || (covered && failed.length < samples.length)) return [];
   const what = rule.template === undefined ? "the value" : `the text of ${countOf(failed.length, samples.length)}`;
   return [{ path: `${path}.cast`, message: `the cast to ${rule.cast} refuses ${what}` }];
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { findNatsServer } from "../../adapters/embedded/nats-server.ts";
+import { findToxiproxy } from "../../tests/support/toxiproxy.ts";
 import { run } from "./command.ts";
 
 interface Requirement {
@@ -21,6 +22,16 @@ const REQUIREMENTS: readonly Requirement[] = [
       ),
     packages: ["golang-go"],
     how: "install Go 1.26 or later (https://go.dev/dl, brew install go) or nats-server 2.14 or later",
+  },
+  {
+    name: "toxiproxy",
+    missing: () =>
+      findToxiproxy().then(
+        () => null,
+        (error: Error) => error.message,
+      ),
+    packages: ["golang-go"],
+    how: "install Go 1.26 or later (https://go.dev/dl, brew install go)",
   },
 ];
 

@@ -24,7 +24,7 @@ describe("every refusal is a problem document", () => {
   test.each<[string, string, unknown, Record<string, string | null>, number, string]>([
     ["GET", "/v1/nothing", undefined, {}, 404, "NOT_FOUND"],
     ["GET", "/", undefined, {}, 404, "NOT_FOUND"],
-    ["PATCH", "/v1/connectors", {}, {}, 404, "NOT_FOUND"],
+    ["PATCH", "/v1/connectors", {}, {}, 405, "VALIDATION_ERROR"],
     ["GET", "/v1/connectors", undefined, { authorization: null }, 401, "UNAUTHORIZED"],
     ["GET", "/v1/connectors", undefined, { authorization: "Bearer x" }, 401, "UNAUTHORIZED"],
     ["GET", "/v1/connectors", undefined, { authorization: "Basic eDp5" }, 401, "UNAUTHORIZED"],
@@ -121,6 +121,7 @@ test("an integration's resource has the contract's fields, and what was read can
     status: "enabled",
     health: "ok",
     health_reason: null,
+    durability: { tier: "synced", copies: 1 },
     created_at: time,
     updated_at: time,
     next_fire_at: time,
@@ -158,6 +159,7 @@ test("runs and dead letters have the contract's fields, filters and pages", asyn
     error: null,
     waiting: null,
     drift: [],
+    ledger: expect.objectContaining({ balanced: true, imbalances: [] }),
   });
   await shared.run(id);
   await shared.run(id);

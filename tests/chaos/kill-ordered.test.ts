@@ -96,40 +96,52 @@ test.each([
   },
 );
 
-test("what keeps its order is appended to a file exactly once, however often the node is killed", {
+test("what keeps its order is appended to a file of lines and to an array exactly once, however often the node is killed", {
   timeout,
 }, async () => {
   writeUpdates(join(node.files, "in.ndjson"));
-  const destination = { connector: "files", stream: "out.ndjson", mode: "append" };
+  const destinations = ["out.ndjson", "out.json"].map((stream) => ({
+    id: stream.slice(4),
+    connector: "files",
+    stream,
+    mode: "append",
+  }));
   const delivery = { ordering: "strict" };
-  const integration = await node.api.integration({ name: "appended", source, destination, delivery });
+  const integration = await node.api.integration({ name: "appended", source, destinations, delivery });
   const blows = { records, times, random: seededRandom(), blow: killNode };
   const { run } = await strike(node, await node.api.run(integration), blows);
-  expect(run).toMatchObject({ status: "success", records_in: records, records_out: records });
-  expect(await idsIn(join(node.files, "out.ndjson"))).toEqual(Array.from({ length: records }, (_, id) => id));
+  expect(run).toMatchObject({ status: "success", records_in: records, records_out: 2 * records });
+  const inOrder = Array.from({ length: records }, (_, id) => id);
+  expect(await idsIn(join(node.files, "out.ndjson"))).toEqual(inOrder);
+  const array = JSON.parse(await readFile(join(node.files, "out.json"), "utf8")) as { id: number }[];
+  expect(array.map(({ id }) => id)).toEqual(inOrder);
 });
 
-test("what is appended twice with idempotency keys is what was in hand at the kills", { timeout }, async () => {
+test("with idempotency keys a table gets each record once, however often the node is killed, and a file what was in hand twice", {
+  timeout,
+}, async () => {
   writeUpdates(join(node.files, "in.ndjson"));
-  const integration = await node.api.integration({
-    name: "remembered",
-    source,
-    destination: { connector: "table", stream: "updates", mode: "append" },
-    delivery: { idempotency: { window: "1h" } },
-  });
+  const destinations = [
+    { id: "table", connector: "table", stream: "updates", mode: "append" },
+    { id: "file", connector: "files", stream: "updates.ndjson", mode: "append" },
+  ];
+  const delivery = { idempotency: { window: "1h" } };
+  const integration = await node.api.integration({ name: "remembered", source, destinations, delivery });
   const blows = { records, times, random: seededRandom(), blow: killNode };
   const { run } = await strike(node, await node.api.run(integration), blows);
-  expect(run).toMatchObject({ status: "success", records_in: records, records_out: records });
-  const landed = async () => {
+  expect(run).toMatchObject({ status: "success", records_in: records, records_out: 2 * records });
+  const inTable = async () => {
     const counts = "SELECT count(*)::int AS total, count(DISTINCT id)::int AS ids FROM updates";
-    return (await query(node.databaseUrl("landing"), counts)).rows[0] as { total: number; ids: number };
+    return (await query(node.databaseUrl("landing"), counts)).rows[0];
   };
-  const { total, ids } = await landed();
-  process.stderr.write(`idempotency: ${total - records} of ${records} records twice after ${times} kills\n`);
-  expect(ids).toBe(records);
-  expect(total - records).toBeLessThan(times * inHand);
+  expect(await inTable()).toEqual({ total: records, ids: records });
+  const written = await idsIn(join(node.files, "updates.ndjson"));
+  process.stderr.write(`idempotency: ${written.length - records} of ${records} lines twice after ${times} kills\n`);
+  expect(new Set(written).size).toBe(records);
+  expect(written.length - records).toBeLessThan(times * inHand);
   // Read again, all of it is known.
   const again = await node.api.ended(await node.api.run(integration), timeout);
-  expect(again).toMatchObject({ status: "success", records_in: records, records_out: records });
-  expect(await landed()).toEqual({ total, ids });
+  expect(again).toMatchObject({ status: "success", records_in: records, records_out: 2 * records });
+  expect(await inTable()).toEqual({ total: records, ids: records });
+  expect(await idsIn(join(node.files, "updates.ndjson"))).toHaveLength(written.length);
 });

@@ -1,13 +1,13 @@
-import { existsSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { perform, type Result } from "./suite/perform.ts";
-import { lineOf, repeatCommand, tableOf } from "./suite/report.ts";
+import { lineOf, repeatCommand, tablesOf } from "./suite/report.ts";
 import type { Account, Scenario } from "./suite/scenario.ts";
-import { families, scenarios } from "./suite/scenarios.ts";
+import { asScenarios, families, scenarios } from "./suite/scenarios.ts";
 import { endShared } from "./suite/stage.ts";
 
 /** Set by `npm run chaos` (suite/main.ts). */
-const { CHAOS_MINUTES, CHAOS_ONLY, CHAOS_SEED } = process.env;
+const { CHAOS_MINUTES, CHAOS_ONLY, CHAOS_SEED, CHAOS_RESULTS } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 /** For one run; what hangs ends by a limit of its own before. */
 const limitMs = 600_000;
@@ -20,21 +20,30 @@ function roundAfterRound(minutes: number): void {
   afterAll(endShared);
   test("nothing is lost, round after round", { timeout }, async () => {
     const end = Date.now() + minutes * 60_000;
-    const asked = scenarios.filter(({ name }) => CHAOS_ONLY === undefined || name === CHAOS_ONLY);
+    const asked = asScenarios(CHAOS_ONLY);
     const results: Result[] = [];
-    // Each round has a seed of its own. The first is always whole.
+    // Each round has a seed of its own. The first is always whole; of all scenarios in their short form, to see each.
     for (let round = 0; round === 0 || Date.now() < end; round++) {
+      const scale = round === 0 && CHAOS_ONLY === undefined ? "short" : "long";
       for (const scenario of asked) {
         if (round > 0 && Date.now() > end) break;
-        const result = await perform(scenario, Number(CHAOS_SEED) + round, "long");
+        const result = await perform(scenario, Number(CHAOS_SEED) + round, scale);
         results.push(result);
+        if (CHAOS_RESULTS !== undefined) appendFileSync(CHAOS_RESULTS, `${JSON.stringify(result)}\n`);
         say(lineOf(result));
-        if (result.failure !== undefined) say(`${result.failure}\n  again: ${repeatCommand(result, true)}`);
+        if (result.failure !== undefined) say(`${result.failure}\n  again: ${repeatCommand(result, scale)}`);
       }
     }
-    say(`\n${tableOf(asked, results)}`);
+    const all = CHAOS_RESULTS === undefined ? results : resultsIn(CHAOS_RESULTS);
+    say(`\n${tablesOf(families, all)}`);
     expect(results.filter(({ failure }) => failure !== undefined).map(lineOf)).toEqual([]);
   });
+}
+
+/** Of this run and of those before it that wrote into the same file. */
+function resultsIn(file: string): Result[] {
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line) as Result);
 }
 
 function testTheSuite(): void {
@@ -48,6 +57,13 @@ function testTheSuite(): void {
     const names = scenarios.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     for (const name of names) expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+  });
+
+  test("docs/faults.md shows no scenario that there is not", () => {
+    const page = readFileSync(new URL("../../docs/faults.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| `([a-z0-9-]+)` \| (.*?) \|/gm)].map(([, name, what]) => ({ name, what }));
+    const known = scenarios.map(({ name, what }) => ({ name, what }));
+    expect(known).toEqual(expect.arrayContaining(rows));
   });
 
   describe("a scenario", () => {
@@ -127,16 +143,18 @@ function testTheSuite(): void {
     });
   });
 
-  test("the table has a row for each scenario that ran, with its sums", () => {
+  test("a family's table has a row for each scenario that ran, with its sums", () => {
     const result: Result = { name: "try", seed: 5, seconds: 1.23, account: good, imbalance: 0, failure: undefined };
     const asked = [scenario(async () => good), { ...scenario(async () => good), name: "other" }];
     const failed: Result = { ...result, seed: 6, imbalance: 3, failure: "off" };
     expect(lineOf(result)).toBe(
       "ok     try                        seed 5, 10 records, 2 faults, 0 lost, 1 duplicated (allowed 1), ledger balanced, 1.2 s",
     );
-    expect(tableOf(asked, [result, failed]).split("\n").slice(2)).toEqual([
-      "| `try` | Something breaks | 2, 1 failed | 20 | 4 | 0 | 2 (2) | off |  |",
-    ]);
-    expect(repeatCommand(failed, true)).toBe("npm run chaos -- --minutes 0 --only try --seed 6");
+    const [heading, , ...rows] = tablesOf({ none: asked.slice(1), some: asked }, [result, failed])
+      .trimEnd()
+      .split("\n");
+    expect(heading).toBe("### some");
+    expect(rows.slice(2)).toEqual(["| `try` | Something breaks | 2, 1 failed | 20 | 4 | 0 | 2 (2) | off |  |"]);
+    expect(repeatCommand(failed, "long")).toBe("npm run chaos -- --minutes 0 --only try --seed 6");
   });
 }

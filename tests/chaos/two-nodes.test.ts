@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { startNats } from "../../adapters/embedded/index.ts";
@@ -12,6 +12,12 @@ import { wholeRun } from "./chaos.ts";
 
 const records = 200_000;
 const exactly = { total: kept(records), missing: 0, duplicates: 0, strange: 0 };
+const destinations = ["table", "file", "added", "lines"];
+/** Records of a batch, by default. */
+const batch = 500;
+const few = 10;
+/** What a table that is appended to without keys gets twice: 16 messages in hand, and what no commit held yet. */
+const inHand = 20_000;
 
 let nodes: TestNode[];
 let database: string;
@@ -37,9 +43,10 @@ test("a run whose node died is finished by another, every record exactly once", 
   await owner.kill();
   const taken = await other.api.runById(runId);
   expect(taken.status).toBe("running");
-  expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, ["table", "file"]));
+  expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, destinations));
   expect(await landedInTable(database, "people", records)).toEqual(exactly);
   expect(await landedInFile(join(files, "out.ndjson"), records)).toEqual(exactly);
+  await addedOnce();
 });
 
 test("a node that is paused for longer than its lease adds nothing stale when it wakes up", {
@@ -49,19 +56,35 @@ test("a node that is paused for longer than its lease adds nothing stale when it
   const { owner, other } = await ownerOf("paused");
   const { pid } = owner;
   process.kill(pid, "SIGSTOP");
+  let added: number;
+  let lines: number;
   try {
-    expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, ["table", "file"]));
+    expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, destinations));
+    added = await addedOnce();
+    lines = (await landedInFile(join(files, "lines.ndjson"), records)).total;
   } finally {
     process.kill(pid, "SIGCONT");
   }
-  // The file of that run stays to be looked at: the next one takes its place.
-  linkSync(join(files, "out.ndjson"), join(files, "first.ndjson"));
-  // By the woken node, once it has let go of what it had in hand: the integration is its own again.
-  expect(await owner.api.ended(await owner.api.run(id))).toMatchObject(wholeRun(records, ["table", "file"]));
-  expect(await other.api.runById(runId)).toMatchObject(wholeRun(records, ["table", "file"]));
+  // The file of that run stays to be looked at: the next ones take its place. They are small.
+  renameSync(join(files, "out.ndjson"), join(files, "first.ndjson"));
+  rmSync(join(files, "in.ndjson"));
+  writeRecords(join(files, "in.ndjson"), few);
+  let runs = 0;
+  // Until the integration is the woken node's again: it has let go of what it had in hand before.
+  for (const before = await recordsIn(owner, "paused"); (await recordsIn(owner, "paused")) === before; runs++) {
+    expect(await other.api.ended(await other.api.run(id))).toMatchObject(wholeRun(few, destinations));
+  }
+  expect(await other.api.runById(runId)).toMatchObject(wholeRun(records, destinations));
   expect(await landedInTable(database, "people", records)).toEqual(exactly);
   expect(await landedInFile(join(files, "first.ndjson"), records)).toEqual(exactly);
-  expect(await landedInFile(join(files, "out.ndjson"), records)).toEqual(exactly);
+  expect(await landedInFile(join(files, "out.ndjson"), few)).toEqual({ ...exactly, total: kept(few) });
+  // What the later runs added, and nothing of what the woken node had in hand.
+  expect((await landedInTable(database, "added", records)).total - added).toBe(runs * kept(few));
+  // A file of lines cannot refuse: the batch that was under way, and no more.
+  const stale = (await landedInFile(join(files, "lines.ndjson"), records)).total - lines - runs * kept(few);
+  process.stderr.write(`${runs} runs later, ${stale} records of the woken node in a file of lines\n`);
+  expect(stale).toBeGreaterThanOrEqual(0);
+  expect(stale).toBeLessThanOrEqual(batch);
 });
 
 test("a schedule fires once at each instant across nodes, also when the node that fired it dies", {
@@ -101,6 +124,8 @@ async function begun(name: string): Promise<{ files: string; id: string; runId: 
     destinations: [
       { id: "table", connector: "table", stream: "people", mode: "upsert", key: ["id"] },
       { id: "file", connector: "files", stream: "out.ndjson", mode: "replace" },
+      { id: "added", connector: "table", stream: "added", mode: "append" },
+      { id: "lines", connector: "files", stream: "lines.ndjson", mode: "append" },
     ],
     ...copyRules,
   });
@@ -109,20 +134,30 @@ async function begun(name: string): Promise<{ files: string; id: string; runId: 
   return { files, id, runId };
 }
 
+/** After one run: how many rows the table has that is appended to. */
+async function addedOnce(): Promise<number> {
+  const { total, missing, duplicates, strange } = await landedInTable(database, "added", records);
+  process.stderr.write(`${duplicates} of ${records} records appended twice\n`);
+  expect({ missing, strange }).toEqual({ missing: 0, strange: 0 });
+  expect(duplicates).toBeLessThan(inHand);
+  return total;
+}
+
 /** The node that carries an integration out, as its own metrics say. */
 async function ownerOf(integration: string): Promise<{ owner: TestNode; other: TestNode }> {
-  const counts = await Promise.all(
-    nodes.map(async ({ api }) => {
-      const { text } = await api.text("/metrics");
-      return Number(new RegExp(`^sluice_records_in_total{.*"${integration}".*} (\\d+)`, "m").exec(text)?.[1] ?? 0);
-    }),
-  );
+  const counts = await Promise.all(nodes.map((node) => recordsIn(node, integration)));
   expect(
     counts.filter((count) => count > 0),
     "owners",
   ).toHaveLength(1);
   const at = counts.findIndex((count) => count > 0);
   return { owner: nodes[at] as TestNode, other: nodes[1 - at] as TestNode };
+}
+
+/** What a node has read of an integration since it was started. */
+async function recordsIn({ api }: TestNode, integration: string): Promise<number> {
+  const { text } = await api.text("/metrics");
+  return Number(new RegExp(`^sluice_records_in_total{.*"${integration}".*} (\\d+)`, "m").exec(text)?.[1] ?? 0);
 }
 
 async function runsOf(api: Api, id: string): Promise<Run[]> {

@@ -81,6 +81,12 @@ test("plan, apply, run, runs and dlq work together against a node", async () => 
   expect(items).toMatchObject([{ status: "partial", records_in: 4, records_failed: 2 }]);
   expect(await node.sluice("doctor", "--guarantees", items[0].integration_id, "--json")).toEqual(promised);
   expect((await node.sluice("runs", "copy")).stdout).toMatch(/^RUN +STATUS.*\n\S+ +partial +manual /);
+  const ledger = await node.sluice("runs", "copy", "--ledger");
+  expect([ledger.code, ledger.stdout]).toEqual([0, expect.stringMatching(/ partial: the ledger balances\n/)]);
+  expect(ledger.stdout).toMatch(/^STEP +IN +EXPANDED +OUT .*\nsource +4 +0 +3 +0 +0 +0 +1\n/m);
+  expect(ledger.stdout).toMatch(/^DESTINATION +PUBLISHED +INHERITED +CONFIRMED +FAILED +PENDING\n\S+ +2 +0 +2 +0 +0$/m);
+  const printed = JSON.parse((await node.sluice("runs", "copy", "--ledger", "--json")).stdout);
+  expect(printed).toMatchObject({ id: items[0].id, ledger: { balanced: true, steps: { source: { in: 4 } } } });
   const letters = JSON.parse((await node.sluice("dlq", "list", "copy", "--json")).stdout).items;
   expect(letters.map((letter: { position: { ordinal: number } }) => letter.position.ordinal).toSorted()).toEqual([
     2, 3,

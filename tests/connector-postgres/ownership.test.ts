@@ -207,15 +207,13 @@ describe("a Postgres destination with an owner", () => {
     expect(await count("_sluice_processed")).toBe(3);
   });
 
-  test("two integrations that write at once do not wait for each other's keys", async () => {
-    const writers = await Promise.all(
-      ["one", "two", "three"].map((id) =>
-        remembering(1, { owner: { integrationId: id, destinationId: "d", epoch: 1 } }),
-      ),
-    );
-    const ids = Array.from({ length: 500 }, (_, id) => ({ id }));
-    await Promise.all(writers.map((destination) => Promise.all([write(destination, ids)])));
-    expect(await landed()).toHaveLength(1_500);
+  test("integrations that open at once make the tables once, and do not wait for each other's keys", async () => {
+    const owners = Array.from({ length: 16 }, (_, n) => ({ integrationId: String(n), destinationId: "d", epoch: 1 }));
+    const writers = await Promise.all(owners.map((owner) => remembering(1, { owner })));
+    expect(writers.every(({ dedupes }) => dedupes)).toBe(true);
+    const ids = Array.from({ length: 100 }, (_, id) => ({ id }));
+    await Promise.all(writers.map((destination) => write(destination, ids)));
+    expect(await landed()).toHaveLength(1_600);
   });
 
   test("a role that may make no tables writes without them, and it is said", async () => {

@@ -106,6 +106,10 @@ class Dlq {
         { timeout: 90_000, interval: 30 },
       )
       .not.toBe("running");
+    // The ledgers of its runs balance as any other's.
+    const { api } = this.node;
+    const { items } = await api.call<{ items: Run[] }>("GET", `/v1/integrations/${this.integration}/runs`);
+    for (const { id, status } of items) if (status !== "running") await api.ended(id);
     return job;
   }
 
@@ -135,8 +139,10 @@ test("a corrected dead letter is replayed alone, its original kept beside", { ti
   expect(letter).toMatchObject({
     payload: { id: 0, age: "many" },
     corrected: { id: 0, age: 40 },
+    corrected_by: "data folder",
     resolved: true,
     resolution: "replayed",
+    resolved_by: "data folder",
     run_id: first!.run_id,
   });
   const run = await api.call<Run & { job_id: string }>("GET", `/v1/runs/${letter.resolved_run_id}`);
@@ -149,6 +155,7 @@ test("a corrected dead letter is replayed alone, its original kept beside", { ti
   expect(await api.call("PATCH", `/v1/dead-letter/${second!.id}`, discard)).toMatchObject({
     resolved: true,
     resolution: "discarded",
+    resolved_by: "data folder",
     resolution_reason: "a test",
   });
   expect(await dlq.letters()).toEqual([]);

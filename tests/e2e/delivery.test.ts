@@ -110,17 +110,23 @@ test("a statement that waits longer than timeout.read is given up by the server,
     destination: { connector: "db", stream: "held", mode: "append" },
     delivery: { timeout: { read: "500ms" }, retry: { initial: "100ms", max: "200ms" } },
   });
-  const locked = query(url, "BEGIN; LOCK TABLE held IN SHARE MODE; SELECT pg_sleep(3); COMMIT");
+  const released = "EXISTS (SELECT FROM pg_class WHERE relname = 'released')";
+  const wait = `DO $$ BEGIN WHILE NOT ${released} LOOP PERFORM pg_sleep(0.05); END LOOP; END $$`;
+  const locked = query(url, `BEGIN; LOCK TABLE held IN SHARE MODE; ${wait}; COMMIT`);
   await expect
     .poll(async () => (await query(url, "SELECT 1 FROM pg_locks WHERE mode = 'ShareLock'")).rows.length, patience)
     .toBe(1);
-  const run = await api.runAndWait(id);
+  const runId = await api.run(id);
+  // Twice at least: it is given up, and not waited for.
+  const failed = /^sluice_requests_total\{.*destination="db".*outcome="failed"\} (\d+)/m;
+  const failures = async () => Number(failed.exec((await api.text("/metrics")).text)?.[1] ?? 0);
+  await expect.poll(failures, patience).toBeGreaterThan(1);
+  await query(url, "CREATE TABLE released ()");
   await locked;
+  const run = await api.ended(runId);
   expect(run).toMatchObject({ status: "success", records_out: 100 });
   // In mode append, what had been done in part would be there twice.
   expect(await landedInTable(url, "held", 100)).toMatchObject({ missing: 0, duplicates: 0, total: 100 });
-  const failed = /^sluice_requests_total\{.*destination="db".*outcome="failed"\} (\d+)/m;
-  expect(Number(failed.exec((await api.text("/metrics")).text)?.[1])).toBeGreaterThan(1);
 });
 
 test("a rate limit is kept through kill -9, and the run says that it waits for it", async () => {

@@ -21,7 +21,14 @@ test("an integration whose log was lost runs on a new one, whatever the store re
   await node.kill();
   rmSync(join(node.dataDir, "nats", "jetstream"), { recursive: true });
   await node.start();
+  // Before anybody needs it: it is said that nothing is as it was.
+  const health = async () => await node.api.call("GET", `/v1/integrations/${id}`);
+  await expect.poll(health, { timeout: 60_000 }).toMatchObject({
+    health: "degraded",
+    health_reason: expect.stringMatching(/^its log was lost.* go on from their cursors/),
+  });
   expect(await node.api.runAndWait(id)).toMatchObject(wholeRun(records, ["files"]));
+  await expect.poll(health, { timeout: 60_000 }).toMatchObject({ health: "ok", health_reason: null });
   const landed = await landedInFile(join(node.files, "out.ndjson"), records);
   expect(landed).toEqual({ total: kept(records), missing: 0, duplicates: 0, strange: 0 });
 });

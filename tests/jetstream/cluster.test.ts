@@ -131,6 +131,22 @@ describe("a cluster", () => {
     expect(await b.ask("square", 7, 500)).toEqual([undefined]);
   });
 
+  it("keeps its members while the server says nothing for longer than a time to live", async () => {
+    const { cluster: a } = await join("a");
+    const { cluster: b } = await join("b");
+    await expect.poll(() => a.members(), patient).toEqual(["a", "b"]);
+    await expect.poll(() => b.members(), patient).toEqual(["a", "b"]);
+    const changes = [changesOf(a), changesOf(b)];
+    process.kill(server.pid, "SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 4_500));
+    process.kill(server.pid, "SIGCONT");
+    // It lets the keys run out as soon as it wakes up.
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    expect(changes).toEqual([[], []]);
+    await b.close();
+    await expect.poll(() => a.members(), patient).toEqual(["a"]);
+  });
+
   it("carries small messages to all nodes", async () => {
     const { cluster: a, link } = await join("a");
     const { cluster: b, link: other } = await join("b");

@@ -51,7 +51,9 @@ test("every refusal is a problem document", async () => {
   const refusals: [string, string, unknown, Record<string, string>, number, string][] = [
     ["GET", "/v1/nothing", undefined, {}, 404, "NOT_FOUND"],
     ["GET", "/", undefined, {}, 404, "NOT_FOUND"],
-    ["PATCH", "/v1/connectors", undefined, {}, 404, "NOT_FOUND"],
+    ["PATCH", "/v1/connectors", undefined, {}, 405, "VALIDATION_ERROR"],
+    ["DELETE", "/v1/integrations/no-uuid/runs", undefined, {}, 405, "VALIDATION_ERROR"],
+    ["POST", "/metrics", undefined, {}, 405, "VALIDATION_ERROR"],
     ["GET", "/v1/connectors/%zz", undefined, {}, 400, "VALIDATION_ERROR"],
     ["GET", "/v1/connectors/no-uuid", undefined, {}, 404, "NOT_FOUND"],
     ["GET", "/v1/connectors/018f0000-0000-7000-8000-000000000000", undefined, {}, 404, "NOT_FOUND"],
@@ -73,6 +75,15 @@ test("every refusal is a problem document", async () => {
     expect(answer.body).toMatchObject({ ...problem(code), status });
     expect(answer.headers["x-request-id"]).toBe(answer.body.request_id);
   }
+});
+
+test("a method that a path does not know is answered with those that it does", async () => {
+  const { call } = await startApi();
+  const allowed = async (method: string, url: string) => (await call(method, url)).headers.allow;
+  expect(await allowed("DELETE", "/v1/connectors")).toBe("GET, HEAD, POST");
+  expect(await allowed("POST", "/v1/dead-letter/018f0000-0000-7000-8000-000000000000")).toBe("GET, HEAD, PATCH");
+  expect(await allowed("PUT", "/healthz")).toBe("GET, HEAD");
+  expect(await allowed("GET", "/v1/nothing")).toBeUndefined();
 });
 
 test("a body that is not UTF-8 is refused", async () => {

@@ -28,6 +28,7 @@ test("an integration has the fields of the configuration and those of its state"
     status: "enabled",
     health: "ok",
     health_reason: null,
+    durability: { tier: "synced", copies: 1 },
     created_at: expect.any(String),
     updated_at: expect.any(String),
     next_fire_at: expect.stringMatching(/-12-31T23:00:00.000Z$/),

@@ -86,6 +86,11 @@ test("keys past their window are forgotten: by whoever runs, and in maintenance,
   expect(await count()).toEqual(["2h", "30d"]);
   await store.checkpoints.forgetProcessed(ids[3] as string, "a", hourMs / 2);
   expect(await count()).toEqual(["30d"]);
+  // Those of an integration that is gone.
+  await commit(ids[0] as string, "a", [2]);
+  await store.integrations.remove(ids[0] as string);
+  await store.maintain(new Date());
+  expect(await count()).toEqual(["30d"]);
   await store.maintain(new Date(Date.now() + 31 * dayMs));
   expect(await count()).toEqual([]);
 });

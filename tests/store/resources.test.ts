@@ -201,10 +201,10 @@ test("a claim of 20 MB comes back byte for byte, until it is removed", async () 
 
 test("tokens are known by their hash", async () => {
   const hash = Buffer.alloc(32, 1);
-  expect(await store.tokens.has(hash)).toBe(false);
+  expect(await store.tokens.nameOf(hash)).toBeNull();
   expect(await store.tokens.add(hash, "first")).toBe(true);
   expect(await store.tokens.add(hash, "again")).toBe(false);
-  expect(await store.tokens.has(hash)).toBe(true);
+  expect(await store.tokens.nameOf(hash)).toBe("first");
 });
 
 test("no error of the store holds a parameter of its query", async () => {
@@ -231,4 +231,16 @@ test("how an integration does is kept, but not what a former owner says of it", 
   // A change, or enabling it, begins anew.
   await store.integrations.update(id, { name, spec, enabled: true }, version);
   expect(await health()).toEqual(["ok", null]);
+});
+
+test("what was taken in hand and never let go is counted, until it is let go", async () => {
+  const { id: integrationId } = await addIntegration(store);
+  const [one, other] = ["r1", "r2"].map((mark) => ({ integrationId, mark }));
+  expect([await store.suspects.take(one!), await store.suspects.take(one!), await store.suspects.take(other!)]).toEqual(
+    [0, 1, 0],
+  );
+  await store.suspects.letGo(one!);
+  expect([await store.suspects.take(one!), await store.suspects.take(other!)]).toEqual([0, 1]);
+  await store.integrations.remove(integrationId);
+  expect(await store.suspects.take(one!)).toBe(0);
 });

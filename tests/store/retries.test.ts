@@ -54,7 +54,7 @@ test("what is put off comes back whole when it is due, the earliest first, and n
 test("as many are given as the limits allow, but one at least", async () => {
   const { row, run } = await begun();
   const large = (outId: string, at: number) =>
-    retryOf(run, outId, at, { letter: { ...retryOf(run, "", 0).letter, raw: Buffer.alloc(100_000) } });
+    retryOf(run, outId, at, { letter: { ...retryOf(run, "", 0).letter, recordId: outId, raw: Buffer.alloc(100_000) } });
   await commit(row, [large("1", 1), large("2", 2), large("3", 3)]);
   const due = async (records: number, bytes: number) =>
     ids(await store.retries.due(row.id, "a", 10, { records, bytes }));

@@ -1,3 +1,4 @@
+import pg from "pg";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openStore } from "../../adapters/postgres/index.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -33,4 +34,26 @@ test("a commit and a read over connections that went silent are given up as UNAV
   await silence.remove();
   await commit();
   await store.ping();
+});
+
+test("a commit that the server is slow with is given twice the time with each try", { timeout: 60_000 }, async () => {
+  const url = await server.url();
+  const store = await openStore({ url, flushTimeoutMs: 250 });
+  onTestFinished(() => store.close());
+  const { id } = await addIntegration(store);
+  const commit = () => store.checkpoints.commit([settlement(id)]);
+  await commit();
+  const other = new pg.Client({ connectionString: url });
+  await other.connect();
+  onTestFinished(() => other.end());
+  await other.query("begin; select from sluice.checkpoint_owners for update");
+  const took: number[] = [];
+  for (let n = 0; n < 3; n++) {
+    const start = performance.now();
+    await expect(commit()).rejects.toMatchObject({ code: "TIMEOUT" });
+    took.push(performance.now() - start);
+  }
+  expect(took.map((ms, n) => ms >= 250 * 2 ** n - 10)).toEqual([true, true, true]);
+  await other.query("rollback");
+  await commit();
 });

@@ -12,6 +12,8 @@ export interface Run {
   readonly error: { code: string; message: string; path?: string } | null;
   readonly waiting?: string | null;
   readonly started_at: string;
+  /** Null before the first commit. */
+  readonly ledger: { readonly balanced: boolean; readonly imbalances: readonly object[] } | null;
 }
 
 export interface Answer<T> {
@@ -76,9 +78,11 @@ export class Api {
     return this.call("GET", `/v1/runs/${id}`);
   }
 
-  /** Waits for the run's end, at most `timeout` milliseconds. */
+  /** Waits for the run's end, at most `timeout` milliseconds: its ledger must balance, whatever was done to it. */
   async ended(id: string, timeout = 150_000): Promise<Run> {
-    return await this.until(id, ({ status }) => status !== "running", timeout);
+    const run = await this.until(id, ({ status }) => status !== "running", timeout);
+    expect(run.ledger?.imbalances ?? []).toEqual([]);
+    return run;
   }
 
   /** Waits until the run is as wanted, or has ended. */

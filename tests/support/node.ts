@@ -19,6 +19,8 @@ export interface TestNodeOptions {
   /** Name of the data folder in it, for a second node beside the first. */
   readonly data?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** Options of Node's own. */
+  readonly nodeOptions?: readonly string[];
   /** Where the node is ended; with the test unless given. */
   readonly atEnd?: (end: () => Promise<void>) => void;
 }
@@ -31,16 +33,18 @@ export class TestNode {
   readonly files: string;
   readonly api: Api;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #nodeOptions: readonly string[];
   #child: ChildProcess | undefined;
   #stderr = "";
   #url = "";
 
-  private constructor(folder: string, dataDir: string, env: NodeJS.ProcessEnv) {
+  private constructor(folder: string, dataDir: string, env: NodeJS.ProcessEnv, nodeOptions: readonly string[]) {
     this.folder = folder;
     this.dataDir = dataDir;
     this.files = join(folder, "files");
     mkdirSync(this.files, { recursive: true });
     this.#env = env;
+    this.#nodeOptions = nodeOptions;
     this.api = new Api(() => this);
   }
 
@@ -53,11 +57,11 @@ export class TestNode {
 
   /** Not started yet. */
   static async make(options: TestNodeOptions = {}): Promise<TestNode> {
-    const { folder = tempDir(), data = "data", env, atEnd = onTestFinished } = options;
+    const { folder = tempDir(), data = "data", env, nodeOptions = [], atEnd = onTestFinished } = options;
     const dataDir = join(folder, data);
     // The ports stay the same over restarts, as they do for users: connectors name them.
     const [nats, postgres] = [await freePort(), await freePort()];
-    const node = new TestNode(folder, dataDir, {
+    const own = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       SLUICE_DATA_DIR: dataDir,
@@ -65,8 +69,8 @@ export class TestNode {
       SLUICE_NATS_PORT: String(nats),
       SLUICE_POSTGRES_PORT: String(postgres),
       SLUICE_FILE_ROOTS: folder,
-      ...env,
-    });
+    };
+    const node = new TestNode(folder, dataDir, { ...own, ...env }, nodeOptions);
     atEnd(() => node.kill());
     return node;
   }
@@ -77,6 +81,11 @@ export class TestNode {
 
   get token(): string {
     return readFileSync(join(this.dataDir, "token"), "utf8").trim();
+  }
+
+  /** Among nodes. */
+  get id(): string {
+    return readFileSync(join(this.dataDir, "node-id"), "utf8").trim();
   }
 
   get pid(): number {
@@ -112,7 +121,7 @@ export class TestNode {
 
   /** Starts the process without waiting for it to be ready. */
   launch(): ChildProcess {
-    const child = spawn(process.execPath, [main, "up"], {
+    const child = spawn(process.execPath, [...this.#nodeOptions, main, "up"], {
       cwd: this.folder,
       env: this.#env,
       stdio: ["ignore", "pipe", "pipe"],

@@ -80,7 +80,7 @@ test("records that vanish from the log are told: by the metric, in the log with 
   expect(batches.length).toBeGreaterThan(1);
   await manager.streams.deleteMessage(stream, batches[1] as number);
   await node.start();
-  const run = await node.api.ended(runId);
+  const run = await node.api.until(runId, ({ status }) => status !== "running");
   expect(run).toMatchObject({ status: "failed", error: { code: "INTERNAL_ERROR" } });
   expect(run.error?.message).toMatch(/ledger does not balance/);
   const found = {

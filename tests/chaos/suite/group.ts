@@ -65,6 +65,12 @@ export class Group {
     return owners[0] as TestNode;
   }
 
+  /** Resolves when `node` takes the integration of a load for its own, whoever else does. */
+  async takenBy(load: Load, node: TestNode): Promise<void> {
+    const { name } = await node.api.call<{ name: string }>("GET", `/v1/integrations/${load.id}`);
+    await expect.poll(async () => (await ownedBy(node)).has(name), patience).toBe(true);
+  }
+
   other(node: TestNode): TestNode {
     return this.alive.find((each) => each !== node) as TestNode;
   }
@@ -82,6 +88,18 @@ export async function untilNextRecord(load: Load, node: TestNode): Promise<numbe
   const before = (await load.look(node)).records_out;
   await load.until(({ records_out }) => records_out > before, node);
   return (performance.now() - begin) / 1000;
+}
+
+/** The longest time in seconds, until the run's end, in which nothing of it was confirmed. */
+export async function longestStall(load: Load, node: TestNode): Promise<number> {
+  let [longest, confirmed, since] = [0, -1, performance.now()];
+  await load.until(({ records_out }) => {
+    const now = performance.now();
+    if (confirmed >= 0) longest = Math.max(longest, now - since);
+    if (records_out > confirmed) [confirmed, since] = [records_out, now];
+    return false;
+  }, node);
+  return longest / 1000;
 }
 
 /** A nats-server for a group of its own, for all scenarios that share it. */

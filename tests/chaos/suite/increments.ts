@@ -31,6 +31,8 @@ export class Increments {
   readonly id: string;
   readonly name: string;
   readonly tables: readonly string[];
+  /** Of the tables. */
+  readonly database: string;
   readonly #node: TestNode;
   readonly #source: string;
   readonly #options: IncrementsOptions;
@@ -43,6 +45,7 @@ export class Increments {
     this.id = ids.id;
     this.#source = ids.source;
     this.tables = tablesOf(name, options.tables);
+    this.database = options.database;
   }
 
   static async make(node: TestNode, options: IncrementsOptions): Promise<Increments> {
@@ -117,22 +120,6 @@ export class Increments {
     return this.#node.api.call("GET", `/v1/integrations/${this.id}`);
   }
 
-  /** Resolves when the node has told of the loss: in its log at level error, and in its metrics. */
-  async told(kind: string): Promise<void> {
-    const told = async () => {
-      const lines = readFileSync(join(this.#node.dataDir, "sluice.log"), "utf8").split("\n").filter(Boolean);
-      const errors = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === "error");
-      const { text } = await this.#node.api.text("/metrics");
-      return {
-        log: errors.some((line) => line.kind === kind && line.integration === this.name),
-        metric: samples(text, "sluice_losses_found_total").some(
-          ({ labels, value }) => labels.integration === this.name && labels.kind === kind && value > 0,
-        ),
-      };
-    };
-    await expect.poll(told, patience).toEqual({ log: true, metric: true });
-  }
-
   /** What is missing from the tables, or twice in them; each refused record must be a dead letter. */
   async count(): Promise<Pick<Account, "records" | "lost" | "duplicated">> {
     let lost = 0;
@@ -140,7 +127,7 @@ export class Increments {
     const wrong = Math.ceil(this.#count / refused) - 1;
     for (const table of this.tables) {
       const { rows } = await query(
-        this.#options.database,
+        this.database,
         `SELECT count(*)::int AS rows, count(DISTINCT id)::int AS ids FROM "${table}" WHERE id >= 0 AND id < ${this.#count}`,
       );
       lost += this.#count - wrong - rows[0].ids;
@@ -164,6 +151,22 @@ export class Increments {
     }
     return ids.size;
   }
+}
+
+/** Resolves when the node has told of a loss: in its log at level error, and in its metrics. */
+export async function told(node: TestNode, kind: string, integration: string): Promise<void> {
+  const ways = async () => {
+    const lines = readFileSync(join(node.dataDir, "sluice.log"), "utf8").split("\n").filter(Boolean);
+    const errors = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === "error");
+    const { text } = await node.api.text("/metrics");
+    return {
+      log: errors.some((line) => line.kind === kind && line.integration === integration),
+      metric: samples(text, "sluice_losses_found_total").some(
+        ({ labels, value }) => labels.integration === integration && labels.kind === kind && value > 0,
+      ),
+    };
+  };
+  await expect.poll(ways, patience).toEqual({ log: true, metric: true });
 }
 
 function tablesOf(name: string, count: number): string[] {

@@ -1,18 +1,22 @@
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { startVitest } from "vitest/node";
 import { exitWithParent } from "../../../adapters/embedded/parent.ts";
 import { integerOption, parseArguments, type Syntax } from "../../../cli/arguments.ts";
 import { CommandError, exitCode, usageError } from "../../../cli/exit.ts";
 import { messageOf, unknownName } from "../../../runtime/errors/index.ts";
-import { scenarios } from "./scenarios.ts";
+import { asScenarios, families, scenarios } from "./scenarios.ts";
+import { inNamespace, needsNamespace } from "./small-disk.ts";
 
 const syntax: Syntax = {
   usage: "npm run chaos -- [options]",
-  summary: "Breaks things round after round, and counts what is lost: each scenario of the fault suite at least once.",
+  summary:
+    "Breaks things round after round, and counts what is lost. The first round is the whole suite in its short form.",
   options: {
-    minutes: { type: "string", value: "N", help: "How long (10); 0 is one round." },
+    minutes: { type: "string", value: "N", help: "How long (10); at least one round." },
     seed: { type: "string", value: "S", help: "Of the first round; the same seed breaks the same things." },
-    only: { type: "string", value: "NAME", help: "One scenario alone." },
+    only: { type: "string", value: "NAME", help: "One scenario, or one family of them, in the long form." },
+    results: { type: "string", value: "FILE", help: "Adds each result as a line of JSON; the table is of all in it." },
     list: { type: "boolean", help: "Print the scenarios." },
     kills: { type: "boolean", help: "As the first option: the long tests of kills instead; all else is vitest's." },
   },
@@ -24,19 +28,30 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 async function main(argv: readonly string[]): Promise<void> {
   const args = parseArguments(syntax, argv);
   if (args === null) return;
-  const names = scenarios.map(({ name }) => name);
   if (args.flag("list")) {
-    for (const { name, what } of scenarios) console.log(`${name.padEnd(26)}${what}`);
+    for (const [family, all] of Object.entries(families)) {
+      console.log(family);
+      for (const { name, what } of all) console.log(`  ${name.padEnd(26)}${what}`);
+    }
     return;
   }
   if (args.flag("kills")) throw usageError("--kills must be the first option");
   const only = args.string("only");
-  if (only !== undefined && !names.includes(only)) throw usageError(unknownName("scenario", only, names));
+  const asked = asScenarios(only);
+  if (only !== undefined && asked.length === 0) {
+    throw usageError(unknownName("scenario", only, [...Object.keys(families), ...scenarios.map(({ name }) => name)]));
+  }
+  if (needsNamespace()) {
+    process.exitCode = await inNamespace(process.argv.slice(1));
+    return;
+  }
   const minutes = integerOption(args.string("minutes"), "minutes", 0, 10_000) ?? 10;
   const seed = integerOption(args.string("seed"), "seed", 0, 1_000_000_000) ?? Date.now() % 1_000_000;
   Object.assign(process.env, { CHAOS_MINUTES: String(minutes), CHAOS_SEED: String(seed) });
   if (only !== undefined) process.env.CHAOS_ONLY = only;
-  console.log(`${only ?? `${names.length} scenarios`} for ${minutes} minutes, from seed ${seed}`);
+  const results = args.string("results");
+  if (results !== undefined) process.env.CHAOS_RESULTS = path.resolve(results);
+  console.log(`${asked.length} scenarios for ${minutes} minutes, from seed ${seed}`);
   await startVitest("test", ["tests/chaos/suite.test.ts"], {
     root,
     project: ["integration"],

@@ -7,7 +7,7 @@ import { TestNode } from "../../support/node.ts";
 import { createDatabase } from "../../support/servers.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { startToxiproxy, type Toxic, type ToxicProxy } from "../../support/toxiproxy.ts";
-import { Load } from "./load.ts";
+import { Load, shareOf } from "./load.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
@@ -101,7 +101,7 @@ export const network: readonly Scenario[] = faults.flatMap((fault) =>
       });
       let notes: string | undefined;
       for (let n = 0; n < times; n++) {
-        await load.reach(((n + stage.random()) / times) * 0.9);
+        await load.reach(shareOf(n, times, stage.random));
         notes = await fault.strike(wires, leg, stage, load);
       }
       return { ...(await load.account(times)), ...(notes !== undefined && { notes }) };

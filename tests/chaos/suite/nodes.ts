@@ -1,8 +1,12 @@
+import { execFile } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import type { ServerHandle } from "../../../adapters/embedded/index.ts";
 import type { TestNode } from "../../support/node.ts";
+import { query } from "../../support/records.ts";
 import { Group, ownNats, untilNextRecord } from "./group.ts";
-import { Load } from "./load.ts";
-import type { Account, Scenario } from "./scenario.ts";
+import { Load, shareOf } from "./load.ts";
+import { type Account, type Scenario, sumOf } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
 /** A member of the cluster is gone, and a message is given up, when nothing was heard for three seconds. */
@@ -15,17 +19,13 @@ export const nodes: readonly Scenario[] = [
     what: "kill -9 of the node that carries a run out; another one finishes it",
     async run(stage) {
       const group = await threeNodes(stage);
-      const load = await begin(stage, group, {});
-      const seconds: number[] = [];
-      const times = stage.scale === "short" ? 1 : 4;
-      for (let n = 0; n < times; n++) {
-        await load.reach(((n + stage.random() * 0.5) / times) * 0.8, group.any);
+      return oneAfterAnother(stage, group, { short: 1, long: 4 }, {}, async (load) => {
         const owner = await group.ownerOf(load);
         await owner.kill();
-        seconds.push(await untilNextRecord(load, group.any));
+        const seconds = await untilNextRecord(load, group.any);
         await owner.start();
-      }
-      return { ...(await load.account(times, 0, group.any)), notes: `next record after ${list(seconds)} s` };
+        return seconds;
+      });
     },
   },
   {
@@ -33,19 +33,14 @@ export const nodes: readonly Scenario[] = [
     what: "SIGTERM of the node that carries a run out, and its return; a file is appended to",
     async run(stage) {
       const group = await threeNodes(stage);
-      const times = stage.scale === "short" ? 2 : 6;
-      const load = await begin(stage, group, { mode: "append", seconds: times * 3 });
-      const seconds: number[] = [];
-      for (let n = 0; n < times; n++) {
-        // The rest of the load is for what comes after.
-        await load.reach(((n + stage.random() * 0.5) / times) * 0.8, group.any);
+      return oneAfterAnother(stage, group, { short: 1, long: 6 }, { mode: "append" }, async (load) => {
         const owner = await group.ownerOf(load);
         const stopped = owner.stop();
-        seconds.push(await untilNextRecord(load, group.other(owner)));
+        const seconds = await untilNextRecord(load, group.other(owner));
         await stopped;
         await owner.start();
-      }
-      return { ...(await load.account(times, 0, group.any)), notes: `next record after ${list(seconds)} s` };
+        return seconds;
+      });
     },
   },
   {
@@ -67,7 +62,7 @@ export const nodes: readonly Scenario[] = [
       }
       const accounts = [];
       for (const load of loads) accounts.push(await load.account(0, 0, group.any));
-      return { ...sum(accounts), faults: restarts };
+      return { ...sumOf(accounts), faults: restarts };
     },
   },
   {
@@ -90,43 +85,88 @@ export const nodes: readonly Scenario[] = [
       }
       const accounts = [];
       for (const each of loads) accounts.push(await each.account(0, 0, paused));
-      return { ...sum(accounts), faults: 1 };
+      return { ...sumOf(accounts), faults: 1 };
+    },
+  },
+  {
+    name: "pause-nats",
+    what: "SIGSTOP of nats-server, for longer than every lease",
+    async run(stage) {
+      const group = await threeNodes(stage);
+      const loads = [await begin(stage, group, { mode: "append" }), await begin(stage, group, {})];
+      await (loads[0] as Load).reach(stage.random() * 0.5, group.any);
+      await paused([group.nats.pid as number], stage);
+      const accounts = [];
+      for (const load of loads) accounts.push(await load.account(0, 0, group.any));
+      return { ...sumOf(accounts), faults: 1 };
+    },
+  },
+  {
+    name: "pause-postgres",
+    what: "SIGSTOP of Postgres, the store's and a destination's, for longer than every lease",
+    async run(stage) {
+      const node = await stage.node();
+      await query(node.databaseUrl(), "CREATE DATABASE landing");
+      const load = await Load.begin(stage, node, { database: node.databaseUrl("landing") });
+      await load.reach(stage.random() * 0.5);
+      const postmaster = node.serverPid("postgres") as number;
+      await paused([postmaster, ...(await childrenOf(postmaster))], stage);
+      return await load.account(1);
     },
   },
 ];
 
+/** For twenty seconds, in the short form for some more than a node is missed after, and a connection is given up. */
+async function paused(pids: readonly number[], stage: Stage): Promise<void> {
+  for (const pid of pids) process.kill(pid, "SIGSTOP");
+  await delay(stage.scale === "short" ? 8_000 : 20_000);
+  for (const pid of pids) process.kill(pid, "SIGCONT");
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)("pgrep", ["-P", String(pid)]);
+  return stdout.trim().split("\n").map(Number);
+}
+
+interface LoadOptions {
+  readonly mode?: "append";
+  readonly seconds?: number;
+}
+
+/** A blow in the middle of each of several loads, which gives the seconds until the next record. */
+async function oneAfterAnother(
+  stage: Stage,
+  group: Group,
+  times: { readonly short: number; readonly long: number },
+  options: LoadOptions,
+  blow: (load: Load) => Promise<number>,
+): Promise<Account> {
+  const accounts: Account[] = [];
+  const seconds: string[] = [];
+  for (let n = 0; n < times[stage.scale]; n++) {
+    const load = await begin(stage, group, { seconds: 5, ...options });
+    await load.reach(shareOf(0, 1, stage.random), group.any);
+    seconds.push((await blow(load)).toFixed(1));
+    accounts.push(await load.account(1, 0, group.any));
+  }
+  return { ...sumOf(accounts), notes: `next record after ${seconds.join(", ")} s` };
+}
+
 /** Shared: starting them takes longer than most scenarios do. */
-async function threeNodes(stage: Stage): Promise<Group> {
-  const group = await stage.shared("three nodes", async (atEnd) => Group.start(3, atEnd, (await ownNats(atEnd)).url));
+async function threeNodes(stage: Stage): Promise<Group & { readonly nats: ServerHandle }> {
+  const group = await stage.shared("three nodes", async (atEnd) => {
+    const nats = await ownNats(atEnd);
+    return Object.assign(await Group.start(3, atEnd, nats.url), { nats });
+  });
   await group.ready(stage);
   return group;
 }
 
-function begin(
-  stage: Stage,
-  group: Group,
-  options: { readonly mode?: "append"; readonly seconds?: number },
-): Promise<Load> {
+function begin(stage: Stage, group: Group, options: LoadOptions): Promise<Load> {
   return Load.begin(stage, group.any, { database: group.database, ...options });
 }
 
 async function anyRuns(loads: readonly Load[], node: TestNode): Promise<boolean> {
   const runs = await Promise.all(loads.map((load) => load.look(node)));
   return runs.some(({ status }) => status === "running");
-}
-
-function sum(accounts: readonly Account[]): Account {
-  const total = (field: "records" | "faults" | "lost" | "duplicated" | "allowed") =>
-    accounts.reduce((all, account) => all + account[field], 0);
-  return {
-    records: total("records"),
-    faults: total("faults"),
-    lost: total("lost"),
-    duplicated: total("duplicated"),
-    allowed: total("allowed"),
-  };
-}
-
-function list(seconds: readonly number[]): string {
-  return seconds.map((each) => each.toFixed(1)).join(", ");
 }

@@ -1,5 +1,6 @@
 import type { Result } from "./perform.ts";
 import type { Scenario } from "./scenario.ts";
+import type { Scale } from "./stage.ts";
 
 const nameWidth = 26;
 
@@ -16,37 +17,46 @@ export function lineOf({ name, seed, seconds, account, imbalance, failure }: Res
   return `${head}${counts}, ${seconds.toFixed(1)} s${notes}`;
 }
 
-/** All runs, a row for each scenario, as a table in Markdown. */
-export function tableOf(scenarios: readonly Scenario[], results: readonly Result[]): string {
-  const lines = [
-    "| Scenario | What is broken | Runs | Records | Faults | Lost | Duplicated (allowed) | Ledger | |",
-    "|---|---|---|---|---|---|---|---|---|",
+/** All runs as Markdown: a table for each family that ran, a row for each of its scenarios. */
+export function tablesOf(
+  families: { readonly [family: string]: readonly Scenario[] },
+  results: readonly Result[],
+): string {
+  return Object.entries(families)
+    .map(([family, scenarios]) => [family, scenarios.flatMap((scenario) => rowOf(scenario, results))] as const)
+    .filter(([, rows]) => rows.length > 0)
+    .map(([family, rows]) => `### ${family}\n\n${[...head, ...rows].join("\n")}\n`)
+    .join("\n");
+}
+
+const head = [
+  "| Scenario | What is broken | Runs | Records | Faults | Lost | Twice (allowed) | Ledger | |",
+  "|---|---|---|---|---|---|---|---|---|",
+];
+
+function rowOf({ name, what }: Scenario, results: readonly Result[]): string[] {
+  const runs = results.filter((result) => result.name === name);
+  if (runs.length === 0) return [];
+  const sum = (field: "records" | "faults" | "lost" | "duplicated" | "allowed") =>
+    runs.reduce((total, { account }) => total + (account?.[field] ?? 0), 0).toLocaleString("en");
+  const failed = runs.filter(({ failure }) => failure !== undefined).length;
+  const cells = [
+    `\`${name}\``,
+    what,
+    failed === 0 ? runs.length : `${runs.length}, ${failed} failed`,
+    sum("records"),
+    sum("faults"),
+    sum("lost"),
+    `${sum("duplicated")} (${sum("allowed")})`,
+    runs.every(({ imbalance }) => imbalance === 0) ? "balanced" : "off",
+    runs.findLast(({ account }) => account?.notes !== undefined)?.account?.notes ?? "",
   ];
-  for (const { name, what } of scenarios) {
-    const runs = results.filter((result) => result.name === name);
-    if (runs.length === 0) continue;
-    const sum = (field: "records" | "faults" | "lost" | "duplicated" | "allowed") =>
-      runs.reduce((total, { account }) => total + (account?.[field] ?? 0), 0).toLocaleString("en");
-    const failed = runs.filter(({ failure }) => failure !== undefined).length;
-    const cells = [
-      `\`${name}\``,
-      what,
-      failed === 0 ? runs.length : `${runs.length}, ${failed} failed`,
-      sum("records"),
-      sum("faults"),
-      sum("lost"),
-      `${sum("duplicated")} (${sum("allowed")})`,
-      runs.every(({ imbalance }) => imbalance === 0) ? "balanced" : "off",
-      runs.findLast(({ account }) => account?.notes !== undefined)?.account?.notes ?? "",
-    ];
-    lines.push(`| ${cells.join(" | ")} |`);
-  }
-  return lines.join("\n");
+  return [`| ${cells.join(" | ")} |`];
 }
 
 /** How to have a failure again. */
-export function repeatCommand({ name, seed }: Result, long: boolean): string {
-  return long
+export function repeatCommand({ name, seed }: Result, scale: Scale): string {
+  return scale === "long"
     ? `npm run chaos -- --minutes 0 --only ${name} --seed ${seed}`
     : `CHAOS_SEED=${seed} npx vitest run --project=integration tests/chaos/suite/ -t ${name}`;
 }

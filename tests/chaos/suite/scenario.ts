@@ -24,3 +24,16 @@ export interface Account {
   /** What else was measured, such as the time of a failover. */
   readonly notes?: string;
 }
+
+/** Of several loads; without their notes. */
+export function sumOf(accounts: readonly Account[]): Account {
+  const total = (field: "records" | "faults" | "lost" | "duplicated" | "allowed") =>
+    accounts.reduce((all, account) => all + account[field], 0);
+  return {
+    records: total("records"),
+    faults: total("faults"),
+    lost: total("lost"),
+    duplicated: total("duplicated"),
+    allowed: total("allowed"),
+  };
+}

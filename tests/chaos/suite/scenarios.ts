@@ -1,3 +1,7 @@
+import { cluster } from "./cluster.ts";
+import { crashPoints } from "./crash-points.ts";
+import { disk } from "./disk.ts";
+import { everything } from "./everything.ts";
 import { kills } from "./kills.ts";
 import { lostData } from "./lost-data.ts";
 import { network } from "./network.ts";
@@ -9,8 +13,19 @@ export const families: { readonly [family: string]: readonly Scenario[] } = {
   kills,
   network,
   nodes,
+  cluster,
   "lost-data": lostData,
+  disk,
+  "crash-points": crashPoints,
+  everything,
 };
 
 /** The whole suite, in the order of its table. */
 export const scenarios: readonly Scenario[] = Object.values(families).flat();
+
+/** The one of a name, those of a family, or all. */
+export function asScenarios(only: string | undefined): readonly Scenario[] {
+  if (only === undefined) return scenarios;
+  const one = scenarios.filter(({ name }) => name === only);
+  return one.length > 0 ? one : (families[only] ?? []);
+}

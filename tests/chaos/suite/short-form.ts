@@ -15,7 +15,7 @@ export function testInShortForm(scenarios: readonly Scenario[]): void {
     test(scenario.name, { timeout }, async () => {
       const result = await perform(scenario, seed, "short");
       process.stdout.write(`${lineOf(result)}\n`);
-      expect(result.failure, repeatCommand(result, false)).toBeUndefined();
+      expect(result.failure, repeatCommand(result, "short")).toBeUndefined();
     });
   }
 }

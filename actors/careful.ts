@@ -1,0 +1,125 @@
+import { isStated } from "../runtime/delivery/index.ts";
+import { messageOf } from "../runtime/errors/index.ts";
+import type { Flow, Pipeline, PipelineContext } from "../runtime/pipeline/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
+import { type LogMessage, StaleOwnerError } from "../runtime/ports/log.ts";
+import type { SuspectStore } from "../runtime/ports/suspects.ts";
+import type { Account } from "./account.ts";
+import { persist } from "./persist.ts";
+
+/** Messages that crashed their actor. Outlives it. */
+export class Suspects {
+  readonly #sequences = new Set<number>();
+
+  /** What says itself what it is, is no crash. */
+  add({ sequence }: LogMessage, error: unknown): void {
+    if (!isStated(error) && !(error instanceof StaleOwnerError)) this.#sequences.add(sequence);
+  }
+
+  has({ sequence }: LogMessage): boolean {
+    return this.#sequences.has(sequence);
+  }
+}
+
+/** What care takes. */
+export interface Care {
+  readonly suspects: Suspects;
+  readonly store: SuspectStore;
+  /** The steps anew: what is tried leaves no trace in those that count. */
+  readonly trial: () => Pipeline;
+}
+
+export interface CarefulOptions extends Care {
+  readonly integrationId: string;
+  readonly message: LogMessage;
+  readonly account: Account;
+  readonly context: PipelineContext;
+  readonly pipeline: Pipeline;
+  readonly clock: Clock;
+  readonly through: (flow: Flow, pipeline: Pipeline, context: PipelineContext) => void | Promise<void>;
+}
+
+/** A record that was in hand, alone, at so many deaths of a process is what it died of. */
+const deathsMax = 2;
+/** What ends a process does so soon. What takes longer waits for something, and others may end the process meanwhile. */
+const longMs = 5_000;
+
+/** A batch that was in hand so often, and is not settled, may be why. Once or twice happens to any. */
+const deliveriesMax = 2;
+
+export function isSuspect(message: LogMessage, { suspects }: Care): boolean {
+  return message.deliveries > deliveriesMax || suspects.has(message);
+}
+
+/**
+ * Takes a batch through the steps that was in hand before. That it is, is noted in the store: so one that ended its
+ * process is known again. Its records, and those of one that crashed its actor, are tried one by one, each noted; the one
+ * that crashes the steps, or ended the process, becomes a dead letter, and the others go on (invariant 6).
+ */
+export async function carefully(flow: Flow, options: CarefulOptions): Promise<void> {
+  const { integrationId, message, suspects, account, context, pipeline, store, clock, through } = options;
+  const { signal } = context;
+
+  /** False where it was in hand at too many deaths. */
+  async function noted(mark: string, deaths: number, work: () => void | Promise<void>): Promise<boolean> {
+    const key = { integrationId, mark };
+    const letGo = () => persist(clock, signal, () => store.letGo(key)).catch(() => {});
+    if ((await persist(clock, signal, () => store.take(key))) >= deaths) return false;
+    const cancel = clock.after(longMs, letGo);
+    try {
+      await work();
+    } finally {
+      cancel();
+      await letGo();
+    }
+    return true;
+  }
+
+  /** Why it is poison, or undefined. */
+  async function poison(index: number, trial: Pipeline): Promise<string | undefined> {
+    const origin = flow.origins[index] as number;
+    const one = { origins: [origin], values: [flow.values[index] as Flow["values"][number]] };
+    let crash: string | undefined;
+    const mark = context.recordId(origin, "");
+    const survived = await noted(mark, deathsMax, async () => {
+      try {
+        await through(one, trial, tried(context));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isStated(error)) crash = `the steps crashed: ${messageOf(error)}`;
+      }
+    });
+    if (survived) return crash;
+    await persist(clock, signal, () => store.letGo({ integrationId, mark }));
+    return "the process died each time that this record went through the steps";
+  }
+
+  const whole = `${context.recordId(flow.origins[0] as number, "")}+${flow.origins.length}`;
+  if (!suspects.has(message) && (await noted(whole, 1, () => through(flow, pipeline, context)))) return;
+  const trial = options.trial();
+  const sound: number[] = [];
+  for (const index of flow.origins.keys()) {
+    const reason = await poison(index, trial);
+    if (reason === undefined) sound.push(index);
+    else {
+      const cause = { step: null, destination: null, rule: null, state: null, attempts: [] };
+      account.fail(flow.origins[index] as number, "", { ...cause, code: "INTERNAL_ERROR", message: reason });
+    }
+  }
+  await persist(clock, signal, () => store.letGo({ integrationId, mark: whole }));
+  const origins = sound.map((index) => flow.origins[index] as number);
+  const values = sound.map((index) => flow.values[index] as Flow["values"][number]);
+  return through({ ...flow, origins, values }, pipeline, context);
+}
+
+/** Nobody hears of what comes of a trial; but texts are made of it, as they would be. */
+function tried({ counts: _, ...context }: PipelineContext): PipelineContext {
+  return {
+    ...context,
+    absorbed: () => {},
+    failed: () => {},
+    deliver: (_destination, { values }) => {
+      for (const value of values) JSON.stringify(value);
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import type { Json } from "../connectors/sdk/index.ts";
+import type { ResolvedDestination } from "../runtime/config/index.ts";
+import { failureOf, RateLimit } from "../runtime/delivery/index.ts";
+import { StaleOwnerError } from "../runtime/ports/log.ts";
+import { DestinationWriter } from "./destination-writer.ts";
+import type { Processor } from "./log-consumer.ts";
+import { Retries } from "./retries.ts";
+import type { RunParts } from "./run-options.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+/** What a consumer does about records that are tried again later. */
+type Later = Pick<Processor, "settled" | "beside" | "unfinished">;
+
+export interface OpenDestination {
+  readonly writer: DestinationWriter;
+  readonly later?: Later;
+  /** What the run's end itself gives is tried in place: nothing waits for what is put off any more. */
+  ending(): void;
+}
+
+/** A destination that cannot even be opened is given up soon, unless the run has begun. */
+const openAttempts = 3;
+
+/** A destination, and what it puts off until later. A replay tells what came of each letter when its batch is settled. */
+export async function openDestination(
+  parts: RunParts,
+  consumer: string,
+  destination: ResolvedDestination,
+  signal: AbortSignal,
+): Promise<OpenDestination> {
+  const { options, ledger, clock, waiting } = parts;
+  const { name, run, integration, store, metrics } = options;
+  if (run.jobId) {
+    return { writer: await openWriter(parts, consumer, destination, undefined, signal), ending: () => {} };
+  }
+  const retries = await Retries.open({
+    integration: name,
+    integrationId: run.integrationId,
+    runId: run.id,
+    destination: destination.id,
+    consumer,
+    ledger,
+    store: store.retries,
+    clock,
+    metrics,
+    signal,
+  });
+  let ending = false;
+  const putsOff = integration.delivery.ordering === "none" ? () => !ending && retries.hasRoom() : undefined;
+  const writer = await openWriter(parts, consumer, destination, putsOff, signal);
+  const later: Later = {
+    settled: (outcome) => retries.scheduled(outcome.retries ?? []),
+    beside: (stopping, through) => retries.run(writer, stopping, through),
+    unfinished: () => {
+      const { reason } = retries;
+      waiting(`${destination.id} (retries)`, reason);
+      return reason !== null;
+    },
+  };
+  return {
+    writer,
+    later,
+    ending: () => {
+      ending = true;
+    },
+  };
+}
+
+/** A destination that is away is waited for, save before the run has begun: then the run says so and fails. */
+async function openWriter(
+  parts: RunParts,
+  consumer: string,
+  destination: ResolvedDestination,
+  putsOff: (() => boolean) | undefined,
+  signal: AbortSignal,
+): Promise<DestinationWriter> {
+  const { options, ledger, tracing, clock, say } = parts;
+  const { name, integration, connectors, run, epoch, stale, metrics, store } = options;
+  const vitals = options.vitals.consumer(destination.id);
+  const { state, progress } = ledger.consumer(consumer);
+  const waiting = (reason: string | null) => parts.waiting(destination.id, reason);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const writer = await DestinationWriter.open({
+        integration: name,
+        integrationId: run.integrationId,
+        // What earlier runs have written stays: a replay adds to it.
+        destination: run.jobId && destination.mode === "replace" ? { ...destination, mode: "append" } : destination,
+        delivery: integration.delivery,
+        connectors,
+        store: store.checkpoints,
+        runId: run.id,
+        epoch,
+        owned: () => owned(parts, signal),
+        state: state as Json | null,
+        clock,
+        metrics,
+        tracing,
+        vitals,
+        signal,
+        circuit: options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
+        limit: rateLimit(parts, destination.id),
+        putsOff,
+        waiting,
+        stale,
+        warn: (warning) => say("warn", warning, { destination: destination.id }),
+        openTooLong: (ms, reason) =>
+          say("warn", "a circuit stays open", { destination: destination.id, seconds: ms / 1000, reason }),
+      });
+      vitals.waiting = false;
+      waiting(null);
+      return writer;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof StaleOwnerError) throw error;
+      const { fault, code, message } = failureOf(error);
+      const away = fault === "transient" || code === "UNAVAILABLE" || code === "TIMEOUT";
+      const begun = progress.batches > 0;
+      if (!away || (!begun && attempt >= openAttempts)) throw error;
+      vitals.waiting = true;
+      waiting(message);
+      await clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), signal);
+    }
+  }
+}
+
+/**
+ * Invariant 5: a process that stood still asks whether it is the owner yet before it writes on. Where the ledger is
+ * closed, who closed it ends this run, too.
+ */
+function owned({ options, ledger, clock }: RunParts, signal: AbortSignal): Promise<void> | undefined {
+  const asked = ledger.owned(options.settler.wokeAt(clock.now()));
+  return (
+    asked &&
+    untilAborted(
+      signal,
+      asked.catch(() => new Promise<never>(() => {})),
+    )
+  );
+}
+
+/** Undefined where there is none. */
+function rateLimit({ options, clock }: RunParts, destination: string): RateLimit | undefined {
+  const { run, integration, store } = options;
+  const limits = integration.delivery.rateLimit;
+  if (Object.values(limits).every((limit) => limit === null)) return undefined;
+  const key = { integrationId: run.integrationId, destination };
+  return new RateLimit({ limits, key, quotas: store.quotas, clock });
+}

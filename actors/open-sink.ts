@@ -1,0 +1,38 @@
+import type { ResolvedDestination } from "../runtime/config/index.ts";
+import type { LogMessage } from "../runtime/ports/log.ts";
+import { sinkName } from "./balance.ts";
+import { inOrder } from "./in-order.ts";
+import type { Outcome } from "./ledger.ts";
+import type { Processor } from "./log-consumer.ts";
+import { openDestination } from "./open-destination.ts";
+import type { RunParts } from "./run-options.ts";
+import { processSink } from "./sink.ts";
+
+const nothing: Outcome = { count: () => {}, deadLetters: [], accounted: 0 };
+
+/** What takes from a destination's part of the deliver log. */
+export async function openSink(
+  parts: RunParts,
+  destination: ResolvedDestination,
+  signal: AbortSignal,
+): Promise<Processor> {
+  const { clock } = parts;
+  const { run, name, integration, ingest, metrics } = parts.options;
+  const { writer, later } = await openDestination(parts, sinkName(destination.id), destination, signal);
+  const options = { run, integration: name, destination: destination.id, writer, ingest, metrics, clock };
+  const ordered = integration.delivery.ordering !== "none";
+  const process = (message: LogMessage) => processSink(message, options);
+  // Written in the order of the calls: no batch has to wait for its turn.
+  const inTurn = inOrder((message) => process(message));
+  return {
+    ...later,
+    ordered,
+    process: ordered ? inTurn : process,
+    flush: () => writer.flush(),
+    end: async ({ header }) => {
+      if (!header.error) await writer.complete();
+      return nothing;
+    },
+    close: () => writer.close(),
+  };
+}

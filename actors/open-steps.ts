@@ -1,0 +1,156 @@
+import type { ResolvedSource } from "../runtime/config/index.ts";
+import { isPure, isRepeatable, type OpenLookUps, openLookUps, Pipeline } from "../runtime/pipeline/index.ts";
+import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
+import { sinkName } from "./balance.ts";
+import { inOrder } from "./in-order.ts";
+import type { Processor } from "./log-consumer.ts";
+import { Offload } from "./offload.ts";
+import { openDestination } from "./open-destination.ts";
+import { directOutlet, logOutlet } from "./outlets.ts";
+import { persist } from "./persist.ts";
+import { giveUpOrphans } from "./retries.ts";
+import type { RunParts } from "./run-options.ts";
+import { sourceName } from "./source-name.ts";
+import { hasMerge, inSourceOrder } from "./source-order.ts";
+import { processSteps } from "./steps.ts";
+import { StreamGate } from "./stream-gate.ts";
+import { Ticker } from "./ticker.ts";
+
+/** The steps, and the destination where there is one. */
+export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<Processor> {
+  const { options: given, ledger, tracing, clock } = parts;
+  const { run, name, integration, ingest, deliver, metrics, store, logger } = given;
+  const { destinations } = integration;
+  const gates = await openGates(parts, signal);
+  const lookUps = await openRunLookUps(parts, signal);
+  const compile = () => new Pipeline(integration, { ...given, clock, lookUps: lookUps.byStep });
+  const pipeline = compile();
+  await restoreWindows(parts, pipeline, signal);
+  const only = destinations.length === 1 ? destinations[0] : undefined;
+  const sink = only && (await openDestination(parts, "steps", only, signal));
+  const writer = sink?.writer;
+  if (!run.jobId) {
+    const all = destinations.map(({ id }) => id);
+    const ids = { integrationId: run.integrationId, runId: run.id };
+    await giveUpOrphans(all, { ...ids, ledger, store: store.retries, clock, signal });
+  }
+  const backlog = (destination: string) => parts.backlogOf(sinkName(destination));
+  const keepsOrder = integration.delivery.ordering !== "none";
+  const straight =
+    writer && only
+      ? directOutlet(only.id, writer)
+      : logOutlet({
+          log: deliver,
+          backlogOf: backlog,
+          tracing,
+          signal,
+          ordered: keepsOrder,
+          repeatable: isRepeatable(integration),
+        });
+  const outlet = keepsOrder && hasMerge(integration) ? inSourceOrder(straight) : straight;
+  const { steps } = integration;
+  const workers = isPure(integration) ? given.workers?.open(JSON.stringify({ steps, destinations })) : undefined;
+  const options = {
+    run,
+    integration: name,
+    gate: (header: BatchHeader) => gates.get(gatedSource(header)),
+    pipeline,
+    offload: workers && new Offload(pipeline, workers),
+    outlet,
+    care: { suspects: given.suspects, store: store.suspects, trial: compile },
+    metrics,
+    tracing,
+    logger,
+    clock,
+    signal,
+  };
+  const ordered = keepsOrder || pipeline.ordered;
+  const process = ordered
+    ? inOrder((message, turn) => processSteps(message, options, turn))
+    : (message: LogMessage) => processSteps(message, options);
+  const { sources } = integration;
+  const windowed = sources.find(({ mode }) => mode !== "full") ?? (sources[0] as ResolvedSource);
+  const ticker = new Ticker(run, sourceName(windowed), ingest, clock, signal);
+  ticker.due(pipeline.nextDue);
+  return {
+    ...sink?.later,
+    ordered,
+    process: async (message) => {
+      const outcome = await process(message);
+      if (message.header.kind === "tick") ticker.passed();
+      ticker.due(pipeline.nextDue);
+      return outcome;
+    },
+    flush: () => writer?.flush(),
+    end: async (message) => {
+      parts.balance(message);
+      sink?.ending();
+      const outcome = await process(message);
+      if (!message.header.error) await writer?.complete();
+      if (!writer) {
+        for (const { id } of destinations) {
+          // The last part of what the windows gave.
+          const part = outcome.sent?.has(id) ? { part: "end" } : {};
+          const header = { ...message.header, ...part, ingestSequence: message.sequence };
+          await deliver.append(id, { header, body: new Uint8Array() }, { id: `${run.id}:end:${id}` }, signal);
+        }
+      }
+      return outcome;
+    },
+    close: async () => {
+      ticker.close();
+      workers?.close();
+      await Promise.all([writer?.close(), lookUps.close()]);
+    },
+  };
+}
+
+/** By what a header says of its source. */
+async function openGates({ options, clock }: RunParts, signal: AbortSignal): Promise<ReadonlyMap<string, StreamGate>> {
+  const { run, name, integration, store, metrics, logger } = options;
+  const { contract } = integration;
+  const gates = integration.sources.map(async (source) => {
+    const gate = { run, name, source, contract, schemas: store.schemas, metrics, logger, clock, signal };
+    return [sourceName(source), await StreamGate.open(gate)] as const;
+  });
+  return new Map(await Promise.all(gates));
+}
+
+/** Windows that were open when the run was interrupted, or an earlier one given up. */
+async function restoreWindows(
+  { options, ledger, clock, say }: RunParts,
+  pipeline: Pipeline,
+  signal: AbortSignal,
+): Promise<void> {
+  const { run, store, integration } = options;
+  const groups = await persist(clock, signal, () => store.checkpoints.loadGroups(run.integrationId));
+  if (groups.length === 0) return;
+  const begun = ledger.consumer("steps").progress.batches > 0;
+  if (!begun && integration.sources.every(({ mode }) => mode === "full")) {
+    // What they hold is read again.
+    ledger.change(groups.map((group) => ({ ...group, state: null })));
+    return;
+  }
+  const lost = pipeline.restore(groups);
+  for (const { step, key } of lost) say("warn", "a window of a step that has changed stays closed", { step, key });
+}
+
+/** Opens what the `enrich` steps ask. What is wrong with a setting fails the run; a far side that is away is waited for. */
+function openRunLookUps({ options, clock, waiting }: RunParts, signal: AbortSignal): Promise<OpenLookUps> {
+  const { name, integration, connectors, metrics } = options;
+  return openLookUps(integration, {
+    lookups: connectors.lookups,
+    retry: integration.delivery.retry,
+    timeoutMs: integration.delivery.timeout.totalMs,
+    clock,
+    signal,
+    waiting: (step, reason) => waiting(`step ${step}`, reason),
+    called: (step, connectorType, outcome) => metrics.request(name, { step }, connectorType, outcome),
+  });
+}
+
+/** Whose schema contract holds a batch: none those records that were let in before. */
+function gatedSource({ source, replay }: BatchHeader): string {
+  if (replay === undefined) return source;
+  return replay.entry.at === "head" ? (replay.source ?? "") : "";
+}

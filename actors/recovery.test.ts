@@ -1,0 +1,169 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { MemoryStream } from "./simulation/memory-log.ts";
+import type { MemoryTables } from "./simulation/memory-store.ts";
+import { noFaults, type TestRecord, World } from "./testing/world.ts";
+
+const delivery = { batch: { records: 6, linger: "5ms" }, retry: { max_attempts: 1000, initial: "1ms", max: "5ms" } };
+
+function specOf({ destinations = 1, mode = "incremental" }: { destinations?: number; mode?: "full" | "incremental" }) {
+  return {
+    source: { connector: "s", stream: "s", mode, ...(mode === "incremental" && { cursor_field: "n" }) },
+    trigger: { type: "manual" },
+    pipeline_spec: { steps: [{ id: "keep", type: "filter", where: "$.keep == true" }] },
+    delivery,
+    destinations: idsOf(destinations).map((id) => ({ id, connector: id, stream: id, mode: "append" })),
+  };
+}
+
+const idsOf = (destinations: number) => ["a", "b", "c"].slice(0, destinations);
+
+function batchesOf(count: number): TestRecord[][] {
+  const size = 5;
+  return Array.from({ length: count }, (_, batch) =>
+    Array.from({ length: size }, (_, i) => {
+      const n = batch * size + i;
+      return { n, keep: n % 5 !== 0, bad: n % 11 === 3 };
+    }),
+  );
+}
+
+/** What the store holds, and how to put it back. */
+function copyOf(tables: MemoryTables): () => void {
+  const { runs, checkpoints, deadLetters, cursors, groups, processed, retries, epoch, logs } = tables;
+  const maps = [runs, checkpoints, deadLetters, cursors, groups, processed, retries] as Map<string, unknown>[];
+  const copies = maps.map((map) => structuredClone([...map]));
+  return () => {
+    for (const [i, map] of maps.entries()) {
+      map.clear();
+      for (const [key, value] of copies[i] ?? []) map.set(key, value);
+    }
+    Object.assign(tables, { epoch, logs });
+  };
+}
+
+async function untilDone(world: World): Promise<void> {
+  const node = world.begin();
+  await node.advance(120_000, () => !world.running);
+  node.kill();
+}
+
+function expectWhole(world: World, destinations: number): void {
+  const records = world.batches.flat();
+  const good = records.filter(({ keep, bad }) => keep && !bad).map(({ n }) => n);
+  const letters = [...world.tables.deadLetters.values()];
+  for (const id of idsOf(destinations)) {
+    expect([...(world.landed.get(id)?.keys() ?? [])].sort((a, b) => a - b)).toEqual(good);
+    const ids = letters.filter(({ destination }) => destination === id).map(({ recordId }) => recordId);
+    expect(new Set(ids).size).toBe(records.filter(({ keep, bad }) => keep && bad).length);
+  }
+}
+
+test("what crashes, comes twice or is given up is never taken for lost", async () => {
+  const life = fc.record({ ms: fc.integer({ min: 1, max: 600 }), cancels: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        seed: fc.integer({ min: 1, max: 1e6 }),
+        destinations: fc.integer({ min: 1, max: 3 }),
+        mode: fc.constantFrom("full" as const, "incremental" as const),
+        lives: fc.array(life, { maxLength: 4 }),
+      }),
+      async ({ seed, destinations, mode, lives }) => {
+        const world = new World(specOf({ destinations, mode }), seed);
+        world.batches = batchesOf(12);
+        world.faults = { ...noFaults, redeliver: 0.05, loseAck: 0.1, commit: 0.1, write: 0.1, read: 0.05 };
+        let run = world.open();
+        for (const { ms, cancels } of lives) {
+          const node = world.begin();
+          await node.advance(ms);
+          if (cancels) {
+            node.tell({ type: "cancel", runId: run });
+            await node.advance(60_000, () => !world.running);
+            run = world.open();
+          }
+          node.kill();
+        }
+        world.faults = noFaults;
+        await untilDone(world);
+        expect(world.lost).toBeNull();
+        expectWhole(world, destinations);
+      },
+    ),
+    { numRuns: 60 },
+  );
+}, 120_000);
+
+test.each([1, 2])(
+  "a store that forgot the end of a run has it delivered again (%i destinations)",
+  async (destinations) => {
+    const world = new World(specOf({ destinations }));
+    world.batches = batchesOf(60);
+    const run = world.open();
+    const first = world.begin();
+    await first.advance(60_000, () => world.run(run).counts.in > 40);
+    const putBack = copyOf(world.tables);
+    await first.advance(60_000, () => !world.running);
+    await first.stop();
+    const { status, counts } = world.run(run);
+    putBack();
+    await untilDone(world);
+    expect(world.lost).toMatch(/Postgres is older than the logs.*steps \d+ to \d+/);
+    expect(world.run(run)).toMatchObject({ status, counts: { ...counts, ledger: expect.anything() } });
+    expectWhole(world, destinations);
+  },
+);
+
+test("a store that forgot that an integration ever ran has all of it delivered again by the next run", async () => {
+  const world = new World(specOf({ destinations: 2 }));
+  world.batches = batchesOf(10);
+  const putBack = copyOf(world.tables);
+  world.open();
+  await untilDone(world);
+  putBack();
+  world.landed.clear();
+  world.open();
+  await untilDone(world);
+  expect(world.lost).toMatch(/Postgres is older than the logs/);
+  expectWhole(world, 2);
+});
+
+test("of a log of deliveries that is lost, those that were waiting are made again by the next run", async () => {
+  const world = new World(specOf({ destinations: 2 }));
+  world.batches = batchesOf(30);
+  const run = world.open();
+  const first = world.begin();
+  world.beforeWrite = (stream) => (stream === "b" ? new Promise(() => {}) : undefined);
+  await first.advance(60_000, () => world.run(run).counts.byDestination.a?.out === 110);
+  first.kill();
+  world.streams.deliver = new MemoryStream(1_000_000);
+  world.beforeWrite = () => {};
+  await untilDone(world);
+  expect(world.run(run)).toMatchObject({ status: "failed", error: { message: expect.stringMatching(/was lost/) } });
+  expect(world.lost).toMatch(/What its ingest log holds from sequence \d+ on is taken through the steps again/);
+  world.open();
+  await untilDone(world);
+  expectWhole(world, 2);
+});
+
+test.each([
+  ["lost", 1_000_000, /its log was lost/],
+  ["older than what was settled", 1, /its log is older than what was settled/],
+])("of a log that is %s, what was not delivered is read again by the next run", async (_, born, message) => {
+  const world = new World(specOf({ destinations: 2 }));
+  world.batches = batchesOf(4);
+  world.open();
+  await untilDone(world);
+  world.batches = batchesOf(40);
+  const run = world.open();
+  const first = world.begin();
+  await first.advance(60_000, () => world.run(run).counts.in > 40);
+  first.kill();
+  world.streams.ingest = new MemoryStream(born);
+  await untilDone(world);
+  expect(world.run(run)).toMatchObject({ status: "failed", error: { message: expect.stringMatching(message) } });
+  expect(world.lost).toMatch(/go on from their cursors of the last run that ended whole/);
+  world.open();
+  await untilDone(world);
+  expectWhole(world, 2);
+});
