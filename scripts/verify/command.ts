@@ -19,9 +19,9 @@ export function runTool(script: string, ...args: string[]): Promise<Outcome> {
   return run(process.execPath, [`node_modules/${script}`, ...args]);
 }
 
-export function run(file: string, args: readonly string[]): Promise<Outcome> {
+export function run(file: string, args: readonly string[], cwd = root): Promise<Outcome> {
   const env = { ...process.env, NO_COLOR: "1" };
-  const child = spawn(file, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(file, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

@@ -3,6 +3,7 @@ import { exitWithParent } from "../../adapters/embedded/parent.ts";
 import { type Outcome, runTool } from "./command.ts";
 import { refusedLicenses } from "./licenses.ts";
 import { checkMigrations } from "./migrations.ts";
+import { checkProtocols } from "./protocols.ts";
 import { ensureRequirements } from "./requirements.ts";
 import { runStages, type Stage } from "./stages.ts";
 import { runTests } from "./vitest.ts";
@@ -21,6 +22,7 @@ const stages: readonly Stage[] = [
     return { code: refused.length, output: refused.join("\n") };
   }),
   check("migrations are current (drizzle-kit)", checkMigrations),
+  check("protocols (buf)", checkProtocols),
   { name: "unit tests", run: () => runTests("unit") },
   { name: "integration tests", run: () => runTests("integration") },
 ];

@@ -33,6 +33,15 @@ const REQUIREMENTS: readonly Requirement[] = [
     packages: ["golang-go"],
     how: "install Go 1.26 or later (https://go.dev/dl, brew install go)",
   },
+  {
+    name: "Python 3 with venv",
+    missing: async () => {
+      const { code, output } = await run("python3", ["-c", "import venv, ensurepip"]);
+      return code === 0 ? null : output;
+    },
+    packages: ["python3", "python3-venv"],
+    how: "install Python 3.10 or later (https://www.python.org/downloads, brew install python)",
+  },
 ];
 
 /**

@@ -10,7 +10,7 @@ import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "sluice plugin ")));
-const fixture = fileURLToPath(new URL("fixtures/file.ts", import.meta.url));
+const fixture = fileURLToPath(new URL("programs/file.ts", import.meta.url));
 const plugin = await Plugin.start({
   name: "files",
   plugin: { command: [process.execPath, fixture], env: { SLUICE_PLUGIN_DATA_DIR: folder } },

@@ -4,7 +4,7 @@ import { Plugin } from "../../adapters/plugin/index.ts";
 import type { OutRecord, ReadBatch, Source } from "../../connectors/sdk/index.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
 
-const bad = fileURLToPath(new URL("fixtures/bad.ts", import.meta.url));
+const bad = fileURLToPath(new URL("programs/bad.ts", import.meta.url));
 const context = { dataDir: "/", fileRoots: [] };
 const idle = new AbortController().signal;
 const record = (n: number): OutRecord => ({ text: `{"n":${n}}`, value: { n }, id: String(n) });
