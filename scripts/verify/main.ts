@@ -23,8 +23,9 @@ const stages: readonly Stage[] = [
   }),
   check("migrations are current (drizzle-kit)", checkMigrations),
   check("protocols (buf)", checkProtocols),
-  { name: "unit tests", run: () => runTests("unit") },
-  { name: "integration tests", run: () => runTests("integration") },
+  { name: "unit tests", run: () => runTests("unit", 2) },
+  // They wait more than they compute.
+  { name: "integration tests", run: () => runTests("integration", 3) },
 ];
 
 /** A check counts as one test. */

@@ -11,13 +11,17 @@ interface Report {
   readonly numTodoTests: number;
 }
 
-/** Runs the tests of one vitest project. A file that does not load, or an error outside of any test, is a failure. */
-export async function runTests(project: string): Promise<StageResult> {
+/**
+ * Runs the tests of one vitest project, so many files at once. A file that does not load, or an error outside of any
+ * test, is a failure.
+ */
+export async function runTests(project: string, workers: number): Promise<StageResult> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-verify-"));
   try {
     const file = join(folder, "report.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-    const { code, output } = await runTool("vitest/vitest.mjs", "run", `--project=${project}`, ...reporters);
+    const options = [`--project=${project}`, `--maxWorkers=${workers}`];
+    const { code, output } = await runTool("vitest/vitest.mjs", "run", ...options, ...reporters);
     const report = JSON.parse(readFileSync(file, "utf8")) as Report;
     const failed = report.numFailedTests;
     return {
