@@ -21,9 +21,61 @@ export class Suspects {
   }
 }
 
+/**
+ * How often a consumer that is made anew with each life, so that nothing counts its deliveries, has begun at one place
+ * and not come past it.
+ */
+export class Lives {
+  readonly #passed: () => Promise<void>;
+  #passing = false;
+  /** What stands at this place may be why. */
+  suspicious: boolean;
+
+  private constructor(before: number, passed: () => Promise<void>) {
+    this.suspicious = before >= deliveriesMax;
+    this.#passed = passed;
+  }
+
+  /** `floor`: the last sequence that is settled. `committed` resolves when all that is settled then is committed. */
+  static async begin(
+    integrationId: string,
+    floor: number,
+    options: {
+      readonly store: SuspectStore;
+      readonly committed: () => Promise<void>;
+      readonly clock: Clock;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<Lives> {
+    const { store, committed, clock, signal } = options;
+    const key = { integrationId, mark: `from ${floor}` };
+    const before = await persist(clock, signal, () => store.take(key));
+    return new Lives(before, async () => {
+      await committed();
+      await store.letGo(key);
+    });
+  }
+
+  /** A batch has been settled. */
+  settled(): void {
+    if (this.#passing) return;
+    this.#passing = true;
+    this.#passed().then(
+      () => {
+        this.suspicious = false;
+      },
+      () => {
+        this.#passing = false;
+      },
+    );
+  }
+}
+
 /** What care takes. */
 export interface Care {
   readonly suspects: Suspects;
+  /** Where deliveries are not counted. */
+  readonly lives?: Lives | undefined;
   readonly store: SuspectStore;
   /** The steps anew: what is tried leaves no trace in those that count. */
   readonly trial: () => Pipeline;
@@ -47,8 +99,8 @@ const longMs = 5_000;
 /** A batch that was in hand so often, and is not settled, may be why. Once or twice happens to any. */
 const deliveriesMax = 2;
 
-export function isSuspect(message: LogMessage, { suspects }: Care): boolean {
-  return message.deliveries > deliveriesMax || suspects.has(message);
+export function isSuspect(message: LogMessage, { suspects, lives }: Care): boolean {
+  return message.deliveries > deliveriesMax || suspects.has(message) || lives?.suspicious === true;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { ResolvedSource } from "../runtime/config/index.ts";
 import { isPure, isRepeatable, type OpenLookUps, openLookUps, Pipeline } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import { sinkName } from "./balance.ts";
+import { Lives } from "./careful.ts";
 import { inOrder } from "./in-order.ts";
 import type { Processor } from "./log-consumer.ts";
 import { Offload } from "./offload.ts";
@@ -50,6 +51,8 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
   const outlet = keepsOrder && hasMerge(integration) ? inSourceOrder(straight) : straight;
   const { steps } = integration;
   const workers = isPure(integration) ? given.workers?.open(JSON.stringify({ steps, destinations })) : undefined;
+  const ordered = keepsOrder || pipeline.ordered;
+  const lives = ordered ? await beginLives(parts, signal) : undefined;
   const options = {
     run,
     integration: name,
@@ -57,14 +60,13 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
     pipeline,
     offload: workers && new Offload(pipeline, workers),
     outlet,
-    care: { suspects: given.suspects, store: store.suspects, trial: compile },
+    care: { suspects: given.suspects, lives, store: store.suspects, trial: compile },
     metrics,
     tracing,
     logger,
     clock,
     signal,
   };
-  const ordered = keepsOrder || pipeline.ordered;
   const process = ordered
     ? inOrder((message, turn) => processSteps(message, options, turn))
     : (message: LogMessage) => processSteps(message, options);
@@ -75,6 +77,10 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
   return {
     ...sink?.later,
     ordered,
+    settled: (outcome) => {
+      lives?.settled();
+      sink?.later?.settled?.(outcome);
+    },
     process: async (message) => {
       const outcome = await process(message);
       if (message.header.kind === "tick") ticker.passed();
@@ -103,6 +109,17 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
       await Promise.all([writer?.close(), lookUps.close()]);
     },
   };
+}
+
+function beginLives({ options, ledger, clock }: RunParts, signal: AbortSignal): Promise<Lives> {
+  const floor = ledger.consumer("steps").settled.bounds.at(-1) ?? 0;
+  const { run, store } = options;
+  return Lives.begin(run.integrationId, floor, {
+    store: store.suspects,
+    committed: () => ledger.flushed(),
+    clock,
+    signal,
+  });
 }
 
 /** By what a header says of its source. */

@@ -2,6 +2,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Json, OutRecord } from "../connectors/sdk/index.ts";
 import { ConnectorError } from "../connectors/sdk/index.ts";
+import type { RetryStore, ScheduledRetry } from "../runtime/ports/retries.ts";
+import type { Metrics } from "../runtime/ports/telemetry.ts";
+import type { DestinationWriter } from "./destination-writer.ts";
+import type { RunLedger } from "./ledger.ts";
+import { Retries } from "./retries.ts";
+import { Life } from "./simulation/life.ts";
 import { noFaults, type TestRecord, World } from "./testing/world.ts";
 
 const retry = { max_attempts: 4, initial: "1s", max: "1s", jitter: 0 };
@@ -197,6 +203,40 @@ test("however often the node dies, what is put off and what is not are counted o
     { numRuns: 40 },
   );
 }, 120_000);
+
+test("while the store is asked what waits, nothing of it is forgotten, nor what is put off meanwhile", async () => {
+  const life = new Life(0, 1, 0);
+  const answers: PromiseWithResolvers<{ count: number; nextDue: number | null }>[] = [];
+  const store: RetryStore = {
+    waiting: () => {
+      const answer = Promise.withResolvers<{ count: number; nextDue: number | null }>();
+      answers.push(answer);
+      return answer.promise;
+    },
+    due: async () => [],
+    orphaned: async () => [],
+    dropRead: async () => {},
+  };
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  const signal = new AbortController().signal;
+  const ids = { integration: "i", integrationId: "i", runId: "r", destination: "d", consumer: "steps" };
+  const ledger = { flushed: async () => {} } as RunLedger;
+  const opening = Retries.open({ ...ids, ledger, store, clock: life.clock, metrics: {} as Metrics, signal });
+  await settled();
+  answers[0]?.resolve({ count: 2, nextDue: -1 });
+  const retries = await opening;
+  const stopping = new AbortController();
+  const running = retries.run({} as DestinationWriter, stopping.signal, () => {});
+  await settled();
+  // What was due is no longer there: the store is asked again.
+  expect([answers.length, retries.reason]).toEqual([2, expect.stringMatching(/^2 records are tried again/)]);
+  retries.scheduled([{ dueAt: 60_000 } as ScheduledRetry]);
+  answers[1]?.resolve({ count: 0, nextDue: null });
+  await settled();
+  expect(retries.reason).toBe("1 record is tried again, the next at 1970-01-01T00:01:00.000Z");
+  stopping.abort();
+  await running;
+});
 
 /** A run that has put record 5 off everywhere, and is cancelled then. */
 async function cancelled(world: World) {

@@ -37,6 +37,8 @@ export class Retries {
   readonly #options: RetriesOptions;
   #open = 0;
   #nextDue = Number.POSITIVE_INFINITY;
+  /** Scheduled since the last look at the store began. */
+  #fresh = { count: 0, due: Number.POSITIVE_INFINITY };
   #wake = () => {};
 
   private constructor(options: RetriesOptions) {
@@ -65,7 +67,11 @@ export class Retries {
   /** These have been settled: they are in the store with the next commit. */
   scheduled(retries: readonly ScheduledRetry[]): void {
     this.#open += retries.length;
-    for (const { dueAt } of retries) this.#nextDue = Math.min(this.#nextDue, dueAt);
+    this.#fresh.count += retries.length;
+    for (const { dueAt } of retries) {
+      this.#nextDue = Math.min(this.#nextDue, dueAt);
+      this.#fresh.due = Math.min(this.#fresh.due, dueAt);
+    }
     if (retries.length > 0) this.#wake();
   }
 
@@ -87,15 +93,15 @@ export class Retries {
     }
   }
 
+  /** What there is: what the store has, and what may not have reached it yet. Until then the former count stands. */
   async #look(): Promise<void> {
     const { ledger, store, integrationId, destination, clock, signal } = this.#options;
+    this.#fresh = { count: 0, due: Number.POSITIVE_INFINITY };
     await untilAborted(signal, ledger.flushed());
-    this.#open = 0;
-    this.#nextDue = Number.POSITIVE_INFINITY;
     const { count, nextDue } = await persist(clock, signal, () => store.waiting(integrationId, destination));
-    // Some may have been scheduled meanwhile: counted twice, perhaps, until they are due.
-    this.#open += count;
-    this.#nextDue = Math.min(this.#nextDue, nextDue ?? Number.POSITIVE_INFINITY);
+    // Scheduled since the commit was asked for: counted twice, perhaps, until they are due.
+    this.#open = count + this.#fresh.count;
+    this.#nextDue = Math.min(this.#fresh.due, nextDue ?? Number.POSITIVE_INFINITY);
   }
 
   async #try(due: readonly ScheduledRetry[], writer: DestinationWriter): Promise<void> {

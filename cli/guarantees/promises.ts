@@ -26,7 +26,7 @@ export const promises = {
   },
   repeats: {
     promise:
-      "**What a crash repeats** is what was in hand and not committed: up to 16 messages of about 100 kB that were taken, and what was settled since the last commit (a tenth of a second). A stop repeats nothing",
+      "**What a crash repeats** is what was in hand and not committed: up to 16 messages of about 100 kB that were taken, and what was settled since the last commit (a tenth of a second; while Postgres is away, up to 512 messages of each consumer). A stop repeats nothing but writes that take longer than three seconds",
     conditions: "",
     heldBy: ["actors/settler.test.ts", "tests/chaos/kill-node.test.ts", "tests/chaos/suite/crash-points.test.ts"],
   },

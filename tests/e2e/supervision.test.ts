@@ -128,42 +128,51 @@ test("a stop does not wait for a destination that hangs: it exits with 0, and th
   expect(await api.ended(run)).toMatchObject({ status: "success", records_in: records, records_out: records });
 });
 
-test("a record that ends the process each time it is met becomes a dead letter, and the others are delivered", async () => {
-  // As much memory as a node needs for anything else.
-  const env = { NODE_OPTIONS: "--max-old-space-size=128", SLUICE_DATABASE_URL: await createDatabase() };
-  const node = await TestNode.start({ env });
-  const { api, files } = node;
-  const large = `[${"[],".repeat(500_000)}[]]`;
-  const line = (id: number) => JSON.stringify({ id, list: id === 5 ? large : "[]" });
-  writeFileSync(join(files, "in.ndjson"), Array.from({ length: 12 }, (_, id) => line(id)).join("\n"));
-  await api.connector("files", "file", { path: files });
-  const id = await api.integration({
-    name: "poison",
-    source: { connector: "files", stream: "in.ndjson" },
-    destination: { connector: "files", stream: "out.ndjson", mode: "replace" },
-    mapping_spec: [
-      { source: "$.id", destination: "id" },
-      ...Array.from({ length: 300 }, (_, n) => ({ source: "$.list", destination: `list${n}`, cast: "json" })),
-    ],
-  });
-  const run = await api.run(id);
-  let deaths = 0;
-  const ended = async () => (await api.runById(run).catch(() => null))?.status === "partial";
-  for (let done = false; !done && deaths < 10; ) {
-    const { pid } = node;
-    await expect.poll(async () => (done = await ended()) || !isAlive(pid), patience).toBe(true);
-    if (done) break;
-    deaths++;
-    await node.kill();
-    // It may die before it is ready.
-    await node.start().catch(() => {});
-  }
-  // Once with the others, twice alone, and before that until it has come twice: a process may be given it again while it
-  // runs out of memory.
-  expect(deaths).toBeGreaterThanOrEqual(3);
-  expect(await api.ended(run)).toMatchObject({ status: "partial", records_in: 12, records_out: 11, records_failed: 1 });
-  const letters = await api.call<{ items: object[] }>("GET", `/v1/integrations/${id}/dead-letter`);
-  expect(letters.items).toMatchObject([
-    { code: "INTERNAL_ERROR", message: "the process died each time that this record went through the steps" },
-  ]);
-});
+test.each(["none", "strict"])(
+  "a record that ends the process each time it is met becomes a dead letter, and the others are delivered (order: %s)",
+  async (ordering) => {
+    // As much memory as a node needs for anything else.
+    const env = { NODE_OPTIONS: "--max-old-space-size=128", SLUICE_DATABASE_URL: await createDatabase() };
+    const node = await TestNode.start({ env });
+    const { api, files } = node;
+    const large = `[${"[],".repeat(500_000)}[]]`;
+    const line = (id: number) => JSON.stringify({ id, list: id === 5 ? large : "[]" });
+    writeFileSync(join(files, "in.ndjson"), Array.from({ length: 12 }, (_, id) => line(id)).join("\n"));
+    await api.connector("files", "file", { path: files });
+    const id = await api.integration({
+      name: "poison",
+      source: { connector: "files", stream: "in.ndjson" },
+      destination: { connector: "files", stream: "out.ndjson", mode: "replace" },
+      delivery: { ordering },
+      mapping_spec: [
+        { source: "$.id", destination: "id" },
+        ...Array.from({ length: 300 }, (_, n) => ({ source: "$.list", destination: `list${n}`, cast: "json" })),
+      ],
+    });
+    const run = await api.run(id);
+    let deaths = 0;
+    const ended = async () => (await api.runById(run).catch(() => null))?.status === "partial";
+    for (let done = false; !done && deaths < 10; ) {
+      const { pid } = node;
+      await expect.poll(async () => (done = await ended()) || !isAlive(pid), patience).toBe(true);
+      if (done) break;
+      deaths++;
+      await node.kill();
+      // It may die before it is ready.
+      await node.start().catch(() => {});
+    }
+    // Once with the others, twice alone, and before that until it has come twice: a process may be given it again while it
+    // runs out of memory.
+    expect(deaths).toBeGreaterThanOrEqual(3);
+    expect(await api.ended(run)).toMatchObject({
+      status: "partial",
+      records_in: 12,
+      records_out: 11,
+      records_failed: 1,
+    });
+    const letters = await api.call<{ items: object[] }>("GET", `/v1/integrations/${id}/dead-letter`);
+    expect(letters.items).toMatchObject([
+      { code: "INTERNAL_ERROR", message: "the process died each time that this record went through the steps" },
+    ]);
+  },
+);
