@@ -24,8 +24,7 @@ const stages: readonly Stage[] = [
   check("migrations are current (drizzle-kit)", checkMigrations),
   check("protocols (buf)", checkProtocols),
   { name: "unit tests", run: () => runTests("unit", 2) },
-  // They wait more than they compute.
-  { name: "integration tests", run: () => runTests("integration", 3) },
+  { name: "integration tests", run: () => runTests("integration", 2) },
 ];
 
 /** A check counts as one test. */

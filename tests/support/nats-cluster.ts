@@ -13,6 +13,7 @@ export type Routes = (from: number, ports: readonly number[]) => Promise<readonl
 
 const patienceMs = 120_000;
 const monitorMs = 2_000;
+const relaunchMs = 200;
 
 /** One server of a cluster, which may die, be paused and be started again. */
 export class ClusterServer {
@@ -38,8 +39,15 @@ export class ClusterServer {
     return pid;
   }
 
+  /** Tried again where it ends by itself: while it was down, a connection of another test may have taken its port. */
   launch(): void {
-    this.#child = spawn(this.#binary, ["--config", this.#config], { stdio: "ignore" });
+    const child = spawn(this.#binary, ["--config", this.#config], { stdio: "ignore" });
+    this.#child = child;
+    child.once("exit", () => {
+      setTimeout(() => {
+        if (this.#child === child) this.launch();
+      }, relaunchMs);
+    });
   }
 
   /** kill -9. Resolves when it is gone. */
