@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
-import { isSettled, RunLedger } from "./ledger.ts";
+import { RunLedger } from "./ledger.ts";
+import { isSettled } from "./settled-keys.ts";
 
 const run = { id: "run", integrationId: "i", counts: { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} } };
 

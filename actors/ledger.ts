@@ -8,8 +8,16 @@ import type { ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
 import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { logDeadLetters } from "./dead-letter.ts";
-import { KeyRanges } from "./key-ranges.ts";
 import { addOutcome, addRetries, type LedgerChange } from "./ledger-counts.ts";
+import {
+  type MessageKey,
+  messageKey,
+  type SettledKeys,
+  type StoredParts,
+  settledKeys,
+  settleKey,
+  storedParts,
+} from "./settled-keys.ts";
 
 /** What a consumer has done of the current run. Kept in its checkpoint. */
 export interface Progress {
@@ -81,26 +89,7 @@ export interface LedgerTelemetry {
 
 const untold: LedgerTelemetry = { integration: "", tracing: noTracing, logger: noLogger };
 
-/**
- * More are forgotten, the oldest first. Far fewer are ever on their way at once: what is older misses its last part for
- * good, since the run that made it was given up, or made it in another order after a crash.
- */
-const maxCutUp = 64;
-
-interface Parts {
-  readonly settled: Set<string>;
-  /** How many there are, once the last one is here. */
-  all: number | undefined;
-}
-
-interface ConsumerState {
-  /**
-   * Keys of what is settled here, since it may come again: its ack may be lost on the way, and a kill -9 of nats-server
-   * takes back acks that it confirmed and had not yet written to its disk.
-   */
-  readonly settled: KeyRanges;
-  /** Of messages that were cut up, and not all of whose parts are settled yet, by the sequence that they share. */
-  readonly parts: Map<number, Parts>;
+interface ConsumerState extends SettledKeys {
   /** Keys that no commit holds yet, with the sequence of the message. */
   readonly uncommitted: Map<MessageKey, number>;
   state: Json | null;
@@ -108,19 +97,6 @@ interface ConsumerState {
   /** Sequences, the lowest and the highest, of what was settled since `sinceChecked` was called; null: nothing. */
   recent: readonly [number, number] | null;
   changed: boolean;
-}
-
-/** Apart from others of its subject; a text for a part. */
-export type MessageKey = number | string;
-
-/**
- * What a message is known by when it comes again. On a deliver log the ingest message that it was made of, and the part
- * of it: steps that crashed between their append and their commit append it a second time, perhaps after the log's
- * duplicate window.
- */
-export function messageKey({ header, sequence }: Pick<LogMessage, "header" | "sequence">): MessageKey {
-  const { ingestSequence = sequence, part } = header;
-  return part === undefined ? ingestSequence : `${ingestSequence}:${part}`;
 }
 
 /** What is kept of a message until its commit: not its body, of which there may be many while the store is away. */
@@ -140,7 +116,7 @@ interface Snapshot {
 
 /** Where a consumer's `parts` are in its checkpoint's progress. */
 interface StoredProgress extends Progress {
-  readonly parts?: readonly (readonly [sequence: number, all: number | null, settled: readonly string[]])[];
+  readonly parts?: readonly StoredParts[];
 }
 
 /**
@@ -193,10 +169,7 @@ export class RunLedger {
       const { parts = [], ...known } = (progress ?? noProgress("")) as unknown as StoredProgress;
       const same = known.runId === run.id;
       this.#consumers.set(consumer, {
-        settled: new KeyRanges(settled),
-        parts: new Map(
-          parts.map(([sequence, all, settled]) => [sequence, { settled: new Set(settled), all: all ?? undefined }]),
-        ),
+        ...settledKeys(settled, parts),
         uncommitted: new Map(),
         state: same ? state : null,
         progress: same ? known : noProgress(run.id),
@@ -225,8 +198,7 @@ export class RunLedger {
     if (!consumer) {
       const progress = noProgress(this.runId);
       consumer = {
-        settled: new KeyRanges([]),
-        parts: new Map(),
+        ...settledKeys([], []),
         uncommitted: new Map(),
         state: null,
         progress,
@@ -387,10 +359,7 @@ export class RunLedger {
     const checkpoints: Checkpoint[] = [];
     for (const [consumer, { settled, parts, state, progress, changed }] of this.#consumers) {
       if (!changed) continue;
-      const stored: StoredProgress =
-        parts.size === 0
-          ? progress
-          : { ...progress, parts: Array.from(parts, ([at, { all, settled }]) => [at, all ?? null, [...settled]]) };
+      const stored: StoredProgress = parts.size === 0 ? progress : { ...progress, parts: storedParts(parts) };
       checkpoints.push({ consumer, settled: [...settled.bounds], state, progress: stored as unknown as Json });
     }
     return {
@@ -450,46 +419,6 @@ export class RunLedger {
     this.#closed ??= { error };
     for (const { reject } of this.#waiters.splice(0)) reject(error);
   }
-}
-
-/** Whether it is settled here: it came again. */
-export function isSettled(
-  { settled, parts }: Readonly<ConsumerState>,
-  message: Pick<LogMessage, "header" | "sequence">,
-): boolean {
-  const { ingestSequence = message.sequence, part } = message.header;
-  const known = parts.get(ingestSequence)?.settled;
-  if (part !== undefined && known !== undefined && isVersion(part)) return known.has(part);
-  return settled.has(ingestSequence) || (part !== undefined && known?.has(part) === true);
-}
-
-function settleKey({ settled, parts }: ConsumerState, { header, sequence }: LogMessage): void {
-  const { ingestSequence = sequence, part, parts: all } = header;
-  if (part === undefined) {
-    settled.add(ingestSequence);
-    return;
-  }
-  const known = parts.get(ingestSequence) ?? { settled: new Set(), all: undefined };
-  known.settled.add(part);
-  known.all = all ?? known.all;
-  if (known.all !== undefined && known.settled.size >= known.all) {
-    parts.delete(ingestSequence);
-    settled.add(ingestSequence);
-    return;
-  }
-  parts.set(ingestSequence, known);
-  if (parts.size <= maxCutUp) return;
-  const [[oldest, forgotten]] = [...parts] as [[number, Parts]];
-  parts.delete(oldest);
-  if ([...forgotten.settled].some(isVersion)) settled.add(oldest);
-}
-
-/**
- * Of a message whose steps may answer differently the next time, which then is another version. No number of parts makes
- * such a message complete: it is when it is the oldest of those remembered, long after any crash could repeat it.
- */
-function isVersion(part: string): boolean {
-  return part.includes("#");
 }
 
 function added(

@@ -1,6 +1,7 @@
 import type { Actor, Context } from "../runtime/actor/index.ts";
 import type { Log, LogConsumer, LogMessage } from "../runtime/ports/log.ts";
-import { isSettled, type MessageKey, messageKey, type Outcome, type RunLedger } from "./ledger.ts";
+import type { Outcome, RunLedger } from "./ledger.ts";
+import { isSettled, type MessageKey, messageKey } from "./settled-keys.ts";
 import { isFullRead } from "./source-name.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { type ConsumerVitals, window } from "./vitals.ts";

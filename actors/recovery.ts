@@ -7,7 +7,8 @@ import { sinkName } from "./balance.ts";
 import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
 import { maxRanges } from "./key-ranges.ts";
-import { isSettled, type Progress, RunLedger } from "./ledger.ts";
+import { type Progress, RunLedger } from "./ledger.ts";
+import { isSettled } from "./settled-keys.ts";
 import { tickSubject } from "./ticker.ts";
 
 export type Logs = { readonly [kind in LogKind]: Log };

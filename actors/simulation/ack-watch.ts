@@ -4,7 +4,7 @@ import type { Outcome } from "../../runtime/testing/index.ts";
 import { sinkName } from "../balance.ts";
 import { ordinalOf } from "../dead-letter.ts";
 import { KeyRanges } from "../key-ranges.ts";
-import { messageKey } from "../ledger.ts";
+import { messageKey } from "../settled-keys.ts";
 import { positionBase } from "../source-name.ts";
 import type { HeldRecords } from "./held-records.ts";
 import type { Delivered, Entry, MemoryStream } from "./memory-log.ts";

@@ -64,13 +64,6 @@ export function runStore(db: Database): RunStore {
       return closed.length > 0;
     },
 
-    async setWaiting(id, waiting) {
-      await db.orm
-        .update(pipelineRuns)
-        .set({ waiting })
-        .where(and(eq(pipelineRuns.id, id), running));
-    },
-
     // In a transaction for its longer timeout: a run may have millions.
     failedRecords: (id) =>
       db.transaction(async (tx) => {

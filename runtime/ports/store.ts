@@ -246,7 +246,6 @@ export interface RunStore {
     id: string,
     end: { readonly status: RunStatus; readonly error: RunError | null; readonly counts: RunCounts },
   ): Promise<boolean>;
-  setWaiting(id: string, reason: string | null): Promise<void>;
   /** Number of distinct records of the run in the dead letters. */
   failedRecords(id: string): Promise<number>;
 }

@@ -27,7 +27,9 @@ test("a run is running from its creation until it is finished, once", async () =
   const integration = await addIntegration(store);
   const run = await addRun(store, integration);
   expect(run).toMatchObject({ status: "running", counts: noCounts, finishedAt: null, error: null, waiting: null });
-  await store.runs.setWaiting(run.id, "postgres is away");
+  const wait = (waiting: string) =>
+    store.checkpoints.commit([settlement(integration.id, { run: { id: run.id, counts: noCounts, waiting } })]);
+  await wait("postgres is away");
   expect((await store.runs.get(run.id))!.waiting).toBe("postgres is away");
   const counts = { in: 5, out: 3, filtered: 1, failed: 1, byDestination: { crm: { out: 3, failed: 1 } } };
   const error = { code: "UNAVAILABLE" as const, message: "gone", path: "source.stream" };
@@ -37,7 +39,7 @@ test("a run is running from its creation until it is finished, once", async () =
   expect(finished!.finishedAt).toBeInstanceOf(Date);
   expect(await store.runs.finish(run.id, { status: "failed", error: null, counts: noCounts })).toBe(false);
   expect(await store.runs.get(run.id)).toEqual(finished);
-  await store.runs.setWaiting(run.id, "too late");
+  await wait("too late");
   expect(await store.runs.get(run.id)).toEqual(finished);
 });
 
