@@ -1,6 +1,14 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
 import type { Json } from "../../connectors/sdk/index.ts";
-import { type FieldError, formatPath, nearest, type Segment, unknownName } from "../../runtime/errors/index.ts";
+import {
+  type FieldError,
+  formatPath,
+  joinPath,
+  nearest,
+  type Segment,
+  unknownName,
+} from "../../runtime/errors/index.ts";
+import { expressionKeyword } from "./expression-errors.ts";
 
 /** Ajv's errors as sentences with field paths, those that only explain another one left out. */
 export function toFieldErrors(errors: readonly ErrorObject[], value: Json): FieldError[] {
@@ -27,6 +35,9 @@ function toFieldError(error: ErrorObject, value: Json): FieldError {
   }
   if (error.keyword === "discriminator") {
     return { path: formatPath([...segments, params.tag as string]), message: discriminator(error) };
+  }
+  if (error.keyword === expressionKeyword) {
+    return { path: joinPath(formatPath(segments), params.path as string), message: error.message ?? "" };
   }
   return { path: formatPath(segments), message: sentence(error) };
 }

@@ -106,3 +106,24 @@ test("the formats that are checked are known by name", () => {
   for (const format of ["date-time", "email", "uri", "uuid", "ipv4"]) expect(formats).toContain(format);
   expect(formats).not.toContain("datetime");
 });
+
+test("what is written in the mapping language is compiled where the schema says so, and named by its path", () => {
+  const schema = {
+    properties: {
+      records: { type: "string", "x-expression": "path" },
+      key: { items: { "x-expression": "field" } },
+      body: { "x-expression": "template" },
+      other: { "x-expression": "of a later version" },
+    },
+  };
+  const good = { records: "$.data[*]", key: ["id"], body: { a: ["{{ $.id }}", 1] }, other: "{{" };
+  expect(check(schema, good)).toEqual([]);
+  const bad = { records: "$.data[", key: ["a..b"], body: { a: [1, "{{ $.id"], b: "{{ $.id | nope }}" } };
+  expect(check(schema, bad)).toEqual([
+    { path: "records", message: expect.stringContaining("at character 8") },
+    { path: "key[0]", message: expect.any(String) },
+    { path: "body.a[1]", message: expect.stringContaining("is not closed") },
+    { path: "body.b", message: expect.stringContaining("expected a filter") },
+  ]);
+  expect(check(schema, { records: 1 })).toEqual([{ path: "records", message: "must be a string, not a number" }]);
+});

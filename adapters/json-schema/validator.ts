@@ -4,6 +4,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { RawNumber } from "../../runtime/record/index.ts";
 import { holdsRawNumber, numberKeywords, withDoubles } from "./exact-numbers.ts";
+import { expressionErrors, expressionKeyword } from "./expression-errors.ts";
 import { toFieldErrors } from "./field-errors.ts";
 
 const noRaws: ReadonlyMap<string, RawNumber> = new Map();
@@ -65,6 +66,7 @@ function createAjv(ask: (value: number, pointer: string, limit: number | RawNumb
     validateSchema: false,
   });
   formats.default(ajv);
+  ajv.addKeyword({ keyword: expressionKeyword, schemaType: "string", errors: "full", validate: expressionErrors });
   for (const [keyword, holds] of Object.entries(numberKeywords)) {
     ajv.removeKeyword(keyword);
     ajv.addKeyword({

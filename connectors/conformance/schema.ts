@@ -6,6 +6,7 @@ import type { JsonSchema } from "../sdk/index.ts";
 export function validatorOf(schema: JsonSchema): (value: unknown) => boolean {
   const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, strictRequired: false });
   formats.default(ajv);
+  ajv.addVocabulary(["x-expression"]);
   return ajv.compile(schema as object) as (value: unknown) => boolean;
 }
 

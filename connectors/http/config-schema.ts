@@ -32,6 +32,9 @@ function byType(
 }
 
 const text = (description: string, more: object = {}) => ({ type: "string", minLength: 1, description, ...more });
+/** Written in the mapping language: `x-expression` says so to whoever checks a config. */
+const path = (description: string, more: object = {}) => text(description, { "x-expression": "path", ...more });
+const template = (description: string) => text(description, { "x-expression": "template" });
 const secret = (description: string) => text(description, { writeOnly: true });
 const duration = (description: string, initial?: string) => ({
   type: "string",
@@ -40,11 +43,11 @@ const duration = (description: string, initial?: string) => ({
   ...(initial === undefined ? {} : { default: initial }),
 });
 /** Names that make no header of their own, and values without the characters that would end one. */
-const headers = (description: string) => ({
+const headers = (description: string, more: object = {}) => ({
   type: "object",
   description,
   propertyNames: { pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" },
-  additionalProperties: { type: "string", writeOnly: true, description: "The header's value." },
+  additionalProperties: { type: "string", writeOnly: true, description: "The header's value.", ...more },
 });
 
 const url = "^https?://[^\\s/?#@\\\\]+(/[^\\s?#]*)?$";
@@ -106,13 +109,15 @@ const pagination = byType(
     start: { type: "integer", minimum: 0, description: "First number (page: 1) or offset (0)." },
     size: { type: "integer", minimum: 1, description: "Records in a page. A shorter page is the last one." },
     size_param: text("Query parameter that asks for `size` records; left out, it is not sent."),
-    cursor_path: text("JSONPath of the next page's cursor in the answer; null, empty or nothing: the last page."),
-    next_url_path: text("JSONPath of the next page's URL in the answer; null, empty or nothing: the last page."),
+    cursor_path: path("JSONPath of the next page's cursor in the answer; null, empty or nothing: the last page."),
+    next_url_path: path("JSONPath of the next page's URL in the answer; null, empty or nothing: the last page."),
     rel: text("Relation of the Link header.", { default: "next" }),
-    field: text("Field path of the value that the next page begins after: in the last record."),
+    field: text("Field path of the value that the next page begins after: in the last record.", {
+      "x-expression": "field",
+    }),
     order: { enum: ["asc", "desc"], default: "asc", description: "Which way the values of `field` go." },
-    total_path: text("JSONPath of how many pages (page) or records (offset) there are in all."),
-    has_more_path: text("JSONPath in the answer: false, null or nothing says that the page is the last one."),
+    total_path: path("JSONPath of how many pages (page) or records (offset) there are in all."),
+    has_more_path: path("JSONPath in the answer: false, null or nothing says that the page is the last one."),
     max_pages: { type: "integer", minimum: 1, description: "More pages than this are an error." },
   },
   {
@@ -149,27 +154,28 @@ const incremental = object(
 );
 
 /** `path` and the rest of a request; `verbs`: what its method may be. */
-const request = (verbs: readonly string[], initial: string, path: string): Members => ({
+const request = (verbs: readonly string[], initial: string, where: string): Members => ({
   method: { enum: verbs, description: `HTTP method. Default: ${initial}.` },
-  path: { type: "string", pattern: "^(/|$|\\{\\{)", description: path },
+  path: { type: "string", pattern: "^(/|$|\\{\\{)", description: where, "x-expression": "template" },
   query: {
     type: "object",
     description: "Query parameters. Null is left out; an array is sent as several.",
     additionalProperties: {
       type: ["string", "number", "boolean", "null", "array"],
       description: "The parameter's value, a template.",
+      "x-expression": "template",
     },
   },
-  headers: headers("Headers beside the connector's, templates."),
-  body: { description: "The body, JSON whose texts are templates." },
+  headers: headers("Headers beside the connector's, templates.", { "x-expression": "template" }),
+  body: { description: "The body, JSON whose texts are templates.", "x-expression": "template" },
 });
 
 const results = object(
   {
-    path: text("JSONPath of the results, one a record: an array, or one result alone.", { default: "$" }),
-    status: text("JSONPath in a result: an HTTP status, true or false, or one of the words in `ok`."),
-    message: text("JSONPath in a result: what is wrong with the record."),
-    index: text("JSONPath in a result: index of its record, from 0; left out: results are in the records' order."),
+    path: path("JSONPath of the results, one a record: an array, or one result alone.", { default: "$" }),
+    status: path("JSONPath in a result: an HTTP status, true or false, or one of the words in `ok`."),
+    message: path("JSONPath in a result: what is wrong with the record."),
+    index: path("JSONPath in a result: index of its record, from 0; left out: results are in the records' order."),
     ok: {
       type: "array",
       items: { type: "string" },
@@ -185,10 +191,10 @@ const results = object(
   { description: "What the answer says of each record. Left out, the HTTP status stands for all of them." },
 );
 
-const write = (initial: string, path: string, description: string) =>
+const write = (initial: string, where: string, description: string) =>
   object(
     {
-      ...request(["POST", "PUT", "PATCH"], initial, path),
+      ...request(["POST", "PUT", "PATCH"], initial, where),
       batch: object(
         {
           records: { type: "integer", minimum: 1, maximum: 10_000, description: "Records in a request, at most." },
@@ -197,7 +203,10 @@ const write = (initial: string, path: string, description: string) =>
             default: "json",
             description: "Whether a batch is JSON, or a line for each record.",
           },
-          body: { description: "json: what holds the records, as a template with {{ $.records }}. Default: an array." },
+          body: {
+            description: "json: what holds the records, as a template with {{ $.records }}. Default: an array.",
+            "x-expression": "template",
+          },
         },
         { required: ["records"], description: "Several records in a request; left out, each has its own." },
       ),
@@ -218,10 +227,14 @@ const stream = object({
     default: "auto",
     description: "What the answer is: JSON, or a JSON text on each line. auto: by its Content-Type.",
   },
-  records: text("JSONPath of the records in the answer: an array, or one record alone.", { default: "$" }),
+  records: path("JSONPath of the records in the answer: an array, or one record alone.", { default: "$" }),
   pagination,
   incremental,
-  key: { type: "array", items: { type: "string" }, description: "Field paths that identify a record." },
+  key: {
+    type: "array",
+    items: { type: "string", "x-expression": "field" },
+    description: "Field paths that identify a record.",
+  },
   cloudevents: object(
     {
       mode: {
@@ -235,10 +248,10 @@ const stream = object({
         default: "data",
         description: "What a record is: an event's data, or the event itself in the JSON format.",
       },
-      source: text("The events' source, a template. Needed to write data."),
-      type: text("The events' type, a template. Needed to write data."),
-      subject: text("The events' subject, a template; left out where it gives nothing."),
-      time: text("The events' time, a template; left out where it gives nothing."),
+      source: template("The events' source, a template. Needed to write data."),
+      type: template("The events' type, a template. Needed to write data."),
+      subject: template("The events' subject, a template; left out where it gives nothing."),
+      time: template("The events' time, a template; left out where it gives nothing."),
     },
     { description: "What goes over the wire is CloudEvents 1.0. Read, they may be of any mode." },
   ),

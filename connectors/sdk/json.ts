@@ -8,5 +8,9 @@ export interface JsonObject {
   [name: string]: Json;
 }
 
-/** A JSON Schema 2020-12 document. `writeOnly: true` on a property marks a secret: sealed at rest, read back as "***". */
+/**
+ * A JSON Schema 2020-12 document. `writeOnly: true` on a property marks a secret: sealed at rest, read back as "***".
+ * `x-expression` says that a value is written in the mapping language, and is checked before anything runs: a `path`
+ * (JSONPath), a `field` (field path), or a `template` (any JSON whose texts are templates).
+ */
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };

@@ -26,8 +26,9 @@ export function parseRequest(request: Json): ParsedRequest {
   const errors: FieldError[] = [];
   const parsed = parse(request, [], errors);
   const [first] = errors;
-  if (first !== undefined) throw new SluiceError("VALIDATION_ERROR", `${first.path}: ${first.message}`, errors);
-  return parsed;
+  if (first === undefined) return parsed;
+  const message = first.path === "" ? first.message : `${first.path}: ${first.message}`;
+  throw new SluiceError("VALIDATION_ERROR", message, errors);
 }
 
 function parse(value: Json, at: readonly Segment[], errors: FieldError[]): ParsedRequest {
