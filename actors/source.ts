@@ -16,6 +16,7 @@ import type { Connectors } from "./connectors.ts";
 import { type Intake, sourceSubject } from "./intake.ts";
 import type { SourceBatch } from "./replay-source.ts";
 import { sourceName } from "./source-name.ts";
+import { StoredCursors } from "./stored-cursors.ts";
 
 export interface SourceOptions {
   readonly run: RunRow;
@@ -154,10 +155,11 @@ export class SourceActor implements Actor<never> {
       reserved += next.value.data.length;
       return { ...next.value, traceparent: span.traceparent };
     };
+    const stored = new StoredCursors(source);
     const inFlight = new Set<Promise<void>>();
     const append = async (read: Read): Promise<void> => {
       if (read.count === 0) return;
-      const done = this.#append(read, clock, signal);
+      const done = this.#append(read, clock, signal).then(stored.appending(read.cursor));
       inFlight.add(done);
       await done.finally(() => inFlight.delete(done));
       reserved -= read.data.length;

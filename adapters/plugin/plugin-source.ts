@@ -24,8 +24,8 @@ export interface PluginCall {
  */
 export async function pluginSource(
   open: () => ClientDuplexStream<ReadRequest, ReadResponse>,
-  { plugin, instance }: PluginCall,
-  { stream, mode, cursorField, from, batch, signal }: SourceOptions,
+  { plugin, instance, endless: isTold }: PluginCall & { readonly endless: boolean },
+  { stream, mode, cursorField, from, batch, endless = false, signal }: SourceOptions,
 ): Promise<Source> {
   const call = open();
   const cancel = () => call.cancel();
@@ -68,6 +68,7 @@ export async function pluginSource(
     cursor: from === null ? "" : JSON.stringify(from),
     batchRecords: batch.records,
     batchBytes: batch.bytes,
+    endless,
   };
   call.write({ request: { $case: "open", value } });
   const close = async () => {
@@ -94,7 +95,10 @@ export async function pluginSource(
       throw error;
     }
   }
-  return { read, close };
+  const stored = (cursor: Json) => {
+    call.write({ request: { $case: "stored", value: { cursor: JSON.stringify(cursor) } } });
+  };
+  return { read, close, ...(isTold && { stored }) };
 }
 
 /** What has arrived and is not taken yet, for one reader. */

@@ -111,6 +111,7 @@ export function pluginType(spec: SpecResponse, plugin: PluginClient): ConnectorT
         source: {
           modes: source.modes.flatMap((mode) => sourceModes.get(mode) ?? []),
           ...(source.ownCursor && { ownCursor: true }),
+          ...(source.endless && { endless: true }),
         },
       }),
       ...(destination && {
@@ -166,7 +167,7 @@ function pluginConnector(spec: SpecResponse, plugin: PluginClient, config: Json,
     ...(spec.source && {
       openSource: async (options) => {
         const client = await plugin.client(options.signal);
-        return await pluginSource(() => client.read(), call, options);
+        return await pluginSource(() => client.read(), { ...call, endless: spec.source?.endless === true }, options);
       },
     }),
     ...(spec.destination && {

@@ -25,6 +25,8 @@ export interface Capabilities {
     readonly modes: readonly SourceMode[];
     /** Mode incremental goes by a place of the connector's own, such as a line's number, and needs no cursor field. */
     readonly ownCursor?: boolean;
+    /** It can be read without an end, as the trigger `event` asks for. */
+    readonly endless?: boolean;
   };
   readonly destination?: { readonly modes: readonly DestinationMode[] };
   readonly lookup?: {
@@ -107,6 +109,11 @@ export interface SourceOptions {
   readonly from: Cursor | null;
   /** Aim of a batch; a single larger record makes a batch of its own. */
   readonly batch: { readonly records: number; readonly bytes: number };
+  /**
+   * There is no end: what is new is waited for until the signal aborts. Only asked of a type that says it can
+   * (`endless`), and always from the cursor on, in mode incremental.
+   */
+  readonly endless?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -117,6 +124,12 @@ export interface Source {
    * and it is opened anew. One that waits on purpose gives an empty batch every few seconds.
    */
   read(): AsyncIterable<ReadBatch>;
+  /**
+   * All batches up to the one with this cursor are in the log, as durable as it is: what they were made of may be
+   * acknowledged where it came from. Told in order, not for each batch, and not again after a crash: a source that opens
+   * with a cursor knows by it. Returns at once.
+   */
+  stored?(cursor: Cursor): void;
   close(): Promise<void>;
 }
 

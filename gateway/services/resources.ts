@@ -29,7 +29,10 @@ export function listResource<T>(page: Page<T>, resource: (row: T) => JsonObject)
 export function connectorTypeResource(type: ConnectorType): JsonObject {
   const { source, ...rest } = type.capabilities;
   const capabilities = source
-    ? { source: { modes: source.modes, own_cursor: source.ownCursor === true }, ...rest }
+    ? {
+        source: { modes: source.modes, own_cursor: source.ownCursor === true, endless: source.endless === true },
+        ...rest,
+      }
     : rest;
   return {
     type: type.type,

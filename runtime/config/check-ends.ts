@@ -17,6 +17,7 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
   const warnings: FieldError[] = [];
   const { source, sources, destination, destinations, trigger } = object(spec);
   const pushed = object(trigger).type === "webhook";
+  const endless = object(trigger).type === "event";
   if (source !== undefined && sources !== undefined) {
     errors.push({ path: "sources", message: "stands beside source; give one of the two" });
   }
@@ -38,6 +39,10 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
     const { connector, mode = "full", cursor_field } = object(value);
     const type = findConnector(path, connector, context, errors, warnings);
     if (type) checkMode(path, "source", mode, type, errors);
+    if (endless && type?.capabilities.source && type.capabilities.source.endless !== true) {
+      const message = `connectors of type ${type.type} are not read without an end, as trigger event asks`;
+      errors.push({ path: `${path}.connector`, message });
+    }
     const ownCursor = type === undefined || type.capabilities.source?.ownCursor === true;
     if (mode === "incremental" && cursor_field === undefined && !ownCursor) {
       errors.push({ path: `${path}.cursor_field`, message: "is required by mode incremental" });

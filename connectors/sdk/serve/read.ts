@@ -7,7 +7,7 @@ import {
   type ReadResponse,
   SourceMode,
 } from "../../../proto/gen/sluice/connector/v1/connector.ts";
-import type { ReadBatch } from "../connector.ts";
+import type { ReadBatch, Source } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import { callError, failureOf } from "./failure.ts";
@@ -43,18 +43,25 @@ class Credit {
   }
 }
 
+/** Who is told what is stored, once it is open. */
+interface Told {
+  source?: Source;
+}
+
 /** Serves one Read call. */
 export function serveRead(call: ServerDuplexStream<ReadRequest, ReadResponse>, instances: Instances): void {
   const aborter = new AbortController();
   const credit = new Credit();
   let opened = false;
+  const told: Told = {};
   call.on("cancelled", () => aborter.abort(new Error("the call was cancelled")));
   call.on("error", (error) => aborter.abort(error));
   call.on("data", ({ request }: ReadRequest) => {
     if (request?.$case === "credit") credit.add(request.value.records);
+    if (request?.$case === "stored") told.source?.stored?.(JSON.parse(request.value.cursor) as Json);
     if (request?.$case !== "open" || opened) return;
     opened = true;
-    read(request.value, call, instances, credit, aborter.signal).then(
+    read(request.value, call, instances, credit, told, aborter.signal).then(
       () => call.end(),
       (error) => call.emit("error", callError(error)),
     );
@@ -66,6 +73,7 @@ async function read(
   call: ServerDuplexStream<ReadRequest, ReadResponse>,
   instances: Instances,
   credit: Credit,
+  told: Told,
   signal: AbortSignal,
 ): Promise<void> {
   await instances.use(open.instance, async (connector) => {
@@ -77,8 +85,10 @@ async function read(
       cursorField: open.cursorField || undefined,
       from: open.cursor === "" ? null : (JSON.parse(open.cursor) as Json),
       batch: { records: open.batchRecords, bytes: open.batchBytes },
+      ...(open.endless && { endless: true }),
       signal,
     });
+    told.source = source;
     call.write({ response: { $case: "opened", value: {} } });
     try {
       const batches = source.read()[Symbol.asyncIterator]();

@@ -169,7 +169,11 @@ function specOf({ type, version, title, description, config, capabilities }: Con
     title,
     description,
     configSchema: JSON.stringify(config),
-    source: source && { modes: source.modes.map((mode) => sourceModes[mode]), ownCursor: source.ownCursor ?? false },
+    source: source && {
+      modes: source.modes.map((mode) => sourceModes[mode]),
+      ownCursor: source.ownCursor ?? false,
+      endless: source.endless ?? false,
+    },
     destination: destination && { modes: destination.modes.map((mode) => destinationModes[mode]) },
     lookup: lookup && { requestSchema: JSON.stringify(lookup.request) },
     lifecycle,

@@ -89,6 +89,7 @@ export interface SpecResponse {
 export interface SourceCapabilities {
   modes: SourceMode[];
   ownCursor: boolean;
+  endless: boolean;
 }
 
 export interface DestinationCapabilities {
@@ -129,7 +130,11 @@ export interface StreamInfo {
 }
 
 export interface ReadRequest {
-  request: { $case: "open"; value: ReadOpen } | { $case: "credit"; value: Credit } | undefined;
+  request:
+    | { $case: "open"; value: ReadOpen }
+    | { $case: "credit"; value: Credit }
+    | { $case: "stored"; value: Stored }
+    | undefined;
 }
 
 export interface ReadOpen {
@@ -140,6 +145,11 @@ export interface ReadOpen {
   cursor: string;
   batchRecords: number;
   batchBytes: number;
+  endless: boolean;
+}
+
+export interface Stored {
+  cursor: string;
 }
 
 export interface Credit {
@@ -470,7 +480,7 @@ export const SpecResponse: MessageFns<SpecResponse> = {
 };
 
 function createBaseSourceCapabilities(): SourceCapabilities {
-  return { modes: [], ownCursor: false };
+  return { modes: [], ownCursor: false, endless: false };
 }
 
 export const SourceCapabilities: MessageFns<SourceCapabilities> = {
@@ -484,6 +494,9 @@ export const SourceCapabilities: MessageFns<SourceCapabilities> = {
     }
     if (message.ownCursor !== false) {
       writer.uint32(16).bool(message.ownCursor);
+    }
+    if (message.endless !== false) {
+      writer.uint32(24).bool(message.endless);
     }
     return writer;
   },
@@ -525,6 +538,14 @@ export const SourceCapabilities: MessageFns<SourceCapabilities> = {
             }
 
             message.ownCursor = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.endless = reader.bool();
             continue;
           }
         }
@@ -993,6 +1014,9 @@ export const ReadRequest: MessageFns<ReadRequest> = {
       case "credit":
         Credit.encode(message.request.value, writer.uint32(18).fork()).join();
         break;
+      case "stored":
+        Stored.encode(message.request.value, writer.uint32(26).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1026,6 +1050,14 @@ export const ReadRequest: MessageFns<ReadRequest> = {
             message.request = { $case: "credit", value: Credit.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = { $case: "stored", value: Stored.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1040,7 +1072,16 @@ export const ReadRequest: MessageFns<ReadRequest> = {
 };
 
 function createBaseReadOpen(): ReadOpen {
-  return { instance: undefined, stream: "", mode: 0, cursorField: "", cursor: "", batchRecords: 0, batchBytes: 0 };
+  return {
+    instance: undefined,
+    stream: "",
+    mode: 0,
+    cursorField: "",
+    cursor: "",
+    batchRecords: 0,
+    batchBytes: 0,
+    endless: false,
+  };
 }
 
 export const ReadOpen: MessageFns<ReadOpen> = {
@@ -1065,6 +1106,9 @@ export const ReadOpen: MessageFns<ReadOpen> = {
     }
     if (message.batchBytes !== 0) {
       writer.uint32(56).uint32(message.batchBytes);
+    }
+    if (message.endless !== false) {
+      writer.uint32(64).bool(message.endless);
     }
     return writer;
   },
@@ -1136,6 +1180,60 @@ export const ReadOpen: MessageFns<ReadOpen> = {
             }
 
             message.batchBytes = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.endless = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStored(): Stored {
+  return { cursor: "" };
+}
+
+export const Stored: MessageFns<Stored> = {
+  encode(message: Stored, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cursor !== "") {
+      writer.uint32(10).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Stored {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStored();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cursor = reader.string();
             continue;
           }
         }
