@@ -86,7 +86,7 @@ test("each step's and each destination's ledger balances at each checkpoint, wha
       }),
       async ({ kind, sizes, destinations, putsOff, lives, seed, ...faults }) => {
         const spec = specOf(kind, destinations, putsOff);
-        const plan = { ...resolveIntegration(spec as JsonObject), replay: false };
+        const plan = { ...resolveIntegration(spec as JsonObject), replay: false, logged: destinations > 1 };
         const world = new World(spec, seed);
         let n = 0;
         world.batches = sizes.map((size) => Array.from({ length: size }, () => recordOf(++n)));
@@ -184,7 +184,7 @@ test("what a run that was given up leaves in the logs balances in the run that s
         const spec = specOf(kind, destinations, putsOff);
         const source = { connector: "s", stream: "s", mode, ...(mode === "incremental" && { cursor_field: "n" }) };
         const world = new World({ ...spec, source }, seed);
-        const plan = { ...resolveIntegration(spec as JsonObject), replay: false };
+        const plan = { ...resolveIntegration(spec as JsonObject), replay: false, logged: destinations > 1 };
         let n = 0;
         world.batches = sizes.map((size) => Array.from({ length: size }, () => recordOf(++n)));
         world.faults = { ...noFaults, skip };
@@ -216,7 +216,7 @@ test("what a run that was given up leaves in the logs balances in the run that s
   expect(inherited).toBeGreaterThan(0);
 }, 180_000);
 
-const plan = { ...resolveIntegration(specOf("filter", 2, false) as JsonObject), replay: false };
+const plan = { ...resolveIntegration(specOf("filter", 2, false) as JsonObject), replay: false, logged: true };
 
 test("what is lost between a step and what follows it is told apart from what a step loses", () => {
   const ledger = noLedger();

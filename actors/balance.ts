@@ -9,6 +9,8 @@ type Difference = Omit<Imbalance, "sequences">;
 export interface BalancePlan extends Pick<ResolvedIntegration, "steps" | "destinations"> {
   /** Records enter in the midst, and what is not missing goes nowhere. */
   readonly replay: boolean;
+  /** As in RunOptions. */
+  readonly logged: boolean;
 }
 
 /** A destination's consumer: named so that none can be called `steps`. */
@@ -42,7 +44,7 @@ export function differences({ steps, destinations }: Ledger, plan: BalancePlan):
     const { published, inherited, confirmed, failed, pending, deferred } = destinationOf(id);
     const between = `destination ${id} and what became of its records`;
     const settled = confirmed + failed + pending + deferred;
-    compare({ destination: id }, between, published + inherited, settled, consumerOf(id, plan.destinations));
+    compare({ destination: id }, between, published + inherited, settled, consumerOf(id, plan.logged));
   }
   if (plan.replay) return found;
   for (const { id, needs } of plan.steps) {
@@ -67,7 +69,7 @@ export function differencesAtEnd(
   ledger: Pick<Watched, "consumer" | "counts">,
   read: number,
   destinations: readonly { readonly id: string }[],
-  repeatable: boolean,
+  { logged, repeatable }: { readonly logged: boolean; readonly repeatable: boolean },
 ): Difference[] {
   const found: Difference[] = [];
   const compare = (at: Difference["at"], between: string, expected: number, counted: number, consumer = "steps") => {
@@ -79,14 +81,8 @@ export function differencesAtEnd(
   compare(source, "steps and what became of their records", steps.records, steps.accounted);
   for (const { id } of destinations) {
     const deferred = own(ledger.counts.ledger?.destinations ?? {}, id)?.deferred ?? 0;
-    compare(
-      { destination: id },
-      `destination ${id}, put off and tried again`,
-      deferred,
-      0,
-      consumerOf(id, destinations),
-    );
-    if (destinations.length < 2) continue;
+    compare({ destination: id }, `destination ${id}, put off and tried again`, deferred, 0, consumerOf(id, logged));
+    if (!logged) continue;
     const sink = ledger.consumer(sinkName(id)).progress;
     // Of a batch that came out otherwise when a crash repeated it, a destination has both versions.
     if (!repeatable && sink.records > (steps.sent[id] ?? 0)) continue;
@@ -127,7 +123,10 @@ export class BalanceWatch {
 
   /** As `look`, at the run's end: `read` is what the source counted. `destinations`: those that have come to it as well. */
   lookAtEnd(read: number, destinations: BalancePlan["destinations"]): Imbalance[] {
-    const found = differencesAtEnd(this.#ledger, read, destinations, isRepeatable(this.#plan));
+    const found = differencesAtEnd(this.#ledger, read, destinations, {
+      logged: this.#plan.logged,
+      repeatable: isRepeatable(this.#plan),
+    });
     return [...this.look(), ...this.#fresh(found, () => null)];
   }
 
@@ -151,12 +150,12 @@ export class BalanceWatch {
   }
 
   #consumers(): string[] {
-    const { destinations } = this.#plan;
-    return [...new Set(["steps", ...destinations.map(({ id }) => consumerOf(id, destinations))])];
+    const { destinations, logged } = this.#plan;
+    return [...new Set(["steps", ...destinations.map(({ id }) => consumerOf(id, logged))])];
   }
 }
 
 /** Who settles what is handed to a destination. */
-function consumerOf(id: string, destinations: readonly unknown[]): string {
-  return destinations.length > 1 ? sinkName(id) : "steps";
+function consumerOf(id: string, logged: boolean): string {
+  return logged ? sinkName(id) : "steps";
 }

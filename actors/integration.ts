@@ -6,10 +6,12 @@ import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import { type RunError, type RunRow, StoreBehindError } from "../runtime/ports/store.ts";
+import { sinkName } from "./balance.ts";
 import { Suspects } from "./careful.ts";
 import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
 import { RunLedger } from "./ledger.ts";
+import { destinationsLeft } from "./left-behind.ts";
 import { persist } from "./persist.ts";
 import { closeLogs, look, type RecoveryOptions, recover } from "./recovery.ts";
 import { type RunMessage, runProps } from "./run.ts";
@@ -68,8 +70,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   /** What was found when the logs were opened. */
   #opened: Awaited<ReturnType<typeof recover>> | undefined;
   #looked = false;
-  /** Of the latest run; undefined once the logs are trimmed after its end. */
-  #destinations: readonly string[] | undefined;
+  /** Until the logs are trimmed after the latest run's end. */
+  #untrimmed = false;
   #run:
     | { readonly row: RunRow; readonly stop: () => Promise<unknown>; readonly tell: (message: RunMessage) => void }
     | undefined;
@@ -122,10 +124,10 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 
   async #trim(): Promise<void> {
     const ended = this.#run === undefined;
-    if (!this.#opened || !this.#destinations) return;
+    if (!this.#opened || !this.#untrimmed) return;
     try {
-      await trim(this.#opened.logs, this.#destinations);
-      if (ended && this.#run === undefined) this.#destinations = undefined;
+      await trim(this.#opened.logs);
+      if (ended && this.#run === undefined) this.#untrimmed = false;
     } catch {
       // The server is away, as readiness says: the next time will do.
     }
@@ -216,7 +218,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     }
     if (broken) return false;
     const checkpoints = await ask(() => store.checkpoints.load(integrationId));
-    const steps = new RunLedger(run, epoch, checkpoints).consumer("steps");
+    const account = new RunLedger(run, epoch, checkpoints);
+    const steps = account.consumer("steps");
     if (steps.progress.batches > 0 && last?.runId !== id) {
       return fail(
         { code: "INTERNAL_ERROR", message: "the log with what this run had read was lost; run it again" },
@@ -232,12 +235,15 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       return fail({ code, message: `given up, since it crashes again and again: ${message}`, ...rest }, run);
     }
     const resolved = resolveIntegration(integration.spec as JsonObject);
-    this.#destinations = resolved.destinations.map(({ id }) => id);
+    this.#untrimmed = true;
+    const left = await untilAborted(ctx.signal, destinationsLeft(logs.deliver));
     const ref = ctx.spawn(
       runProps({
         ...services,
         ...logs,
         suspects: crashes.suspects,
+        left,
+        logged: isLogged(resolved.destinations, left, account),
         epoch,
         store,
         run,
@@ -273,6 +279,16 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     await untilAborted(signal, deliver.own());
     return { ...this.#opened, epoch };
   }
+}
+
+/** The same in each life of a run: what it has passed on to the log waits there, or is settled in its account. */
+function isLogged(
+  destinations: readonly { readonly id: string }[],
+  left: readonly string[],
+  account: RunLedger,
+): boolean {
+  const [{ id }, second] = destinations as [{ id: string }, ...{ id: string }[]];
+  return second !== undefined || left.includes(id) || account.consumer(sinkName(id)).progress.sequences !== null;
 }
 
 export function integrationProps(options: IntegrationOptions, crashes = noCrashes()): Props<IntegrationMessage> {

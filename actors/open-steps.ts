@@ -9,7 +9,6 @@ import { Offload } from "./offload.ts";
 import { openDestination } from "./open-destination.ts";
 import { directOutlet, logOutlet } from "./outlets.ts";
 import { persist } from "./persist.ts";
-import { giveUpOrphans } from "./retries.ts";
 import type { RunParts } from "./run-options.ts";
 import { sourceName } from "./source-name.ts";
 import { hasMerge, inSourceOrder } from "./source-order.ts";
@@ -19,22 +18,17 @@ import { Ticker } from "./ticker.ts";
 
 /** The steps, and the destination where there is one. */
 export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<Processor> {
-  const { options: given, ledger, tracing, clock } = parts;
-  const { run, name, integration, ingest, deliver, metrics, store, logger } = given;
+  const { options: given, tracing, clock } = parts;
+  const { run, name, integration, ingest, deliver, metrics, logger } = given;
   const { destinations } = integration;
   const gates = await openGates(parts, signal);
   const lookUps = await openRunLookUps(parts, signal);
   const compile = () => new Pipeline(integration, { ...given, clock, lookUps: lookUps.byStep });
   const pipeline = compile();
   await restoreWindows(parts, pipeline, signal);
-  const only = destinations.length === 1 ? destinations[0] : undefined;
+  const only = given.logged ? undefined : destinations[0];
   const sink = only && (await openDestination(parts, "steps", only, signal));
   const writer = sink?.writer;
-  if (!run.jobId) {
-    const all = destinations.map(({ id }) => id);
-    const ids = { integrationId: run.integrationId, runId: run.id };
-    await giveUpOrphans(all, { ...ids, ledger, store: store.retries, clock, signal });
-  }
   const backlog = (destination: string) => parts.backlogOf(sinkName(destination));
   const keepsOrder = integration.delivery.ordering !== "none";
   const straight =
@@ -60,7 +54,7 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
     pipeline,
     offload: workers && new Offload(pipeline, workers),
     outlet,
-    care: { suspects: given.suspects, lives, store: store.suspects, trial: compile },
+    care: { suspects: given.suspects, lives, store: given.store.suspects, trial: compile },
     metrics,
     tracing,
     logger,

@@ -29,6 +29,8 @@ export interface ReplaySourceOptions {
   readonly job: JobRow;
   readonly integration: ResolvedIntegration;
   readonly logs: { readonly ingest: Log; readonly deliver: Log };
+  /** As in RunOptions. */
+  readonly logged: boolean;
   readonly clock: Clock;
 }
 
@@ -191,7 +193,7 @@ function replayedLetter(
  * Waits until what earlier runs left in the logs is settled: a dead letter that a job before this one has sent on its
  * way must not be sent a second time.
  */
-async function drained({ logs, integration, clock }: ReplaySourceOptions, signal: AbortSignal): Promise<void> {
+async function drained({ logs, logged, integration, clock }: ReplaySourceOptions, signal: AbortSignal): Promise<void> {
   const sinks = integration.destinations.map(({ id }) => sinkName(id));
   const empty = async ({ stats }: Pick<Log, "stats">, names: readonly string[]) => {
     const { consumers } = await stats();
@@ -202,6 +204,6 @@ async function drained({ logs, integration, clock }: ReplaySourceOptions, signal
   };
   const all = async () =>
     (await empty({ stats: () => logs.ingest.stats() }, ["steps"])) &&
-    (integration.destinations.length < 2 || (await empty({ stats: () => logs.deliver.stats() }, sinks)));
+    (!logged || (await empty({ stats: () => logs.deliver.stats() }, sinks)));
   while (!(await all())) await clock.sleep(lookMs, signal);
 }

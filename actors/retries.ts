@@ -8,7 +8,7 @@ import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { parseJson } from "../runtime/record/index.ts";
 import { fingerprint } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
-import type { RetryOutcome, RunLedger } from "./ledger.ts";
+import type { RunLedger } from "./ledger.ts";
 import { persist } from "./persist.ts";
 import { isFullRead } from "./source-name.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -163,33 +163,6 @@ export class Retries {
 function failedAgain({ letter }: ScheduledRetry, { code, message, attempts }: Undelivered): ScheduledRetry["letter"] {
   const failed = { ...letter, code, message, attempts };
   return { ...failed, fingerprint: fingerprint(failed) };
-}
-
-/** What waits for destinations that the integration no longer has becomes dead letters. */
-export async function giveUpOrphans(
-  destinations: readonly string[],
-  options: Pick<RetriesOptions, "integrationId" | "runId" | "ledger" | "store" | "clock" | "signal">,
-): Promise<void> {
-  const { integrationId, runId, ledger, store, clock, signal } = options;
-  for (;;) {
-    const tried = await persist(clock, signal, () => store.orphaned(integrationId, destinations, atOnce));
-    if (tried.length === 0) return;
-    const deadLetters = tried.map(({ letter }) => {
-      const message = `the integration has no destination ${letter.destination} any more`;
-      return {
-        ...letter,
-        runId,
-        code: "NOT_FOUND" as const,
-        message,
-        fingerprint: fingerprint({ ...letter, message }),
-      };
-    });
-    const count: RetryOutcome["count"] = (total) => {
-      total.failed += deadLetters.length;
-    };
-    ledger.settleRetries("steps", { tried, retries: [], deadLetters, count });
-    await untilAborted(signal, ledger.flushed());
-  }
 }
 
 /** A record that its destination put off, with the dead letter that it would be now. */

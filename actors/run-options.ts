@@ -40,6 +40,10 @@ export interface RunOptions extends Services {
   readonly deliver: Log;
   readonly epoch: number;
   readonly suspects: Suspects;
+  /** As `destinationsLeft` says. */
+  readonly left: readonly string[];
+  /** Records go by the deliver log: to several destinations, or to one of several while what these left there waits. */
+  readonly logged: boolean;
   /** Of the server that has the logs. */
   readonly logStatus: LogService["status"];
   readonly checkpoints: readonly Checkpoint[];

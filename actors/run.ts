@@ -20,6 +20,7 @@ import type { Connectors } from "./connectors.ts";
 import { Intake, sourceSubject } from "./intake.ts";
 import { RunLedger } from "./ledger.ts";
 import { LedgerMeter } from "./ledger-meter.ts";
+import { LeftBehindActor } from "./left-behind.ts";
 import { LogConsumerActor, type Processor } from "./log-consumer.ts";
 import { openSink } from "./open-sink.ts";
 import { openSteps } from "./open-steps.ts";
@@ -33,6 +34,8 @@ import { untilAborted } from "./until-aborted.ts";
 
 export type RunMessage = { readonly type: "ready" | "done"; readonly consumer: string } | { readonly type: "cancel" };
 
+/** The part of a run that sees to what waits for destinations that are gone. */
+const leftBehind = "left-behind";
 const commitGraceMs = 2000;
 const logLookMs = 500;
 
@@ -68,17 +71,18 @@ export class RunActor implements Actor<RunMessage> {
     this.#tracing = withAttributes(options.tracing, { "sluice.integration": name, "sluice.run": run.id });
     const telemetry = { integration: name, tracing: this.#tracing, logger };
     this.#ledger = new RunLedger(run, options.epoch, options.checkpoints, telemetry);
-    this.#balanceWatch = new BalanceWatch(this.#ledger, { ...options.integration, replay: Boolean(run.jobId) });
+    const { integration, logged } = options;
+    this.#balanceWatch = new BalanceWatch(this.#ledger, { ...integration, replay: Boolean(run.jobId), logged });
     this.#meter = new LedgerMeter(name, options.metrics, run.counts.ledger);
     const destinations = options.integration.destinations.map(({ id }) => id);
-    vitals.plan(destinations);
-    const sinks = destinations.length > 1 ? destinations.map(sinkName) : [];
+    vitals.plan(destinations, logged);
+    const sinks = logged ? destinations.map(sinkName) : [];
     this.#opening = new Set(["steps", ...sinks]);
-    this.#pending = new Set(this.#opening);
+    this.#pending = new Set([...this.#opening, ...(run.jobId ? [] : [leftBehind])]);
   }
 
   started(ctx: Context<RunMessage>): void {
-    const { run, settler, stale, integration, ingest, deliver } = this.#options;
+    const { run, settler, stale, integration, ingest, deliver, logged } = this.#options;
     settler.add(this.#ledger, stale);
     // Invariant 8: held against itself at each checkpoint.
     this.#ledger.onCommitted(() => {
@@ -92,15 +96,15 @@ export class RunActor implements Actor<RunMessage> {
       version: run.integrationVersion,
     });
     ctx.run((signal) => this.#watchLog(ctx, signal));
-    const [first, second] = integration.destinations;
+    const [first] = integration.destinations;
     this.#spawn(ctx, "steps", {
       log: ingest,
       subjects: [sourceSubject, tickSubject],
-      destination: second ? undefined : first?.id,
+      destination: logged ? undefined : first?.id,
       appended: () => this.#appended,
       open: (signal) => openSteps(this.#parts(ctx), signal),
     });
-    if (integration.destinations.length > 1) {
+    if (logged) {
       for (const destination of integration.destinations) {
         this.#spawn(ctx, sinkName(destination.id), {
           log: deliver,
@@ -111,6 +115,14 @@ export class RunActor implements Actor<RunMessage> {
         });
       }
     }
+    this.#giveUpLeftBehind(ctx);
+  }
+
+  #giveUpLeftBehind(ctx: Context<RunMessage>): void {
+    if (!this.#pending.has(leftBehind)) return;
+    const done = () => ctx.self.tell({ type: "done", consumer: leftBehind });
+    const create = () => new LeftBehindActor({ parts: this.#parts(ctx), left: this.#options.left, done });
+    this.#watch(ctx, ctx.spawn({ create }, leftBehind));
   }
 
   async receive(message: RunMessage, ctx: Context<RunMessage>): Promise<void> {
@@ -187,7 +199,7 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   #startSources(ctx: Context<RunMessage>): void {
-    const { run, integration, ingest, deliver, connectors, space, store } = this.#options;
+    const { run, integration, ingest, deliver, logged, connectors, space, store } = this.#options;
     const backlog = this.#backlogs.get("steps");
     if (!backlog) return;
     const savedCursor = (source: string) =>
@@ -206,7 +218,8 @@ export class RunActor implements Actor<RunMessage> {
       const logs = { ingest, deliver };
       const read: Pick<Connectors, "source"> = job
         ? {
-            source: async (_, options) => openReplay({ store, run, job, integration, logs, clock: ctx.clock }, options),
+            source: async (_, options) =>
+              openReplay({ store, run, job, integration, logs, logged, clock: ctx.clock }, options),
           }
         : connectors;
       const reading = job ? [replayed] : integration.sources;

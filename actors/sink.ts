@@ -16,7 +16,7 @@ export interface SinkOptions {
   readonly integration: string;
   /** The destination's id. */
   readonly destination: string;
-  readonly writer: DestinationWriter;
+  readonly writer: Pick<DestinationWriter, "write">;
   /** Where the originals of dead letters are. */
   readonly ingest: Pick<Log, "get">;
   readonly metrics: Metrics;

@@ -12,12 +12,13 @@ const disorder = 2_000;
  * Deletes from an integration's logs what every consumer has settled and the history does not keep. From the ingest log
  * only what no unsettled delivery comes from: it is the original of a dead letter.
  */
-export async function trim(logs: { readonly ingest: Log; readonly deliver: Log }, destinations: readonly string[]) {
+export async function trim(logs: { readonly ingest: Log; readonly deliver: Log }): Promise<void> {
   const { ingest, deliver } = logs;
   // Before the deliver log is looked at: what gets there later comes from behind this floor.
   const floor = (await ingest.stats()).consumers.steps?.ackFloor ?? 0;
   let original = Number.POSITIVE_INFINITY;
-  if (destinations.length > 1) {
+  const destinations = await deliver.subjects();
+  if (destinations.length > 0) {
     const { consumers } = await deliver.stats();
     const beyond = await deliver.beyond(history);
     for (const id of destinations) {

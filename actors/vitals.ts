@@ -37,9 +37,9 @@ export class Vitals {
     this.plan(destinations);
   }
 
-  /** What the integration consists of now. What is known of a destination that stays is kept. */
-  plan(destinations: readonly string[]): void {
-    const names = destinations.length > 1 ? [undefined, ...destinations] : destinations;
+  /** What the integration consists of now. What is known of a destination that stays is kept. `logged` as in RunOptions. */
+  plan(destinations: readonly string[], logged = destinations.length > 1): void {
+    const names = logged ? [undefined, ...destinations] : destinations;
     this.#consumers = new Map(names.map((name) => [name, this.consumer(name)]));
   }
 

@@ -45,6 +45,7 @@ interface Delivery {
 }
 
 interface Position {
+  readonly subjects: readonly string[];
   /** Sequence of the last message delivered. */
   at: number;
   /** Delivered and not acknowledged. */
@@ -141,7 +142,7 @@ export class MemoryLog implements Log {
     const stream = this.#stream;
     const life = this.#life;
     const { idleMs, redelivers, ack, beforeAck } = this.#script;
-    const position: Position = stream.consumers.get(name) ?? { at: 0, pending: new Map() };
+    const position: Position = stream.consumers.get(name) ?? { subjects, at: 0, pending: new Map() };
     stream.consumers.set(name, position);
     if (again) {
       position.at = Math.min(position.at, ...Array.from(position.pending.keys(), (sequence) => sequence - 1));
@@ -213,20 +214,26 @@ export class MemoryLog implements Log {
 
   async stats(): Promise<LogStats> {
     await this.#life.delay();
-    const consumers: Record<string, LogStats["consumers"][string]> = {};
-    for (const [name, { at, pending }] of this.#stream.consumers) {
-      const ackFloor = Math.min(at, ...Array.from(pending.keys(), (sequence) => sequence - 1));
-      consumers[name] = { pending: 0, unacknowledged: pending.size, ackFloor };
-    }
     const { entries } = this.#stream;
+    const consumers: Record<string, LogStats["consumers"][string]> = {};
+    for (const [name, { subjects, at, pending }] of this.#stream.consumers) {
+      const ackFloor = Math.min(at, ...Array.from(pending.keys(), (sequence) => sequence - 1));
+      const behind = entries.filter(({ sequence, subject }) => sequence > at && subjects.includes(subject));
+      consumers[name] = { pending: behind.length, unacknowledged: pending.size, ackFloor };
+    }
     const bytes = entries.reduce((sum, { batch }) => sum + batch.body.length, 0);
     const { born, sequence: last } = this.#stream;
     return { born, last, bytes, messages: entries.length, consumers };
   }
 
-  async rewind(name: string, _subjects: readonly string[], sequence: number): Promise<void> {
+  async subjects(): Promise<readonly string[]> {
     await this.#life.delay();
-    this.#stream.consumers.set(name, { at: sequence - 1, pending: new Map() });
+    return [...new Set(this.#stream.entries.map(({ subject }) => subject))];
+  }
+
+  async rewind(name: string, subjects: readonly string[], sequence: number): Promise<void> {
+    await this.#life.delay();
+    this.#stream.consumers.set(name, { subjects, at: sequence - 1, pending: new Map() });
   }
 
   async *headers(subjects: readonly string[], from: number): AsyncGenerator<LoggedHeader> {

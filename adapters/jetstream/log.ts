@@ -154,6 +154,13 @@ export class JetStreamLog implements Log {
     return { born: config.first_seq ?? 0, last, bytes, messages, consumers };
   }
 
+  async subjects(): Promise<readonly string[]> {
+    const { stream, all, nameOf } = this.#subjects;
+    const { state } = await this.#retry(() => this.#link.jsm.streams.info(stream, { subjects_filter: all }));
+    const names = Object.keys(state.subjects ?? {}).map(nameOf);
+    return [...new Set(names.filter((name) => name !== undefined))];
+  }
+
   /** By a consumer of its own that is given no bodies, and that the server forgets. */
   async *headers(subjects: readonly string[], from: number): AsyncGenerator<LoggedHeader> {
     const { jsm, js } = this.#link;

@@ -15,6 +15,8 @@ export interface Subjects {
   batch(name: string): string;
   /** References to batches that are too large for a message: apart, so that purging finds them without reading all. */
   claim(name: string): string;
+  /** What a subject of the stream is called in the port; undefined: it holds no batches. */
+  nameOf(subject: string): string | undefined;
   /** Batches and references of `name`. */
   any(name: string): string;
   readonly allClaims: string;
@@ -34,6 +36,10 @@ export function subjectsOf(integrationId: string, kind: LogKind): Subjects {
     own: `${prefix}.own`,
     batch: (name) => at("batch", name),
     claim: (name) => at("claim", name),
+    nameOf: (subject) => {
+      const [token, ...name] = subject.slice(prefix.length + 1).split(".");
+      return token === "batch" || token === "claim" ? name.join(".") : undefined;
+    },
     any: (name) => at("*", name),
     allClaims: `${prefix}.claim.>`,
     all: `${prefix}.>`,

@@ -88,7 +88,7 @@ function destinationNotes(was: JsonObject, is: JsonObject, after: JsonObject): N
   const left = byId(is.destinations);
   for (const id of former.keys()) {
     if (left.has(id)) continue;
-    const message = `destination ${id} is removed: records that still wait for it are not delivered`;
+    const message = `destination ${id} is removed: records that still wait for it become dead letters`;
     notes.push(loss(after.destinations === undefined ? "destination" : "destinations", message));
   }
   return notes;

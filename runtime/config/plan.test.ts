@@ -106,7 +106,7 @@ const losses = (before: Item, after: Item) =>
 test("a destination that goes away is marked as destructive, one that is added is not", () => {
   const destination = { connector: "elsewhere", stream: "b" };
   expect(losses(integration(), integration({ destination }))).toEqual([
-    "destination: destination out is removed: records that still wait for it are not delivered",
+    "destination: destination out is removed: records that still wait for it become dead letters",
   ]);
   const both = { destination: undefined as never, destinations: [{ connector: "out", stream: "b" }, destination] };
   const { notes } = plan(integration(), integration(both));

@@ -142,6 +142,8 @@ export interface Log {
   /** Headers of what the log holds of some subjects from a sequence on, in their order, without ordinals and origins. */
   headers(subjects: readonly string[], from: number): AsyncIterable<LoggedHeader>;
   stats(): Promise<LogStats>;
+  /** The subjects that hold a batch. */
+  subjects(): Promise<readonly string[]>;
   /** The sequence up to which the log holds more than `bytes` (about), or what is older than `ageMs`; 0 where neither. */
   beyond(history: { readonly bytes: number; readonly ageMs: number }): Promise<number>;
   /** Deletes what is at or below `sequence` on `subject`, never the subject's last message. */
