@@ -118,7 +118,9 @@ export async function main([name, ...argv]: readonly string[]): Promise<number> 
     }
     return await (await entry.load())(argv);
   } catch (error) {
-    process.stderr.write(`sluice${name === undefined ? "" : ` ${name}`}: ${messageOf(error)}\n`);
+    const { redactEnvironment } = await import("./environment-secrets.ts");
+    const told = `sluice${name === undefined ? "" : ` ${name}`}: ${messageOf(error)}\n`;
+    process.stderr.write(redactEnvironment(told, process.env));
     return exitOf(error);
   }
 }

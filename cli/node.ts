@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { messageOf } from "../runtime/errors/index.ts";
+import { redactEnvironment } from "./environment-secrets.ts";
 import { readNodeSettings } from "./node-settings.ts";
 import { startNode } from "./start-node.ts";
 
@@ -14,7 +15,7 @@ export async function up(argv: string[]): Promise<number> {
     ? startNode(readNodeSettings(), undefined, stderr)
     : startNode(readNodeSettings(), (line) => stderr(`${line}\n`));
   const node = await starting.catch((error: unknown) => {
-    stderr(`sluice up: ${messageOf(error)}\n`);
+    stderr(redactEnvironment(`sluice up: ${messageOf(error)}\n`, process.env));
     return undefined;
   });
   if (!node) return 1;

@@ -19,12 +19,14 @@ import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
 import { createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
+import { Redactor } from "../runtime/config/index.ts";
 import { messageOf, SluiceError } from "../runtime/errors/index.ts";
 import { expressions } from "../runtime/mapping/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
 import { actorConnectors } from "./actor-connectors.ts";
 import { connectorTypes } from "./connector-types.ts";
+import { addEnvironmentSecrets, addServerUrl } from "./environment-secrets.ts";
 import { nodeId } from "./node-id.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { createRunner } from "./runner.ts";
@@ -77,7 +79,11 @@ async function start(
   const lock = await lockDataDir(dataDir);
   closers.push(() => lock.release());
   const file = path.join(dataDir, "sluice.log");
-  const { logger, close } = startLogger({ file, level: settings.logLevel, also: logLine });
+  // Invariant 7: knows every secret that this node holds.
+  const redactor = new Redactor();
+  addEnvironmentSecrets(redactor, env);
+  const { redact } = redactor;
+  const { logger, close } = startLogger({ file, level: settings.logLevel, also: logLine, redact });
   closers.push(close);
   const progress = (line: string) => {
     logger.info(line);
@@ -100,6 +106,7 @@ async function start(
   const [nats, postgres] = await Promise.all(servers);
   const natsUrl = settings.natsUrl ?? (nats as ServerHandle).url;
   const databaseUrl = settings.databaseUrl ?? (postgres as ServerHandle).url;
+  for (const url of [natsUrl, databaseUrl]) addServerUrl(redactor, url);
   const store = await openStore({ url: databaseUrl });
   const maintenance = setInterval(() => {
     store.maintain(new Date()).catch((error) => logger.warn({ err: error }, "history could not be put in order"));
@@ -149,6 +156,7 @@ async function start(
     validator,
     sealer,
     resolveReference,
+    redactor,
   });
   const metrics = prometheusMetrics();
   const settler = new Settler(store.checkpoints, realClock, logger);
@@ -162,6 +170,7 @@ async function start(
   const { lookups } = connectors;
   const services = createServices({ store, registry, runner, validator, sealer, sandbox, lookups, checkCron });
   const token = await ensureToken(dataDir, store.tokens);
+  redactor.add(token);
 
   const system = new ActorSystem({
     hooks: {

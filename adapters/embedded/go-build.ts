@@ -13,11 +13,20 @@ export interface GoProgram {
   readonly module: string;
   /** Import path of the program. */
   readonly package: string;
+  /** Build tags. */
+  readonly tags?: string;
+  /** How long a build takes, `half a minute` unless said otherwise. */
+  readonly takes?: string;
 }
 
-export function goProgram(name: string, folder: string, importPath: string): GoProgram {
+export function goProgram(
+  name: string,
+  folder: string,
+  importPath: string,
+  more: Pick<GoProgram, "tags" | "takes"> = {},
+): GoProgram {
   const module = fileURLToPath(new URL(`../../deploy/services/${folder}`, import.meta.url));
-  return { name, module, package: importPath };
+  return { name, module, package: importPath, ...more };
 }
 
 /** Builds it, and returns the path of the binary. Throws one sentence where Go is missing, too old, or fails. */
@@ -26,7 +35,7 @@ export async function buildWithGo(
   { folder, env, progress }: Omit<MakeOptions, "version">,
 ): Promise<string> {
   const version = await goVersion(env);
-  progress(`building ${program.name} with ${version}, once (about half a minute) …`);
+  progress(`building ${program.name} with ${version}, once (about ${program.takes ?? "half a minute"}) …`);
   const start = performance.now();
   const file = join(folder, program.name);
   const settings = {
@@ -36,7 +45,8 @@ export async function buildWithGo(
     // An older Go fetches the one that go.mod asks for.
     GOTOOLCHAIN: "auto",
   };
-  const args = ["build", "-trimpath", "-ldflags", "-s -w", "-o", file, program.package];
+  const tags = program.tags === undefined ? [] : ["-tags", program.tags];
+  const args = ["build", "-trimpath", ...tags, "-ldflags", "-s -w", "-o", file, program.package];
   try {
     await run("go", args, { cwd: program.module, env: { ...env, ...settings }, maxBuffer: 16 * 1024 * 1024 });
   } catch (error) {

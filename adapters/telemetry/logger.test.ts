@@ -29,6 +29,21 @@ test("a line is in the file, which its owner alone reads, as soon as it is writt
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
+test("a line is redacted as a whole, and is JSON all the same", () => {
+  const file = tempFile();
+  const redact = (text: string) =>
+    text.replaceAll('tok"en', "***").replaceAll('tok\\"en', "***").replaceAll("4711", "***");
+  const { logger, close } = startLogger({ file, level: "info", redact });
+  onTestFinished(close);
+  logger.info({ deep: [{ said: 'no tok"en' }], pin: 4711, count: 2 }, 'with tok"en');
+  expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({
+    deep: [{ said: "no ***" }],
+    pin: "***",
+    count: 2,
+    msg: "with ***",
+  });
+});
+
 test("a full file makes way for a new one, and one before it is kept, also from an earlier life", () => {
   const path = tempFile();
   let file = new BoundedFile(path, 100);

@@ -1,7 +1,14 @@
-import type { ConnectorContext, ConnectorType } from "../../connectors/sdk/index.ts";
-import { joinSecrets, type ResolveReference, resolveReferences } from "../../runtime/config/index.ts";
+import type { ConnectorContext, ConnectorType, JsonObject } from "../../connectors/sdk/index.ts";
+import {
+  joinSecrets,
+  Redactor,
+  type ResolveReference,
+  resolveReferences,
+  splitSecrets,
+} from "../../runtime/config/index.ts";
 import { joinPath, SluiceError, unknownName } from "../../runtime/errors/index.ts";
 import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
+import { redactedConnector } from "./redacted-connector.ts";
 
 export interface ConnectorRegistryOptions {
   readonly types: readonly ConnectorType[];
@@ -9,6 +16,8 @@ export interface ConnectorRegistryOptions {
   readonly validator: Validator;
   readonly sealer: Sealer;
   readonly resolveReference: ResolveReference;
+  /** Told of every secret that a connector is made of; left out: nobody has to know. */
+  readonly redactor?: Redactor;
 }
 
 /** The connector types given, and connectors made of what the store keeps of them. */
@@ -26,14 +35,28 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
         throw new SluiceError("NOT_FOUND", unknownName("connector type", row.type, [...byName.keys()]));
       const secrets = row.sealed === null ? {} : await options.sealer.unseal(row.id, row.sealed);
       // Invariant 7: the secrets are whole from here on, in the connector and nowhere else.
-      const config = await resolveReferences(joinSecrets(type.config, row.config, secrets), options.resolveReference);
-      const errors = options.validator
-        .compile(type.config as object | boolean)(config)
-        .map(({ path, message }) => ({ path: joinPath("config", path), message }));
-      if (errors.length > 0) {
-        throw new SluiceError("VALIDATION_ERROR", `${errors[0]!.path}: ${errors[0]!.message}`, errors);
+      const own = new Redactor();
+      const joined = joinSecrets(type.config, row.config, secrets);
+      const config = (await resolveReferences(joined, async (scheme, argument) => {
+        const value = await options.resolveReference(scheme, argument);
+        own.add(value);
+        options.redactor?.add(value);
+        return value;
+      })) as JsonObject;
+      const cut = splitSecrets(type.config, config).secrets;
+      own.addAll(cut);
+      options.redactor?.addAll(cut);
+      try {
+        const errors = options.validator
+          .compile(type.config as object | boolean)(config)
+          .map(({ path, message }) => ({ path: joinPath("config", path), message }));
+        if (errors.length > 0) {
+          throw new SluiceError("VALIDATION_ERROR", `${errors[0]!.path}: ${errors[0]!.message}`, errors);
+        }
+        return redactedConnector(type.create(config, options.context), own);
+      } catch (error) {
+        throw own.redactError(error);
       }
-      return type.create(config, options.context);
     },
   };
 }

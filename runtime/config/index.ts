@@ -7,6 +7,7 @@ export { integrationSchema } from "./integration-schema.ts";
 export { type Change, type Item, planChanges } from "./plan.ts";
 export type { Note } from "./plan-notes.ts";
 export { publishedSchema } from "./published-schema.ts";
+export { Redactor } from "./redactor.ts";
 export { type ReferenceScheme, type ResolveReference, resolveReferences } from "./references.ts";
 export { completeIntegration, resolveIntegration } from "./resolve.ts";
 export type {

@@ -1,46 +1,17 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { cacheDir } from "../../adapters/embedded/cache-dir.ts";
-import { buildWithGo, goProgram } from "../../adapters/embedded/go-build.ts";
-import { takePidLock } from "../../adapters/embedded/pid-lock.ts";
+import { goProgram } from "../../adapters/embedded/go-build.ts";
 import { freePort } from "../../adapters/embedded/ports.ts";
 import { SupervisedServer, untilReady } from "../../adapters/embedded/supervised-server.ts";
+import { type CachedProgram, type FindOptions, findGoProgram } from "./go-program.ts";
 
-/** The version that deploy/services/toxiproxy/go.mod pins. */
-const VERSION = "2.5.0";
-const inGo = goProgram("toxiproxy", "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server");
-const OTHER_BUILD_MS = 15 * 60_000;
+const toxiproxy: CachedProgram = {
+  // The version that deploy/services/toxiproxy/go.mod pins.
+  version: "2.5.0",
+  inGo: goProgram("toxiproxy", "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server"),
+  neededBy: "The scenarios of broken networks",
+};
 
-export interface FindOptions {
-  /** Where builds are kept; the user's cache folder when left out. */
-  readonly cache?: string;
-  readonly env?: NodeJS.ProcessEnv;
-}
-
-/** Path of toxiproxy's server: from the user's cache, or built with Go into it. Throws with what is missing. */
-export async function findToxiproxy({ cache = cacheDir(), env = process.env }: FindOptions = {}): Promise<string> {
-  const path = join(cache, `toxiproxy-${VERSION}-${process.platform}-${process.arch}`);
-  if (existsSync(path)) return path;
-  mkdirSync(cache, { recursive: true });
-  const lock = await takePidLock(`${path}.lock`, OTHER_BUILD_MS);
-  const folder = mkdtempSync(`${path}.`);
-  try {
-    // Else made by the process that held the lock.
-    if (!existsSync(path)) {
-      renameSync(await buildWithGo(inGo, { folder, env, progress: (line) => process.stderr.write(`${line}\n`) }), path);
-    }
-    return path;
-  } catch (error) {
-    throw new Error(
-      `toxiproxy ${VERSION} cannot be built: ${(error as Error).message}. ` +
-        "The scenarios of broken networks need it: install Go 1.26 or later (https://go.dev/dl, brew install go), " +
-        "and have network for the first build.",
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-    lock.release();
-  }
-}
+export const findToxiproxy = (options?: FindOptions): Promise<string> => findGoProgram(toxiproxy, options);
 
 /** What is done to the data of each connection. */
 export type Toxic =

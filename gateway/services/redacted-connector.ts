@@ -1,0 +1,55 @@
+import type { Connector } from "../../connectors/sdk/index.ts";
+import type { Redactor } from "../../runtime/config/index.ts";
+
+interface Reported {
+  readonly message: string;
+}
+
+/**
+ * Invariant 7: whatever a far side, a library or a plugin quotes of a connector's secrets, nobody behind this sees it.
+ * Errors thrown by the connector, and by what it opens, and the failures of single records lose them.
+ */
+export function redactedConnector(connector: Connector, redactor: Redactor): Connector {
+  return guarded(connector, redactor);
+}
+
+/** All members as they are; what its methods give and throw is looked through. */
+function guarded<T extends object>(target: T, redactor: Redactor): T {
+  const fail = (error: unknown): never => {
+    throw redactor.redactError(error);
+  };
+  const seen = (result: unknown): unknown => {
+    if (typeof result !== "object" || result === null) return result;
+    if (Symbol.asyncIterator in result || ("next" in result && typeof result.next === "function")) {
+      return guarded(result, redactor);
+    }
+    // A source or a destination.
+    if ("close" in result && typeof result.close === "function") return guarded(result, redactor);
+    if ("failed" in result && Array.isArray(result.failed)) return { ...result, failed: clean(result.failed) };
+    // A batch of an iterator.
+    if ("value" in result && "done" in result) {
+      const batch = result.value as { readonly failures?: readonly Reported[] } | undefined;
+      if (batch?.failures !== undefined) {
+        return { ...result, value: { ...batch, failures: clean(batch.failures) } };
+      }
+    }
+    return result;
+  };
+  const clean = (failures: readonly Reported[]) =>
+    failures.map((failure) => ({ ...failure, message: redactor.redact(failure.message) }));
+  return new Proxy(target, {
+    get(_, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        try {
+          // Called on the target itself: a proxy has none of its private members.
+          const result: unknown = Reflect.apply(member, target, args);
+          return result instanceof Promise ? result.then(seen, fail) : seen(result);
+        } catch (error) {
+          return fail(error);
+        }
+      };
+    },
+  });
+}

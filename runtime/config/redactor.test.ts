@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { Redactor } from "./redactor.ts";
+
+const secret = `pa"ss/wörd+1 &x`;
+
+function knowing(...secrets: string[]): Redactor {
+  const redactor = new Redactor();
+  for (const each of secrets) redactor.add(each);
+  return redactor;
+}
+
+test.each([
+  ["as it stands", secret],
+  ["in JSON", JSON.stringify(secret)],
+  ["in JSON in JSON", JSON.stringify(JSON.stringify({ secret }))],
+  ["percent-encoded", encodeURIComponent(secret)],
+  ["in a form", new URLSearchParams({ secret }).toString()],
+  ["in hex", Buffer.from(secret).toString("hex")],
+  ["in base64", Buffer.from(secret).toString("base64")],
+  ["in base64 after a user's name", Buffer.from(`user:${secret}`).toString("base64")],
+  ["in base64 after another one", Buffer.from(`users:${secret}\n`).toString("base64")],
+  ["in base64url", Buffer.from(`me:${secret}`).toString("base64url")],
+])("a secret is taken out %s", (_, text) => {
+  const clean = knowing(secret).redact(`before ${text} after`);
+  expect(clean).toContain("***");
+  expect(clean).toMatch(/^before .* after$/);
+  expect(clean).not.toContain("rd+1");
+  expect(clean).not.toContain(Buffer.from(secret).toString("base64").slice(4, 16));
+});
+
+test("of a URL its password is a secret by itself, of a key each of its lines", () => {
+  const line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC";
+  const redactor = knowing("postgres://etl:p%40ssword@db/shop?sslpassword=other-secret", `-----BEGIN KEY\n${line}\nxx`);
+  expect(redactor.redact("no password p@ssword for etl")).toBe("no password *** for etl");
+  expect(redactor.redact(`bad line: ${line}; other-secret`)).toBe("bad line: ***; ***");
+});
+
+test("the longest goes first, and what is short is no secret", () => {
+  expect(knowing("secret", "secret-longer", "abc").redact("secret-longer secret abc")).toBe("*** *** abc");
+});
+
+test("an error keeps its class and loses the secret, wherever it says it", () => {
+  const cause = Object.assign(new TypeError("inner hidden-value"), { detail: "Key (hidden-value)" });
+  const error = Object.assign(new RangeError("outer hidden-value", { cause }), {
+    errors: [{ path: "a", message: "hidden-value is wrong" }],
+  });
+  const same = knowing("hidden-value").redactError(error);
+  expect(same).toBe(error);
+  expect(same).toBeInstanceOf(RangeError);
+  expect([same.message, same.stack, same.cause, cause.detail, JSON.stringify(error.errors)].join()).not.toContain(
+    "hidden-value",
+  );
+  expect(same.message).toBe("outer ***");
+});
+
+test("a thousand secrets cost a message less than a millisecond or two", () => {
+  const redactor = new Redactor();
+  for (let i = 0; i < 1000; i++) redactor.add(`secret number ${i} of many`);
+  redactor.redact("once");
+  const before = process.cpuUsage();
+  for (let i = 0; i < 100; i++) redactor.redact("the connection to crm.example.com was refused (ECONNREFUSED)");
+  const { user } = process.cpuUsage(before);
+  expect(user / 1000 / 100).toBeLessThan(10);
+});
