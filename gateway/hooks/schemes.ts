@@ -1,0 +1,164 @@
+import { SluiceError } from "../../runtime/errors/index.ts";
+import { type HookRequest, headerOf, isSame, refused, signedAt, type Verifier } from "./proof.ts";
+import { type Algorithm, digestOf, type Encoding, ed25519Key, isAmong, isSignedBy, macOf } from "./signature.ts";
+
+/** How the senders of an integration's hooks prove themselves, with references resolved. */
+export interface HookAuth {
+  readonly scheme: HookScheme;
+  /** Each is valid: several during rotation. */
+  readonly secrets: readonly string[];
+  readonly toleranceMs: number;
+  /** Scheme hmac: how the signature stands where. */
+  readonly hmac?: HmacForm;
+}
+
+export interface HmacForm {
+  readonly header: string;
+  readonly algorithm: Algorithm;
+  readonly encoding: Encoding;
+  /** Before the digest in the header, such as `sha256=`. */
+  readonly prefix: string;
+  /** Holds the seconds since 1970; what is signed then is `{timestamp}.{body}`. */
+  readonly timestampHeader?: string;
+}
+
+export const hookSchemes = ["standard-webhooks", "github", "stripe", "slack", "hmac", "basic", "bearer"] as const;
+export type HookScheme = (typeof hookSchemes)[number];
+
+const wrong = "The signature does not fit the body";
+
+/** Throws a SluiceError (VALIDATION_ERROR) for a secret that can be none. */
+export function createVerifier(auth: HookAuth): Verifier {
+  if (auth.secrets.length === 0) throw unusable("secrets", "are needed");
+  auth.secrets.forEach((secret, index) => {
+    if (secret.trim() === "") throw unusable(`secrets[${index}]`, "is empty");
+  });
+  return schemes[auth.scheme](auth);
+}
+
+const schemes: Readonly<Record<HookScheme, (auth: HookAuth) => Verifier>> = {
+  "standard-webhooks": standardWebhooks,
+  github: (auth) =>
+    hmac({ ...auth, hmac: { header: "x-hub-signature-256", algorithm: "sha256", encoding: "hex", prefix: "sha256=" } }),
+  stripe,
+  slack,
+  hmac,
+  basic,
+  bearer,
+};
+
+/** Standard Webhooks 1.0.0; also with the older names of the headers, which begin with `svix-`. */
+function standardWebhooks({ secrets, toleranceMs }: HookAuth): Verifier {
+  const isPublic = (secret: string) => secret.startsWith("whpk_");
+  const macKeys = secrets.flatMap((secret, index) =>
+    isPublic(secret) ? [] : [base64Key(secret.replace(/^whsec_/, ""), index)],
+  );
+  const publicKeys = secrets.flatMap((secret, index) => {
+    if (!isPublic(secret)) return [];
+    const bytes = base64Key(secret.slice("whpk_".length), index);
+    if (bytes.length !== 32) throw unusable(`secrets[${index}]`, "is no Ed25519 key: it has not 32 bytes");
+    return [ed25519Key(bytes)];
+  });
+  return (request, now) => {
+    const prefix = request.headers["webhook-id"] === undefined && request.headers["svix-id"] ? "svix" : "webhook";
+    const id = headerOf(request, `${prefix}-id`);
+    const timestamp = headerOf(request, `${prefix}-timestamp`);
+    const signatures = headerOf(request, `${prefix}-signature`).split(" ");
+    const at = signedAt(timestamp, `${prefix}-timestamp`, now, toleranceMs);
+    const head = `${id}.${timestamp}.`;
+    const given = (version: string) =>
+      signatures.flatMap((each) => (each.startsWith(`${version},`) ? [each.slice(version.length + 1)] : []));
+    const digests = given("v1").map((each) => digestOf(each, "sha256", "base64"));
+    const expected = macKeys.map((key) => macOf("sha256", key, head, request.body));
+    const message = Buffer.concat([Buffer.from(head), request.body]);
+    const isSigned = given("v1a").some((each) => publicKeys.some((key) => isSignedBy(key, message, each)));
+    if (!isAmong(digests, expected) && !isSigned) throw refused(wrong);
+    return { id, signedAt: at };
+  };
+}
+
+/** Stripe-Signature: `t=SECONDS,v1=HEX[,v1=HEX…]` over `{t}.{body}`; the key is the secret as it stands. */
+function stripe({ secrets, toleranceMs }: HookAuth): Verifier {
+  const keys = secrets.map((secret) => Buffer.from(secret));
+  return (request, now) => {
+    const parts = headerOf(request, "stripe-signature").split(",");
+    const valuesOf = (name: string) =>
+      parts.flatMap((part) => (part.trim().startsWith(`${name}=`) ? [part.trim().slice(name.length + 1)] : []));
+    const [timestamp = ""] = valuesOf("t");
+    const at = signedAt(timestamp, "t in the header stripe-signature", now, toleranceMs);
+    const digests = valuesOf("v1").map((each) => digestOf(each, "sha256", "hex"));
+    const expected = keys.map((key) => macOf("sha256", key, `${timestamp}.`, request.body));
+    if (!isAmong(digests, expected)) throw refused(wrong);
+    return { signedAt: at };
+  };
+}
+
+/** X-Slack-Signature: `v0=HEX` over `v0:{timestamp}:{body}`. */
+function slack({ secrets, toleranceMs }: HookAuth): Verifier {
+  const keys = secrets.map((secret) => Buffer.from(secret));
+  return (request, now) => {
+    const timestamp = headerOf(request, "x-slack-request-timestamp");
+    const signature = headerOf(request, "x-slack-signature");
+    const at = signedAt(timestamp, "x-slack-request-timestamp", now, toleranceMs);
+    const digest = signature.startsWith("v0=") ? digestOf(signature.slice(3), "sha256", "hex") : undefined;
+    const expected = keys.map((key) => macOf("sha256", key, `v0:${timestamp}:`, request.body));
+    if (!isAmong([digest], expected)) throw refused(wrong);
+    return { signedAt: at };
+  };
+}
+
+function hmac({ secrets, toleranceMs, hmac: form }: HookAuth): Verifier {
+  if (!form) throw unusable("header", "is needed by the scheme hmac");
+  const { header, algorithm, encoding, prefix, timestampHeader } = form;
+  const keys = secrets.map((secret) => Buffer.from(secret));
+  return (request, now) => {
+    const text = headerOf(request, header);
+    const digest = text.startsWith(prefix) ? digestOf(text.slice(prefix.length), algorithm, encoding) : undefined;
+    const timestamp = timestampHeader === undefined ? undefined : headerOf(request, timestampHeader);
+    const at = timestamp === undefined ? undefined : signedAt(timestamp, timestampHeader ?? "", now, toleranceMs);
+    const expected = keys.map((key) =>
+      macOf(algorithm, key, timestamp === undefined ? "" : `${timestamp}.`, request.body),
+    );
+    if (!isAmong([digest], expected)) throw refused(wrong);
+    return at === undefined ? {} : { signedAt: at };
+  };
+}
+
+/** A secret is `user:password` (RFC 7617). */
+function basic({ secrets }: HookAuth): Verifier {
+  const expected = secrets.map((secret) => Buffer.from(secret));
+  secrets.forEach((secret, index) => {
+    if (!secret.includes(":")) throw unusable(`secrets[${index}]`, "is not of the form user:password");
+  });
+  return (request) => presented(request, "Basic", (token) => Buffer.from(token, "base64"), expected);
+}
+
+/** RFC 6750, section 2.1. */
+function bearer({ secrets }: HookAuth): Verifier {
+  const expected = secrets.map((secret) => Buffer.from(secret));
+  return (request) => presented(request, "Bearer", (token) => Buffer.from(token), expected);
+}
+
+function presented(
+  request: HookRequest,
+  scheme: string,
+  decode: (token: string) => Buffer,
+  expected: readonly Buffer[],
+) {
+  const [, name = "", token = ""] = /^(\S+) +(\S+) *$/.exec(headerOf(request, "authorization")) ?? [];
+  const given = decode(token);
+  const isRight = expected.reduce((found, right) => isSame(given, right) || found, false);
+  if (name.toLowerCase() !== scheme.toLowerCase() || !isRight) throw refused("The credentials are not valid");
+  return {};
+}
+
+function base64Key(text: string, index: number): Buffer {
+  const key = Buffer.from(text, "base64");
+  if (key.length === 0) throw unusable(`secrets[${index}]`, "holds no key");
+  return key;
+}
+
+function unusable(path: string, message: string): SluiceError {
+  const at = `trigger.auth.${path}`;
+  return new SluiceError("VALIDATION_ERROR", `${at} ${message}`, [{ path: at, message }]);
+}
