@@ -50,10 +50,13 @@ export function connectorStore(db: Database): ConnectorStore {
       return pageOf(rows, options);
     },
 
-    remove: (id) =>
+    remove: (id, version) =>
       db.transaction(async (tx) => {
         const current = await locked(tx, id);
         if (current === undefined) return false;
+        if (version !== undefined && version !== current.version) {
+          throw new ConflictError(staleVersion(current.version));
+        }
         await refuseWhileUsed(tx, current.name, "removed");
         await tx.orm.delete(connectors).where(eq(connectors.id, id));
         return true;

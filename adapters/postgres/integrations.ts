@@ -112,15 +112,18 @@ export function integrationStore(db: Database): IntegrationStore {
 
     // Versions, checkpoints, cursor, claims and fires go with it; runs and dead letters are history, which retention
     // drops by the day. A run that is under way ends here: nobody is left to end it later.
-    remove: (id) =>
+    remove: (id, version) =>
       db.transaction(async (tx) => {
         if (!isUuid(id)) return false;
         await lockRuns(tx, id);
-        const removed = await tx.orm
+        const [removed] = await tx.orm
           .delete(integrations)
           .where(eq(integrations.id, id))
-          .returning({ id: integrations.id });
-        if (removed.length === 0) return false;
+          .returning({ version: integrations.version });
+        if (removed === undefined) return false;
+        if (version !== undefined && version !== removed.version) {
+          throw new ConflictError(staleVersion(removed.version));
+        }
         await tx.orm.insert(removedIntegrations).values({ id }).onConflictDoNothing();
         await tx.orm
           .update(pipelineRuns)

@@ -8,6 +8,7 @@ const descriptions: Readonly<Record<number, string>> = {
   401: "There is no token, or it is none of ours.",
   404: "There is nothing of that id.",
   409: "It does not go with the present state.",
+  412: "It was changed since the version that If-Match names.",
   413: "The body is too large.",
   415: "The body is of a type that is not taken.",
   422: "It was understood, and the far side refuses it.",
@@ -55,10 +56,22 @@ function operation({
   body,
   bodyOptional,
   answer,
+  method,
+  versioned,
   problems = [],
 }: Route): object {
+  const isConditional = versioned === true && (method === "PUT" || method === "DELETE");
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
-  const statuses = [400, 401, 500, 503, ...(inPath.length > 0 ? [404] : []), ...(body ? [413, 415] : []), ...problems];
+  const statuses = [
+    400,
+    401,
+    500,
+    503,
+    ...(inPath.length > 0 ? [404] : []),
+    ...(body ? [413, 415] : []),
+    ...(isConditional ? [412] : []),
+    ...problems,
+  ];
   return {
     operationId,
     tags: [tag],
@@ -71,18 +84,31 @@ function operation({
         description: schema.description,
         schema,
       })),
+      ...(isConditional ? [ifMatch] : []),
     ],
     ...(body && {
       requestBody: { required: bodyOptional === undefined, content: { "application/json": { schema: body } } },
     }),
     responses: {
-      [answer.status]: { description: answer.description, ...(answer.schema && { content: json(answer.schema) }) },
+      [answer.status]: {
+        description: answer.description,
+        ...(versioned && answer.schema && { headers: { ETag: etag } }),
+        ...(answer.schema && { content: json(answer.schema) }),
+      },
       ...Object.fromEntries(
         statuses.toSorted((a, b) => a - b).map((status) => [status, { $ref: `#/components/responses/${status}` }]),
       ),
     },
   };
 }
+
+const etag = { description: "Its version, for If-Match.", schema: { type: "string" } };
+const ifMatch = {
+  name: "If-Match",
+  in: "header",
+  description: "The ETag of the version that is meant: one that was changed meanwhile is left as it is (412).",
+  schema: { type: "string" },
+};
 
 const json = (schema: Part) => ({ "application/json": { schema } });
 

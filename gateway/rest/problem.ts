@@ -52,5 +52,6 @@ const clientCodes: { readonly [status: number]: ErrorCode } = {
   403: "FORBIDDEN",
   404: "NOT_FOUND",
   409: "CONFLICT",
+  412: "CONFLICT",
   429: "RATE_LIMITED",
 };

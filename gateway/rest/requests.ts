@@ -1,4 +1,6 @@
 import type { Part } from "../../runtime/config/index.ts";
+import { SluiceError } from "../../runtime/errors/index.ts";
+import type { IfMatch } from "../services/index.ts";
 import type { RouteRequest } from "./route.ts";
 
 export const paging: Record<string, Part> = {
@@ -13,5 +15,15 @@ export const page = ({ query }: RouteRequest) => ({
 export const text = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as string | null;
 export const flag = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as boolean | null;
 export const id = ({ params }: RouteRequest) => params.id!;
+
+/** RFC 9110, section 13.1.1. A tag that was never ours fits no version. */
+export function ifMatchOf(header: string | undefined): IfMatch {
+  if (header === undefined || header.trim() === "*") return null;
+  const tags = header.split(",").map((tag) => tag.trim());
+  if (tags.some((tag) => !/^(W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/.test(tag))) {
+    throw new SluiceError("VALIDATION_ERROR", 'If-Match is a list of entity tags, such as "3", or *');
+  }
+  return tags.map((tag) => Number(/^"(\d{1,9})"$/.exec(tag)?.[1] ?? -1));
+}
 
 export const ok = (description: string, schema: Part) => ({ status: 200, description, schema });

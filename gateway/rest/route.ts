@@ -1,6 +1,6 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
-import type { Services } from "../services/index.ts";
+import type { IfMatch, Services } from "../services/index.ts";
 
 /** One operation of the API: what serves it, checks it and documents it. */
 export interface Route {
@@ -23,6 +23,8 @@ export interface Route {
     /** Of 202: where what was begun is found, by its id. */
     readonly location?: "/v1/runs" | "/v1/jobs";
   };
+  /** Its answer is of a version: that is its ETag, and where something is changed, If-Match is honoured. */
+  readonly versioned?: true;
   /** Statuses of the problems it may answer with, besides 400, 401, 404 (with an id), 500 and 503. */
   readonly problems?: readonly number[];
   /** Resolves with the body of the answer; undefined for none. */
@@ -34,6 +36,8 @@ export interface RouteRequest {
   /** Checked and converted; defaults filled in. */
   readonly query: Readonly<Record<string, Json>>;
   readonly body: Json;
+  /** What the caller means to change, by If-Match; null: whatever is there. */
+  readonly ifMatch: IfMatch;
   /** The name of the token that it came with. */
   readonly actor: string;
 }

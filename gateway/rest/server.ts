@@ -8,14 +8,15 @@ import fastify, {
 } from "fastify";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
-import { messageOf, SluiceError } from "../../runtime/errors/index.ts";
+import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
-import { parseJson } from "../../runtime/record/index.ts";
 import type { Authenticator } from "../auth/index.ts";
 import type { MetricsText, Readiness, Services } from "../services/index.ts";
 import { allowedMethods } from "./allowed-methods.ts";
+import { parseBody } from "./body.ts";
 import { openApi } from "./openapi.ts";
 import { problemType, toProblem } from "./problem.ts";
+import { ifMatchOf } from "./requests.ts";
 import type { Route } from "./route.ts";
 import { routes } from "./routes.ts";
 
@@ -39,6 +40,18 @@ const open: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
 /** What is answered besides the API. */
 const besides = ["/openapi.json", "/healthz", "/readyz", "/metrics"] as const;
 
+/** What an answer says of itself: it is kept by nobody, taken for nothing else, and shown inside no other page. */
+const always = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+};
+
+/** How long a client may take: to send the head of a request, all of it, and to ask again on the same connection. */
+const patience = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 72_000 };
+
 /** By request, the name of its token. */
 const actors = new WeakMap<FastifyRequest, string>();
 
@@ -52,6 +65,9 @@ export function createRest(options: RestOptions): FastifyInstance {
     requestIdHeader: false,
     genReqId: ({ headers }) => requestId(headers["x-request-id"]),
     forceCloseConnections: "idle",
+    http: { headersTimeout: patience.headersTimeout, connectionsCheckingInterval: 5_000 },
+    requestTimeout: patience.requestTimeout,
+    keepAliveTimeout: patience.keepAliveTimeout,
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
     clientErrorHandler,
   }) as unknown as FastifyInstance;
@@ -73,7 +89,7 @@ export function createRest(options: RestOptions): FastifyInstance {
     throw Object.assign(new Error(`${path} takes ${methods.join(", ")}, not ${method}`), { statusCode: 405 });
   });
   app.addHook("onRequest", async (request, reply) => {
-    reply.header("x-request-id", request.id).header("cache-control", "no-store");
+    reply.headers({ ...always, "x-request-id": request.id });
     if (!open.has(request.routeOptions.url)) actors.set(request, await authenticate(request, auth));
   });
 
@@ -106,8 +122,13 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
       const query = readQuery(request.query as Record<string, string | string[]>, route.query ?? {}, checkQuery);
       const params = request.params as Record<string, string>;
       const actor = actors.get(request) as string;
-      const result = await route.handle({ params, query, body: readBody(request.body, route), actor }, services);
+      const ifMatch = ifMatchOf(request.headers["if-match"]);
+      const result = await route.handle(
+        { params, query, body: readBody(request.body, route), actor, ifMatch },
+        services,
+      );
       reply.status(answer.status);
+      if (route.versioned && result !== undefined) reply.header("etag", `"${(result as { version: number }).version}"`);
       if (answer.status === 201) reply.header("location", `${path}/${(result as { id: string }).id}`);
       if (answer.location) reply.header("location", `${answer.location}/${(result as { id: string }).id}`);
       return reply.send(result);
@@ -142,17 +163,6 @@ function readQuery(texts: Record<string, string | string[]>, schemas: Record<str
     schema.default === undefined ? [] : [[name, schema.default]],
   );
   return { ...(Object.fromEntries(defaults) as Record<string, Json>), ...query };
-}
-
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-function parseBody(body: Buffer): Json {
-  try {
-    return parseJson(utf8.decode(body));
-  } catch (error) {
-    const why = error instanceof SyntaxError ? messageOf(error) : "it is not UTF-8";
-    throw new SluiceError("VALIDATION_ERROR", `the body is no JSON: ${why}`);
-  }
 }
 
 /** Who makes a request. */

@@ -3,7 +3,7 @@ import { checkConnector, joinSecrets, redacted, splitSecrets } from "../../runti
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { ConnectorRegistry, Sealer } from "../../runtime/ports/connectors.ts";
 import type { ConnectorRow, Page, PageOptions } from "../../runtime/ports/store.ts";
-import { found, listOrNamed, newId, refuse, type ServiceContext, usersOf } from "./context.ts";
+import { found, type IfMatch, listOrNamed, matched, newId, refuse, type ServiceContext, usersOf } from "./context.ts";
 import { failureOf, probeTimeoutMs, sampleRecord, within } from "./probe.ts";
 import { streamResource } from "./resources.ts";
 
@@ -41,8 +41,8 @@ export function connectorService({ store, registry, runner, validator, sealer }:
     },
 
     /** `***` in the place of a secret keeps the one that is stored. */
-    async replace(id: string, body: Json): Promise<ConnectorRow> {
-      const row = await one(id);
+    async replace(id: string, body: Json, ifMatch: IfMatch): Promise<ConnectorRow> {
+      const row = matched(await one(id), ifMatch);
       const input = await keepSecrets(row, body, registry, sealer);
       refuse(checkConnector(input as Json, { validator, types: registry.types() }));
       const { name, type, config } = withConfig(input as Json);
@@ -55,8 +55,9 @@ export function connectorService({ store, registry, runner, validator, sealer }:
       return changed;
     },
 
-    async remove(id: string): Promise<void> {
-      if (!(await store.connectors.remove(id))) found(null, "connector", id);
+    async remove(id: string, ifMatch: IfMatch): Promise<void> {
+      const version = ifMatch === null ? undefined : matched(await one(id), ifMatch).version;
+      if (!(await store.connectors.remove(id, version))) found(null, "connector", id);
     },
 
     /** Whether the far side answers, how fast, and a record of it. A failure is an answer, not an error. */

@@ -52,6 +52,16 @@ export async function listOrNamed<T>(
   return { items: row === null ? [] : [row], nextCursor: null };
 }
 
+/** Which versions of a thing a caller means to change; null: whichever it is at. */
+export type IfMatch = readonly number[] | null;
+
+/** RFC 9110, section 13.1.1: what was changed since the caller read it is left as it is. */
+export function matched<T extends { readonly version: number }>(row: T, ifMatch: IfMatch): T {
+  if (ifMatch === null || ifMatch.includes(row.version)) return row;
+  const message = `it was changed meanwhile and is at version ${row.version}: read it again`;
+  throw Object.assign(new Error(message), { statusCode: 412 });
+}
+
 export async function allConnectors(store: Store): Promise<ConnectorRow[]> {
   const rows: ConnectorRow[] = [];
   for (let cursor: string | null = null; ; ) {

@@ -8,7 +8,7 @@ import { integrationService } from "./integrations.ts";
 import { previewService } from "./preview.ts";
 
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
-export type { ServiceContext } from "./context.ts";
+export type { IfMatch, ServiceContext } from "./context.ts";
 export { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
 export type { Durability, MetricsText, Readiness, Runner } from "./ports.ts";
 export { previewBody } from "./preview.ts";

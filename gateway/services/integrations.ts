@@ -6,7 +6,9 @@ import { isObject } from "../../runtime/record/index.ts";
 import {
   allConnectors,
   found,
+  type IfMatch,
   listOrNamed,
+  matched,
   newId,
   refuse,
   type ServiceContext,
@@ -30,8 +32,8 @@ export function integrationService({ store, registry, runner, validator, checkCr
     return storedIntegration(spec as JsonObject);
   }
 
-  async function setEnabled(id: string, enabled: boolean): Promise<IntegrationRow> {
-    const row = await one(id);
+  async function setEnabled(id: string, enabled: boolean, ifMatch: IfMatch): Promise<IntegrationRow> {
+    const row = matched(await one(id), ifMatch);
     if (row.enabled === enabled) return row;
     const errors = enabled ? await check({ name: row.name, ...row.spec }) : [];
     if (errors.length > 0) {
@@ -75,21 +77,22 @@ export function integrationService({ store, registry, runner, validator, checkCr
       return row;
     },
 
-    async replace(id: string, body: Json): Promise<IntegrationRow> {
-      const row = await one(id);
+    async replace(id: string, body: Json, ifMatch: IfMatch): Promise<IntegrationRow> {
+      const row = matched(await one(id), ifMatch);
       const change = await accept(body);
       const changed = await store.transaction((tx) => updateIntegration(tx, row, change, row.version));
       runner.changed([id]);
       return changed;
     },
 
-    async remove(id: string): Promise<void> {
-      if (!(await store.integrations.remove(id))) found(null, "integration", id);
+    async remove(id: string, ifMatch: IfMatch): Promise<void> {
+      const version = ifMatch === null ? undefined : matched(await one(id), ifMatch).version;
+      if (!(await store.integrations.remove(id, version))) found(null, "integration", id);
       runner.changed([id]);
     },
 
-    enable: (id: string) => setEnabled(id, true),
-    disable: (id: string) => setEnabled(id, false),
+    enable: (id: string, ifMatch: IfMatch) => setEnabled(id, true, ifMatch),
+    disable: (id: string, ifMatch: IfMatch) => setEnabled(id, false, ifMatch),
 
     async run(id: string): Promise<RunRow> {
       const row = await one(id);

@@ -200,8 +200,8 @@ export interface ConnectorStore {
   get(id: string): Promise<ConnectorRow | null>;
   byName(name: string): Promise<ConnectorRow | null>;
   list(options: PageOptions): Promise<Page<ConnectorRow>>;
-  /** ConflictError while an integration refers to it. */
-  remove(id: string): Promise<boolean>;
+  /** ConflictError while an integration refers to it, and where it is of another version. */
+  remove(id: string, version?: number): Promise<boolean>;
 }
 
 export interface IntegrationStore {
@@ -223,7 +223,8 @@ export interface IntegrationStore {
   all(): Promise<readonly IntegrationRow[]>;
   /** Nothing where a later owner than that of `epoch` has committed (invariant 5). */
   setHealth(id: string, epoch: number, health: Health): Promise<void>;
-  remove(id: string): Promise<boolean>;
+  /** ConflictError where it is of another version. */
+  remove(id: string, version?: number): Promise<boolean>;
   /** Those of the ids that were removed, where others are unknown to the store. */
   removed(ids: readonly string[]): Promise<readonly string[]>;
 }

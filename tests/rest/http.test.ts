@@ -77,6 +77,18 @@ test("every refusal is a problem document", async () => {
   }
 });
 
+test("answers are for nobody's cache, frame or guess", async () => {
+  const { call } = await startApi();
+  for (const url of ["/v1/connectors", "/v1/nothing", "/healthz", "/metrics"]) {
+    expect((await call("GET", url)).headers).toMatchObject({
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+      "content-security-policy": expect.stringContaining("default-src 'none'"),
+    });
+  }
+});
+
 test("a method that a path does not know is answered with those that it does", async () => {
   const { call } = await startApi();
   const allowed = async (method: string, url: string) => (await call(method, url)).headers.allow;

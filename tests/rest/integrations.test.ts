@@ -221,3 +221,33 @@ test("dead letters are listed without their payloads and shown with them, whatev
     state: null,
   });
 });
+
+test("what was changed since the version of If-Match is left as it is", async () => {
+  const api = await withConnector();
+  const { id } = await made(api);
+  const url = `/v1/integrations/${id}`;
+  const put = (tag: string, change: object = {}) =>
+    api.call("PUT", url, integration({ metadata: { description: tag }, ...change }), { "if-match": tag });
+  expect((await api.call("GET", url)).headers.etag).toBe('"1"');
+  expect(await put('"1"')).toMatchObject({ status: 200, headers: { etag: '"2"' } });
+  const stale = await put('"1"');
+  expect(stale).toMatchObject({
+    status: 412,
+    body: { code: "CONFLICT", detail: expect.stringContaining("version 2") },
+  });
+  for (const tag of ['W/"2"', '"other"', '"3", "1"']) expect((await put(tag)).status).toBe(412);
+  for (const tag of ["2", '"2', "", "*, 2"]) expect((await put(tag)).status).toBe(400);
+  expect((await api.call("PUT", `${url}/disable`, undefined, { "if-match": '"1"' })).status).toBe(412);
+  expect((await api.call("DELETE", url, undefined, { "if-match": '"1"' })).status).toBe(412);
+  expect((await put('"7", "2"')).headers.etag).toBe('"3"');
+  expect((await put("*")).headers.etag).toBe('"4"');
+  expect((await api.call("DELETE", url, undefined, { "if-match": '"4"' })).status).toBe(204);
+});
+
+test("of two who change a connector that both have read, one is told", async () => {
+  const api = await withConnector();
+  const url = `/v1/connectors/${api.connectorId}`;
+  const { etag } = (await api.call("GET", url)).headers as { etag: string };
+  const answers = await Promise.all([1, 2].map(() => api.call("PUT", url, fileConnector(api), { "if-match": etag })));
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, expect.toBeOneOf([409, 412])]);
+});
