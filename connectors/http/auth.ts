@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { ConnectorError } from "../sdk/index.ts";
+import { ConnectorError, settingError } from "../sdk/index.ts";
 import type { AuthConfig, OAuth2Config } from "./config.ts";
-import { type Answer, settingError, statusError } from "./errors.ts";
+import { type Answer, statusError } from "./errors.ts";
 import type { Redactor } from "./redact.ts";
 
 /** Sends a token request, without credentials of its own; rejects with a ConnectorError. */

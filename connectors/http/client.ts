@@ -1,12 +1,12 @@
 import type { Readable } from "node:stream";
 import type { Agent, Dispatcher } from "undici";
-import { ConnectorError } from "../sdk/index.ts";
+import { ConnectorError, settingError } from "../sdk/index.ts";
 import type { AddressGuard } from "./addresses.ts";
 import type { Auth } from "./auth.ts";
 import { acceptEncoding, decoded, discard, encoded, readUpTo } from "./body.ts";
 import type { Compression } from "./config.ts";
 import { createAgent } from "./connect.ts";
-import { type Answer, one, settingError, transportError } from "./errors.ts";
+import { type Answer, one, transportError } from "./errors.ts";
 import type { Redact } from "./redact.ts";
 
 /** What is kept of an answer that is an error, for its message. */

@@ -1,3 +1,4 @@
+import type { EventsConfig } from "../sdk/events.ts";
 import type { Json, JsonObject } from "../sdk/index.ts";
 
 export interface HttpConfig {
@@ -46,18 +47,9 @@ export interface StreamConfig extends RequestConfig {
   readonly pagination?: PaginationConfig;
   readonly incremental?: IncrementalConfig;
   readonly key?: readonly string[];
-  readonly cloudevents?: CloudEventsConfig;
+  readonly cloudevents?: EventsConfig;
   readonly append?: WriteConfig;
   readonly upsert?: WriteConfig;
-}
-
-export interface CloudEventsConfig {
-  readonly mode?: "structured" | "binary" | "batch";
-  readonly record?: "data" | "event";
-  readonly source?: string;
-  readonly type?: string;
-  readonly subject?: string;
-  readonly time?: string;
 }
 
 interface PageLimits {

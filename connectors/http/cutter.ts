@@ -1,5 +1,5 @@
 import type { Json } from "../sdk/index.ts";
-import { parseExact } from "./json.ts";
+import { parseExact } from "../sdk/index.ts";
 
 /** Is given each record's text: a part of a buffer that is written over afterwards. */
 export type Take = (buffer: Buffer, start: number, end: number) => void;

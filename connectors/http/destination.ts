@@ -1,20 +1,22 @@
 import { hash } from "node:crypto";
+import { type EventsConfig, EventWriter, type WrittenEvent } from "../sdk/events.ts";
 import {
   ConnectorError,
+  compiled,
   type Destination,
   type Expressions,
   type Json,
   type OutRecord,
+  settingError,
   type WriteBatch,
   type WriteFailure,
   type WriteResult,
 } from "../sdk/index.ts";
 import { type HttpClient, within } from "./client.ts";
-import type { CloudEventsConfig, WriteConfig } from "./config.ts";
-import { settingError, statusError } from "./errors.ts";
-import { EventWriter, type WrittenEvent } from "./events.ts";
+import type { WriteConfig } from "./config.ts";
+import { statusError } from "./errors.ts";
 import type { Redact } from "./redact.ts";
-import { compiled, type RequestDefaults, RequestTemplate } from "./request.ts";
+import { type RequestDefaults, RequestTemplate } from "./request.ts";
 import { Results } from "./results.ts";
 import { Semaphore } from "./semaphore.ts";
 
@@ -40,7 +42,7 @@ export interface DestinationSettings {
   readonly isUpsert: boolean;
   readonly redact: Redact;
   /** Records are, or become, CloudEvents. */
-  readonly events: CloudEventsConfig | undefined;
+  readonly events: EventsConfig | undefined;
 }
 
 /** Writes records with a request each, or with a request for many. */

@@ -1,4 +1,4 @@
-import { ConnectorError, type ErrorCode, type Fault, parseRetryAfter } from "../sdk/index.ts";
+import { ConnectorError, type ErrorCode, type Fault, parseRetryAfter, sentence } from "../sdk/index.ts";
 import { ConnectFailure } from "./connect.ts";
 import type { Redact } from "./redact.ts";
 
@@ -75,17 +75,6 @@ export function transportError(error: unknown, where: string, redact: Redact): C
   }
   const message = `${where}: the connection broke: ${redact(textOf(error))}`;
   return new ConnectorError("UNAVAILABLE", sentence(message), { fault: "transient", cause: error });
-}
-
-/** What is wrong with a setting; nothing that is tried again helps. */
-export function settingError(code: ErrorCode, message: string, path: string): ConnectorError {
-  return new ConnectorError(code, sentence(message), { fault: "destination", path });
-}
-
-/** One line that ends as a sentence does. */
-export function sentence(text: string): string {
-  const line = text.replace(/\s*[\r\n]+\s*/g, " ").trim();
-  return /[.!?]$/.test(line) ? line : `${line}.`;
 }
 
 export function one(header: string | string[] | undefined): string | undefined {

@@ -3,6 +3,7 @@ import {
   type ConnectorContext,
   ConnectorError,
   type ConnectorType,
+  compiled,
   type Destination,
   type DestinationOptions,
   type Expressions,
@@ -15,6 +16,8 @@ import {
   type Source,
   type SourceOptions,
   type StreamInfo,
+  settingError,
+  textOf,
 } from "../sdk/index.ts";
 import { AddressGuard } from "./addresses.ts";
 import { type Auth, createAuth } from "./auth.ts";
@@ -22,10 +25,10 @@ import { HttpClient, within } from "./client.ts";
 import type { HttpConfig, StreamConfig } from "./config.ts";
 import { httpConfig } from "./config-schema.ts";
 import { HttpDestination } from "./destination.ts";
-import { settingError, statusError } from "./errors.ts";
+import { statusError } from "./errors.ts";
 import { lookUp, lookupRequest } from "./lookup.ts";
 import { Redactor } from "./redact.ts";
-import { compiled, headersOf, negotiated, percentEncoded, textOf, whereOf } from "./request.ts";
+import { headersOf, negotiated, percentEncoded, whereOf } from "./request.ts";
 import { Semaphore } from "./semaphore.ts";
 import { HttpSource } from "./source.ts";
 import { defaultPath, ReadableStream, settingOf } from "./stream.ts";

@@ -5,10 +5,10 @@ import {
   type JsonSchema,
   type LookupFailure,
   type LookupResult,
+  parseExact,
 } from "../sdk/index.ts";
 import { type HttpClient, within } from "./client.ts";
 import { one, statusError } from "./errors.ts";
-import { parseExact } from "./json.ts";
 import type { Redact } from "./redact.ts";
 import { addQuery, bodyOf, headersOf, urlBelow, whereOf } from "./request.ts";
 import type { Semaphore } from "./semaphore.ts";

@@ -1,12 +1,10 @@
 import { crc32 } from "node:zlib";
-import { type Json, rawLimit } from "../sdk/index.ts";
+import type { EventsConfig } from "../sdk/events.ts";
+import { unwrapped } from "../sdk/events.ts";
+import { type Json, parseExact, rawLimit, sentence } from "../sdk/index.ts";
 import type { Response } from "./client.ts";
-import type { CloudEventsConfig } from "./config.ts";
 import type { Cutter } from "./cutter.ts";
-import { sentence } from "./errors.ts";
-import { unwrapped } from "./events.ts";
 import { type Incremental, noOrder } from "./incremental.ts";
-import { parseExact } from "./json.ts";
 import type { OutBatches, RecordPlace } from "./out-batches.ts";
 import type { PageState } from "./pagination.ts";
 import type { ReadableStream } from "./stream.ts";
@@ -87,7 +85,7 @@ export class PageReading {
 
   /** An event's data, or a failure where it is no event. */
   #unwrap(raw: Buffer): void {
-    const found = unwrapped(raw.toString(), this.#stream.events as CloudEventsConfig);
+    const found = unwrapped(raw.toString(), this.#stream.events as EventsConfig);
     if ("text" in found) {
       const text = Buffer.from(found.text);
       this.#add(text, 0, text.length);

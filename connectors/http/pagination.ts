@@ -1,10 +1,9 @@
 import type { ConnectorError, Expressions, Json } from "../sdk/index.ts";
+import { compiled, settingError, textOf } from "../sdk/index.ts";
 import { isHttp } from "./client.ts";
 import type { PaginationConfig } from "./config.ts";
-import { settingError } from "./errors.ts";
 import { linkTo } from "./link.ts";
 import { compare } from "./order.ts";
-import { compiled, textOf } from "./request.ts";
 
 /** Which page: by number or offset, by cursor, by URL, or after a value. Part of the cursor; null is the first page. */
 export type PageState = null | { n: number } | { token: Json } | { url: string } | { after: Json };

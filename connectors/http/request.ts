@@ -1,6 +1,5 @@
-import { ConnectorError, type Expressions, type Json, type JsonObject } from "../sdk/index.ts";
+import { ConnectorError, compiled, type Expressions, type Json, type JsonObject, textOf } from "../sdk/index.ts";
 import type { RequestConfig } from "./config.ts";
-import { settingError } from "./errors.ts";
 
 /** A request before it is sent. */
 export interface Built {
@@ -131,19 +130,6 @@ export function bodyOf(value: Json, headers: Record<string, string>): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-export function textOf(value: Json): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
 export function percentEncoded(text: string): string {
   return encodeURIComponent(text.toWellFormed());
-}
-
-/** Compiles a part of the config; what is wrong with it names the setting. */
-export function compiled<T>(at: string, compile: () => T): T {
-  try {
-    return compile();
-  } catch (error) {
-    throw settingError("VALIDATION_ERROR", `${at}: ${error instanceof Error ? error.message : String(error)}`, at);
-  }
 }

@@ -1,9 +1,8 @@
 import type { ConnectorError, ErrorCode, Expressions, Json, WriteFailure } from "../sdk/index.ts";
+import { compiled, parseExact, sentence, settingError, textOf } from "../sdk/index.ts";
 import type { ResultsConfig } from "./config.ts";
-import { meaningOf, sentence, settingError } from "./errors.ts";
-import { parseExact } from "./json.ts";
+import { meaningOf } from "./errors.ts";
 import type { Redact } from "./redact.ts";
-import { compiled, textOf } from "./request.ts";
 
 type Path = (value: Json) => Json | undefined;
 

@@ -4,16 +4,19 @@ import {
   ConnectorError,
   type Cursor,
   type Json,
+  parseExact,
   type ReadBatch,
   type Source,
   type SourceOptions,
+  sentence,
+  settingError,
 } from "../sdk/index.ts";
 import { discard, readUpTo } from "./body.ts";
 import type { HttpClient, Response } from "./client.ts";
 import { CutError } from "./cutter.ts";
-import { one, sentence, settingError, statusError, transportError } from "./errors.ts";
+import { one, statusError, transportError } from "./errors.ts";
 import { Incremental, type Progress } from "./incremental.ts";
-import { packed, parseExact, unpacked } from "./json.ts";
+import { packed, unpacked } from "./json.ts";
 import { type OutBatch, OutBatches, type Place } from "./out-batches.ts";
 import { type CursorField, PageChanged, PageReading } from "./page-reading.ts";
 import type { PageState } from "./pagination.ts";

@@ -1,12 +1,14 @@
 import { type Headers, isBinary } from "../sdk/cloudevents.ts";
+import type { EventsConfig } from "../sdk/events.ts";
 import type { Expressions, Json } from "../sdk/index.ts";
-import type { CloudEventsConfig, HttpConfig, IncrementalConfig, PaginationConfig, StreamConfig } from "./config.ts";
+import { compiled } from "../sdk/index.ts";
+import type { HttpConfig, IncrementalConfig, PaginationConfig, StreamConfig } from "./config.ts";
 import { type Cutter, LineCutter, type Take, WholeCutter } from "./cutter.ts";
 import { one } from "./errors.ts";
 import { BinaryEventCutter } from "./events.ts";
 import { JsonCutter } from "./json-cutter.ts";
 import { Paginator } from "./pagination.ts";
-import { compiled, negotiated, percentEncoded, RequestTemplate } from "./request.ts";
+import { negotiated, percentEncoded, RequestTemplate } from "./request.ts";
 
 export interface StreamContext {
   readonly config: HttpConfig;
@@ -25,7 +27,7 @@ export class ReadableStream {
   readonly incremental: IncrementalConfig;
   /** Nothing of a request says from which value on records are wanted. */
   readonly readsAll: boolean;
-  readonly events: CloudEventsConfig | undefined;
+  readonly events: EventsConfig | undefined;
   readonly #config: StreamConfig;
   readonly #names: readonly string[] | undefined;
   readonly #find: (document: Json) => Json | undefined;
