@@ -5,7 +5,7 @@ import type { Health } from "../runtime/ports/store.ts";
 import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
 import { IntegrationHealth } from "./health.ts";
 
-const ok: Health = { status: "ok", reason: null };
+const ok: Health = { status: "ok", reason: null, circuits: {} };
 
 function integration(kept: Health = ok) {
   const clock = new VirtualClock();
@@ -28,7 +28,7 @@ test("a crash makes it degraded with the part and the reason, until a minute has
   health.crashed("steps", new Error("a bug"));
   health.crashed("sink-crm", new Error("another bug"));
   await clock.advance(59_000);
-  expect(health.now).toEqual({
+  expect(health.now).toMatchObject({
     status: "degraded",
     reason: "sink-crm was started again after a crash, 2 times: another bug",
   });
@@ -59,7 +59,7 @@ test("a run that fails leaves it stopped, with the reason and what to do, until 
   health.waiting("crm: away");
   health.ended({ code: "TIMEOUT", message: "the source gave nothing" });
   const reason = "the last run failed with TIMEOUT: the source gave nothing (run it again: sluice run shop)";
-  expect(health.now).toEqual({ status: "stopped", reason });
+  expect(health.now).toEqual({ ...ok, status: "stopped", reason });
   health.idle();
   expect(health.now.status).toBe("stopped");
   health.begun();
@@ -67,17 +67,15 @@ test("a run that fails leaves it stopped, with the reason and what to do, until 
 });
 
 test("a node that starts anew knows that it was stopped; what waited or crashed before is over", () => {
-  expect(integration({ status: "stopped", reason: "it failed" }).health.now).toEqual({
-    status: "stopped",
-    reason: "it failed",
-  });
+  const stopped = { ...ok, status: "stopped", reason: "it failed" } as const;
+  expect(integration(stopped).health.now).toEqual(stopped);
   for (const status of ["waiting", "degraded"] as const) {
-    expect(integration({ status, reason: "something" }).health.now).toEqual(ok);
+    expect(integration({ ...ok, status, reason: "something" }).health.now).toEqual(ok);
   }
 });
 
 test("what waited before is taken back in the store, where no run goes on", async () => {
-  const { clock, saved, health } = integration({ status: "waiting", reason: "crm: away" });
+  const { clock, saved, health } = integration({ ...ok, status: "waiting", reason: "crm: away" });
   health.idle();
   await clock.advance(1);
   expect(saved).toEqual([{ ...ok, epoch: 7 }]);
@@ -92,4 +90,17 @@ test("while the store is away the last word waits, and no other is written", asy
   await clock.advance(5_000);
   expect(saved.at(-1)).toMatchObject({ status: "waiting", reason: "c" });
   health.close();
+});
+
+test("a circuit that opens is kept with its reason, and one that an owner before left open is not", async () => {
+  const left = { since: 1, until: 2, reason: "refused", failureRatio: 1 };
+  const { clock, saved, health } = integration({ ...ok, circuits: { crm: left } });
+  health.begun();
+  await clock.advance(1);
+  expect(saved).toEqual([{ ...ok, epoch: 7 }]);
+  const open = { since: 5, until: 30_005, reason: "crm: 503", failureRatio: 0.75 };
+  health.circuits({ crm: open });
+  health.circuits({ crm: { ...open } });
+  await clock.advance(1);
+  expect(saved.slice(1)).toEqual([{ ...ok, circuits: { crm: open }, epoch: 7 }]);
 });

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import { isStated } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import { StaleOwnerError } from "../runtime/ports/log.ts";
-import type { Health, RunError, Store } from "../runtime/ports/store.ts";
+import type { Health, OpenCircuits, RunError, Store } from "../runtime/ports/store.ts";
 import { persist } from "./persist.ts";
 
 export interface IntegrationHealthOptions {
@@ -37,6 +38,8 @@ export class IntegrationHealth {
   #waiting: string | null = null;
   #imbalance: string | null = null;
   #lost: string | null = null;
+  /** Those of a former owner say nothing of this one's. */
+  #circuits: OpenCircuits = {};
   #crash: { readonly part: string; readonly error: unknown; readonly times: number } | undefined;
   #cancelCalm = () => {};
   /** As the store has it, or is about to. */
@@ -50,6 +53,10 @@ export class IntegrationHealth {
   }
 
   get now(): Health {
+    return { ...this.#status, circuits: this.#circuits };
+  }
+
+  get #status(): Pick<Health, "status" | "reason"> {
     if (this.#stopped !== null) return { status: "stopped", reason: this.#stopped };
     if (this.#crash) {
       const { part, error, times } = this.#crash;
@@ -79,6 +86,11 @@ export class IntegrationHealth {
 
   waiting(reason: string | null): void {
     this.#waiting = reason;
+    this.#save();
+  }
+
+  circuits(open: OpenCircuits): void {
+    this.#circuits = open;
     this.#save();
   }
 
@@ -130,7 +142,7 @@ export class IntegrationHealth {
     this.#saving = true;
     const { store, clock, integrationId } = this.#options;
     try {
-      for (let health = this.now; !isSame(health, this.#kept); health = this.now) {
+      for (let health = this.now; !isDeepStrictEqual(health, this.#kept); health = this.now) {
         await persist(clock, this.#closed.signal, () => store.setHealth(integrationId, this.#epoch, health));
         this.#kept = health;
       }
@@ -140,8 +152,4 @@ export class IntegrationHealth {
       this.#saving = false;
     }
   }
-}
-
-function isSame(a: Health, b: Health): boolean {
-  return a.status === b.status && a.reason === b.reason;
 }

@@ -15,6 +15,7 @@ import { destinationsLeft } from "./left-behind.ts";
 import { persist } from "./persist.ts";
 import { closeLogs, look, type RecoveryOptions, recover } from "./recovery.ts";
 import { type RunMessage, runProps } from "./run.ts";
+import { endReplay } from "./run-end.ts";
 import type { Services } from "./run-options.ts";
 import { trim } from "./trim.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -115,7 +116,21 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         throw message.error;
       case "cancel":
         if (this.#run?.row.id === message.runId) this.#run.tell({ type: "cancel" });
+        else await this.#cancelQueued(message.runId, ctx);
     }
+  }
+
+  /** One that nobody carries out: it waits for its turn, or for the logs. */
+  async #cancelQueued(id: string, ctx: Context<IntegrationMessage>): Promise<void> {
+    const { store, health } = this.#options;
+    const ask = <T>(question: () => Promise<T>) => persist(ctx.clock, ctx.signal, question);
+    const run = await ask(() => store.runs.get(id));
+    if (run?.status !== "running") return;
+    if (run.jobId) {
+      await endReplay({ options: { run, store }, clock: ctx.clock }, run.jobId, undefined, "cancelled", ctx.signal);
+    }
+    await ask(() => store.runs.finish(id, { status: "cancelled", error: null, counts: run.counts }));
+    if (!this.#run) health.ended(null);
   }
 
   async stopped(): Promise<void> {

@@ -184,6 +184,10 @@ export class NodeActor implements Actor<NodeMessage> {
       if (!this.#integrations.has(row.id) && !this.#leaving.has(row.id)) this.#spawn(ctx, row, vitals);
     }
     for (const [id, ref] of this.#integrations) if (running.has(id)) ref.tell({ type: "wake" });
+    // A message that says so may be lost.
+    for (const { id: runId, integrationId, cancelRequestedAt } of runs) {
+      if (cancelRequestedAt) this.#integrations.get(integrationId)?.tell({ type: "cancel", runId });
+    }
     this.#scheduler?.tell({ type: "plan", schedules: rows.filter(({ id }) => owned.has(id)).flatMap(scheduleOf) });
   }
 
@@ -220,11 +224,12 @@ export class NodeActor implements Actor<NodeMessage> {
   #spawn(ctx: Context<NodeMessage>, row: IntegrationRow, vitals: Vitals): void {
     const { store, view } = this.#options;
     const { id: integrationId, name } = row;
-    const kept = { status: row.health, reason: row.healthReason };
+    const kept = { status: row.health, reason: row.healthReason, circuits: row.circuits };
     const health =
       view.health.get(integrationId) ??
       new IntegrationHealth({ store: store.integrations, clock: ctx.clock, integrationId, name, kept });
     view.health.set(integrationId, health);
+    vitals.circuitsChanged = () => health.circuits(vitals.openCircuits);
     const crashes = this.#crashes.get(integrationId) ?? noCrashes();
     this.#crashes.set(integrationId, crashes);
     const handedOver = (signal: AbortSignal) =>

@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
+import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader } from "../runtime/ports/log.ts";
 import type { RunError, RunStatus } from "../runtime/ports/store.ts";
 import { positionIn } from "./intake.ts";
@@ -13,7 +14,7 @@ export function failedRecords({ run, store }: RunOptions): Promise<number> {
 
 /** Before the run itself is closed: a crash between the two finds it open, and comes here again. */
 export async function endReplay(
-  { options: { run, store }, clock }: Pick<RunParts, "options" | "clock">,
+  { options: { run, store }, clock }: { options: Pick<RunOptions, "run" | "store">; clock: Clock },
   jobId: string,
   failure: RunError | undefined,
   as: RunStatus | undefined,

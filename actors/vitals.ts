@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Circuit, type CircuitOptions } from "../runtime/delivery/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { Imbalance } from "../runtime/ports/ledger.ts";
-import type { DeadLetterStore } from "../runtime/ports/store.ts";
+import type { DeadLetterStore, OpenCircuit, OpenCircuits } from "../runtime/ports/store.ts";
 import type { ConsumerGauges, IntegrationGauges } from "../runtime/ports/telemetry.ts";
 
 /** Messages and bytes that a consumer has in hand at most: its credit. */
@@ -30,6 +30,8 @@ export class Vitals {
   imbalances: readonly Imbalance[] = [];
   /** Dead letters above which an alert is raised; null: none is. */
   alertDepth: number | null = null;
+  /** Called when a circuit opens, closes or stays open. */
+  circuitsChanged: () => void = () => {};
   #consumers = new Map<string | undefined, ConsumerVitals>();
 
   constructor(name: string, destinations: readonly string[]) {
@@ -41,6 +43,7 @@ export class Vitals {
   plan(destinations: readonly string[], logged = destinations.length > 1): void {
     const names = logged ? [undefined, ...destinations] : destinations;
     this.#consumers = new Map(names.map((name) => [name, this.consumer(name)]));
+    this.circuitsChanged();
   }
 
   /** Of a destination, or of the steps where several destinations follow them. */
@@ -57,7 +60,20 @@ export class Vitals {
     const consumer = this.consumer(destination);
     if (consumer.circuit && isDeepStrictEqual(consumer.circuit.options, options)) return consumer.circuit;
     consumer.circuit = new Circuit(options);
+    consumer.circuit.onChange(() => this.circuitsChanged());
+    this.circuitsChanged();
     return consumer.circuit;
+  }
+
+  /** By destination. */
+  get openCircuits(): OpenCircuits {
+    const open: Record<string, OpenCircuit> = {};
+    for (const [destination, { circuit }] of this.#consumers) {
+      if (destination === undefined || !circuit?.open) continue;
+      const { since, until, reason, failureRatio } = circuit.open;
+      open[destination] = { since, until, reason, failureRatio };
+    }
+    return open;
   }
 
   /** No run is going on: nothing is waited for. */

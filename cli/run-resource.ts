@@ -1,6 +1,7 @@
 /** A run as the API shows it (contract section 14). */
 export interface Run {
   readonly id: string;
+  readonly integration_id: string;
   readonly trigger: string;
   readonly status: "running" | "success" | "partial" | "failed" | "cancelled";
   readonly started_at: string;

@@ -32,6 +32,7 @@ export function createRunner({ store, cluster, cron, durability }: RunnerOptions
       cluster.publish(control.wake, integrationId);
       return run;
     },
+    cancel: ({ id: runId, integrationId }) => cluster.publish(control.cancel, { integrationId, runId }),
     changed: (integrationIds) => cluster.publish(control.changed, [...integrationIds]),
     nextFire(row) {
       if (!row.enabled) return null;

@@ -48,7 +48,13 @@ export class Servers {
 
   change(version: number, spec: Record<string, Json>): void {
     const row = { id: integrationId, name: this.#name, spec, enabled: true, version, owner: null };
-    const made = { createdAt: new Date(0), updatedAt: new Date(0), health: "ok" as const, healthReason: null };
+    const made = {
+      createdAt: new Date(0),
+      updatedAt: new Date(0),
+      health: "ok" as const,
+      healthReason: null,
+      circuits: {},
+    };
     this.tables.integrations.set(version, { ...row, ...made });
   }
 

@@ -71,6 +71,7 @@ export function integrationStore(db: Database): IntegrationStore {
           updatedAt: then.updatedAt,
           health: integrations.health,
           healthReason: integrations.healthReason,
+          circuits: integrations.circuits,
         })
         .from(integrationVersions)
         .innerJoin(integrations, eq(integrations.id, integrationId))
@@ -91,14 +92,14 @@ export function integrationStore(db: Database): IntegrationStore {
 
     all: () => db.orm.select().from(integrations).orderBy(integrations.id),
 
-    setHealth: async (id, epoch, { status, reason }) => {
+    setHealth: async (id, epoch, { status, reason, circuits }) => {
       const later = db.orm
         .select({ epoch: checkpointOwners.epoch })
         .from(checkpointOwners)
         .where(and(eq(checkpointOwners.integrationId, id), gt(checkpointOwners.epoch, epoch)));
       await db.orm
         .update(integrations)
-        .set({ health: status, healthReason: reason })
+        .set({ health: status, healthReason: reason, circuits })
         .where(and(eq(integrations.id, id), notExists(later)));
     },
 

@@ -44,6 +44,16 @@ export function runStore(db: Database): RunStore {
       return rows.map(toRun);
     },
 
+    async requestCancel(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await db.orm
+        .update(pipelineRuns)
+        .set({ cancelRequestedAt: sql`coalesce(${pipelineRuns.cancelRequestedAt}, now())` })
+        .where(and(eq(pipelineRuns.id, id), running))
+        .returning();
+      return row === undefined ? null : toRun(row);
+    },
+
     async finish(id, { status, error, counts }) {
       const closed = await db.orm
         .update(pipelineRuns)

@@ -20,6 +20,7 @@ import type {
   DestinationCounts,
   Drift,
   HealthStatus,
+  OpenCircuits,
   RunError,
   RunStatus,
   RunTrigger,
@@ -62,6 +63,7 @@ export const integrations = sluice.table(
     /** As its owner said last. */
     health: text("health").$type<HealthStatus>().notNull().default("ok"),
     healthReason: text("health_reason"),
+    circuits: json("circuits").$type<OpenCircuits>().notNull().default({}),
   },
   (t) => [unique("integrations_name").on(t.name)],
 );
@@ -107,6 +109,7 @@ export const pipelineRuns = sluice.table(
     waiting: text("waiting"),
     /** The job whose dead letters it replays; null: it reads the sources. */
     jobId: uuid("job_id"),
+    cancelRequestedAt: time("cancel_requested_at"),
   },
   (t) => [
     index("pipeline_runs_by_integration").on(t.integrationId, t.id),

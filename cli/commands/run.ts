@@ -36,7 +36,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   const ended = await follow(client, name, started);
   if (ended === null) {
-    note(`${name}: the run goes on without you; see it with \`sluice runs ${name}\``);
+    note(`${name}: the run goes on without you; end it with \`sluice runs cancel ${started.id}\``);
     return exitCode.failed;
   }
   if (args.flag("json")) printJson(ended);
@@ -50,7 +50,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 /** Waits for the end of a run and shows how it does; null when Ctrl-C ended the waiting. */
-async function follow(client: Client, name: string, started: Run): Promise<Run | null> {
+export async function follow(client: Client, name: string, started: Run): Promise<Run | null> {
   const left = new AbortController();
   const leave = () => left.abort();
   process.once("SIGINT", leave);

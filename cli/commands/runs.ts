@@ -4,10 +4,11 @@ import { exitCode } from "../exit.ts";
 import { note, printJson, printTable, shortTime } from "../output.ts";
 import type { Run } from "../run-resource.ts";
 import { showLedger } from "./run-ledger.ts";
+import { cancelRun, cancelSyntax } from "./runs-cancel.ts";
 
 const syntax: Syntax = {
   usage: "sluice runs NAME [--status STATUS] [--limit N] [--cursor CURSOR] [--ledger] [--json]",
-  summary: "Lists the runs of an integration, newest first.",
+  summary: `Lists the runs of an integration, newest first. \`${cancelSyntax.usage}\` ends one.`,
   options: {
     status: { type: "string", value: "STATUS", help: "Only running, success, partial, failed or cancelled ones." },
     limit: { type: "string", value: "N", help: "Most runs to list, 1 to 200 (default 20)." },
@@ -19,6 +20,8 @@ const syntax: Syntax = {
 };
 
 export async function runs(argv: readonly string[]): Promise<number> {
+  // Alone it is an integration's name.
+  if (argv[0] === "cancel" && /^([^-]|--help$|-h$)/.test(argv[1] ?? "")) return cancelRun(argv.slice(1));
   const args = parseArguments(syntax, argv);
   if (args === null) return exitCode.done;
   const limit = integerOption(args.string("limit"), "limit", 1, 200) ?? 20;

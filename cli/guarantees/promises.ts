@@ -16,8 +16,10 @@ export const promises = {
     heldBy: [
       "actors/record-path.test.ts",
       "actors/retries.test.ts",
+      "actors/left-behind.test.ts",
       "tests/store/retries.test.ts",
       "tests/e2e/retries.test.ts",
+      "tests/e2e/cancel.test.ts",
       "tests/chaos/kill-node.test.ts",
       "tests/chaos/suite/kills.test.ts",
       "tests/chaos/suite/network.test.ts",

@@ -44,12 +44,24 @@ const connectorState = readOnly({ id, owner: orNull(string), created_at: time, u
 
 export const connector = object({ ...connectorState, ...(connectorSchema.properties as Record<string, Part>) });
 
+const circuits: Part = {
+  type: "object",
+  description: "By destination: whether it is called.",
+  additionalProperties: object({
+    state: { enum: ["closed", "open", "half_open"] },
+    since: { ...orNull(time), description: "When it was closed last." },
+    reason: { ...orNull(string), description: "What the destination said when it opened." },
+    failure_ratio: { type: ["number", "null"], description: "Share of records that had failed then, 0 to 1." },
+  }),
+};
+
 const integrationState = readOnly({
   id,
   version: integer,
   status: { enum: ["enabled", "disabled"] },
   health: { enum: ["ok", "degraded", "stopped", "waiting"] },
   health_reason: orNull(string),
+  circuits,
   durability: object({ tier: { enum: ["synced", "replicated", "server"] }, copies: integer }),
   created_at: time,
   updated_at: time,
@@ -125,6 +137,7 @@ export const run = runOf(runFields);
 
 export const runDetail = runOf({
   ...runFields,
+  circuits: { ...circuits, type: ["object", "null"], description: "By destination; null once the run has ended." },
   ledger,
   drift: {
     type: "array",

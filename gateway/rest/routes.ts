@@ -270,6 +270,16 @@ const history: Route[] = [
     answer: ok("The run, with the drift of its stream's schema.", schemas.runDetail),
     handle: async (request, { history }) => runDetailResource(await history.run(id(request))),
   },
+  {
+    method: "POST",
+    path: "/v1/runs/{id}/cancel",
+    operationId: "cancelRun",
+    tag: "runs",
+    summary: "Ends a run: its sources are closed, what is in hand is settled, and the rest is left to the next run.",
+    answer: { status: 202, description: "The run, which ends soon, as its status says then.", schema: schemas.run },
+    problems: [409],
+    handle: async (request, { history }) => runResource(await history.cancel(id(request))),
+  },
 ];
 
 const apply: Route[] = [

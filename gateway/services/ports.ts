@@ -7,6 +7,8 @@ export interface Runner {
    * Throws SluiceError: CONFLICT while a run of the integration is under way, NOT_FOUND, or UNAVAILABLE while draining.
    */
   start(integrationId: string, trigger: RunTrigger): Promise<RunRow>;
+  /** Tells whoever carries a run out that it is to end, as the store says. */
+  cancel(run: Pick<RunRow, "id" | "integrationId">): void;
   /** Integrations were created, updated, enabled, disabled or removed: take the change up. Returns once it is noted. */
   changed(integrationIds: readonly string[]): void;
   readonly durability: Durability;

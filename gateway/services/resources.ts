@@ -1,4 +1,5 @@
 import type { ConnectorType, Json, JsonObject, StreamInfo } from "../../connectors/sdk/index.ts";
+import { resolveIntegration } from "../../runtime/config/index.ts";
 import type { Ledger } from "../../runtime/ports/ledger.ts";
 import type { DeadLetterGroup, JobRow } from "../../runtime/ports/replays.ts";
 import type {
@@ -72,6 +73,7 @@ export function integrationResource(
     status: row.enabled ? "enabled" : "disabled",
     health: row.health,
     health_reason: row.healthReason,
+    circuits: circuitsResource(row),
     durability: { tier, copies },
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
@@ -99,10 +101,23 @@ export function runResource(row: RunRow): JsonObject {
   };
 }
 
-/** A run by itself also tells its ledger, and the drift of its stream's schema. */
-export function runDetailResource({ run, drift }: RunDetail): JsonObject {
+/** Of each destination. One that is to be tried again is half open until that has passed. */
+function circuitsResource({ spec, circuits }: Pick<IntegrationRow, "spec" | "circuits">): JsonObject {
+  const shown = resolveIntegration(spec).destinations.map(({ id }) => {
+    const open = circuits[id];
+    if (open === undefined) return [id, { state: "closed", since: null, reason: null, failure_ratio: null }] as const;
+    const { since, until, reason, failureRatio: failure_ratio } = open;
+    const state = Date.now() < until ? "open" : "half_open";
+    return [id, { state, since: new Date(since).toISOString(), reason, failure_ratio }] as const;
+  });
+  return Object.fromEntries(shown);
+}
+
+/** A run by itself also tells the circuits of its destinations, its ledger, and the drift of its stream's schema. */
+export function runDetailResource({ run, drift, integration }: RunDetail): JsonObject {
   return {
     ...runResource(run),
+    circuits: integration && circuitsResource(integration),
     ledger: run.counts.ledger ? ledgerResource(run.counts.ledger) : null,
     drift: drift.map(({ kind, path, expected, found, connector, stream, version, seenAt }) => ({
       kind,
@@ -133,6 +148,8 @@ function ledgerResource({ steps, destinations, imbalances = [] }: Ledger): JsonO
 export interface RunDetail {
   readonly run: RunRow;
   readonly drift: readonly DriftRow[];
+  /** Of the run's version; null: the run has ended. */
+  readonly integration: IntegrationRow | null;
 }
 
 export function deadLetterResource(row: DeadLetterRow): JsonObject {

@@ -1,4 +1,5 @@
 import type { ResolvedDelivery } from "../config/index.ts";
+import type { OpenCircuit } from "../ports/store.ts";
 
 export type CircuitOptions = ResolvedDelivery["circuitBreaker"];
 
@@ -32,7 +33,7 @@ export class Circuit {
   readonly options: CircuitOptions;
   #round = 0;
   /** While it is not closed. */
-  #open: { readonly since: number; until: number; reason: string; trials: number; passed: number } | undefined;
+  #open: (OpenCircuit & { trials: number; passed: number }) | undefined;
   #window: { slot: number; calls: number; records: number; failed: number }[] = [];
   readonly #listeners = new Set<() => void>();
 
@@ -41,7 +42,7 @@ export class Circuit {
   }
 
   /** Undefined while it is closed; half open from `until` on. */
-  get open(): { readonly since: number; readonly until: number; readonly reason: string } | undefined {
+  get open(): OpenCircuit | undefined {
     return this.#open;
   }
 
@@ -70,7 +71,9 @@ export class Circuit {
       return;
     }
     if (!open) this.#count(outcome, now);
-    if (outcome.broken || this.#fails(open ? outcome : this.#total(now))) this.#trip(outcome, now);
+    const judged = open ? outcome : this.#total(now);
+    if (outcome.broken) this.#trip(outcome, 1, now);
+    else if (this.#fails(judged)) this.#trip(outcome, judged.failed / judged.records, now);
     else if (open && ++open.passed >= this.options.halfOpenRequests) this.#close();
     else if (open) this.#changed();
   }
@@ -111,9 +114,9 @@ export class Circuit {
     return total.calls < this.options.minimumCalls ? { records: 1, failed: 0 } : total;
   }
 
-  #trip({ reason, retryAfterMs = 0 }: CallOutcome, now: number): void {
+  #trip({ reason, retryAfterMs = 0 }: CallOutcome, failureRatio: number, now: number): void {
     const until = now + Math.max(this.options.openForMs, retryAfterMs);
-    this.#open = { since: this.#open?.since ?? now, until, reason, trials: 0, passed: 0 };
+    this.#open = { since: this.#open?.since ?? now, until, reason, failureRatio, trials: 0, passed: 0 };
     this.#window = [];
     this.#changed(1);
   }

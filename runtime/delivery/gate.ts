@@ -16,6 +16,8 @@ export interface GateOptions {
 
 /** Past this a circuit that is open is somebody's to look at. */
 const openTooLongMs = 300_000;
+/** How often a circuit that is open is looked at. */
+const lookMs = 60_000;
 
 /** What a write passes before it begins: nothing is written, and no record fails, while it is closed to it. */
 export class Gate {
@@ -43,7 +45,7 @@ export class Gate {
       const ms = circuit.delay(clock.now());
       if (ms > 0) {
         this.#show();
-        await this.#change(ms, signal);
+        await this.#change(Math.min(ms, lookMs), signal);
         continue;
       }
       if (limit) await limit.take(signal, this.#limitWaits);
@@ -76,8 +78,7 @@ export class Gate {
   async #change(ms: number, signal: AbortSignal): Promise<void> {
     const { circuit, clock } = this.#options;
     const changed = Promise.withResolvers<void>();
-    const stops = [circuit.onChange(changed.resolve)];
-    if (Number.isFinite(ms)) stops.push(clock.after(ms, changed.resolve));
+    const stops = [circuit.onChange(changed.resolve), clock.after(ms, changed.resolve)];
     const abort = () => changed.resolve();
     signal.addEventListener("abort", abort, { once: true });
     await changed.promise;

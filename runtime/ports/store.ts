@@ -36,6 +36,21 @@ export interface IntegrationRow {
   readonly updatedAt: Date;
   readonly health: HealthStatus;
   readonly healthReason: string | null;
+  /** By destination: those whose circuit is not closed, as the owner said last. */
+  readonly circuits: OpenCircuits;
+}
+
+export type OpenCircuits = Readonly<Record<string, OpenCircuit>>;
+
+/** A destination's circuit while it is not closed. Times in milliseconds since the epoch. */
+export interface OpenCircuit {
+  readonly since: number;
+  /** It is half open from then on. */
+  readonly until: number;
+  /** What the destination said when it opened last, */
+  readonly reason: string;
+  /** and the share of records that had failed, 0 to 1. */
+  readonly failureRatio: number;
 }
 
 /** `stopped`: its last run failed. `degraded`: a part of it crashed, and was started again. `waiting`: for what will pass. */
@@ -45,6 +60,7 @@ export type HealthStatus = "ok" | "degraded" | "stopped" | "waiting";
 export interface Health {
   readonly status: HealthStatus;
   readonly reason: string | null;
+  readonly circuits: OpenCircuits;
 }
 
 export type RunStatus = "running" | "success" | "partial" | "failed" | "cancelled";
@@ -85,6 +101,8 @@ export interface RunRow {
   readonly waiting: string | null;
   /** The job whose dead letters the run replays; left out or null: it reads the sources. */
   readonly jobId?: string | null;
+  /** When somebody asked for its end; left out or null: nobody did. */
+  readonly cancelRequestedAt?: Date | null;
 }
 
 export interface DeadLetterRow {
@@ -206,7 +224,7 @@ export interface ConnectorStore {
 
 export interface IntegrationStore {
   create(
-    row: Omit<IntegrationRow, "createdAt" | "updatedAt" | "version" | "health" | "healthReason">,
+    row: Omit<IntegrationRow, "createdAt" | "updatedAt" | "version" | "health" | "healthReason" | "circuits">,
   ): Promise<IntegrationRow>;
   /** Keeps the former version in the history. One that was `stopped` is `ok` from now on. */
   update(
@@ -242,6 +260,8 @@ export interface RunStore {
   list(integrationId: string, options: PageOptions & { readonly status: RunStatus | null }): Promise<Page<RunRow>>;
   /** Runs with status running, oldest first; of one integration or of all. */
   running(integrationId?: string): Promise<readonly RunRow[]>;
+  /** Notes that a run that is running is to end; null where it is none. Its owner ends it. */
+  requestCancel(id: string): Promise<RunRow | null>;
   /** Closes a run that is running; false when it was closed already. The counts are kept as given. */
   finish(
     id: string,

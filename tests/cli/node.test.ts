@@ -241,5 +241,15 @@ integrations:
   waiting.kill("SIGINT");
   expect((await ended)[0]).toBe(1);
   expect(said).toContain("the run goes on without you");
-  expect(JSON.parse((await node.sluice("runs", "slow", "--json")).stdout).items).toMatchObject([{ status: "running" }]);
+  const { items } = JSON.parse((await node.sluice("runs", "slow", "--json")).stdout);
+  expect(items).toMatchObject([{ status: "running" }]);
+
+  const id = (items as { id: string }[])[0]!.id;
+  expect(said).toContain(`sluice runs cancel ${id}`);
+  const cancelled = await node.sluice("runs", "cancel", id);
+  expect(cancelled).toMatchObject({ code: 0, stdout: expect.stringMatching(/^slow: in=\d+ .* status=cancelled\n$/) });
+  const again = await node.sluice("runs", "cancel", id);
+  expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("the run has ended: cancelled") });
+  const unknown = await node.sluice("runs", "cancel", "0190a0a0-0000-7000-8000-000000000000");
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no run") });
 });

@@ -28,6 +28,7 @@ test("an integration has the fields of the configuration and those of its state"
     status: "enabled",
     health: "ok",
     health_reason: null,
+    circuits: { files: { state: "closed", since: null, reason: null, failure_ratio: null } },
     durability: { tier: "synced", copies: 1 },
     created_at: expect.any(String),
     updated_at: expect.any(String),
@@ -159,6 +160,26 @@ test("a run is answered as a resource, listed by status, and not started twice",
   expect(await ids("?status=partial")).toEqual([body.id]);
   expect(await ids("?status=running")).toEqual([]);
   expect((await api.call("GET", `/v1/integrations/${id}/runs?status=done`)).status).toBe(400);
+});
+
+test("the end of a run that is under way is asked for, noted and passed on; one that has ended cannot be cancelled", async () => {
+  const api = await withConnector();
+  const { id: integrationId } = await made(api);
+  const { id } = (await api.call("POST", `/v1/integrations/${integrationId}/run`)).body;
+  api.changed.length = 0;
+  const asked = await api.call("POST", `/v1/runs/${id}/cancel`);
+  expect([asked.status, asked.body]).toEqual([202, expect.objectContaining({ id, status: "running" })]);
+  expect(api.changed).toEqual([id]);
+  const { cancelRequestedAt } = (await api.store.runs.get(id))!;
+  expect(cancelRequestedAt).toEqual(expect.any(Date));
+  expect((await api.call("POST", `/v1/runs/${id}/cancel`)).status).toBe(202);
+  expect((await api.store.runs.get(id))!.cancelRequestedAt).toEqual(cancelRequestedAt);
+  const counts = { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} };
+  await api.store.runs.finish(id, { status: "cancelled", error: null, counts });
+  const late = await api.call("POST", `/v1/runs/${id}/cancel`);
+  expect([late.status, late.body]).toEqual([409, expect.objectContaining({ code: "CONFLICT" })]);
+  const unknown = await api.call("POST", `/v1/runs/${randomUUIDv7()}/cancel`);
+  expect([unknown.status, unknown.body.code]).toEqual([404, "NOT_FOUND"]);
 });
 
 test("dead letters are listed without their payloads and shown with them, whatever the bytes", async () => {

@@ -120,6 +120,7 @@ function openingRunner(store: Store, changed: string[]): Runner {
       return run;
     },
     changed: (ids) => void changed.push(...ids),
+    cancel: ({ id }) => void changed.push(id),
     durability: { tier: "synced", copies: 1 },
     nextFire({ spec, enabled }) {
       if (!enabled) return null;

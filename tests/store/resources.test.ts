@@ -216,17 +216,19 @@ test("no error of the store holds a parameter of its query", async () => {
 
 test("how an integration does is kept, but not what a former owner says of it", async () => {
   const { id, name, spec, version } = await addIntegration(store);
+  const circuits = { crm: { since: 1, until: 2, reason: "refused", failureRatio: 0.5 } };
   const health = async () => {
     const { health, healthReason } = (await store.integrations.get(id))!;
     return [health, healthReason];
   };
   expect(await health()).toEqual(["ok", null]);
-  await store.integrations.setHealth(id, 3, { status: "waiting", reason: "crm: away" });
+  await store.integrations.setHealth(id, 3, { status: "waiting", reason: "crm: away", circuits });
   expect(await health()).toEqual(["waiting", "crm: away"]);
+  expect((await store.integrations.version(id, version))!.circuits).toEqual(circuits);
   await store.checkpoints.commit([settlement(id, { epoch: 4 })]);
-  await store.integrations.setHealth(id, 3, { status: "ok", reason: null });
+  await store.integrations.setHealth(id, 3, { status: "ok", reason: null, circuits: {} });
   expect(await health()).toEqual(["waiting", "crm: away"]);
-  await store.integrations.setHealth(id, 4, { status: "stopped", reason: "it failed" });
+  await store.integrations.setHealth(id, 4, { status: "stopped", reason: "it failed", circuits: {} });
   expect(await health()).toEqual(["stopped", "it failed"]);
   // A change, or enabling it, begins anew.
   await store.integrations.update(id, { name, spec, enabled: true }, version);

@@ -1,0 +1,2 @@
+ALTER TABLE "sluice"."integrations" ADD COLUMN "circuits" json DEFAULT '{}'::json NOT NULL;--> statement-breakpoint
+ALTER TABLE "sluice"."pipeline_runs" ADD COLUMN "cancel_requested_at" timestamp with time zone;
