@@ -73,6 +73,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "List, test and look into connectors.",
     load: async () => (await import("./commands/connectors.ts")).connectors,
   },
+  plugin: {
+    summary: "Make and certify connectors of your own.",
+    load: async () => (await import("./commands/plugin.ts")).plugin,
+  },
   dlq: {
     summary: "Look at records that could not be delivered.",
     load: async () => (await import("./commands/dlq.ts")).dlq,

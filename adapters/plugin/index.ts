@@ -1,2 +1,3 @@
 export { Plugin, type PluginOptions } from "./plugin.ts";
-export type { PluginCommand } from "./plugin-process.ts";
+export { type PluginCommand, PluginProcess } from "./plugin-process.ts";
+export { connect, type PluginClient, pluginType, specOf } from "./plugin-type.ts";

@@ -36,6 +36,8 @@ export class PluginProcess {
   readonly spec: SpecResponse;
   /** How it ended. */
   readonly exited: Promise<string>;
+  /** Whether processes that it had started were there when it ended. They are ended, too. */
+  leftProcesses = false;
   readonly #child: ChildProcess;
   #killedFor: string | undefined;
 
@@ -90,6 +92,9 @@ export class PluginProcess {
       client = connect(address);
       const spec = await specOf(client, name);
       const life = new PluginProcess(child, client, spec, exited);
+      child.once("exit", () => {
+        life.leftProcesses = killGroup(child, "SIGKILL");
+      });
       life.#watchMemory(plugin.memoryBytes ?? defaultMemory);
       return life;
     } catch (error) {
@@ -161,12 +166,13 @@ function addressIn(line: string): string | undefined {
   }
 }
 
-function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
+/** Whether there was a process in it. */
+function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): boolean {
+  if (pid === undefined) return false;
   try {
-    process.kill(-pid, signal);
+    return process.kill(-pid, signal);
   } catch {
-    // It is gone.
+    return false;
   }
 }
 

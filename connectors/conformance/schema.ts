@@ -33,3 +33,22 @@ export function flawsOf(schema: JsonSchema, path = "config"): string[] {
 function isObjectWithMembers(schema: JsonSchema): boolean {
   return typeof schema === "object" && schema.type === "object";
 }
+
+/** Members of a config whose values are texts, wherever they stand. */
+export function secretMembers(
+  schema: JsonSchema,
+  path = "config",
+): { name: string; path: string; isSecret: boolean }[] {
+  if (typeof schema === "boolean") return [];
+  const found: { name: string; path: string; isSecret: boolean }[] = [];
+  for (const [name, member] of Object.entries((schema.properties ?? {}) as Readonly<Record<string, JsonSchema>>)) {
+    if (typeof member === "boolean") continue;
+    const at = `${path}.${name}`;
+    if (member.type === "string") found.push({ name, path: at, isSecret: member.writeOnly === true });
+    else found.push(...secretMembers(member, at));
+  }
+  const nested = ["oneOf", "anyOf", "allOf"].flatMap((keyword) => (schema[keyword] ?? []) as readonly JsonSchema[]);
+  found.push(...nested.flatMap((branch) => secretMembers(branch, path)));
+  if (typeof schema.items === "object") found.push(...secretMembers(schema.items as JsonSchema, `${path}[]`));
+  return found;
+}

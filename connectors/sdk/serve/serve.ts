@@ -21,7 +21,7 @@ import {
   SourceMode,
   type SpecResponse,
 } from "../../../proto/gen/sluice/connector/v1/connector.ts";
-import type { ConnectorType } from "../connector.ts";
+import type { ConnectorContext, ConnectorType } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import { callError, failureOf } from "./failure.ts";
@@ -34,6 +34,8 @@ export interface PluginOptions {
   readonly address?: string;
   /** Required where the address is not of this machine. */
   readonly tls?: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
+  /** What a connector is given besides the data folder, such as the addresses that it may reach. */
+  readonly context?: Partial<ConnectorContext>;
 }
 
 export interface ServedPlugin {
@@ -55,7 +57,7 @@ export async function servePlugin(type: ConnectorType, options: PluginOptions = 
   const folder = options.address === undefined ? mkdtempSync(join(tmpdir(), "sluice-plugin-")) : undefined;
   const wanted = options.address ?? `unix:${join(folder as string, "socket")}`;
   const dataDir = process.env.SLUICE_PLUGIN_DATA_DIR ?? process.cwd();
-  const instances = new Instances(type, { dataDir, fileRoots: [dataDir] });
+  const instances = new Instances(type, { dataDir, fileRoots: [dataDir], ...options.context });
   const server = new Server({
     "grpc.max_receive_message_length": messageBytes,
     "grpc.max_send_message_length": messageBytes,

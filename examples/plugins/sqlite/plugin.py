@@ -14,6 +14,7 @@ import threading
 from concurrent import futures
 
 import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from sluice.connector.v1 import connector_pb2 as pb
 from sluice.connector.v1 import connector_pb2_grpc as rpc
@@ -290,6 +291,9 @@ def main():
         options=[("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20)],
     )
     rpc.add_ConnectorServiceServicer_to_server(Connector(), server)
+    serving = health.HealthServicer()
+    serving.set("", health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(serving, server)
     address = f"unix:{tempfile.mkdtemp(prefix='sluice-sqlite-')}/socket"
     server.add_insecure_port(address)
     server.start()

@@ -1,0 +1,118 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { type CheckResult, checksOf, runChecks } from "../../connectors/conformance/suite.ts";
+import { messageOf } from "../../runtime/errors/index.ts";
+import { integerOption, parseArguments, type Syntax } from "../arguments.ts";
+import { type CertifyFile, readCertifyFile } from "../certify/certify-file.ts";
+import { fixtureOf } from "../certify/fixture.ts";
+import { lastLineOf, lineOf, reportOf } from "../certify/report.ts";
+import { Trial, type Tried } from "../certify/trial.ts";
+import { CommandError, exitCode, usageError } from "../exit.ts";
+import { print, printJson } from "../output.ts";
+
+const defaultLimitSeconds = 120;
+
+export const certifySyntax: Syntax = {
+  usage:
+    "sluice plugin certify [--config FILE] [--only ID]... [--quick] [--report FILE] [--json] [--] COMMAND [ARG]... | ADDRESS",
+  summary: "Tries a plugin by the contract of connectors, without a server.",
+  options: {
+    config: { type: "string", value: "FILE", help: "What to try it with: config, streams, records (YAML or JSON)." },
+    only: { type: "string", value: "ID", multiple: true, help: "Only checks whose id begins so: read, write.append." },
+    report: { type: "string", value: "FILE", help: "Write the report there, as JSON." },
+    limit: { type: "string", value: "SECONDS", help: `How long a check may take (${defaultLimitSeconds}).` },
+    quick: { type: "boolean", help: "Look at memory for 2 s and not for 6, and kill at 5 positions at most." },
+    json: { type: "boolean", help: "Print the report as JSON." },
+  },
+  positionals: [1, Number.POSITIVE_INFINITY],
+};
+
+export async function certify(argv: readonly string[]): Promise<number> {
+  const args = parseArguments(certifySyntax, argv);
+  if (args === null) return exitCode.done;
+  const plugin = triedOf(args.positionals);
+  const limitMs = 1_000 * (integerOption(args.string("limit"), "limit", 1, 3_600) ?? defaultLimitSeconds);
+  const isJson = args.flag("json");
+  const file: CertifyFile =
+    args.string("config") === undefined ? { config: {} } : await readCertifyFile(args.string("config")!);
+  const begin = new Date();
+  const done = (result: CheckResult) => void (isJson || print(lineOf(result)));
+  const { type, checks } = await results(plugin, file, {
+    only: args.strings("only"),
+    quick: args.flag("quick"),
+    limitMs,
+    done,
+  });
+  const tried = args.positionals.join(" ");
+  const report = reportOf({ type, tried, sluice: versionOfSluice(), begin }, checks);
+  if (args.string("report") !== undefined) writeReport(args.string("report")!, report);
+  if (isJson) printJson(report);
+  else print(`\n${lastLineOf(report)}`);
+  return report.status === "passed" ? exitCode.done : exitCode.failed;
+}
+
+interface Options {
+  readonly only: readonly string[];
+  readonly quick: boolean;
+  readonly limitMs: number;
+  done(result: CheckResult): void;
+}
+
+/** One that does not even start has failed the first check. */
+async function results(plugin: Tried, file: CertifyFile, { only, quick, limitMs, done }: Options) {
+  const failed = (id: string, title: string, error: unknown): CheckResult => {
+    const result = { id, title, status: "failed" as const, reason: messageOf(error), seconds: 0 };
+    done(result);
+    return result;
+  };
+  let trial: Trial;
+  try {
+    trial = await Trial.start(plugin, file.env);
+  } catch (error) {
+    return { type: null, checks: [failed("spec.start", "it starts, and says what it is", error)] };
+  }
+  const { type } = trial;
+  try {
+    const all = checksOf(type);
+    const wanted = only.length === 0 ? all : all.filter(({ id }) => only.some((each) => id.startsWith(each)));
+    if (wanted.length === 0)
+      throw usageError(`--only: there is no such check for ${type.type}: ${all.map(({ id }) => id).join(", ")}`);
+    let fixture: Awaited<ReturnType<typeof fixtureOf>>;
+    try {
+      fixture = await fixtureOf(type, file);
+    } catch (error) {
+      if (error instanceof CommandError) throw error;
+      return { type, checks: [failed("read.first", "the stream that is named can be read", error)] };
+    }
+    const connector = type.create(file.config, fixture.context);
+    const checks = await runChecks({ type, fixture, connector, plugin: trial, quick }, wanted, { limitMs, done });
+    await connector.close();
+    return { type, checks };
+  } finally {
+    await trial.stop();
+  }
+}
+
+/** One argument with blanks in it is a command line; quotes keep blanks together. */
+function triedOf(positionals: readonly string[]): Tried {
+  const [first = ""] = positionals;
+  if (positionals.length > 1) return { command: positionals as [string, ...string[]] };
+  if (/^(unix:.+|[^\s:/]+:\d+)$/.test(first)) return { address: first };
+  const words = [...first.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? "");
+  if (words.length === 0) throw usageError("a command or an address is missing");
+  return { command: words as [string, ...string[]] };
+}
+
+function writeReport(file: string, report: object): void {
+  try {
+    writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  } catch (error) {
+    throw usageError(`--report: ${messageOf(error)}`);
+  }
+}
+
+function versionOfSluice(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return version;
+}

@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { demand, type Figures, type Subject } from "./check.ts";
+
+const restMs = 500;
+const restPatienceMs = { quick: 5_000, usual: 15_000 };
+/** What a process at rest may take in that time: timers, and the collection of garbage. */
+const restCpuSeconds = 0.02;
+/** How long memory is looked at: while it warms up, and as long again. */
+const warmMs = { quick: 1_000, usual: 3_000 };
+const lookMs = 50;
+const mostGrowthMb = 64;
+
+/** Demands that the plugin's process comes to rest. Nothing is asked where the system does not tell. */
+export async function quiet({ plugin, quick }: Subject, when: string): Promise<void> {
+  const child = plugin?.process;
+  const patienceMs = quick ? restPatienceMs.quick : restPatienceMs.usual;
+  if (child === undefined || cpuSeconds(child.pid) === undefined) return;
+  for (const begin = performance.now(); performance.now() - begin < patienceMs; ) {
+    const before = cpuSeconds(child.pid) ?? 0;
+    await new Promise((resolve) => setTimeout(resolve, restMs));
+    if ((cpuSeconds(child.pid) ?? 0) - before <= restCpuSeconds) return;
+  }
+  demand(false, `${when} it goes on working: it took processor time for ${patienceMs / 1000} s`);
+}
+
+/** Works until it is enough, and demands that the second half takes no more memory than the first. */
+export async function flat(
+  { plugin, quick }: Subject,
+  work: (enough: () => boolean) => Promise<void>,
+): Promise<Figures> {
+  const { pid } = plugin!.process!;
+  const halfMs = quick ? warmMs.quick : warmMs.usual;
+  let before = 0;
+  let after = 0;
+  const begin = performance.now();
+  const elapsed = () => performance.now() - begin;
+  const look = setInterval(() => {
+    const bytes = residentBytes(pid) ?? 0;
+    if (elapsed() < halfMs) before = Math.max(before, bytes);
+    else after = Math.max(after, bytes);
+  }, lookMs);
+  try {
+    await work(() => elapsed() > 2 * halfMs);
+  } finally {
+    clearInterval(look);
+  }
+  const grown = Math.round((after - before) / 1e6);
+  demand(grown <= mostGrowthMb, `it took ${grown} MB more in the last ${halfMs / 1000} s than in the first`);
+  return { seconds: Math.round(elapsed()) / 1000, memory_mb: Math.round(after / 1e6), growth_mb: Math.max(0, grown) };
+}
+
+/** Of /proc; undefined where the system has none. The kernel's USER_HZ is 100 wherever Node runs. */
+function cpuSeconds(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return undefined;
+  }
+}
+
+function residentBytes(pid: number): number | undefined {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
+  } catch {
+    return undefined;
+  }
+}
