@@ -101,6 +101,7 @@ export const lastChecks: readonly Check[] = [
           cursor: "",
           batchRecords: 1,
           batchBytes: defaultAims.bytes,
+          endless: false,
         });
         await call.opened();
       }

@@ -354,5 +354,6 @@ function openOf(config: Json, { stream, mode, cursorField }: SourceFixture, batc
     cursor: "",
     batchRecords,
     batchBytes: defaultAims.bytes,
+    endless: false,
   };
 }
