@@ -1,5 +1,6 @@
 import type { Part } from "../../runtime/config/index.ts";
 import { problemType } from "./problem.ts";
+import { ifMatchPattern } from "./requests.ts";
 import { problem } from "./resource-schemas.ts";
 import type { Route } from "./route.ts";
 
@@ -10,6 +11,7 @@ const descriptions: Readonly<Record<number, string>> = {
   409: "It does not go with the present state.",
   412: "It was changed since the version that If-Match names.",
   413: "The body is too large.",
+  414: "The path is longer than this server takes.",
   415: "The body is of a type that is not taken.",
   422: "It was understood, and the far side refuses it.",
   500: "Something went wrong inside the server.",
@@ -67,7 +69,7 @@ function operation({
     401,
     500,
     503,
-    ...(inPath.length > 0 ? [404] : []),
+    ...(inPath.length > 0 ? [404, 414] : []),
     ...(body ? [413, 415] : []),
     ...(isConditional ? [412] : []),
     ...problems,
@@ -107,7 +109,7 @@ const ifMatch = {
   name: "If-Match",
   in: "header",
   description: "The ETag of the version that is meant: one that was changed meanwhile is left as it is (412).",
-  schema: { type: "string" },
+  schema: { type: "string", pattern: ifMatchPattern },
 };
 
 const json = (schema: Part) => ({ "application/json": { schema } });

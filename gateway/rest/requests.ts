@@ -16,14 +16,16 @@ export const text = ({ query }: RouteRequest, name: string) => (query[name] ?? n
 export const flag = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as boolean | null;
 export const id = ({ params }: RouteRequest) => params.id!;
 
+const entityTag = String.raw`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`;
+export const ifMatchPattern = String.raw`^\s*(?:\*|${entityTag}(?:\s*,\s*${entityTag})*)\s*$`;
+
 /** RFC 9110, section 13.1.1. A tag that was never ours fits no version. */
 export function ifMatchOf(header: string | undefined): IfMatch {
   if (header === undefined || header.trim() === "*") return null;
-  const tags = header.split(",").map((tag) => tag.trim());
-  if (tags.some((tag) => !/^(W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/.test(tag))) {
+  if (!new RegExp(ifMatchPattern).test(header)) {
     throw new SluiceError("VALIDATION_ERROR", 'If-Match is a list of entity tags, such as "3", or *');
   }
-  return tags.map((tag) => Number(/^"(\d{1,9})"$/.exec(tag)?.[1] ?? -1));
+  return [...header.matchAll(new RegExp(entityTag, "g"))].map(([tag]) => Number(/^"(\d{1,9})"$/.exec(tag)?.[1] ?? -1));
 }
 
 export const ok = (description: string, schema: Part) => ({ status: 200, description, schema });

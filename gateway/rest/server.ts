@@ -81,16 +81,18 @@ export function createRest(options: RestOptions): FastifyInstance {
   app.setReplySerializer((body) => JSON.stringify(body));
   app.setErrorHandler(sendProblem);
   const allowed = allowedMethods([...routes, ...besides.map((path) => ({ method: "GET", path }) as const)]);
-  app.setNotFoundHandler(async ({ method, url }, reply) => {
+  const refuseUnknown = ({ method, url }: FastifyRequest, reply: FastifyReply) => {
     const path = url.split("?", 1)[0] as string;
     const methods = allowed(path);
     if (methods.length === 0) throw new SluiceError("NOT_FOUND", `there is no ${method} ${path}`);
     reply.header("allow", methods.join(", "));
     throw Object.assign(new Error(`${path} takes ${methods.join(", ")}, not ${method}`), { statusCode: 405 });
-  });
+  };
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ ...always, "x-request-id": request.id });
     if (!open.has(request.routeOptions.url)) actors.set(request, await authenticate(request, auth));
+    // Before a body is read of a request that nobody answers.
+    if (request.is404) refuseUnknown(request, reply);
   });
 
   for (const route of routes) addRoute(app, route, services, validator);
@@ -139,6 +141,9 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
 function readBody(body: unknown, route: Route): Json {
   if (route.body !== undefined && body === undefined && route.bodyOptional === undefined)
     throw new SluiceError("VALIDATION_ERROR", "a JSON body is required");
+  // Null stands for a body that was left out, where one may be.
+  if (body === null && route.bodyOptional)
+    throw new SluiceError("VALIDATION_ERROR", "the body must be an object, not null");
   if (route.body !== undefined || body === undefined) return (body ?? null) as Json;
   const empty = typeof body === "object" && body !== null && Object.keys(body).length === 0;
   if (!empty) throw new SluiceError("VALIDATION_ERROR", `${route.method} ${route.path} takes no body`);
