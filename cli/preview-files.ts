@@ -1,7 +1,7 @@
 import path from "node:path";
 import { createSandbox } from "../adapters/isolate/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
-import { referenceResolver } from "../adapters/secrets/index.ts";
+import { connectVault, referenceResolver } from "../adapters/secrets/index.ts";
 import type { JsonObject } from "../connectors/sdk/index.ts";
 import { createConnectorRegistry } from "../gateway/services/index.ts";
 import { type ResolvedIntegration, resolveIntegration } from "../runtime/config/index.ts";
@@ -9,6 +9,7 @@ import { SluiceError } from "../runtime/errors/index.ts";
 import { expressions } from "../runtime/mapping/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
 import type { Sealer } from "../runtime/ports/connectors.ts";
+import { noLogger } from "../runtime/ports/logger.ts";
 import type { ConnectorRow } from "../runtime/ports/store.ts";
 import { type Preview, previewRecords, type SourceRecord, sampleSource } from "../runtime/preview/index.ts";
 import { actorConnectors } from "./actor-connectors.ts";
@@ -16,10 +17,7 @@ import { connectorTypes } from "./connector-types.ts";
 import { readNodeSettings } from "./node-settings.ts";
 
 /** Nothing of a file is sealed. */
-const sealer: Sealer = {
-  seal: () => Promise.reject(new Error("nothing is sealed here")),
-  unseal: () => Promise.reject(new Error("nothing is sealed here")),
-};
+const sealer: Pick<Sealer, "unseal"> = { unseal: () => Promise.reject(new Error("nothing is sealed here")) };
 
 /**
  * Previews an integration of a configuration that was found valid, without a server: its connectors are opened here, as
@@ -32,7 +30,9 @@ export async function previewFiles(
 ): Promise<Preview> {
   const { dataDir, fileRoots, allowAddresses, env } = readNodeSettings();
   const validator = createValidator();
-  const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
+  const vault = await connectVault({ env, clock: realClock, logger: noLogger, secret: () => {} });
+  const secretsDir = path.join(dataDir, "secrets");
+  const resolveReference = referenceResolver({ env, secretsDir, vault: vault?.reader });
   const context = { dataDir, fileRoots, allowAddresses, expressions };
   const registry = createConnectorRegistry({ types: connectorTypes, context, validator, sealer, resolveReference });
   const rows = new Map(((config.connectors ?? []) as JsonObject[]).map((each) => [each.name as string, rowOf(each)]));

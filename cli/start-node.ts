@@ -12,7 +12,7 @@ import { createSandbox } from "../adapters/isolate/index.ts";
 import { connectLogs, joinCluster } from "../adapters/jetstream/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
 import { openStore } from "../adapters/postgres/index.ts";
-import { createSealer, loadMasterKey, localKey, referenceResolver } from "../adapters/secrets/index.ts";
+import { connectVault, createSealer, keyring, masterKeys, referenceResolver } from "../adapters/secrets/index.ts";
 import { prometheusMetrics, startLogger, startTracing } from "../adapters/telemetry/index.ts";
 import { createWorkerPool } from "../adapters/workers/index.ts";
 import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
@@ -148,8 +148,12 @@ async function start(
     onDeath: (error) => logger.warn({ err: error }, "a worker thread died: the main thread does its work"),
   });
   closers.push(() => workers.close());
-  const sealer = createSealer(localKey(await loadMasterKey({ env, dataDir })));
-  const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
+  const secret = (value: string) => redactor.add(value);
+  const vault = await connectVault({ env, clock: realClock, logger, secret });
+  closers.push(() => vault?.close());
+  const local = await masterKeys({ env, dataDir, secret });
+  const sealer = createSealer(vault?.key ? keyring(vault.key, [local]) : local);
+  const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets"), vault: vault?.reader });
   const registry = createConnectorRegistry({
     types: connectorTypes,
     context: { dataDir, fileRoots: settings.fileRoots, allowAddresses: settings.allowAddresses, expressions },

@@ -1,4 +1,5 @@
-export { type KeyProvider, localKey, type WrappedKey } from "./key-provider.ts";
-export { loadMasterKey } from "./master-key.ts";
+export { type KeyProvider, keyring, localKeys, type WrappedKey } from "./key-provider.ts";
+export { masterKeys } from "./master-key.ts";
 export { type ReferenceOptions, referenceResolver } from "./reference-resolver.ts";
 export { createSealer } from "./sealer.ts";
+export { connectVault, type Vault } from "./vault/vault.ts";

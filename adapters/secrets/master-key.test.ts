@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { loadMasterKey } from "./master-key.ts";
+import type { KeyProvider } from "./key-provider.ts";
+import { masterKeys } from "./master-key.ts";
 
 let dataDir: string;
 beforeEach(async () => {
@@ -10,40 +12,65 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 
+/** Whether what the one wraps the other opens. */
+async function agree(one: KeyProvider, other: KeyProvider): Promise<boolean> {
+  const dataKey = randomBytes(32);
+  const wrapped = await one.wrap(dataKey, "context");
+  const opened = await other.unwrap(wrapped, "context").catch(() => new Uint8Array());
+  return dataKey.equals(opened);
+}
+
+const file = () => path.join(dataDir, "keys", "master.key");
+
 test("the first start makes a key file that only its owner may read; later starts use it", async () => {
-  const key = await loadMasterKey({ env: {}, dataDir });
-  expect(key).toHaveLength(32);
-  expect(await loadMasterKey({ env: {}, dataDir })).toEqual(key);
-  const file = path.join(dataDir, "keys", "master.key");
-  expect((await stat(file)).mode & 0o777).toBe(0o600);
-  expect((await stat(path.dirname(file))).mode & 0o777).toBe(0o700);
-  expect(Buffer.from(await readFile(file, "utf8"), "base64").equals(key)).toBe(true);
+  const keys = await masterKeys({ env: {}, dataDir });
+  expect(await agree(keys, await masterKeys({ env: {}, dataDir }))).toBe(true);
+  expect((await stat(file())).mode & 0o777).toBe(0o600);
+  expect((await stat(path.dirname(file()))).mode & 0o777).toBe(0o700);
+  expect(Buffer.from(await readFile(file(), "utf8"), "base64")).toHaveLength(32);
 });
 
 test("nodes that start together agree on one key, and leave nothing else behind", async () => {
-  const keys = await Promise.all(Array.from({ length: 8 }, () => loadMasterKey({ env: {}, dataDir })));
-  expect(new Set(keys.map((key) => Buffer.from(key).toString("hex"))).size).toBe(1);
+  const all = await Promise.all(Array.from({ length: 8 }, () => masterKeys({ env: {}, dataDir })));
+  expect(new Set(await Promise.all(all.map((keys) => keys.current()))).size).toBe(1);
   expect(await readdir(path.join(dataDir, "keys"))).toEqual(["master.key"]);
 });
 
-test("SLUICE_MASTER_KEY is used in place of a file, and none is made", async () => {
-  const given = Buffer.alloc(32, 7).toString("base64");
-  const key = await loadMasterKey({ env: { SLUICE_MASTER_KEY: given }, dataDir });
-  expect(Buffer.from(key)).toEqual(Buffer.alloc(32, 7));
+test("a newer key in the file wraps from then on, the former ones open still, and so they do for another start", async () => {
+  const keys = await masterKeys({ env: {}, dataDir });
+  const before = await keys.wrap(randomBytes(32), "c");
+  await keys.renew!();
+  expect(await keys.current()).not.toBe(before.keyVersion);
+  expect(keys.opens(before.keyVersion)).toBe(true);
+  const later = await masterKeys({ env: {}, dataDir });
+  expect(await later.current()).toBe(await keys.current());
+  expect(await later.unwrap(before, "c")).toHaveLength(32);
+  expect(await readdir(path.join(dataDir, "keys"))).toEqual(["master.key"]);
+  expect((await stat(file())).mode & 0o777).toBe(0o600);
+});
+
+test("SLUICE_MASTER_KEY is used in place of a file, the first of several wraps, and no file is made", async () => {
+  const [older, newer] = [7, 8].map((byte) => Buffer.alloc(32, byte).toString("base64")) as [string, string];
+  const told: string[] = [];
+  const secret = (key: string) => void told.push(key);
+  const alone = await masterKeys({ env: { SLUICE_MASTER_KEY: older }, dataDir });
+  const both = await masterKeys({ env: { SLUICE_MASTER_KEY: `${newer}, ${older}` }, dataDir, secret });
+  expect([await agree(alone, both), await agree(both, alone)]).toEqual([true, false]);
+  expect(told).toEqual([newer, older]);
+  expect(both.renew).toBeUndefined();
   expect(await readdir(dataDir)).toEqual([]);
 });
 
 test("a key of the wrong length is refused by where it stands, without quoting it", async () => {
   const short = Buffer.alloc(16, 7).toString("base64");
-  const error = loadMasterKey({ env: { SLUICE_MASTER_KEY: short }, dataDir });
+  const error = masterKeys({ env: { SLUICE_MASTER_KEY: short }, dataDir });
   await expect(error).rejects.toThrow(/SLUICE_MASTER_KEY is no master key: it must be 32 bytes in base64/);
   await expect(error).rejects.not.toThrow(short);
 });
 
 test("a key file that was cut off is refused, not replaced", async () => {
-  await loadMasterKey({ env: {}, dataDir });
-  const file = path.join(dataDir, "keys", "master.key");
-  await writeFile(file, "AAAA");
-  await expect(loadMasterKey({ env: {}, dataDir })).rejects.toThrow(file);
-  expect(await readFile(file, "utf8")).toBe("AAAA");
+  await masterKeys({ env: {}, dataDir });
+  await writeFile(file(), "AAAA");
+  await expect(masterKeys({ env: {}, dataDir })).rejects.toThrow(file());
+  expect(await readFile(file(), "utf8")).toBe("AAAA");
 });

@@ -66,6 +66,7 @@ test.each([
   ["${file:binary}", "is refused: it is no text in UTF-8"],
   ["${file:large}", "is refused: it is larger than 1048576 bytes"],
   ["${vault:kv/shop#password}", "cannot be resolved: no Vault is configured"],
+  ["${vault:kv/shop}", "is refused: it names no PATH#KEY"],
 ])("%s: an error that names the reference and why", async (reference, why) => {
   const error: unknown = await resolve(`x${reference}y`).catch((caught: unknown) => caught);
   expect(error).toMatchObject({ code: "VALIDATION_ERROR" });

@@ -2,12 +2,14 @@ import { constants } from "node:fs";
 import { open, realpath } from "node:fs/promises";
 import path from "node:path";
 import type { ResolveReference } from "../../runtime/config/index.ts";
-import { SluiceError } from "../../runtime/errors/index.ts";
+import { NotReadyError, SluiceError } from "../../runtime/errors/index.ts";
 
 export interface ReferenceOptions {
   readonly env: { readonly [name: string]: string | undefined };
   /** The data folder's `secrets/`; need not exist. */
   readonly secretsDir: string;
+  /** A value of Vault's; left out: no Vault is configured. Throws SluiceError that says why not. */
+  readonly vault?: { read(path: string, key: string): Promise<string> } | undefined;
 }
 
 /** A secret is no file of megabytes. */
@@ -15,12 +17,13 @@ const maxFileBytes = 1024 * 1024;
 
 /**
  * Looks references up where this node may: `env` in variables that begin with SLUICE_SECRET_, `file` below the secrets
- * folder (symbolic links do not lead out of it; one newline at the end is not part of the secret).
+ * folder (symbolic links do not lead out of it; one newline at the end is not part of the secret), `vault` below the
+ * paths that the node is told to offer.
  */
 export function referenceResolver(options: ReferenceOptions): ResolveReference {
   return async (scheme, argument) => {
     const fail = (why: string) => new SluiceError("VALIDATION_ERROR", `\${${scheme}:${argument}} ${why}`);
-    if (scheme === "vault") throw fail("cannot be resolved: no Vault is configured");
+    if (scheme === "vault") return fromVault(options.vault, argument, fail);
     return scheme === "env"
       ? fromEnvironment(options.env, argument, fail)
       : fromFile(options.secretsDir, argument, fail);
@@ -36,6 +39,22 @@ function fromEnvironment(env: ReferenceOptions["env"], name: string, fail: Fail)
   const value = Object.hasOwn(env, name) ? env[name] : undefined;
   if (value === undefined) throw fail("resolves to nothing: the environment variable is not set where sluice runs");
   return value;
+}
+
+async function fromVault(vault: ReferenceOptions["vault"], argument: string, fail: Fail): Promise<string> {
+  const [, path, key] = /^([^#]+)#(.+)$/s.exec(argument) ?? [];
+  if (path === undefined || key === undefined) throw fail("is refused: it names no PATH#KEY");
+  if (!vault) throw fail("cannot be resolved: no Vault is configured where sluice runs (SLUICE_VAULT_ADDR)");
+  try {
+    return await vault.read(path, key);
+  } catch (error) {
+    if (error instanceof NotReadyError)
+      throw new NotReadyError(`${fail("cannot be resolved").message}: ${error.message}`);
+    if (!(error instanceof SluiceError)) throw error;
+    const { code, message } = error;
+    const said = /^(is refused|resolves)/.test(message) ? message : `cannot be resolved: ${message}`;
+    throw new SluiceError(code, fail(said).message);
+  }
 }
 
 async function fromFile(secretsDir: string, name: string, fail: Fail): Promise<string> {

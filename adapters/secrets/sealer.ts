@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Sealer } from "../../runtime/ports/connectors.ts";
 import { isObject, parseJson } from "../../runtime/record/index.ts";
-import { decrypt, encrypt, type KeyProvider } from "./key-provider.ts";
+import { decrypt, encrypt, type KeyProvider, type WrappedKey } from "./key-provider.ts";
 
 const formatVersion = 1;
 
@@ -14,15 +14,26 @@ const formatVersion = 1;
  */
 export function createSealer(keys: KeyProvider): Sealer {
   return {
+    provider: keys.name,
+    current: () => keys.current(),
+    keyVersion: (sealed) => takeApart(sealed).keyVersion,
+
     async seal(connectorId, secrets) {
       const dataKey = randomBytes(32);
-      const { keyVersion, wrapped } = await keys.wrap(dataKey, connectorId);
-      const name = Buffer.from(keyVersion);
-      const size = Buffer.alloc(2);
-      size.writeUInt16BE(wrapped.byteLength);
-      const head = Buffer.concat([Buffer.from([formatVersion, name.byteLength]), name, size, wrapped]);
+      const head = headOf(await keys.wrap(dataKey, connectorId));
       return Buffer.concat([head, encrypt(dataKey, Buffer.from(JSON.stringify(secrets)), context(connectorId))]);
     },
+
+    async rewrap(connectorId, sealed) {
+      const { keyVersion, wrapped, body } = takeApart(sealed);
+      const key = { keyVersion, wrapped };
+      const anew = keys.rewrap
+        ? await keys.rewrap(key, connectorId)
+        : await keys.wrap(await keys.unwrap(key, connectorId), connectorId);
+      return Buffer.concat([headOf(anew), body]);
+    },
+
+    ...(keys.renew && { renewKey: keys.renew }),
 
     async unseal(connectorId, sealed) {
       const { keyVersion, wrapped, body } = takeApart(sealed);
@@ -37,6 +48,13 @@ export function createSealer(keys: KeyProvider): Sealer {
 /** The head is left out on purpose: it may change (rotation), and a changed one gives another data key, or none. */
 function context(connectorId: string): string {
   return `sluice secrets ${formatVersion}\0${connectorId}`;
+}
+
+function headOf({ keyVersion, wrapped }: WrappedKey): Uint8Array {
+  const name = Buffer.from(keyVersion);
+  const size = Buffer.alloc(2);
+  size.writeUInt16BE(wrapped.byteLength);
+  return Buffer.concat([Buffer.from([formatVersion, name.byteLength]), name, size, wrapped]);
 }
 
 function takeApart(sealed: Uint8Array): { keyVersion: string; wrapped: Uint8Array; body: Uint8Array } {

@@ -14,7 +14,7 @@ export interface ConnectorRegistryOptions {
   readonly types: readonly ConnectorType[];
   readonly context: ConnectorContext;
   readonly validator: Validator;
-  readonly sealer: Sealer;
+  readonly sealer: Pick<Sealer, "unseal">;
   readonly resolveReference: ResolveReference;
   /** Told of every secret that a connector is made of; left out: nobody has to know. */
   readonly redactor?: Redactor;

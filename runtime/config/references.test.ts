@@ -28,12 +28,20 @@ test.each([
   ["${env:SLUICE_SECRET_}", /SLUICE_SECRET_/],
   ["${file:/etc/passwd}", /below the data folder/],
   ["${file:a/../../b}", /below the data folder/],
-  ["${vault:a#b}", /not available/],
+  ["${vault:a}", /takes a path and a key/],
+  ["${vault:#b}", /takes a path and a key/],
+  ["${vault:a#}", /takes a path and a key/],
 ])("%s is refused, by name", (text, why) => {
   expect(checkReferences(text)).toMatch(why);
   expect(checkReferences(text)).toContain(text);
 });
 
-test.each(["${env:SLUICE_SECRET_A}", "${file:db/password}", "${file:..a}", "no reference"])("%s is fine", (text) => {
+test.each([
+  "${env:SLUICE_SECRET_A}",
+  "${file:db/password}",
+  "${file:..a}",
+  "${vault:secret/sluice/a#b}",
+  "no reference",
+])("%s is fine", (text) => {
   expect(checkReferences(text)).toBeUndefined();
 });

@@ -8,7 +8,7 @@ export type ResolveReference = (scheme: ReferenceScheme, argument: string) => Pr
 /** `$${` stands for `${`; anything else in braces that begins with no known scheme is text. */
 const pattern = /\$\$\{|\$\{(env|file|vault):([^}]*)\}/g;
 
-const allowed = String.raw`\$\{(?:env:SLUICE_SECRET_[A-Za-z0-9_]+|file:(?![/\\]|(?:[^}]*[/\\])?\.\.[/\\}])[^}]+)\}`;
+const allowed = String.raw`\$\{(?:env:SLUICE_SECRET_[A-Za-z0-9_]+|file:(?![/\\]|(?:[^}]*[/\\])?\.\.[/\\}])[^}]+|vault:[^}#]+#[^}]+)\}`;
 
 /** For schemas, which can ask nothing but patterns: a text with a reference that `checkReferences` takes. */
 export const reference = new RegExp(String.raw`(?<!\$)${allowed}`, "u");
@@ -30,7 +30,9 @@ export function checkReferences(text: string): string | undefined {
     if (scheme === "file" && (argument === "" || /^[/\\]|(^|[/\\])\.\.([/\\]|$)/.test(argument!))) {
       return `${reference} is refused: only files below the data folder's secrets/ can be named, relative to it`;
     }
-    if (scheme === "vault") return `${reference} is refused: vault is not available in this version`;
+    if (scheme === "vault" && !/^[^#]+#./.test(argument!)) {
+      return `${reference} is refused: it takes a path and a key, \${vault:PATH#KEY}`;
+    }
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 export { type CodeInfo, codes } from "./codes.ts";
 export { type FieldError, messageOf, SluiceError } from "./error.ts";
 export { nearest } from "./nearest.ts";
+export { NotReadyError } from "./not-ready.ts";
 export { formatPath, joinPath, type Segment } from "./path.ts";
 export { StaleOwnerError } from "./stale-owner.ts";
 export { unknownName } from "./unknown-name.ts";

@@ -17,9 +17,19 @@ export interface ConnectorRegistry {
 
 /** Seals what must not be read in the store; bound to the connector's id (additional data). */
 export interface Sealer {
+  /** Where the key-encryption key is, for people. */
+  readonly provider: string;
+  /** Name and version of the key that `seal` takes now. */
+  current(): Promise<string>;
+  /** Those of the key that it was sealed with. */
+  keyVersion(sealed: Uint8Array): string;
   seal(connectorId: string, secrets: JsonObject): Promise<Uint8Array>;
   /** Throws SluiceError INTERNAL_ERROR where the key is not the one it was sealed with. */
   unseal(connectorId: string, sealed: Uint8Array): Promise<JsonObject>;
+  /** The same secrets under the current key. They are not read. */
+  rewrap(connectorId: string, sealed: Uint8Array): Promise<Uint8Array>;
+  /** Makes a newer key; left out: that is others' to do. */
+  renewKey?(): Promise<void>;
 }
 
 /** A compiled JSON Schema: all errors of a value, with field paths relative to it; none when it is valid. */

@@ -1,5 +1,6 @@
 // Every check and every test, the same that CI runs. The last line is "N passed, N failed, N skipped".
 import { exitWithParent } from "../../adapters/embedded/parent.ts";
+import { findVault } from "../../tests/support/vault.ts";
 import { type Outcome, runTool } from "./command.ts";
 import { refusedLicenses } from "./licenses.ts";
 import { checkMigrations } from "./migrations.ts";
@@ -11,6 +12,13 @@ import { runTests } from "./vitest.ts";
 const FOLDERS = ["runtime", "actors", "adapters", "connectors", "gateway", "cli", "bench", "tests", "scripts"];
 
 const stages: readonly Stage[] = [
+  // First, since it takes minutes where it is not in the cache: the others go on beside it.
+  check("Vault for the tests (go build)", () =>
+    findVault().then(
+      () => ({ code: 0, output: "" }),
+      (error: Error) => ({ code: 1, output: error.message }),
+    ),
+  ),
   check("format and lint (biome)", () => runTool("@biomejs/biome/bin/biome", "check")),
   check("types (tsc)", () => runTool("@typescript/native/bin/tsc", "-p", ".")),
   check("boundaries (dependency-cruiser)", () =>

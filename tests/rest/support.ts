@@ -8,7 +8,7 @@ import { checkCron, nextFire } from "../../adapters/cron/index.ts";
 import { createSandbox } from "../../adapters/isolate/index.ts";
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import { openStore } from "../../adapters/postgres/index.ts";
-import { createSealer, loadMasterKey, localKey, referenceResolver } from "../../adapters/secrets/index.ts";
+import { createSealer, masterKeys, referenceResolver } from "../../adapters/secrets/index.ts";
 import { actorConnectors } from "../../cli/actor-connectors.ts";
 import { connectorTypes } from "../../cli/connector-types.ts";
 import { createAuthenticator, ensureToken } from "../../gateway/auth/index.ts";
@@ -50,7 +50,7 @@ export async function startApi(): Promise<Api> {
   const store = await openStore({ url: databaseUrl });
   onTestFinished(() => store.close());
   const validator = createValidator();
-  const sealer = createSealer(localKey(await loadMasterKey({ env: {}, dataDir })));
+  const sealer = createSealer(await masterKeys({ env: {}, dataDir }));
   const env = { SLUICE_SECRET_FOLDER: path.join(dataDir, "files") };
   const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
   const registry = createConnectorRegistry({
