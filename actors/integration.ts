@@ -5,7 +5,7 @@ import { resolveIntegration } from "../runtime/config/index.ts";
 import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
-import { type RunError, type RunRow, StoreBehindError } from "../runtime/ports/store.ts";
+import { type LogEnds, type RunError, type RunRow, StoreBehindError } from "../runtime/ports/store.ts";
 import { sinkName } from "./balance.ts";
 import { Suspects } from "./careful.ts";
 import type { HealthReport } from "./health.ts";
@@ -30,6 +30,11 @@ export interface IntegrationOptions extends Services {
   readonly handedOver: (signal: AbortSignal) => Promise<void>;
 }
 
+interface Owned {
+  readonly epoch: number;
+  readonly ends: LogEnds;
+}
+
 export type IntegrationMessage =
   /** A run may have been opened. */
   | { readonly type: "wake" }
@@ -41,7 +46,7 @@ export type IntegrationMessage =
 const crashesMax = 5;
 /** Until an integration that is idle is looked at, and once more, at most. */
 const lookMs = 5_000;
-/** How often the logs are cut back to their history. */
+/** How often the logs are looked at, and cut back to their history. */
 const trimMs = 30_000;
 
 /** Of the run that crashed last; outlives the actor. */
@@ -139,7 +144,12 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 
   async #trim(): Promise<void> {
     const ended = this.#run === undefined;
-    if (!this.#opened || !this.#untrimmed) return;
+    if (!this.#opened) return;
+    const { ingest, deliver } = this.#opened.logs;
+    const lost = ingest.lost ?? deliver.lost;
+    // Whoever begins anew says what is missing.
+    if (lost) throw lost;
+    if (!this.#untrimmed) return;
     try {
       await trim(this.#opened.logs);
       if (ended && this.#run === undefined) this.#untrimmed = false;
@@ -195,7 +205,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       ...services
     } = this.#options;
     const ask = <T>(question: () => Promise<T>) => persist(ctx.clock, ctx.signal, question);
-    const { logs, epoch, identity, losses } = await this.#takeOver(ctx.signal);
+    const { logs, epoch, ends, identity, losses } = await this.#takeOver(ctx.signal);
     health.owned(epoch);
     const last = await untilAborted(ctx.signal, logs.ingest.last(sourceSubject));
     // What is in the log is of the run that has begun: it goes before the others.
@@ -217,7 +227,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       return fail({ code: "NOT_FOUND", message: `version ${row.integrationVersion} of the integration is gone` }, row);
     }
     // Invariant 5: an earlier owner commits nothing from here on, so that what is read now is the last word.
-    const nothing = { integrationId, epoch, run: null, checkpoints: [], deadLetters: [], groups: [] };
+    const nothing = { integrationId, epoch, ends, run: null, checkpoints: [], deadLetters: [], groups: [] };
     const fence = losses.length === 0 ? { ...nothing, logs: identity } : nothing;
     const { stale, behind = [] } = await ask(() => store.checkpoints.commit([fence]));
     if (behind.length > 0) throw new StoreBehindError(integrationId);
@@ -284,15 +294,15 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   }
 
   /** Anew for each run: an append of the one before that was given up can no longer land. */
-  async #takeOver(signal: AbortSignal): Promise<Awaited<ReturnType<typeof recover>> & { readonly epoch: number }> {
+  async #takeOver(signal: AbortSignal): Promise<Awaited<ReturnType<typeof recover>> & Owned> {
     if (this.#opened === undefined) {
       await this.#options.handedOver(signal);
       this.#opened = await untilAborted(signal, recover(this.#recovery));
     }
     const { ingest, deliver } = this.#opened.logs;
     const epoch = await untilAborted(signal, ingest.own());
-    await untilAborted(signal, deliver.own());
-    return { ...this.#opened, epoch };
+    const ends = { ingest: epoch, deliver: await untilAborted(signal, deliver.own()) };
+    return { ...this.#opened, epoch, ends };
   }
 }
 

@@ -5,7 +5,7 @@ import type { LogMessage } from "../runtime/ports/log.ts";
 import { type Logger, noLogger } from "../runtime/ports/logger.ts";
 import type { ReplayOf } from "../runtime/ports/replays.ts";
 import type { ScheduledRetry } from "../runtime/ports/retries.ts";
-import type { Checkpoint, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
+import type { Checkpoint, LogEnds, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
 import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { logDeadLetters } from "./dead-letter.ts";
 import { addOutcome, addRetries, type LedgerChange } from "./ledger-counts.ts";
@@ -87,6 +87,12 @@ export interface LedgerTelemetry {
   readonly logger: Logger;
 }
 
+export interface LedgerOptions {
+  readonly telemetry?: LedgerTelemetry;
+  /** How far the logs reach: what is settled refers to nothing behind that. */
+  readonly ends?: () => LogEnds;
+}
+
 const untold: LedgerTelemetry = { integration: "", tracing: noTracing, logger: noLogger };
 
 interface ConsumerState extends SettledKeys {
@@ -153,14 +159,16 @@ export class RunLedger {
   #closed: { readonly error: unknown } | undefined;
 
   readonly #telemetry: LedgerTelemetry;
+  readonly #ends: (() => LogEnds) | undefined;
 
   constructor(
     run: Pick<RunRow, "id" | "integrationId" | "counts">,
     epoch: number,
     checkpoints: readonly Checkpoint[],
-    telemetry: LedgerTelemetry = untold,
+    { telemetry = untold, ends }: LedgerOptions = {},
   ) {
     this.#telemetry = telemetry;
+    this.#ends = ends;
     this.integrationId = run.integrationId;
     this.runId = run.id;
     this.epoch = epoch;
@@ -370,6 +378,7 @@ export class RunLedger {
         checkpoints,
         deadLetters: [...this.#deadLetters],
         groups: [...this.#groups.values()],
+        ...(this.#ends && { ends: this.#ends() }),
         ...(this.#replayed.length > 0 && { replayed: [...this.#replayed] }),
         ...(this.#retries.length > 0 && { retries: [...this.#retries] }),
         ...(this.#retried.length > 0 && { retried: [...this.#retried] }),

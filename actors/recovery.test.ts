@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { LogKind } from "../runtime/ports/log.ts";
 import { MemoryStream } from "./simulation/memory-log.ts";
 import type { MemoryTables } from "./simulation/memory-store.ts";
 import { noFaults, type TestRecord, World } from "./testing/world.ts";
@@ -30,7 +31,7 @@ function batchesOf(count: number): TestRecord[][] {
 
 /** What the store holds, and how to put it back. */
 function copyOf(tables: MemoryTables): () => void {
-  const { runs, checkpoints, deadLetters, cursors, groups, processed, retries, epoch, logs } = tables;
+  const { runs, checkpoints, deadLetters, cursors, groups, processed, retries, epoch, logs, ends } = tables;
   const maps = [runs, checkpoints, deadLetters, cursors, groups, processed, retries] as Map<string, unknown>[];
   const copies = maps.map((map) => structuredClone([...map]));
   return () => {
@@ -38,7 +39,7 @@ function copyOf(tables: MemoryTables): () => void {
       map.clear();
       for (const [key, value] of copies[i] ?? []) map.set(key, value);
     }
-    Object.assign(tables, { epoch, logs });
+    Object.assign(tables, { epoch, logs, ends });
   };
 }
 
@@ -167,3 +168,60 @@ test.each([
   await untilDone(world);
   expectWhole(world, 2);
 });
+
+const kinds: readonly LogKind[] = ["ingest", "deliver"];
+
+test.each([
+  [["deliver"], /has lost its end.*begun anew/] as const,
+  [["ingest"], /its log is older/] as const,
+  [kinds, /its log is older|has lost its end/] as const,
+])(
+  "of logs that come back without their end (%j), all is made again or read again, and it is said so",
+  async (which, message) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          seed: fc.integer({ min: 1, max: 1e6 }),
+          destinations: fc.integer({ min: 2, max: 3 }),
+          kept: fc.integer({ min: 20, max: 300 }),
+          later: fc.integer({ min: 50, max: 400 }),
+          up: fc.boolean(),
+          slow: fc.boolean(),
+        }),
+        async ({ seed, destinations, kept, later, up, slow }) => {
+          const world = new World(specOf({ destinations }), seed);
+          world.batches = batchesOf(4);
+          world.open();
+          await untilDone(world);
+          world.batches = batchesOf(80);
+          // One destination is behind the others.
+          world.beforeWrite = (stream) => (slow && stream === "b" ? new Promise(() => {}) : undefined);
+          world.open();
+          const node = world.begin();
+          await node.advance(kept);
+          const putBack = which.map((kind) => world.streams[kind].keep());
+          const before = which.map((kind) => world.streams[kind].sequence);
+          await node.advance(later);
+          const lost = which.some((kind, i) => world.streams[kind].sequence > (before[i] as number));
+          if (!up) node.kill();
+          for (const back of putBack) back();
+          world.beforeWrite = () => {};
+          if (up) {
+            // None waits for ever for what does not come any more.
+            await node.advance(300_000, () => !world.running);
+            expect(world.running).toBe(false);
+            node.kill();
+          }
+          await untilDone(world);
+          expect(world.running).toBe(false);
+          world.open();
+          await untilDone(world);
+          expectWhole(world, destinations);
+          if (lost && world.losses.length > 0) expect(world.losses[0]).toMatch(message);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  },
+  120_000,
+);

@@ -1,7 +1,7 @@
 import { resolveIntegration } from "../runtime/config/index.ts";
 import type { Log, LoggedHeader, LogKind, LogService, LogStats } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
-import type { Checkpoint, LogIdentity, Store } from "../runtime/ports/store.ts";
+import type { Checkpoint, LogEnds, LogIdentity, Store } from "../runtime/ports/store.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { sinkName } from "./balance.ts";
 import type { HealthReport } from "./health.ts";
@@ -15,7 +15,7 @@ export type Logs = { readonly [kind in LogKind]: Log };
 
 /** What logs or store have lost, and what makes up for it. */
 export interface Loss {
-  readonly kind: "log_lost" | "log_older" | "deliver_log_lost" | "store_older";
+  readonly kind: "log_lost" | "log_older" | "deliver_log_lost" | "deliver_log_older" | "store_older";
   /** What is gone, what is done about it, and what nothing can be done about. */
   readonly message: string;
   /** Runs whose account does not hold any more: they fail, and the next run settles what is left of them. */
@@ -75,28 +75,36 @@ export async function look(options: RecoveryOptions, pause: () => Promise<void>)
  */
 export async function recover(options: RecoveryOptions): Promise<Inspection & { readonly logs: Logs }> {
   const { integrationId, service } = options;
-  const logs = await openLogs(options);
+  let logs = await openLogs(options);
   let inspection = await inspect(options, logs);
-  const isOlder = () => inspection.losses.some(({ kind }) => kind === "log_older");
-  if (isOlder()) {
+  if (olderLogs(inspection).length > 0) {
     // A cluster's new leader may be behind what it is to lead: what is appended comes after all of it.
-    await logs.ingest.own();
-    inspection = await inspect(options, logs);
+    const owned = { ingest: await logs.ingest.own(), deliver: await logs.deliver.own() };
+    inspection = await inspect(options, logs, owned);
   }
   say(inspection, options);
-  if (isOlder()) {
+  const older = olderLogs(inspection);
+  let { identity } = inspection;
+  if (older.length > 0) {
     await closeLogs(logs);
-    await service.remove(integrationId);
-    const anew = await openLogs(options);
-    const [ingest, deliver] = await Promise.all([anew.ingest.stats(), anew.deliver.stats()]);
-    return { ...inspection, identity: { ingest: ingest.born, deliver: deliver.born }, logs: anew };
+    await service.remove(integrationId, older);
+    logs = await openLogs(options);
+    const [ingest, deliver] = await Promise.all([logs.ingest.stats(), logs.deliver.stats()]);
+    identity = { ingest: ingest.born, deliver: deliver.born };
   }
   for (const { rewinds } of inspection.losses) {
     for (const { log, consumer, from } of rewinds) {
-      await logs[log].rewind(consumer, subjectsOf(log, consumer), from);
+      if (!older.includes(log)) await logs[log].rewind(consumer, subjectsOf(log, consumer), from);
     }
   }
-  return { ...inspection, logs };
+  return { ...inspection, identity, logs };
+}
+
+/** Those that are begun anew: their sequences are taken, by settled keys and by deliveries. */
+function olderLogs({ losses }: Inspection): readonly LogKind[] {
+  const kinds = new Set(losses.map(({ kind }) => kind));
+  if (kinds.has("log_older")) return ["ingest", "deliver"];
+  return kinds.has("deliver_log_older") ? ["deliver"] : [];
 }
 
 async function openLogs({ service, integrationId }: RecoveryOptions): Promise<Logs> {
@@ -133,10 +141,12 @@ interface View {
  * lost, or restored from an earlier state:
  *
  * - The store knows which logs it was kept beside: others were made anew.
- * - A log that ends before what the store has settled is an older one.
+ * - A log that ends before what the store has seen of it, or before what the deliveries were made of, is an older one.
  * - Nothing is acknowledged before its commit: what is acknowledged and not settled, the store has forgotten.
+ *
+ * `owned`: the logs were taken over just now, by these messages.
  */
-async function inspect({ integrationId, store }: RecoveryOptions, logs: Logs): Promise<Inspection> {
+async function inspect({ integrationId, store }: RecoveryOptions, logs: Logs, owned?: LogEnds): Promise<Inspection> {
   // In this order, since a former owner may still be at work: what is acknowledged here is in the checkpoints then.
   const [ingest, deliver] = await Promise.all([logs.ingest.stats(), logs.deliver.stats()]);
   const identity = { ingest: ingest.born, deliver: deliver.born };
@@ -164,19 +174,35 @@ async function inspect({ integrationId, store }: RecoveryOptions, logs: Logs): P
     },
   };
   if (owner?.logs && owner.logs.ingest !== identity.ingest) return { identity, losses: [ingestLoss(view, "log_lost")] };
-  const known = Math.max(owner?.epoch ?? 0, settledTo(view));
-  // Looked at again: it may have gone on since.
-  if (known > ingest.last && known > (await logs.ingest.stats()).last) {
+  /** Looked at again: it may have gone on since. */
+  const endsBefore = async (kind: LogKind, known: number) => {
+    if (owned) return known >= owned[kind];
+    return known > view.stats[kind].last && known > (await logs[kind].stats()).last;
+  };
+  const delivered = await deliveredTo(view);
+  const known = Math.max(owner?.epoch ?? 0, owner?.ends?.ingest ?? 0, settledTo(view), delivered);
+  if (await endsBefore("ingest", known)) {
     return { identity, losses: [ingestLoss(view, "log_older")] };
   }
-  const several = view.destinations.length > 1;
-  const lost = several && owner?.logs && owner.logs.deliver !== identity.deliver ? await deliverLoss(view) : undefined;
-  const older = await storeLoss(view);
-  return { identity, losses: [lost, older].filter((loss) => loss !== undefined) };
+  const losses = [await storeLoss(view)];
+  // Also of one destination alone, where there were several before.
+  const several = view.destinations.length > 1 || delivered > 0;
+  if (several && owner?.logs && owner.logs.deliver !== identity.deliver) {
+    losses.unshift(await deliverLoss(view, "deliver_log_lost"));
+  } else if (several && (await endsBefore("deliver", owner?.ends?.deliver ?? 0))) {
+    losses.unshift(await deliverLoss(view, "deliver_log_older"));
+  }
+  return { identity, losses: losses.filter((loss) => loss !== undefined) };
 }
 
 function settledTo({ settled }: View): number {
   return settled("steps").settled.bounds.at(-1) ?? 0;
+}
+
+/** The latest message of the ingest log that a delivery was made of. */
+async function deliveredTo({ logs: { deliver } }: View): Promise<number> {
+  const lasts = await Promise.all((await deliver.subjects()).map((subject) => deliver.last(subject)));
+  return Math.max(0, ...lasts.map((last) => last?.ingestSequence ?? 0));
 }
 
 /** Nothing can be delivered again but from the sources: each goes on from its cursor of the last run that ended whole. */
@@ -202,11 +228,14 @@ function ingestLoss(view: View, kind: "log_lost" | "log_older"): Loss {
 }
 
 /** The ingest log still has what the deliveries were made of: they are made again, for those that have not settled them. */
-async function deliverLoss({ logs, checkpoints, destinations, settled, progress }: View): Promise<Loss> {
+async function deliverLoss(view: View, kind: "deliver_log_lost" | "deliver_log_older"): Promise<Loss> {
+  const { logs, checkpoints, destinations, settled, progress } = view;
   const steps = progress("steps");
   const what =
-    "the log of what it had passed on to its destinations was lost: nats-server had none, or one that was made anew.";
-  const loss = { kind: "deliver_log_lost" as const, rewinds: [], checkpoints: [] };
+    kind === "deliver_log_lost"
+      ? "the log of what it had passed on to its destinations was lost: nats-server had none, or one that was made anew."
+      : "the log of what it had passed on to its destinations has lost its end: nats-server was restored from an earlier state, or lost what it had confirmed. It was begun anew.";
+  const loss = { kind, rewinds: [], checkpoints: [] };
   const whole = [steps, ...destinations.map((id) => progress(sinkName(id)))];
   if (whole.every(({ done, runId }) => done && runId === steps.runId)) {
     return { ...loss, message: `${what} All of it had been delivered.`, runs: new Set() };

@@ -70,8 +70,9 @@ export class RunActor implements Actor<RunMessage> {
     const { run, name, logger, vitals } = options;
     this.#tracing = withAttributes(options.tracing, { "sluice.integration": name, "sluice.run": run.id });
     const telemetry = { integration: name, tracing: this.#tracing, logger };
-    this.#ledger = new RunLedger(run, options.epoch, options.checkpoints, telemetry);
-    const { integration, logged } = options;
+    const { integration, logged, ingest, deliver } = options;
+    const ends = () => ({ ingest: ingest.confirmed, deliver: deliver.confirmed });
+    this.#ledger = new RunLedger(run, options.epoch, options.checkpoints, { telemetry, ends });
     this.#balanceWatch = new BalanceWatch(this.#ledger, { ...integration, replay: Boolean(run.jobId), logged });
     this.#meter = new LedgerMeter(name, options.metrics, run.counts.ledger);
     const destinations = options.integration.destinations.map(({ id }) => id);
@@ -247,10 +248,15 @@ export class RunActor implements Actor<RunMessage> {
     });
   }
 
-  /** Appends and acks wait by themselves while the server that has the logs is away or its disk is full. */
+  /**
+   * Appends and acks wait by themselves while the server that has the logs is away or its disk is full. One that lost what
+   * it had confirmed is waited for no more: what is missing never comes.
+   */
   async #watchLog(ctx: Context<RunMessage>, signal: AbortSignal): Promise<void> {
-    const { logStatus } = this.#options;
+    const { logStatus, ingest, deliver } = this.#options;
     while (!signal.aborted) {
+      const lost = ingest.lost ?? deliver.lost;
+      if (lost) throw lost;
       const { connected, reason } = logStatus;
       this.#setWaiting("log", reason ?? (connected ? null : "nats-server is away"));
       await ctx.clock.sleep(logLookMs, signal).catch(() => {});

@@ -5,6 +5,7 @@ import {
   type LogBatch,
   type LogConsumer,
   type LoggedHeader,
+  LogLostError,
   type LogMessage,
   type LogStats,
   StaleOwnerError,
@@ -75,6 +76,29 @@ export class MemoryStream {
   wake(): void {
     for (const waiter of this.waiters) waiter();
   }
+
+  /** Remembers all of it as it is now; called, the result puts it back to that, under whoever uses it. */
+  keep(): () => void {
+    const { entries, ids, consumers, sequence, owner } = this;
+    const kept = [...entries];
+    const keptIds = [...ids];
+    const positions = Array.from(consumers, ([name, { subjects, at, pending }]) => {
+      return [
+        name,
+        { subjects, at, pending: Array.from(pending, ([key, delivery]) => [key, { ...delivery }] as const) },
+      ] as const;
+    });
+    return () => {
+      entries.splice(0, entries.length, ...kept);
+      ids.clear();
+      for (const [id, at] of keptIds) ids.set(id, at);
+      consumers.clear();
+      for (const [name, { subjects, at, pending }] of positions)
+        consumers.set(name, { subjects, at, pending: new Map(pending) });
+      Object.assign(this, { sequence, owner });
+      this.wake();
+    };
+  }
 }
 
 /** A log in memory that keeps the port's promises and no others: it delivers again, loses acks, dies with its life. */
@@ -83,6 +107,7 @@ export class MemoryLog implements Log {
   readonly #life: Life;
   readonly #script: LogScript;
   #epoch = 0;
+  #confirmed = 0;
   /** Appends land in the order of their calls. */
   #landing: Promise<unknown> = Promise.resolve();
 
@@ -92,9 +117,19 @@ export class MemoryLog implements Log {
     this.#script = script;
   }
 
+  get confirmed(): number {
+    return this.#confirmed;
+  }
+
+  get lost(): LogLostError | undefined {
+    const { sequence } = this.#stream;
+    return sequence < this.#confirmed ? new LogLostError(`the log ends at ${sequence}`) : undefined;
+  }
+
   async own(): Promise<number> {
     await this.#life.delay();
-    this.#epoch = this.#stream.owner = ++this.#stream.sequence;
+    if (this.lost) throw this.lost;
+    this.#epoch = this.#confirmed = this.#stream.owner = ++this.#stream.sequence;
     return this.#epoch;
   }
 
@@ -104,6 +139,7 @@ export class MemoryLog implements Log {
       signal?.throwIfAborted();
       await this.#script.beforeAppend?.(subject, batch);
       const stream = this.#stream;
+      if (this.lost) throw this.lost;
       if (stream.owner !== this.#epoch) throw new StaleOwnerError("a later owner");
       const known = stream.ids.get(id);
       if (known !== undefined) return { sequence: known, duplicate: true };
@@ -117,6 +153,7 @@ export class MemoryLog implements Log {
     // Confirmed later than it lands.
     return landed.then(async (result) => {
       await this.#life.delay();
+      if (!result.duplicate) this.#confirmed = Math.max(this.#confirmed, result.sequence);
       return result;
     });
   }
@@ -142,15 +179,21 @@ export class MemoryLog implements Log {
     const stream = this.#stream;
     const life = this.#life;
     const { idleMs, redelivers, ack, beforeAck } = this.#script;
-    const position: Position = stream.consumers.get(name) ?? { subjects, at: 0, pending: new Map() };
-    stream.consumers.set(name, position);
+    if (!stream.consumers.has(name)) stream.consumers.set(name, { subjects, at: 0, pending: new Map() });
+    const current = (): Position => {
+      const position = stream.consumers.get(name);
+      if (!position) throw new Error(`the consumer ${name} is gone`);
+      return position;
+    };
     if (again) {
+      const position = current();
       position.at = Math.min(position.at, ...Array.from(position.pending.keys(), (sequence) => sequence - 1));
       position.pending.clear();
     }
     /** Delivered to this client: anything else that is pending was delivered to one that is gone. */
     const mine = new Set<number>();
     const next = (): Delivery | undefined => {
+      const position = current();
       for (const [sequence, delivery] of position.pending) {
         if (mine.has(sequence) && !redelivers?.({ consumer: name, ...delivery })) continue;
         delivery.deliveries++;
@@ -175,7 +218,7 @@ export class MemoryLog implements Log {
         const delivered = { consumer: name, entry, deliveries };
         await beforeAck?.(delivered);
         const outcome = ack?.(delivered) ?? "taken";
-        if (outcome === "taken") position.pending.delete(entry.sequence);
+        if (outcome === "taken") current().pending.delete(entry.sequence);
         // Nobody works on it any more: it comes again.
         mine.delete(entry.sequence);
         stream.wake();

@@ -1,9 +1,11 @@
 import type { Json, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { LogKind } from "../../runtime/ports/log.ts";
 import type { QuotaKey } from "../../runtime/ports/quotas.ts";
 import type { RetryStore, ScheduledRetry } from "../../runtime/ports/retries.ts";
 import type {
   Checkpoint,
   IntegrationRow,
+  LogEnds,
   LogIdentity,
   NewDeadLetter,
   RunRow,
@@ -26,6 +28,7 @@ export class MemoryTables {
   schema: JsonSchema | null = null;
   epoch = 0;
   logs: LogIdentity | null = null;
+  ends: LogEnds | null = null;
   /** By source. */
   readonly cursors = new Map<string, unknown>();
   /** Open windows, by step and key. */
@@ -122,7 +125,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
     checkpoints: {
       owner: async () => {
         await life.delay();
-        return tables.epoch === 0 ? null : { epoch: tables.epoch, logs: tables.logs };
+        return tables.epoch === 0 ? null : { epoch: tables.epoch, logs: tables.logs, ends: tables.ends };
       },
       load: async () => {
         await life.delay();
@@ -143,6 +146,11 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
           }
           tables.epoch = epoch;
           tables.logs = more.logs ?? tables.logs;
+          const known = more.logs ? null : tables.ends;
+          if (more.ends) {
+            const ends = (kind: LogKind) => Math.max(more.ends?.[kind] ?? 0, known?.[kind] ?? 0);
+            tables.ends = { ingest: ends("ingest"), deliver: ends("deliver") };
+          } else tables.ends = known;
           const row = run && tables.runs.get(run.id);
           if (run && row?.status === "running") {
             tables.runs.set(row.id, { ...row, counts: run.counts, waiting: run.waiting });

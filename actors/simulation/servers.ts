@@ -38,8 +38,13 @@ export class Servers {
   vitals: Vitals;
   /** What the ledger said last that does not balance. */
   imbalance: string | null = null;
-  /** What was said to be lost last. */
-  lost: string | null = null;
+  /** What was said to be lost, in turn. */
+  readonly losses: string[] = [];
+
+  /** The last of them. */
+  get lost(): string | null {
+    return this.losses.at(-1) ?? null;
+  }
 
   constructor(name: string) {
     this.#name = name;
@@ -103,9 +108,9 @@ export class Servers {
             return new MemoryLog(this.streams[kind], life, logs(kind));
           },
           all: async () => [integrationId],
-          remove: async () => {
+          remove: async (_id, kinds = ["ingest", "deliver"]) => {
             // What is made anew begins far above the sequences there were.
-            for (const kind of ["ingest", "deliver"] as const) this.streams[kind] = new MemoryStream(1_000_000);
+            for (const kind of kinds) this.streams[kind] = new MemoryStream(this.streams[kind].sequence + 1_000_000);
           },
           status: { connected: true, reason: undefined },
         },
@@ -118,9 +123,7 @@ export class Servers {
           imbalanced: (reason) => {
             this.imbalance = reason;
           },
-          lost: (reason) => {
-            this.lost = reason;
-          },
+          lost: (reason) => void this.losses.push(reason),
           ended: () => {},
         },
       }),

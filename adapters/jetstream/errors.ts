@@ -1,11 +1,16 @@
 import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { errors } from "@nats-io/transport-node";
 import { messageOf } from "../../runtime/errors/index.ts";
-import { StaleOwnerError } from "../../runtime/ports/log.ts";
+import { LogLostError } from "../../runtime/ports/log.ts";
 
 /** The server has no such stream (any more): what was in the log is gone, and nothing makes it anew by itself. */
-export class LogMissingError extends StaleOwnerError {
+export class LogMissingError extends LogLostError {
   override readonly name = "LogMissingError";
+}
+
+/** The stream ends before what it had confirmed. */
+export class LogBehindError extends LogLostError {
+  override readonly name = "LogBehindError";
 }
 
 /** The server has lost a consumer, and with it the position in the log. `Log.consumer` makes it again, from the start. */

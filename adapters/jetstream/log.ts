@@ -7,6 +7,7 @@ import type {
   LogBatch,
   LogConsumer,
   LoggedHeader,
+  LogLostError,
   LogStats,
 } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
@@ -46,6 +47,14 @@ export class JetStreamLog implements Log {
     this.#subjects = options.subjects;
     this.#read = reader(options.link, options.subjects.stream, options.replicas);
     this.#writer = new Writer({ ...options, read: this.#read });
+  }
+
+  get confirmed(): number {
+    return this.#writer.confirmed;
+  }
+
+  get lost(): LogLostError | undefined {
+    return this.#writer.lost;
   }
 
   own(): Promise<number> {

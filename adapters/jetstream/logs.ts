@@ -95,8 +95,8 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
       );
       return [...ids];
     },
-    async remove(integrationId) {
-      for (const kind of kinds) {
+    async remove(integrationId, which = kinds) {
+      for (const kind of which) {
         const kept = await copies(integrationId, kind);
         if (kept === 0) continue;
         const log = at(integrationId, kind, kept);

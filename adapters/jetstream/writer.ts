@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createInbox, headers, type Msg, nuid, type Subscription } from "@nats-io/transport-node";
 import { messageOf } from "../../runtime/errors/index.ts";
-import { type LogBatch, StaleOwnerError } from "../../runtime/ports/log.ts";
+import { type LogBatch, LogLostError, StaleOwnerError } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
 import { batchHeaderName, encodeBatch, withClaim } from "./codec.ts";
 import {
@@ -9,6 +9,7 @@ import {
   apiCodes,
   isNoResponders,
   isPassing,
+  LogBehindError,
   LogMissingError,
   reasonOf,
   reasonOfThrown,
@@ -39,6 +40,8 @@ interface Entry {
 const overhead = 2048;
 /** A disk that syncs may take long; in a cluster the leader died, and another one is there after about as long. */
 const ackTimeoutMs = { alone: 10_000, cluster: 5_000 };
+/** How often a cluster is asked where a stream ends: a new leader may be behind at first what it is to lead. */
+const behindTries = 6;
 
 /**
  * Appends to one stream, several at a time, so that what is in the log is always a beginning of what was asked for, in
@@ -52,6 +55,8 @@ const ackTimeoutMs = { alone: 10_000, cluster: 5_000 };
  *   from the last confirmed sequence on; that needs no message id, so it holds however long the server was away. The
  *   rest is sent again, its first alone (it has no predecessor to name), and the others once that one is in. The ids
  *   only guard against copies that are still under way while we look.
+ * - A server that comes back may have lost what it had confirmed: where the stream ends before that, nothing is appended
+ *   to it any more. Sequences that are given a second time would be taken for what is settled already.
  *
  * Other writers of the stream (hooks) cost a refusal and a second try, never order.
  */
@@ -105,11 +110,22 @@ export class Writer {
       },
     });
     this.#offChange = options.link.onChange((connected) => {
-      if (!connected && this.#sent > 0) this.#fail(undefined);
+      if (!connected && this.#refusal === undefined) this.#fail(undefined);
     });
   }
 
+  get confirmed(): number {
+    return this.#floor;
+  }
+
+  get lost(): LogLostError | undefined {
+    return this.#refusal instanceof LogLostError ? this.#refusal : undefined;
+  }
+
   async own(): Promise<number> {
+    if (this.lost) throw this.lost;
+    // It was owned before, perhaps over another connection.
+    if (this.#floor > 0) await this.#checkEnd().catch((error) => this.#end(error));
     if (this.#queue.length > 0) throw new Error("a log is taken over before anything is appended to it");
     const { stream, own } = this.#subjects;
     const msgID = `own:${nuid.next()}`;
@@ -118,6 +134,7 @@ export class Writer {
       signal: this.#closing.signal,
       stream,
     });
+    if (ack.seq <= this.#floor) this.#end(this.#behind(ack.seq));
     this.#epoch = this.#floor = ack.seq;
     this.#refusal = undefined;
     // Earlier owners' messages serve nothing more; another try at the next take-over if this one fails.
@@ -268,6 +285,10 @@ export class Writer {
       this.#refused(ack.error);
       return;
     }
+    if (ack.duplicate !== true && ack.seq <= this.#floor) {
+      this.#lose(this.#behind(ack.seq));
+      return;
+    }
     this.#confirm(entry, ack.seq, ack.duplicate === true);
     if (this.#state === "probing") this.#state = "flowing";
     this.#pump();
@@ -322,13 +343,14 @@ export class Writer {
       try {
         if (this.#failures > 0) await delay(backoffMs(this.#failures), undefined, { signal });
         await this.#link.whenConnected(signal);
+        await this.#checkEnd();
         await this.#settleLanded();
         this.#state = "probing";
         return this.#pump();
       } catch (error) {
         if (signal.aborted) return;
         const gone = isNoResponders(error) ? await this.#link.requireStream(this.#subjects.stream).catch(asIs) : error;
-        if (gone instanceof LogMissingError) {
+        if (gone instanceof LogLostError) {
           this.#state = "flowing";
           return this.#lose(gone);
         }
@@ -336,6 +358,30 @@ export class Writer {
         if (this.#link.connected) this.#link.trouble(this, reasonOfThrown(error));
       }
     }
+  }
+
+  /** Throws LogLostError where the stream is gone, or ends before what it had confirmed. */
+  async #checkEnd(): Promise<void> {
+    const { stream } = this.#subjects;
+    for (let tries = 1; ; tries++) {
+      const { signal } = this.#closing;
+      const { state } = await this.#link.retry(() => this.#link.jsm.streams.info(stream), { signal, stream });
+      if (state.last_seq >= this.#floor) return;
+      if (this.#fenceAll || tries === behindTries) throw this.#behind(state.last_seq);
+      await delay(backoffMs(tries), undefined, { signal });
+    }
+  }
+
+  #end(error: Error): never {
+    if (error instanceof LogLostError) this.#lose(error);
+    throw error;
+  }
+
+  #behind(last: number): LogBehindError {
+    const { stream } = this.#subjects;
+    return new LogBehindError(
+      `the log ${stream} ends at sequence ${last}, and had confirmed ${this.#floor}: nats-server lost data, or was put back to an earlier state`,
+    );
   }
 
   /** Confirms what is in the stream of the queue: its first part, up to the last that is found. */

@@ -12,13 +12,15 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
   const seen = new Map<string, number>();
   return {
     async owner(integrationId) {
-      const [row] = await db.query<{ epoch: number; ingest: number | null; deliver: number | null }>(
-        "select epoch, ingest_log as ingest, deliver_log as deliver from sluice.checkpoint_owners where integration_id = $1",
+      const [row] = await db.query<OwnerRow>(
+        "select epoch, ingest_log, deliver_log, ingest_end, deliver_end from sluice.checkpoint_owners where integration_id = $1",
         [integrationId],
       );
       if (row === undefined) return null;
-      const { epoch, ingest, deliver } = row;
-      return { epoch, logs: ingest === null || deliver === null ? null : { ingest, deliver } };
+      const { epoch, ingest_log, deliver_log, ingest_end, deliver_end } = row;
+      const both = (ingest: number | null, deliver: number | null) =>
+        ingest === null || deliver === null ? null : { ingest, deliver };
+      return { epoch, logs: both(ingest_log, deliver_log), ends: both(ingest_end, deliver_end) };
     },
 
     load: (integrationId) =>
@@ -82,6 +84,10 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
       );
     },
   };
+}
+
+interface OwnerRow extends Record<"ingest_log" | "deliver_log" | "ingest_end" | "deliver_end", number | null> {
+  readonly epoch: number;
 }
 
 /** Commits by integration. */
@@ -182,14 +188,18 @@ function isAhead(seen: Seen, commits: Seen, integrationId: string): boolean {
  */
 async function takeEpochs(tx: Database, settlements: readonly Settlement[]): Promise<Seen> {
   const rows = await tx.query<{ id: string; commits: number }>(
-    `insert into sluice.checkpoint_owners as owner (integration_id, epoch, commits, ingest_log, deliver_log)
-     select i.id, given.epoch, 1, given.ingest, given.deliver
-       from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) as given (id, epoch, ingest, deliver)
+    `insert into sluice.checkpoint_owners as owner
+       (integration_id, epoch, commits, ingest_log, deliver_log, ingest_end, deliver_end)
+     select i.id, given.epoch, 1, given.ingest, given.deliver, given.ingest_end, given.deliver_end
+       from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+         as given (id, epoch, ingest, deliver, ingest_end, deliver_end)
        join sluice.integrations i on i.id = given.id order by i.id
      on conflict (integration_id) do update
         set epoch = excluded.epoch, commits = owner.commits + 1,
             ingest_log = coalesce(excluded.ingest_log, owner.ingest_log),
-            deliver_log = coalesce(excluded.deliver_log, owner.deliver_log)
+            deliver_log = coalesce(excluded.deliver_log, owner.deliver_log),
+            ingest_end = greatest(excluded.ingest_end, case when excluded.ingest_log is null then owner.ingest_end end),
+            deliver_end = greatest(excluded.deliver_end, case when excluded.deliver_log is null then owner.deliver_end end)
       where owner.epoch <= excluded.epoch
      returning integration_id as id, commits`,
     [
@@ -197,6 +207,8 @@ async function takeEpochs(tx: Database, settlements: readonly Settlement[]): Pro
       settlements.map(({ epoch }) => epoch),
       settlements.map(({ logs }) => logs?.ingest ?? null),
       settlements.map(({ logs }) => logs?.deliver ?? null),
+      settlements.map(({ ends }) => ends?.ingest ?? null),
+      settlements.map(({ ends }) => ends?.deliver ?? null),
     ],
   );
   return new Map(rows.map(({ id, commits }) => [id, commits]));

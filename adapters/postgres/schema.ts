@@ -231,6 +231,9 @@ export const checkpointOwners = sluice.table("checkpoint_owners", {
   /** Which logs they were made beside (LogIdentity). */
   ingestLog: bigint("ingest_log", { mode: "number" }),
   deliverLog: bigint("deliver_log", { mode: "number" }),
+  /** How far these reached (LogEnds). */
+  ingestEnd: bigint("ingest_end", { mode: "number" }),
+  deliverEnd: bigint("deliver_end", { mode: "number" }),
 });
 
 /** Those that were deleted: an integration that the store never heard of may be one that it forgot. */

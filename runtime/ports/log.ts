@@ -1,7 +1,13 @@
 import type { Cursor, ErrorCode, ReadFailure } from "../../connectors/sdk/index.ts";
+import { StaleOwnerError } from "../errors/index.ts";
 import type { Entry } from "../replay/index.ts";
 
 export { StaleOwnerError } from "../errors/index.ts";
+
+/** The log is gone, or ends before what it had confirmed: its server lost data, or was put back to an earlier state. */
+export class LogLostError extends StaleOwnerError {
+  override readonly name: string = "LogLostError";
+}
 
 /** Where a source stands in a run. */
 export interface SourcePosition {
@@ -117,9 +123,19 @@ export interface AppendOptions {
 
 /** One durable log: a JetStream stream. Subjects within it are short names such as `r.0` or a destination's id. */
 export interface Log {
-  /** Takes the log over; the epoch fences every append before it. Called while none is under way. */
+  /** The latest sequence that was confirmed to this owner; 0 before it owns the log. */
+  readonly confirmed: number;
+  /**
+   * Why the log is not what it was: looked at whenever the server comes back, before anything is appended to it. Nothing
+   * can be done with such a log but to close it.
+   */
+  readonly lost: LogLostError | undefined;
+  /** Takes the log over; the epoch fences every append before it. Called while none is under way. Throws LogLostError. */
   own(): Promise<number>;
-  /** Resolves when the batch is fsynced. Retries by itself while the server is away, until `signal` aborts. */
+  /**
+   * Resolves when the batch is fsynced. Retries by itself while the server is away, until `signal` aborts. Rejects with
+   * StaleOwnerError once there is a later owner, with LogLostError where the log is not what it was.
+   */
   append(
     subject: string,
     batch: LogBatch,
@@ -167,8 +183,8 @@ export interface LogService {
   open(integrationId: string, kind: LogKind): Promise<Log>;
   /** Ids of all integrations that have logs. */
   all(): Promise<readonly string[]>;
-  /** Deletes both logs of an integration. */
-  remove(integrationId: string): Promise<void>;
+  /** Deletes logs of an integration; both unless said otherwise. */
+  remove(integrationId: string, kinds?: readonly LogKind[]): Promise<void>;
   /** Emits when the connection is lost and when it is back, for readiness. */
   readonly status: { readonly connected: boolean; readonly reason: string | undefined };
 }

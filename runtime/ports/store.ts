@@ -187,6 +187,8 @@ export interface Settlement {
   readonly replayed?: readonly ReplayOf[];
   /** The logs that this is committed beside; left out: the same as before. */
   readonly logs?: LogIdentity;
+  /** How far the logs reach, as their owner knows; what the store knows already stays, unless `logs` are named. */
+  readonly ends?: LogEnds;
   /** Records to be tried again later, or later once more; known by their letters' ids. */
   readonly retries?: readonly ScheduledRetry[];
   /** Ids of those that need no further try. */
@@ -315,6 +317,17 @@ export interface LogIdentity {
   readonly deliver: number;
 }
 
+/** The latest sequences that were confirmed of them: a log that ends before has lost something. */
+export type LogEnds = LogIdentity;
+
+/** The latest owner that committed. */
+export interface LogOwner {
+  readonly epoch: number;
+  /** The logs that it committed beside; null where they were not kept yet, as `ends` in a store of a former version. */
+  readonly logs: LogIdentity | null;
+  readonly ends: LogEnds | null;
+}
+
 /**
  * The store has forgotten what it had committed for an integration: it was restored from an earlier state. Its owner
  * begins anew, and finds out what is missing.
@@ -329,8 +342,8 @@ export class StoreBehindError extends StaleOwnerError {
 
 export interface CheckpointStore {
   load(integrationId: string): Promise<readonly Checkpoint[]>;
-  /** The latest owner that committed, and the logs it committed beside; null before the first. `logs` is null where they were not kept yet. */
-  owner(integrationId: string): Promise<{ readonly epoch: number; readonly logs: LogIdentity | null } | null>;
+  /** Null before the first. */
+  owner(integrationId: string): Promise<LogOwner | null>;
   /**
    * One transaction for all. Integrations whose epoch is stale are left out and returned; `behind` are those of which the
    * store no longer knows what this process committed before.

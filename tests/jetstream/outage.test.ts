@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { nanos } from "@nats-io/transport-node";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type JetStreamLogs, LogMissingError } from "../../adapters/jetstream/index.ts";
+import { type JetStreamLogs, LogBehindError, LogMissingError } from "../../adapters/jetstream/index.ts";
 import type { Log } from "../../runtime/ports/log.ts";
 import { startProxy, type TestProxy } from "./proxy.ts";
 import { startServer, type TestServer } from "./server.ts";
@@ -156,6 +158,43 @@ describe("a log whose server goes away", () => {
     await logs.open(id, "ingest");
     await expect(log.append("r.0", batchOf(1), { id: "1" })).rejects.toThrow(LogMissingError);
   }, 30_000);
+
+  it.each(["idle", "in the middle of appends"])(
+    "appends nothing to a log that comes back without its end (%s)",
+    async (when) => {
+      const logs = await through();
+      const id = randomUUID();
+      const log = await logs.open(id, "ingest");
+      const other = await logs.open(id, "deliver");
+      await Promise.all([log.own(), other.own()]);
+      await flood(log, 20, 200);
+      await flood(other, 20, 200);
+      const data = join(server.folder, "jetstream");
+      const then = join(server.folder, "then");
+      await server.kill();
+      await cp(data, then, { recursive: true, preserveTimestamps: true });
+      await server.start();
+      const more = upTo(3).map((n) => log.append("r.0", batchOf(20 + n), { id: String(20 + n) }));
+      const { sequence } = (await Promise.all(more)).at(-1) as { sequence: number };
+      await server.kill();
+      await rm(data, { recursive: true });
+      await cp(then, data, { recursive: true, preserveTimestamps: true });
+      await rm(then, { recursive: true });
+      const late = when === "idle" ? [] : upTo(16).map((n) => log.append("r.0", batchOf(n), { id: `late ${n}` }));
+      const refused = Promise.allSettled(late);
+      await server.start();
+      await expect.poll(() => log.lost, { timeout: 30_000 }).toBeInstanceOf(LogBehindError);
+      for (const one of await refused) expect(one).toMatchObject({ reason: expect.any(LogBehindError) });
+      await expect(log.append("r.0", batchOf(0), { id: "later" })).rejects.toThrow(LogBehindError);
+      await expect(log.own()).rejects.toThrow(/ends at sequence \d+, and had confirmed \d+/);
+      // Three are missing, and none is in their place.
+      expect(log.confirmed).toBe(sequence);
+      expect((await log.stats()).last).toBe(sequence - 3);
+      expect(other.lost).toBeUndefined();
+      expect((await other.append("r.0", batchOf(20), { id: "20" })).sequence).toBe(other.confirmed);
+    },
+    60_000,
+  );
 
   it("waits, says why, and keeps order while the log is full", async () => {
     const logs = await through();

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,8 @@ import { freePort } from "../../adapters/embedded/ports.ts";
 export interface TestServer {
   readonly url: string;
   readonly pid: number;
+  /** Of its data. */
+  readonly folder: string;
   /** Starts it (again) and resolves when its port answers. */
   start(): Promise<void>;
   /** As `kill -9`; resolves when it is gone. */
@@ -29,6 +31,7 @@ export interface TestServerOptions {
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { path } = await findNatsServer();
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "sluice nats ")));
+  await mkdir(folder, { recursive: true });
   const port = await freePort();
   const config = join(folder, "nats.conf");
   await writeFile(
@@ -42,6 +45,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   let child: ChildProcess | undefined;
   const server: TestServer = {
     url: `nats://127.0.0.1:${port}`,
+    folder,
     get pid() {
       return child?.pid ?? -1;
     },

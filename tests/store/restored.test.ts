@@ -44,11 +44,24 @@ test("the logs that an integration's commits were made beside are kept until oth
   const { id } = await addIntegration(store);
   expect(await store.checkpoints.owner(id)).toBeNull();
   await store.checkpoints.commit([settlement(id, { epoch: 3 })]);
-  expect(await store.checkpoints.owner(id)).toEqual({ epoch: 3, logs: null });
+  expect(await store.checkpoints.owner(id)).toEqual({ epoch: 3, logs: null, ends: null });
   const logs = { ingest: Date.now() * 1000, deliver: Date.now() * 1000 + 1 };
   await store.checkpoints.commit([settlement(id, { epoch: 4, logs })]);
   await store.checkpoints.commit([settlement(id, { epoch: 5 })]);
-  expect(await store.checkpoints.owner(id)).toEqual({ epoch: 5, logs });
+  expect(await store.checkpoints.owner(id)).toEqual({ epoch: 5, logs, ends: null });
+});
+
+test("how far the logs reached is kept, whatever a commit knows of it, until other logs are named", async () => {
+  const { id } = await addIntegration(store);
+  const at = (ingest: number, deliver: number) => ({ ingest, deliver });
+  const endsAfter = async (more: Partial<Parameters<typeof settlement>[1]>) => {
+    await store.checkpoints.commit([settlement(id, more)]);
+    return (await store.checkpoints.owner(id))?.ends;
+  };
+  expect(await endsAfter({ logs: at(1, 1), ends: at(7, 8) })).toEqual(at(7, 8));
+  expect(await endsAfter({ ends: at(9, 4) })).toEqual(at(9, 8));
+  expect(await endsAfter({})).toEqual(at(9, 8));
+  expect(await endsAfter({ logs: at(2, 1), ends: at(3, 3) })).toEqual(at(3, 3));
 });
 
 test("an integration that was removed is told from one that was never there", async () => {

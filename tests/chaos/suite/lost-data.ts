@@ -8,6 +8,7 @@ import { startPostgres } from "../../../adapters/embedded/index.ts";
 import { freePort } from "../../../adapters/embedded/ports.ts";
 import { clusterFolder } from "../../../adapters/embedded/postgres-cluster.ts";
 import { postgresUser } from "../../../adapters/embedded/postgres-user.ts";
+import { startServer } from "../../jetstream/server.ts";
 import { sluice } from "../../support/cli.ts";
 import type { TestNode } from "../../support/node.ts";
 import { Increments, told } from "./increments.ts";
@@ -94,6 +95,10 @@ function loseStreams(node: TestNode, prefix = ""): void {
   for (const name of lost) rmSync(join(streamsFolder(node), name), { recursive: true, force: true });
 }
 
+function deliverLogs(node: TestNode): string[] {
+  return streamsOf(node).filter((name) => name.startsWith("SLUICE_OUT_"));
+}
+
 function streamsOf(node: TestNode): string[] {
   return readdirSync(streamsFolder(node));
 }
@@ -115,6 +120,7 @@ async function held(stage: Stage, { database, tables }: Increments): Promise<() 
 /** A folder of Postgres as it is now, beside it, or put back where it was. */
 async function copyFolder(from: string, to: string): Promise<void> {
   rmSync(to, { recursive: true, force: true });
+  mkdirSync(dirname(to), { recursive: true });
   // With owners and times, as Postgres wants its files.
   await run("cp", ["-Rp", from, to]);
 }
@@ -202,6 +208,58 @@ export const lostData: readonly Scenario[] = [
       await copyFolder(`${data}.then`, data);
       await node.start();
       await failed(node, flows, broken, "log_older", /its log is older than what was settled/);
+      await mended(flows);
+      return await account(flows, 1);
+    },
+  },
+  {
+    name: "deliver-log-older",
+    what: "the logs between steps and destinations are put back to an earlier state while the node is down",
+    async run(stage) {
+      const node = await stage.node();
+      const flows = (await begin(stage, node)).slice(1);
+      const [flow] = flows as [Increments];
+      const release = await held(stage, flow);
+      await flow.grow(sizes(stage).all);
+      const broken = await flow.begin();
+      await flow.reached(broken, 2_000);
+      await node.kill();
+      const then = join(node.folder, "then");
+      for (const name of deliverLogs(node)) await copyFolder(join(streamsFolder(node), name), join(then, name));
+      await node.start();
+      await flow.reached(broken, 6_000);
+      await node.kill();
+      for (const name of deliverLogs(node)) await copyFolder(join(then, name), join(streamsFolder(node), name));
+      await release();
+      await node.start();
+      await failed(node, flows, [broken], "deliver_log_older", /passed on to its destinations has lost its end/);
+      await mended(flows);
+      return await account(flows, 1);
+    },
+  },
+  {
+    name: "nats-data-older-up",
+    what: "nats-server's data is put back to an earlier state of the same runs, under a node that is up",
+    async run(stage) {
+      const nats = await startServer({ folder: join(stage.folder, "nats") });
+      stage.atEnd(() => nats.remove());
+      const node = await stage.node({ env: { SLUICE_NATS_URL: nats.url } });
+      const flows = await begin(stage, node);
+      const runs = await strikeInTheMiddle(stage, flows);
+      await nats.kill();
+      const data = join(nats.folder, "jetstream");
+      await copyFolder(data, `${data}.then`);
+      await nats.start();
+      await Promise.all(
+        flows.map(async (flow, i) => {
+          const { records_in } = await flow.until(runs[i] as string, () => true);
+          await flow.reached(runs[i] as string, records_in + 1_000);
+        }),
+      );
+      await nats.kill();
+      await copyFolder(`${data}.then`, data);
+      await nats.start();
+      await failed(node, flows, runs, "log_older", /its log is older than what was settled/);
       await mended(flows);
       return await account(flows, 1);
     },
