@@ -120,9 +120,10 @@ interface Snapshot {
   readonly generation: number;
 }
 
-/** Where a consumer's `parts` are in its checkpoint's progress. */
+/** Where a consumer's `parts` and `versions` are in its checkpoint's progress. */
 interface StoredProgress extends Progress {
   readonly parts?: readonly StoredParts[];
+  readonly versions?: readonly number[];
 }
 
 /**
@@ -174,10 +175,10 @@ export class RunLedger {
     this.epoch = epoch;
     this.counts = structuredClone(run.counts);
     for (const { consumer, settled, state, progress } of checkpoints) {
-      const { parts = [], ...known } = (progress ?? noProgress("")) as unknown as StoredProgress;
+      const { parts, versions, ...known } = (progress ?? noProgress("")) as unknown as StoredProgress;
       const same = known.runId === run.id;
       this.#consumers.set(consumer, {
-        ...settledKeys(settled, parts),
+        ...settledKeys(settled, parts, versions),
         uncommitted: new Map(),
         state: same ? state : null,
         progress: same ? known : noProgress(run.id),
@@ -206,7 +207,7 @@ export class RunLedger {
     if (!consumer) {
       const progress = noProgress(this.runId);
       consumer = {
-        ...settledKeys([], []),
+        ...settledKeys([]),
         uncommitted: new Map(),
         state: null,
         progress,
@@ -238,7 +239,8 @@ export class RunLedger {
     consumer.recent = [Math.min(lowest, message.sequence), Math.max(highest, message.sequence)];
     for (const letter of outcome.replayed ?? []) this.#replayed.push(letter);
     this.#schedule(outcome.retries ?? []);
-    settleKey(consumer, message);
+    const { settled } = this.#consumer("steps");
+    settleKey(consumer, message, (ingestSequence) => settled.has(ingestSequence));
     this.change(outcome.groups ?? []);
     consumer.uncommitted.set(messageKey(message), message.sequence);
     // What an earlier run left is settled here, and is no progress of this one.
@@ -365,9 +367,13 @@ export class RunLedger {
 
   snapshot(): Snapshot {
     const checkpoints: Checkpoint[] = [];
-    for (const [consumer, { settled, parts, state, progress, changed }] of this.#consumers) {
+    for (const [consumer, { settled, parts, versions, state, progress, changed }] of this.#consumers) {
       if (!changed) continue;
-      const stored: StoredProgress = parts.size === 0 ? progress : { ...progress, parts: storedParts(parts) };
+      const stored: StoredProgress = {
+        ...progress,
+        ...(parts.size > 0 && { parts: storedParts(parts) }),
+        ...(versions.bounds.length > 0 && { versions: [...versions.bounds] }),
+      };
       checkpoints.push({ consumer, settled: [...settled.bounds], state, progress: stored as unknown as Json });
     }
     return {

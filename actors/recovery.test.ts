@@ -220,7 +220,7 @@ test.each([
           if (lost && world.losses.length > 0) expect(world.losses[0]).toMatch(message);
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   },
   120_000,

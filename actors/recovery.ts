@@ -6,10 +6,10 @@ import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { sinkName } from "./balance.ts";
 import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
-import { maxRanges } from "./key-ranges.ts";
 import { type Progress, RunLedger } from "./ledger.ts";
-import { isSettled } from "./settled-keys.ts";
+import { isForgotten, isSettled } from "./settled-keys.ts";
 import { tickSubject } from "./ticker.ts";
+import { disorder } from "./trim.ts";
 
 export type Logs = { readonly [kind in LogKind]: Log };
 
@@ -244,7 +244,7 @@ async function deliverLoss(view: View, kind: "deliver_log_lost" | "deliver_log_o
   const { bounds } = settled("steps").settled;
   const from = await first(logs.ingest, subjectsOf("ingest", "steps"), 0, (message) => {
     if (!isSettled(settled("steps"), message)) return false;
-    return destinations.some((id) => !isSettled(settled(sinkName(id)), message));
+    return destinations.some((id) => !isDelivered(settled(sinkName(id)), message));
   });
   if (from === undefined) return { ...loss, message: `${what} Nothing of it was waiting.`, runs };
   const ranges: number[] = [];
@@ -261,6 +261,12 @@ async function deliverLoss(view: View, kind: "deliver_log_lost" | "deliver_log_o
   };
 }
 
+/** Of what comes out otherwise each time nobody knows what there was: what is far behind the latest was delivered. */
+function isDelivered(state: Parameters<typeof isSettled>[0], message: LoggedHeader): boolean {
+  if (isSettled(state, message)) return true;
+  return state.versions.bounds.length > 0 && message.sequence < Math.max(...state.parts.keys()) - disorder;
+}
+
 /** What was acknowledged and is not settled here is delivered again, and settled as it was before. */
 async function storeLoss({ logs, stats, settled }: View): Promise<Loss | undefined> {
   const rewinds: Rewind[] = [];
@@ -269,11 +275,9 @@ async function storeLoss({ logs, stats, settled }: View): Promise<Loss | undefin
   for (const log of ["ingest", "deliver"] as const) {
     for (const [consumer, { ackFloor }] of Object.entries(stats[log].consumers)) {
       const state = settled(consumer);
-      const { bounds } = state.settled;
-      const oldest = bounds.length >= 2 * maxRanges ? (bounds[0] as number) : 0;
       const subjects = subjectsOf(log, consumer);
       const unknown = (message: LoggedHeader) =>
-        message.sequence <= ackFloor && message.sequence >= oldest && !isSettled(state, message);
+        message.sequence <= ackFloor && !isForgotten(state, message) && !isSettled(state, message);
       const back = lookBack * Object.keys(stats[log].consumers).length;
       if ((await first(logs[log], subjects, ackFloor - back, unknown)) === undefined) continue;
       let from: number | undefined;

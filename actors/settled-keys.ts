@@ -1,9 +1,10 @@
 import type { LogMessage } from "../runtime/ports/log.ts";
-import { KeyRanges } from "./key-ranges.ts";
+import { KeyRanges, maxRanges } from "./key-ranges.ts";
 
 /**
- * More are forgotten, the oldest first. Far fewer are ever on their way at once: what is older misses its last part for
- * good, since the run that made it was given up, or made it in another order after a crash.
+ * More are forgotten, those first that the steps are through with. Far fewer are ever on their way at once: what is older
+ * misses its last part for good, since the run that made it was given up, or made it in another order after a crash. What
+ * the steps have in hand, and may make again after a crash, is fewer messages than these however long it waits.
  */
 const maxCutUp = 64;
 
@@ -22,6 +23,11 @@ export interface SettledKeys {
   readonly settled: KeyRanges;
   /** Of messages that were cut up, and not all of whose parts are settled yet, by the sequence that they share. */
   readonly parts: Map<number, Parts>;
+  /**
+   * Where in the log versions were that are settled: no number of parts makes such a message complete, and what is
+   * forgotten of it may come again all the same.
+   */
+  readonly versions: KeyRanges;
 }
 
 /** As it is in a checkpoint. */
@@ -40,33 +46,48 @@ export function messageKey({ header, sequence }: Pick<LogMessage, "header" | "se
   return part === undefined ? ingestSequence : `${ingestSequence}:${part}`;
 }
 
-export function settledKeys(settled: readonly number[], parts: readonly StoredParts[]): SettledKeys {
+export function settledKeys(
+  settled: readonly number[],
+  parts: readonly StoredParts[] = [],
+  versions: readonly number[] = [],
+): SettledKeys {
   const known = parts.map(([at, all, some]) => [at, { settled: new Set(some), all: all ?? undefined }] as const);
-  return { settled: new KeyRanges(settled), parts: new Map(known) };
+  return { settled: new KeyRanges(settled), parts: new Map(known), versions: new KeyRanges(versions) };
 }
 
 export function storedParts(parts: SettledKeys["parts"]): StoredParts[] {
   return Array.from(parts, ([at, { all, settled }]) => [at, all ?? null, [...settled]]);
 }
 
+type Known = Pick<LogMessage, "header" | "sequence">;
+
 /** Whether it is settled here: it came again. */
-export function isSettled(
-  { settled, parts }: Readonly<SettledKeys>,
-  message: Pick<LogMessage, "header" | "sequence">,
-): boolean {
-  const { ingestSequence = message.sequence, part } = message.header;
-  const known = parts.get(ingestSequence)?.settled;
-  if (part !== undefined && known !== undefined && isVersion(part)) return known.has(part);
-  return settled.has(ingestSequence) || (part !== undefined && known?.has(part) === true);
+export function isSettled({ settled, parts, versions }: Readonly<SettledKeys>, { header, sequence }: Known): boolean {
+  const { ingestSequence = sequence, part } = header;
+  if (part !== undefined && parts.get(ingestSequence)?.settled.has(part)) return true;
+  // What another version settled says nothing of this one.
+  return part !== undefined && isVersion(part) ? versions.has(sequence) : settled.has(ingestSequence);
 }
 
-/** Notes that a message is settled. */
-export function settleKey({ settled, parts }: SettledKeys, { header, sequence }: LogMessage): void {
+/** Whether it is so old that nobody knows any more whether it was settled. */
+export function isForgotten({ settled, versions }: Readonly<SettledKeys>, { header, sequence }: Known): boolean {
+  const { ingestSequence = sequence, part } = header;
+  const isOlder = ({ bounds }: KeyRanges, key: number) => bounds.length >= 2 * maxRanges && key < (bounds[0] as number);
+  return part !== undefined && isVersion(part) ? isOlder(versions, sequence) : isOlder(settled, ingestSequence);
+}
+
+/** Notes that a message is settled. `through`: whether the steps will not make anything of an ingest message again. */
+export function settleKey(
+  { settled, parts, versions }: SettledKeys,
+  { header, sequence }: LogMessage,
+  through: (ingestSequence: number) => boolean,
+): void {
   const { ingestSequence = sequence, part, parts: all } = header;
   if (part === undefined) {
     settled.add(ingestSequence);
     return;
   }
+  if (isVersion(part)) versions.add(sequence);
   const known = parts.get(ingestSequence) ?? { settled: new Set(), all: undefined };
   known.settled.add(part);
   known.all = all ?? known.all;
@@ -76,17 +97,10 @@ export function settleKey({ settled, parts }: SettledKeys, { header, sequence }:
     return;
   }
   parts.set(ingestSequence, known);
-  if (parts.size <= maxCutUp) return;
-  const [[oldest, forgotten]] = [...parts] as [[number, Parts]];
-  parts.delete(oldest);
-  if ([...forgotten.settled].some(isVersion)) settled.add(oldest);
+  if (parts.size > maxCutUp) parts.delete(parts.keys().find(through) ?? (parts.keys().next().value as number));
 }
 
-/**
- * Of a message whose steps may answer differently the next time, which then is another version. No number of parts makes
- * such a message complete: it is when it is the oldest of those remembered. One that waits longer than that for the room
- * of another destination, and comes out otherwise after a crash, is taken for settled here.
- */
+/** Of a message whose steps may answer differently the next time, which then is another version. */
 function isVersion(part: string): boolean {
   return part.includes("#");
 }

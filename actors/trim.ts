@@ -6,7 +6,7 @@ import { tickSubject } from "./ticker.ts";
 /** Kept of each log after it was settled, for replay; whichever is less. */
 const history = { bytes: 256 * 1024 * 1024, ageMs: 3 * 24 * 60 * 60 * 1000 };
 /** How far a deliver log may be out of the ingest log's order: what a consumer may have unacknowledged is made again. */
-const disorder = 2_000;
+export const disorder = 2_000;
 
 /**
  * Deletes from an integration's logs what every consumer has settled and the history does not keep. From the ingest log
