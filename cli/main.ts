@@ -81,6 +81,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Look at records that could not be delivered.",
     load: async () => (await import("./commands/dlq.ts")).dlq,
   },
+  secrets: {
+    summary: "Look after the key of the connectors' secrets.",
+    load: async () => (await import("./commands/secrets.ts")).secrets,
+  },
   doctor: {
     summary: "Check this machine and the server.",
     load: async () => (await import("./commands/doctor.ts")).doctor,

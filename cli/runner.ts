@@ -18,6 +18,7 @@ export interface RunnerOptions {
 export function createRunner({ store, cluster, cron, durability }: RunnerOptions): Runner {
   return {
     durability,
+    nodes: () => cluster.members().length,
     async start(integrationId, trigger) {
       const integration = await store.integrations.get(integrationId);
       if (!integration) throw new SluiceError("NOT_FOUND", `there is no integration ${integrationId}`);

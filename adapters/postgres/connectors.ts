@@ -1,4 +1,4 @@
-import { desc, eq, lt, sql } from "drizzle-orm";
+import { and, desc, eq, lt, sql } from "drizzle-orm";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { ConflictError, type ConnectorStore } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
@@ -27,6 +27,16 @@ export function connectorStore(db: Database): ConnectorStore {
           .returning();
         return row!;
       }),
+
+    async reseal(id, before, after) {
+      const same = and(eq(connectors.id, id), eq(connectors.sealed, before));
+      const changed = await db.orm
+        .update(connectors)
+        .set({ sealed: after })
+        .where(same)
+        .returning({ id: connectors.id });
+      return changed.length > 0;
+    },
 
     async get(id) {
       if (!isUuid(id)) return null;

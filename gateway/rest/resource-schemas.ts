@@ -366,3 +366,21 @@ export const problem = object({
   errors: fieldErrors,
   request_id: string,
 });
+
+export const secrets = object({
+  provider: { ...string, description: "Where the key-encryption key is." },
+  key_version: { ...string, description: "The key that seals now." },
+  versions: {
+    type: "array",
+    items: object({ key_version: string, connectors: integer, current: { type: "boolean" } }),
+  },
+});
+
+export const rotation = object({
+  provider: string,
+  key_version: string,
+  new_key: { type: "boolean", description: "Whether the key was made for this rotation." },
+  rewrapped: integer,
+  unchanged: { ...integer, description: "Connectors that were under this key before." },
+  failed: { type: "array", items: object({ connector: string, code: string, message: string }) },
+});

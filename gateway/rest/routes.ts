@@ -14,6 +14,7 @@ import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { id, ok, page, paging, text } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
 import type { Route } from "./route.ts";
+import { secretsRoutes } from "./secrets-routes.ts";
 
 const byName: Record<string, Part> = {
   name: { type: "string", minLength: 1, description: "Only the one of this name." },
@@ -321,4 +322,5 @@ export const routes: readonly Route[] = [
   ...history,
   ...deadLetterRoutes,
   ...apply,
+  ...secretsRoutes,
 ];

@@ -6,6 +6,7 @@ import { dryRunService } from "./dry-run.ts";
 import { historyService } from "./history.ts";
 import { integrationService } from "./integrations.ts";
 import { previewService } from "./preview.ts";
+import { secretsService } from "./secrets.ts";
 
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { IfMatch, ServiceContext } from "./context.ts";
@@ -23,6 +24,7 @@ export function createServices(context: ServiceContext) {
     dryRun: dryRunService(context),
     apply: applyService(context),
     preview: previewService(context),
+    secrets: secretsService(context),
   };
 }
 

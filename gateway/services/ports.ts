@@ -11,6 +11,8 @@ export interface Runner {
   cancel(run: Pick<RunRow, "id" | "integrationId">): void;
   /** Integrations were created, updated, enabled, disabled or removed: take the change up. Returns once it is noted. */
   changed(integrationIds: readonly string[]): void;
+  /** Nodes that are alive, this one among them. */
+  nodes(): number;
   readonly durability: Durability;
   /** When the integration fires next by its schedule, or null. */
   nextFire(integration: Pick<IntegrationRow, "spec" | "enabled">): Date | null;

@@ -217,6 +217,8 @@ export interface ConnectorStore {
     change: Pick<ConnectorRow, "name" | "config" | "sealed">,
     version?: number,
   ): Promise<ConnectorRow | null>;
+  /** The same secrets sealed anew; false where they were replaced meanwhile. The version stays. */
+  reseal(id: string, before: Uint8Array, after: Uint8Array): Promise<boolean>;
   get(id: string): Promise<ConnectorRow | null>;
   byName(name: string): Promise<ConnectorRow | null>;
   list(options: PageOptions): Promise<Page<ConnectorRow>>;

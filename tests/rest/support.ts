@@ -121,6 +121,7 @@ function openingRunner(store: Store, changed: string[]): Runner {
     },
     changed: (ids) => void changed.push(...ids),
     cancel: ({ id }) => void changed.push(id),
+    nodes: () => 1,
     durability: { tier: "synced", copies: 1 },
     nextFire({ spec, enabled }) {
       if (!enabled) return null;

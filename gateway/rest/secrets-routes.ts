@@ -1,0 +1,36 @@
+import { ok } from "./requests.ts";
+import * as schemas from "./resource-schemas.ts";
+import type { Route } from "./route.ts";
+
+export const secretsRoutes: Route[] = [
+  {
+    method: "GET",
+    path: "/v1/secrets",
+    operationId: "getSecrets",
+    tag: "secrets",
+    summary: "Where the key of the connectors' secrets is, and how many are sealed under which version of it.",
+    answer: ok("No secret, and no key.", schemas.secrets),
+    handle: async (_, { secrets }) => {
+      const { provider, keyVersion, byKeyVersion } = await secrets.status();
+      const versions = Array.from(byKeyVersion, ([key_version, connectors]) => ({
+        key_version,
+        connectors,
+        current: key_version === keyVersion,
+      }));
+      return { provider, key_version: keyVersion, versions };
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/secrets/rotate",
+    operationId: "rotateSecrets",
+    tag: "secrets",
+    summary: "Wraps the data key of every connector by the newest key, without reading a secret.",
+    answer: ok("How many were wrapped anew.", schemas.rotation),
+    problems: [409],
+    handle: async (_, { secrets }) => {
+      const { provider, keyVersion, newKey, rewrapped, unchanged, failed } = await secrets.rotate();
+      return { provider, key_version: keyVersion, new_key: newKey, rewrapped, unchanged, failed };
+    },
+  },
+];

@@ -1,0 +1,98 @@
+import { codes, messageOf, NotReadyError, SluiceError } from "../../runtime/errors/index.ts";
+import type { ConnectorRow } from "../../runtime/ports/store.ts";
+import { allConnectors, type ServiceContext } from "./context.ts";
+
+/** Under which keys the connectors' secrets are sealed. */
+export interface SecretsStatus {
+  readonly provider: string;
+  /** The key that seals now. */
+  readonly keyVersion: string;
+  readonly byKeyVersion: ReadonlyMap<string, number>;
+}
+
+export interface Rotation {
+  readonly provider: string;
+  readonly keyVersion: string;
+  /** Whether the key was made for this rotation. */
+  readonly newKey: boolean;
+  /** Connectors whose data keys were wrapped anew. */
+  readonly rewrapped: number;
+  /** Those that were under this key before. */
+  readonly unchanged: number;
+  /** Those that stay as they are, since their key is not here. */
+  readonly failed: readonly { readonly connector: string; readonly code: string; readonly message: string }[];
+}
+
+type Sealed = ConnectorRow & { readonly sealed: Uint8Array };
+
+export function secretsService({ store, sealer, runner }: ServiceContext) {
+  let rotating: Promise<Rotation> | undefined;
+  const sealedRows = async () => (await allConnectors(store)).filter((row): row is Sealed => row.sealed !== null);
+
+  /** True where it was wrapped anew. Whoever replaced the secrets meanwhile has sealed them under the newest key. */
+  async function rewrap(row: Sealed, keyVersion: string): Promise<boolean> {
+    let current: ConnectorRow | null = row;
+    while (current?.sealed && sealer.keyVersion(current.sealed) !== keyVersion) {
+      const anew = await sealer.rewrap(row.id, current.sealed);
+      if (await store.connectors.reseal(row.id, current.sealed, anew)) return true;
+      current = await store.connectors.get(row.id);
+    }
+    return false;
+  }
+
+  async function rotate(): Promise<Rotation> {
+    const rows = await sealedRows();
+    const before = await sealer.current();
+    // A rotation that was broken off is finished first: a key is made only where all are under the last one.
+    let newKey = false;
+    if (sealer.renewKey && rows.length > 0 && rows.every((row) => versionOf(row) === before)) {
+      if (runner.nodes() > 1) {
+        throw new SluiceError(
+          "CONFLICT",
+          "the key file of one node cannot be renewed while several nodes run: give all of them SLUICE_MASTER_KEY with the new key and the old one (docs/secrets.md)",
+        );
+      }
+      await sealer.renewKey();
+      newKey = true;
+    }
+    const keyVersion = await sealer.current();
+    const failed: Rotation["failed"][number][] = [];
+    let rewrapped = 0;
+    for (const row of rows) {
+      try {
+        if (await rewrap(row, keyVersion)) rewrapped++;
+      } catch (error) {
+        // What is away is away for all of them. What is done stays done.
+        if (error instanceof NotReadyError || !(error instanceof SluiceError)) throw error;
+        failed.push({ connector: row.name, code: error.code, message: messageOf(error) });
+      }
+    }
+    const unchanged = rows.length - rewrapped - failed.length;
+    return { provider: sealer.provider, keyVersion, newKey, rewrapped, unchanged, failed };
+  }
+
+  const versionOf = ({ sealed }: Sealed): string => {
+    try {
+      return sealer.keyVersion(sealed);
+    } catch (error) {
+      if (error instanceof SluiceError && codes[error.code].http === 500) return "unreadable";
+      throw error;
+    }
+  };
+
+  return {
+    async status(): Promise<SecretsStatus> {
+      const counts = Map.groupBy(await sealedRows(), versionOf);
+      const byKeyVersion = new Map(Array.from(counts, ([version, rows]) => [version, rows.length]));
+      return { provider: sealer.provider, keyVersion: await sealer.current(), byKeyVersion };
+    },
+
+    /** Wraps all data keys by the newest key, without reading a secret. May be asked again after it was broken off. */
+    rotate(): Promise<Rotation> {
+      rotating ??= rotate().finally(() => {
+        rotating = undefined;
+      });
+      return rotating;
+    },
+  };
+}

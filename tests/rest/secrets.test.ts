@@ -1,0 +1,67 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { type Api, startApi } from "./support.ts";
+
+const keyFile = ({ dataDir }: Api) => path.join(dataDir, "keys", "master.key");
+
+/** Its id. */
+async function database(api: Api, name: string, password: string): Promise<string> {
+  const config = { host: "127.0.0.1", port: 1, database: "d", user: "u", password };
+  return (await api.call("POST", "/v1/connectors", { name, type: "postgres", config })).body.id;
+}
+
+test("a rotation makes a new key, wraps every data key by it, and leaves secrets and versions as they are", async () => {
+  const api = await startApi();
+  const before = (await api.call("GET", "/v1/secrets")).body;
+  expect(before).toEqual({ provider: "the data folder's key file", key_version: expect.any(String), versions: [] });
+  const ids = [await database(api, "one", "first-secret"), await database(api, "two", "second-secret")];
+  await api.call("POST", "/v1/connectors", { name: "open", type: "blackhole", config: {} });
+  const sealed = async (id: string) => Buffer.from((await api.store.connectors.get(id))!.sealed!);
+  const first = await sealed(ids[0]!);
+  const rotated = await api.call("POST", "/v1/secrets/rotate");
+  expect(rotated).toMatchObject({ status: 200, body: { new_key: true, rewrapped: 2, unchanged: 0, failed: [] } });
+  expect(rotated.body.key_version).not.toBe(before.key_version);
+  expect((await api.call("GET", "/v1/secrets")).body).toMatchObject({
+    key_version: rotated.body.key_version,
+    versions: [{ key_version: rotated.body.key_version, connectors: 2, current: true }],
+  });
+  expect((await sealed(ids[0]!)).equals(first)).toBe(false);
+  const row = (await api.store.connectors.get(ids[0]!))!;
+  expect(row.version).toBe(1);
+  // *** keeps the secret: it is opened with the newer key, and sealed with it.
+  const config = { host: "127.0.0.1", port: 2, database: "d", user: "u", password: "***" };
+  const kept = await api.call("PUT", `/v1/connectors/${ids[0]}`, { name: "one", type: "postgres", config });
+  expect(kept).toMatchObject({ status: 200, body: { version: 2 } });
+  for (const place of [rotated.body, kept.body, api.log]) expect(JSON.stringify(place)).not.toContain("secret-");
+});
+
+test("a rotation that was broken off is finished under the same key", async () => {
+  const api = await startApi();
+  const ids = [await database(api, "one", "first-secret"), await database(api, "two", "second-secret")];
+  const before = (await api.store.connectors.get(ids[0]!))!;
+  const { body: first } = await api.call("POST", "/v1/secrets/rotate");
+  // As if it had come to the second one only.
+  const now = (await api.store.connectors.get(ids[0]!))!;
+  expect(await api.store.connectors.reseal(ids[0]!, before.sealed!, before.sealed!)).toBe(false);
+  expect(await api.store.connectors.reseal(ids[0]!, now.sealed!, before.sealed!)).toBe(true);
+  const { body: second } = await api.call("POST", "/v1/secrets/rotate");
+  expect(second).toMatchObject({ key_version: first.key_version, new_key: false, rewrapped: 1, unchanged: 1 });
+});
+
+test("secrets whose key is not here are named, and the others are rotated", async () => {
+  const api = await startApi();
+  const lost = await database(api, "lost", "lost-secret");
+  const text = readFileSync(keyFile(api), "utf8");
+  await api.call("POST", "/v1/secrets/rotate");
+  await database(api, "kept", "kept-secret");
+  const former = (await api.store.connectors.get(lost))!.sealed!;
+  const strange = Buffer.from(former);
+  strange[3] = strange[3]! ^ 1;
+  await api.store.connectors.reseal(lost, former, strange);
+  const { status, body } = await api.call("POST", "/v1/secrets/rotate");
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ rewrapped: 0, unchanged: 1, failed: [{ connector: "lost", code: "INTERNAL_ERROR" }] });
+  // The former keys stay in the file, for backups.
+  expect(readFileSync(keyFile(api), "utf8").endsWith(text)).toBe(true);
+});
