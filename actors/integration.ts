@@ -4,10 +4,12 @@ import { type Actor, type Context, oneForOne, type Props } from "../runtime/acto
 import { resolveIntegration } from "../runtime/config/index.ts";
 import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
 import { type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
 import { type LogEnds, type RunError, type RunRow, StoreBehindError } from "../runtime/ports/store.ts";
 import { sinkName } from "./balance.ts";
 import { Suspects } from "./careful.ts";
+import { type Basis, EndlessRuns, eventRunMs } from "./endless.ts";
 import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
 import { RunLedger } from "./ledger.ts";
@@ -28,6 +30,8 @@ export interface IntegrationOptions extends Services {
   readonly health: HealthReport;
   /** Resolves when no other node has anything of the integration in hand. */
   readonly handedOver: (signal: AbortSignal) => Promise<void>;
+  /** How long a run is that has no end of its own, in milliseconds. */
+  readonly eventRunMs?: number | undefined;
 }
 
 interface Owned {
@@ -40,7 +44,9 @@ export type IntegrationMessage =
   | { readonly type: "wake" }
   | { readonly type: "finished"; readonly run: RunRow }
   | { readonly type: "lost"; readonly run: RunRow; readonly error: unknown }
-  | { readonly type: "cancel"; readonly runId: string };
+  | { readonly type: "cancel"; readonly runId: string }
+  /** By what it is read all the time, or null. `others`: a run waits for the one under way. */
+  | { readonly type: "event"; readonly basis: Basis | null; readonly others: boolean };
 
 /** A run that crashes so often without getting on is failed: what crashes it would crash it for ever. */
 const crashesMax = 5;
@@ -48,6 +54,14 @@ const crashesMax = 5;
 const lookMs = 5_000;
 /** How often the logs are looked at, and cut back to their history. */
 const trimMs = 30_000;
+
+interface CurrentRun {
+  readonly row: RunRow;
+  /** Its sources have no end. */
+  readonly endless: boolean;
+  readonly stop: () => Promise<unknown>;
+  readonly tell: (message: RunMessage) => void;
+}
 
 /** Of the run that crashed last; outlives the actor. */
 export interface Crashes {
@@ -75,12 +89,11 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   readonly #crashes: Crashes;
   /** What was found when the logs were opened. */
   #opened: Awaited<ReturnType<typeof recover>> | undefined;
+  readonly #events = new EndlessRuns();
   #looked = false;
   /** Until the logs are trimmed after the latest run's end. */
   #untrimmed = false;
-  #run:
-    | { readonly row: RunRow; readonly stop: () => Promise<unknown>; readonly tell: (message: RunMessage) => void }
-    | undefined;
+  #run: CurrentRun | undefined;
 
   constructor(options: IntegrationOptions, crashes: Crashes) {
     this.#options = options;
@@ -101,7 +114,14 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     switch (message.type) {
       case "wake":
         if (!this.#run) await this.#next(ctx);
+        else if (this.#run.endless) await this.#makeWay(this.#run, ctx);
         return;
+      case "event": {
+        const outdated = this.#events.change(message.basis, this.#run?.row.integrationVersion);
+        if (this.#run?.endless && (outdated || message.others)) this.#run.tell({ type: "cut" });
+        if (!this.#run && this.#events.pauseMs(ctx.clock) === 0) await this.#next(ctx);
+        return;
+      }
       case "finished": {
         const finished = this.#run;
         // Told by a run before a restart of this actor.
@@ -138,7 +158,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     if (!this.#run) health.ended(null);
   }
 
-  async stopped(): Promise<void> {
+  async stopped(ctx: Context<IntegrationMessage>): Promise<void> {
+    await this.#events.kept.close(ctx.clock);
     if (this.#opened) await closeLogs(this.#opened.logs);
   }
 
@@ -162,11 +183,16 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const { store, integrationId, health } = this.#options;
     const rows = await persist(ctx.clock, ctx.signal, async () => {
       const running = await store.runs.running(integrationId);
-      const queued = running.length > 0 ? null : await store.schedules.fireQueued(integrationId, randomUUIDv7());
-      return queued ? [queued] : running;
+      if (running.length > 0) return running;
+      const queued = await store.schedules.fireQueued(integrationId, randomUUIDv7());
+      const opened = queued ?? (await this.#openEndless(ctx.clock));
+      return opened ? [opened] : [];
     });
     if (rows.length === 0) {
-      health.idle();
+      const { reason } = this.#events;
+      const pauseMs = this.#events.pauseMs(ctx.clock);
+      if (reason === null || pauseMs === undefined) health.idle();
+      else this.#wakeIn(pauseMs, reason, ctx);
       this.#look(ctx);
       return;
     }
@@ -176,6 +202,35 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       health.waiting(messageOf(error));
       throw error;
     }
+  }
+
+  async #openEndless(clock: Clock): Promise<RunRow | null> {
+    const { basis } = this.#events;
+    const { store, integrationId } = this.#options;
+    if (basis === null || this.#events.pauseMs(clock) !== 0) return null;
+    const { integrationVersion } = basis;
+    return store.runs.openEvent({ integrationId, integrationVersion, runId: randomUUIDv7() });
+  }
+
+  /** Until the next run is opened. */
+  #wakeIn(pauseMs: number, reason: string, ctx: Context<IntegrationMessage>): void {
+    this.#options.health.waiting(reason);
+    ctx.run(async (signal) => {
+      await ctx.clock.sleep(pauseMs, signal);
+      ctx.self.tell({ type: "wake" });
+    });
+  }
+
+  /** What has no end lets another run pass. */
+  async #makeWay({ tell }: Pick<CurrentRun, "tell">, ctx: Context<IntegrationMessage>): Promise<void> {
+    const { store, integrationId } = this.#options;
+    const rows = await persist(ctx.clock, ctx.signal, () => store.runs.running(integrationId));
+    if (rows.length > 1) tell({ type: "cut" });
+  }
+
+  #ended({ jobId }: Pick<RunRow, "jobId">, error: RunError | null, clock: Clock): void {
+    const goesOn = this.#events.basis !== null && !jobId && this.#events.ended(error, clock);
+    this.#options.health.ended(goesOn ? null : error);
   }
 
   /** Whether anything was lost while nobody was there. What runs finds out by itself. */
@@ -219,7 +274,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       const { jobId } = row;
       if (jobId) await ask(() => store.replays.fail(jobId, error));
       await ask(() => store.runs.finish(id, { status: "failed", error, counts }));
-      health.ended(error);
+      this.#ended(row, error, ctx.clock);
       return false;
     };
     const integration = await ask(() => store.integrations.version(integrationId, row.integrationVersion));
@@ -262,6 +317,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const resolved = resolveIntegration(integration.spec as JsonObject);
     this.#untrimmed = true;
     const left = await untilAborted(ctx.signal, destinationsLeft(logs.deliver));
+    const isEndless = run.trigger === "event";
+    if (isEndless) await this.#events.begun(ctx.clock);
     const ref = ctx.spawn(
       runProps({
         ...services,
@@ -278,14 +335,15 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         logStatus: status,
         waiting: (reason) => health.waiting(reason),
         imbalanced: (reason) => health.imbalanced(reason),
+        endless: isEndless ? { runMs: this.#options.eventRunMs ?? eventRunMs, kept: this.#events.kept } : undefined,
         finished: (error) => {
-          health.ended(error);
+          this.#ended(run, error, ctx.clock);
           ctx.self.tell({ type: "finished", run });
         },
         stale: (error) => ctx.self.tell({ type: "lost", run, error }),
       }),
     );
-    this.#run = { row: run, tell: (message) => ref.tell(message), stop: () => ctx.stop(ref) };
+    this.#run = { row: run, endless: isEndless, tell: (message) => ref.tell(message), stop: () => ctx.stop(ref) };
     ctx.watch(ref, ({ reason }) => {
       if (reason.kind !== "stop") ctx.self.tell({ type: "lost", run, error: reason.error });
     });

@@ -6,6 +6,7 @@ import type { Cron } from "../runtime/ports/cron.ts";
 import type { LogService } from "../runtime/ports/log.ts";
 import type { IntegrationRow, RunRow } from "../runtime/ports/store.ts";
 import { DepthAlert } from "./depth-alert.ts";
+import { basisOf } from "./endless.ts";
 import { handOver, untilHandedOver } from "./hand-over.ts";
 import { IntegrationHealth } from "./health.ts";
 import { type Crashes, type IntegrationMessage, integrationProps, noCrashes } from "./integration.ts";
@@ -27,6 +28,8 @@ export interface NodeOptions extends Services {
   readonly logs: LogService;
   readonly cron: Cron;
   readonly view: NodeView;
+  /** How long a run is that has no end of its own, in milliseconds; left out: an hour. */
+  readonly eventRunMs?: number | undefined;
 }
 
 export type NodeMessage =
@@ -137,10 +140,12 @@ export class NodeActor implements Actor<NodeMessage> {
     const { store, cluster, view } = this.#options;
     let rows: readonly IntegrationRow[];
     let runs: readonly RunRow[];
+    let connectors: ReadonlyMap<string, number>;
     try {
       // In this order: a run's integration was there before it.
       runs = await store.runs.running();
       rows = await store.integrations.all();
+      connectors = rows.some(isEvent) ? await store.connectors.versions() : new Map();
       const there = new Set(rows.map(({ id }) => id));
       // Of an integration that was deleted nobody else would end the runs.
       const error = { code: "NOT_FOUND" as const, message: "the integration was deleted" };
@@ -150,7 +155,6 @@ export class NodeActor implements Actor<NodeMessage> {
     } catch {
       return; // The store is away: what runs goes on, and the next look comes soon.
     }
-    const running = new Set(runs.map(({ integrationId }) => integrationId));
     const ids = rows.map(({ id }) => id);
     const owners = assign(ids, cluster.members());
     const owned = new Set(ids.filter((id) => owners.get(id) === cluster.nodeId));
@@ -183,7 +187,16 @@ export class NodeActor implements Actor<NodeMessage> {
       vitals.alertDepth = resolveIntegration(row.spec).delivery.alertDepth;
       if (!this.#integrations.has(row.id) && !this.#leaving.has(row.id)) this.#spawn(ctx, row, vitals);
     }
-    for (const [id, ref] of this.#integrations) if (running.has(id)) ref.tell({ type: "wake" });
+    const running = Map.groupBy(runs, ({ integrationId }) => integrationId);
+    for (const row of rows) {
+      const ref = this.#integrations.get(row.id);
+      const own = running.get(row.id) ?? [];
+      const isRead = own.some(({ trigger }) => trigger === "event");
+      if (isRead || isEvent(row)) {
+        ref?.tell({ type: "event", basis: basisOf(row, connectors), others: own.length > 1 });
+      }
+      if (own.length > (isRead ? 1 : 0)) ref?.tell({ type: "wake" });
+    }
     // A message that says so may be lost.
     for (const { id: runId, integrationId, cancelRequestedAt } of runs) {
       if (cancelRequestedAt) this.#integrations.get(integrationId)?.tell({ type: "cancel", runId });
@@ -254,6 +267,11 @@ function newVitals({ name, spec }: IntegrationRow): Vitals {
     name,
     resolveIntegration(spec).destinations.map(({ id }) => id),
   );
+}
+
+/** Read all the time, while it is enabled. */
+function isEvent({ spec, enabled }: IntegrationRow): boolean {
+  return enabled && resolveIntegration(spec).trigger.type === "event";
 }
 
 function scheduleOf(row: IntegrationRow): Schedule[] {

@@ -66,7 +66,10 @@ export async function openDestination(
   };
 }
 
-/** A destination that is away is waited for, save before the run has begun: then the run says so and fails. */
+/**
+ * A destination that is away is waited for, save before the run has begun: then the run says so and fails. A run without
+ * an end waits for whatever may be mended without a change of the integration.
+ */
 async function openWriter(
   parts: RunParts,
   consumer: string,
@@ -116,7 +119,8 @@ async function openWriter(
       const { fault, code, message } = failureOf(error);
       const away = fault === "transient" || code === "UNAVAILABLE" || code === "TIMEOUT";
       const begun = progress.batches > 0;
-      if (!away || (!begun && attempt >= openAttempts)) throw error;
+      const isFinal = options.endless ? code === "VALIDATION_ERROR" : !away || (!begun && attempt >= openAttempts);
+      if (isFinal) throw error;
       vitals.waiting = true;
       waiting(message);
       await clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), signal);

@@ -12,6 +12,7 @@ import type { Backlog, FairShare } from "./backlog.ts";
 import type { Suspects } from "./careful.ts";
 import type { Connectors } from "./connectors.ts";
 import type { RunLedger } from "./ledger.ts";
+import type { KeptReadings } from "./reading.ts";
 import type { Settler } from "./settler.ts";
 import type { Vitals } from "./vitals.ts";
 
@@ -48,6 +49,8 @@ export interface RunOptions extends Services {
   readonly logStatus: LogService["status"];
   readonly checkpoints: readonly Checkpoint[];
   readonly vitals: Vitals;
+  /** The integration's sources have no end (trigger `event`). */
+  readonly endless?: EndlessRun | undefined;
   /** Why nothing moves, or null once it does again. */
   readonly waiting: (reason: string | null) => void;
   /** What the ledger says that does not balance, or null: the run has ended, and it does. */
@@ -56,6 +59,14 @@ export interface RunOptions extends Services {
   readonly finished: (error: RunError | null) => void;
   /** The integration has a later owner: nothing more may be done here. */
   readonly stale: (error: unknown) => void;
+}
+
+/** Of an integration whose sources have no end: it is cut into runs. */
+export interface EndlessRun {
+  /** A run ends at the next multiple of it, in milliseconds since the epoch. */
+  readonly runMs: number;
+  /** Sources that stay open from one run to the next. */
+  readonly kept: KeptReadings;
 }
 
 /** What a run's parts share. */

@@ -32,12 +32,18 @@ import { SourceActor } from "./source.ts";
 import { tickSubject } from "./ticker.ts";
 import { untilAborted } from "./until-aborted.ts";
 
-export type RunMessage = { readonly type: "ready" | "done"; readonly consumer: string } | { readonly type: "cancel" };
+export type RunMessage =
+  | { readonly type: "ready" | "done"; readonly consumer: string }
+  | { readonly type: "cancel" }
+  /** A run without an end is to end: the next one goes on from there. */
+  | { readonly type: "cut" };
 
 /** The part of a run that sees to what waits for destinations that are gone. */
 const leftBehind = "left-behind";
 const commitGraceMs = 2000;
 const logLookMs = 500;
+/** How often a run that is to end looks whether it can. */
+const cutLookMs = 1_000;
 
 /**
  * One run of an integration: its source, its steps and, where there are several destinations, a sink for each. It ends
@@ -62,6 +68,7 @@ export class RunActor implements Actor<RunMessage> {
   readonly #opening: Set<string>;
   readonly #pending: Set<string>;
   readonly #tracing: Tracing;
+  readonly #cut = new AbortController();
   #appended = 0;
   #ending = false;
 
@@ -97,6 +104,7 @@ export class RunActor implements Actor<RunMessage> {
       version: run.integrationVersion,
     });
     ctx.run((signal) => this.#watchLog(ctx, signal));
+    ctx.run((signal) => this.#cutInTime(ctx, signal));
     const [first] = integration.destinations;
     this.#spawn(ctx, "steps", {
       log: ingest,
@@ -135,6 +143,9 @@ export class RunActor implements Actor<RunMessage> {
         break;
       case "done":
         if (this.#pending.delete(message.consumer) && this.#pending.size === 0) this.#finish(ctx, undefined);
+        break;
+      case "cut":
+        this.#cut.abort(new Error("the run is to end"));
         break;
       case "cancel":
         this.#finish(ctx, undefined, "cancelled");
@@ -200,7 +211,7 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   #startSources(ctx: Context<RunMessage>): void {
-    const { run, integration, ingest, deliver, logged, connectors, space, store } = this.#options;
+    const { run, integration, ingest, deliver, logged, connectors, space, store, endless } = this.#options;
     const backlog = this.#backlogs.get("steps");
     if (!backlog) return;
     const savedCursor = (source: string) =>
@@ -242,6 +253,8 @@ export class RunActor implements Actor<RunMessage> {
             },
             intake,
             waiting: (reason) => this.#setWaiting(name, reason),
+            quiet: (now) => this.#quiet(now),
+            endless: endless && { cut: this.#cut, kept: endless.kept },
           });
         this.#watch(ctx, ctx.spawn({ create }, name));
       }
@@ -261,6 +274,30 @@ export class RunActor implements Actor<RunMessage> {
       this.#setWaiting("log", reason ?? (connected ? null : "nats-server is away"));
       await ctx.clock.sleep(logLookMs, signal).catch(() => {});
     }
+  }
+
+  /**
+   * A run without an end ends at the full hour; while records wait for a later try, or for a destination, as soon as none
+   * does: nothing is read before all that it has read is settled.
+   */
+  async #cutInTime(ctx: Context<RunMessage>, signal: AbortSignal): Promise<void> {
+    const { endless, run } = this.#options;
+    if (!endless) return;
+    const endsAt = (Math.floor(run.startedAt.getTime() / endless.runMs) + 1) * endless.runMs;
+    await ctx.clock.sleep(Math.max(0, endsAt - ctx.clock.now()), signal);
+    while (this.#isHeldUp) await ctx.clock.sleep(cutLookMs, signal);
+    ctx.self.tell({ type: "cut" });
+  }
+
+  get #isHeldUp(): boolean {
+    const destinations = Object.values(this.#ledger.counts.ledger?.destinations ?? {});
+    return this.#waiting.size > 0 || destinations.some(({ deferred }) => deferred > 0);
+  }
+
+  /** A source without an end says that there is nothing new: once all is settled, the destinations are up to date. */
+  #quiet(now: number): void {
+    const { vitals, endless } = this.#options;
+    if (endless && vitals.lag === 0) vitals.upToDate(now);
   }
 
   #setWaiting(part: string, reason: string | null): void {

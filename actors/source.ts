@@ -1,6 +1,5 @@
 import { hash } from "node:crypto";
 import { fromEvent, lastValueFrom, mergeMap, takeUntil } from "rxjs";
-import type { Source } from "../connectors/sdk/index.ts";
 import { type Actor, backoffMs, type Context } from "../runtime/actor/index.ts";
 import type { ResolvedSource } from "../runtime/config/index.ts";
 import { failureOf, type RetryPolicy, runError, within } from "../runtime/delivery/index.ts";
@@ -14,9 +13,10 @@ import { Credit, fromPull } from "../runtime/stream/index.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Connectors } from "./connectors.ts";
 import { type Intake, sourceSubject } from "./intake.ts";
+import { type KeptReadings, Reading } from "./reading.ts";
 import type { SourceBatch } from "./replay-source.ts";
 import { sourceName } from "./source-name.ts";
-import { StoredCursors } from "./stored-cursors.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 export interface SourceOptions {
   readonly run: RunRow;
@@ -34,6 +34,18 @@ export interface SourceOptions {
   readonly waiting: (reason: string | null) => void;
   /** So many records of the run are in the log. */
   readonly appended: (records: number) => void;
+  /** The source says that there is nothing new. */
+  readonly quiet: (now: number) => void;
+  /** The source has no end. Left out: it is read until its end. */
+  readonly endless?: Endless | undefined;
+}
+
+/** Of a run whose sources have no end. */
+export interface Endless {
+  /** Aborts when the run is to end: the next one goes on from there. A source that is given up ends it for all. */
+  readonly cut: AbortController;
+  /** What stays open for it. */
+  readonly kept: KeptReadings;
 }
 
 /** A batch as it was read, and the span of its reading. */
@@ -45,10 +57,10 @@ interface Read extends SourceBatch {
 const batch = { records: 500, bytes: 100_000 };
 /** What may be on its way to the log at once. */
 const credit = { records: 8_000, bytes: 2_000_000 };
-/** What a source that was read, or given up, may take to close. */
-const closeMs = 5_000;
 /** A source that cannot even be opened is given up soon, one that has begun only after the retry policy. */
 const openAttempts = 3;
+/** A source without an end is never given up, and tried at least this often. */
+const endlessPauseMs = 30_000;
 
 /**
  * Reads a source into the ingest log. The cursor is appended in the same message as the records (invariant 1), so that
@@ -68,56 +80,98 @@ export class SourceActor implements Actor<never> {
   receive(): void {}
 
   async #read(ctx: Context<never>, signal: AbortSignal): Promise<void> {
-    const { retry, waiting, intake, source, appended } = this.#options;
+    const { retry, waiting, intake, source, appended, endless } = this.#options;
+    const until = endless ? AbortSignal.any([signal, endless.cut.signal]) : signal;
     appended(intake.totals.records);
     for (let attempt = 1; ; attempt++) {
       const from = intake.position(source);
       if (from.ended) return;
       try {
-        await this.#readFrom(from, ctx.clock, signal);
-        return;
+        await this.#readFrom(from, ctx.clock, signal, until);
+        if (!endless || until.aborted) return await this.#end(undefined, ctx.clock, signal);
+        throw new SluiceError("UNAVAILABLE", "the source ended, although it is read without an end");
       } catch (error) {
         signal.throwIfAborted();
         // Invariant 5: the log has another owner now. Nothing is wrong with the source.
         if (error instanceof StaleOwnerError) throw error;
+        // What is wrong with the source the next run finds out.
+        if (until.aborted) return this.#end(undefined, ctx.clock, signal);
         const failure = failureOf(error);
+        const hasBegun = intake.position(source).batches > 0;
         if (intake.position(source).batches > from.batches) attempt = 1;
         const settled = failure.fault !== "transient" && failure.code !== "UNAVAILABLE" && failure.code !== "TIMEOUT";
-        const attempts = intake.position(source).batches > 0 ? retry.maxAttempts : openAttempts;
-        if (settled || attempt >= attempts) return this.#end(runError(failure), ctx.clock, signal);
+        const attempts = hasBegun ? retry.maxAttempts : openAttempts;
+        const givenUp = endless ? failure.code === "VALIDATION_ERROR" : settled || attempt >= attempts;
+        if (givenUp) {
+          endless?.cut.abort(error);
+          return this.#end(runError(failure), ctx.clock, signal);
+        }
         waiting(failure.message);
-        await ctx.clock.sleep(failure.retryAfterMs ?? backoffMs(retry, attempt, ctx.clock.random), signal);
+        const pauseMs = backoffMs(retry, attempt, ctx.clock.random);
+        const atMostMs = endless ? endlessPauseMs : Number.POSITIVE_INFINITY;
+        await ctx.clock.sleep(failure.retryAfterMs ?? Math.min(pauseMs, atMostMs), until).catch(() => {});
       }
     }
   }
 
-  async #readFrom(from: SourcePosition, clock: Clock, signal: AbortSignal): Promise<void> {
-    const { connectors, source, waiting } = this.#options;
+  async #readFrom(from: SourcePosition, clock: Clock, signal: AbortSignal, until: AbortSignal): Promise<void> {
+    const { source, waiting, endless } = this.#options;
+    const name = sourceName(source);
+    const kept = await endless?.kept.take(name, from.cursor, clock);
+    const reading = kept ?? (await this.#open(from, clock, until));
+    const stop = () => reading.abort(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    waiting(null);
+    let goesOn = false;
+    try {
+      await this.#appendAll(reading, clock, signal, until);
+      goesOn = endless !== undefined && until.aborted;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      if (goesOn && !signal.aborted) endless?.kept.keep(name, reading);
+      else await reading.close(clock);
+    }
+  }
+
+  async #open(from: SourcePosition, clock: Clock, until: AbortSignal): Promise<Reading> {
+    const { connectors, source, endless } = this.#options;
     const { stream, mode, cursorField } = source;
     // Of this reading: what hangs is aborted, and read anew.
-    const reading = new AbortController();
-    const limited = <T>(work: () => Promise<T>) => this.#limited(work, reading, clock, signal);
-    const ends = AbortSignal.any([signal, reading.signal]);
-    const options = { stream, mode, cursorField, from: from.cursor, batch, signal: ends };
-    const opened = await limited(() => connectors.source(source.connector, options));
-    waiting(null);
+    const aborter = new AbortController();
+    const options = { stream, mode, cursorField, from: from.cursor, batch, ...(endless && { endless: true }) };
+    const abort = (reason: unknown) => aborter.abort(reason);
+    const stop = () => abort(until.reason);
+    const opening = connectors.source(source.connector, { ...options, signal: aborter.signal });
+    until.addEventListener("abort", stop, { once: true });
     try {
-      await this.#appendAll(opened, limited, clock, signal);
-      await this.#end(undefined, clock, signal);
+      return new Reading(await this.#limited(() => opening, abort, clock, until), from.cursor, aborter);
+    } catch (error) {
+      abort(error);
+      // One that opens all the same is of no use any more.
+      opening.then(
+        (late) => late.close(),
+        () => {},
+      );
+      throw error;
     } finally {
-      await left(() => opened.close(), clock);
+      until.removeEventListener("abort", stop);
     }
   }
 
   /** Rejects with TIMEOUT where the source does not answer in time, and aborts the reading. */
-  async #limited<T>(work: () => Promise<T>, reading: AbortController, clock: Clock, signal: AbortSignal): Promise<T> {
+  async #limited<T>(
+    work: () => Promise<T>,
+    abort: (reason: unknown) => void,
+    clock: Clock,
+    until: AbortSignal,
+  ): Promise<T> {
     const { timeoutMs } = this.#options;
     let late = false;
     try {
-      return await within(timeoutMs, { clock, signal }, (limit) => {
+      return await within(timeoutMs, { clock, signal: until }, (limit) => {
         limit.addEventListener("abort", () => {
-          late = !signal.aborted;
-          reading.abort(limit.reason);
+          late = !until.aborted;
+          if (late) abort(limit.reason);
         });
         return work();
       });
@@ -127,39 +181,49 @@ export class SourceActor implements Actor<never> {
     }
   }
 
-  /** Appends the batches in the order they are read, several at a time. */
-  async #appendAll(
-    source: Source,
-    limited: <T>(work: () => Promise<T>) => Promise<T>,
-    clock: Clock,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { backlog, tracing, space, waiting } = this.#options;
-    const batches: AsyncIterator<SourceBatch> = source.read()[Symbol.asyncIterator]();
+  /** Appends the batches in the order they are read, several at a time, until the source ends or is to rest. */
+  async #appendAll(reading: Reading, clock: Clock, signal: AbortSignal, until: AbortSignal): Promise<void> {
+    const { backlog, tracing, space, waiting, quiet } = this.#options;
     /** Room taken in the backlog for what is not in the log. */
     let reserved = 0;
-    const pull = async (): Promise<Read | null> => {
+    const next = async (): Promise<IteratorResult<SourceBatch>> => {
       if (space.reason !== null) {
         waiting(space.reason);
-        await space.available(signal);
+        await space.available(until);
         waiting(null);
       }
-      const span = tracing.start("read", {});
-      const next = await limited(() => batches.next()).catch((error: unknown) => {
-        span.end(error);
-        throw error;
-      });
-      if (next.done) return null;
-      span.end(undefined, { "sluice.records": next.value.count });
-      await backlog.take(next.value.data.length, signal);
-      reserved += next.value.data.length;
-      return { ...next.value, traceparent: span.traceparent };
+      return this.#limited(
+        () => untilAborted(until, reading.next()),
+        (reason) => reading.abort(reason),
+        clock,
+        until,
+      );
     };
-    const stored = new StoredCursors(source);
+    const pull = async (): Promise<Read | null> => {
+      if (until.aborted) return null;
+      const span = tracing.start("read", {});
+      let read: IteratorResult<SourceBatch>;
+      try {
+        read = await next();
+      } catch (error) {
+        span.end(until.aborted ? undefined : error);
+        if (!until.aborted) throw error;
+        return null;
+      }
+      reading.took();
+      if (read.done) return null;
+      const { count, data, cursor } = read.value;
+      span.end(undefined, { "sluice.records": count });
+      if (count === 0) quiet(clock.now());
+      else reading.cursor = cursor;
+      await backlog.take(data.length, signal);
+      reserved += data.length;
+      return { ...read.value, traceparent: span.traceparent };
+    };
     const inFlight = new Set<Promise<void>>();
     const append = async (read: Read): Promise<void> => {
       if (read.count === 0) return;
-      const done = this.#append(read, clock, signal).then(stored.appending(read.cursor));
+      const done = this.#append(read, clock, signal).then(reading.stored.appending(read.cursor));
       inFlight.add(done);
       await done.finally(() => inFlight.delete(done));
       reserved -= read.data.length;
@@ -176,7 +240,6 @@ export class SourceActor implements Actor<never> {
       // Where the source failed, what it gave before is still on its way: the log's last cursor is known only then.
       await Promise.allSettled(inFlight);
       backlog.give(reserved);
-      await left(async () => batches.return?.(), clock);
     }
   }
 
@@ -219,11 +282,4 @@ export class SourceActor implements Actor<never> {
     const { batches, cursor, records } = intake.position(source);
     return `${run.id}:${batches}:${hash("md5", JSON.stringify([sourceName(source), cursor, records]), "hex")}`;
   }
-}
-
-/** What hangs may not even close: it is left behind then. */
-async function left(close: () => Promise<unknown>, clock: Clock): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(closeMs, resolve);
-  await Promise.race([close(), promise]).finally(cancel);
 }

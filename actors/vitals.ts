@@ -86,6 +86,11 @@ export class Vitals {
     for (const consumer of this.#consumers.values()) consumer.freshAt = now;
   }
 
+  /** Records in the logs that are not settled. */
+  get lag(): number {
+    return this.#consumers.values().reduce((sum, { lag }) => sum + Math.max(0, lag()), 0);
+  }
+
   gauges(now: number, deadLetters: number | null): IntegrationGauges {
     const consumers = Array.from(
       this.#consumers,

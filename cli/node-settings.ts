@@ -19,6 +19,8 @@ export interface NodeSettings {
   /** CIDRs that outgoing HTTP may reach besides public addresses. */
   readonly allowAddresses: readonly string[];
   readonly logLevel: string;
+  /** Of what is read all the time. For tests: not documented, and an hour where it is left out. */
+  readonly eventRunMs: number | undefined;
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -36,6 +38,7 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     fileRoots: roots.filter((root) => root !== "").map((root) => path.resolve(cwd, root)),
     allowAddresses: cidrs(env.SLUICE_ALLOW_ADDRESSES ?? ""),
     logLevel: env.SLUICE_LOG_LEVEL || "info",
+    eventRunMs: Number(env.SLUICE_TEST_EVENT_RUN_MS) || undefined,
     env,
   };
 }

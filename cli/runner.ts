@@ -22,14 +22,19 @@ export function createRunner({ store, cluster, cron, durability }: RunnerOptions
     async start(integrationId, trigger) {
       const integration = await store.integrations.get(integrationId);
       if (!integration) throw new SluiceError("NOT_FOUND", `there is no integration ${integrationId}`);
+      const isEvent = resolveIntegration(integration.spec).trigger.type === "event";
       const run = await store.runs.create({
         id: randomUUIDv7(),
         integrationId,
         integrationVersion: integration.version,
-        trigger,
+        // Whoever opened it, it goes on without an end.
+        trigger: isEvent ? "event" : trigger,
         onlyIfIdle: true,
       });
-      if (!run) throw new SluiceError("CONFLICT", `a run of ${integration.name} is under way`);
+      if (!run) {
+        const why = isEvent ? ": it is read all the time (trigger event), and each hour has a run" : "";
+        throw new SluiceError("CONFLICT", `a run of ${integration.name} is under way${why}`);
+      }
       cluster.publish(control.wake, integrationId);
       return run;
     },

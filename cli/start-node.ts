@@ -207,6 +207,7 @@ async function start(
       logs,
       cron,
       view,
+      eventRunMs: settings.eventRunMs,
     }),
     "node",
   );

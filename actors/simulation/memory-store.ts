@@ -9,6 +9,7 @@ import type {
   LogIdentity,
   NewDeadLetter,
   RunRow,
+  RunStore,
   SchemaStore,
   Settlement,
   Store,
@@ -113,6 +114,15 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         const finishedAt = new Date(life.clock.now());
         tables.runs.set(id, { ...run, ...structuredClone(end), finishedAt, waiting: null });
         return true;
+      },
+      openEvent: async ({ integrationId, integrationVersion, runId: id }: Parameters<RunStore["openEvent"]>[0]) => {
+        await life.delay();
+        if ([...tables.runs.values()].some(({ status }) => status === "running")) return null;
+        const counts = { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} };
+        const run = { id, integrationId, integrationVersion, trigger: "event" as const, status: "running" as const };
+        const startedAt = new Date(life.clock.now());
+        tables.runs.set(id, { ...run, startedAt, finishedAt: null, counts, error: null, waiting: null });
+        return structuredClone(tables.runs.get(id) ?? null);
       },
       failedRecords: async (id: string) => {
         await life.delay();

@@ -34,6 +34,8 @@ export class Servers {
   readonly streams: Record<LogKind, MemoryStream> = { ingest: new MemoryStream(), deliver: new MemoryStream() };
   readonly #name: string;
   logger: Logger = noLogger;
+  /** How long a run is that has no end of its own, in milliseconds; undefined: an hour. */
+  eventRunMs: number | undefined;
   /** Of the node that was started last. */
   vitals: Vitals;
   /** What the ledger said last that does not balance. */
@@ -115,6 +117,7 @@ export class Servers {
           status: { connected: true, reason: undefined },
         },
         handedOver: async () => {},
+        eventRunMs: this.eventRunMs,
         health: {
           owned: () => {},
           idle: () => {},

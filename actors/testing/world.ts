@@ -42,6 +42,8 @@ export interface TestRecord {
 
 /** Of a moment on the way to a server. */
 const latencyMs = 4;
+/** How often a source that has nothing new says that it lives. */
+const quietMs = 5_000;
 
 /** An integration's actors on servers in memory, which outlive them, with faults by chance. */
 export class World extends Servers {
@@ -55,6 +57,8 @@ export class World extends Servers {
   script: Sandbox["run"] = () => Promise.reject(new Error("no script runs here"));
   /** The store takes no commits. */
   away = false;
+  /** Called before the source is opened. */
+  beforeOpen: () => void | Promise<void> = () => {};
   /** Called before batch `at` is read. */
   beforeRead: (at: number) => void | Promise<void> = () => {};
   /** Called before each write. */
@@ -65,6 +69,10 @@ export class World extends Servers {
   committing: (settlements: readonly Settlement[]) => void = () => {};
   /** Of each destination. */
   concurrency = 2;
+  /** How often the source was opened without an end. */
+  opened = 0;
+  /** What the source was told to be stored, last. */
+  stored: Json = null;
   #now = 0;
   #seed: number;
 
@@ -128,9 +136,11 @@ export class World extends Servers {
 
   #connectors(life: Life): Connectors {
     return {
-      source: async (_name, { from }) => {
+      source: async (_name, { from, endless = false, signal }) => {
         await life.delay();
-        return this.#source(life, typeof from === "number" ? from : 0);
+        await this.beforeOpen();
+        if (endless) this.opened++;
+        return this.#source(life, typeof from === "number" ? from : 0, endless ? signal : undefined);
       },
       destination: async (_name, { stream }) => {
         await life.delay();
@@ -140,20 +150,29 @@ export class World extends Servers {
     };
   }
 
-  #source(life: Life, from: number): Source {
-    const { batches, faults } = this;
+  /** `endless`: its signal, where it has no end. */
+  #source(life: Life, from: number, endless: AbortSignal | undefined): Source {
+    const { faults } = this;
+    const given = (at: number) => this.batches[at];
     const before = (at: number) => this.beforeRead(at);
     async function* read() {
-      for (let at = from; at < batches.length; at++) {
+      for (let at = from; endless || given(at); at++) {
+        for (const position = { base: "", offset: 0 }; endless && !given(at); ) {
+          await life.clock.sleep(quietMs, endless);
+          if (!given(at)) yield { data: Buffer.alloc(0), count: 0, cursor: at, position };
+        }
         await before(at);
         await life.delay();
         if (life.random() < faults.read) throw new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
-        const records = batches[at] as readonly TestRecord[];
+        const records = given(at) as readonly TestRecord[];
         const data = Buffer.from(records.map((record) => JSON.stringify(record)).join("\n"));
         yield { data, count: records.length, cursor: at + 1, position: { base: `batch ${at}`, offset: 1 } };
       }
     }
-    return { read, close: async () => {} };
+    const stored = (cursor: Json) => {
+      this.stored = cursor;
+    };
+    return { read, stored, close: async () => {} };
   }
 
   #destination(life: Life, stream: string): Destination {

@@ -60,6 +60,12 @@ export function connectorStore(db: Database): ConnectorStore {
       return pageOf(rows, options);
     },
 
+    async versions() {
+      const { name, version } = connectors;
+      const rows = await db.orm.select({ name, version }).from(connectors);
+      return new Map(rows.map((row) => [row.name, row.version]));
+    },
+
     remove: (id, version) =>
       db.transaction(async (tx) => {
         const current = await locked(tx, id);

@@ -3,13 +3,20 @@ import type { RunRow, RunStore } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
-import { pipelineRuns } from "./schema.ts";
+import { integrations, pipelineRuns } from "./schema.ts";
 
 type NewRun = Parameters<RunStore["create"]>[0];
 
 export function runStore(db: Database): RunStore {
   return {
     create: (run) => (run.onlyIfIdle ? db.transaction((tx) => createWhenIdle(tx, run)) : createRun(db, run)),
+
+    openEvent: ({ integrationId, integrationVersion, runId: id }) =>
+      db.transaction(async (tx) => {
+        await lockRuns(tx, integrationId);
+        if ((await enabledVersion(tx, integrationId)) !== integrationVersion) return null;
+        return createWhenIdle(tx, { id, integrationId, integrationVersion, trigger: "event", onlyIfIdle: true });
+      }),
 
     async get(id) {
       if (!isUuid(id)) return null;
@@ -87,6 +94,16 @@ export function runStore(db: Database): RunStore {
 }
 
 const running = eq(pipelineRuns.status, "running");
+
+/** The version of an integration that is enabled, or null. */
+export async function enabledVersion(tx: Database, id: string): Promise<number | null> {
+  const [row] = await tx.orm
+    .select({ version: integrations.version })
+    .from(integrations)
+    .where(and(eq(integrations.id, id), integrations.enabled))
+    .for("key share");
+  return row?.version ?? null;
+}
 
 /** Null when a run of the integration is running. Race-free, since all who ask hold the integration's lock. */
 export async function createWhenIdle(tx: Database, run: NewRun): Promise<RunRow | null> {

@@ -2,7 +2,7 @@ import { and, eq, sql } from "drizzle-orm";
 import type { RunRow, ScheduleStore } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
-import { createRun, createWhenIdle } from "./runs.ts";
+import { createRun, createWhenIdle, enabledVersion } from "./runs.ts";
 import { type FireOutcome, integrations, scheduledFires } from "./schema.ts";
 
 export function scheduleStore(db: Database): ScheduleStore {
@@ -52,16 +52,6 @@ export function scheduleStore(db: Database): ScheduleStore {
       return new Map(rows.flatMap(({ id, last }) => (last === null ? [] : [[id, last]])));
     },
   };
-}
-
-/** The version of an integration that is enabled, or null. */
-async function enabledVersion(tx: Database, id: string): Promise<number | null> {
-  const [row] = await tx.orm
-    .select({ version: integrations.version })
-    .from(integrations)
-    .where(and(eq(integrations.id, id), integrations.enabled))
-    .for("key share");
-  return row?.version ?? null;
 }
 
 function open(

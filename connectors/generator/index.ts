@@ -20,7 +20,7 @@ export const generator: ConnectorType<GeneratorConfig> = {
   title: "Generator",
   description: "Makes records up from a template, at a rate, the same for the same seed, with faults on request.",
   config: generatorConfig,
-  capabilities: { source: { modes: ["full", "incremental"], ownCursor: true } },
+  capabilities: { source: { modes: ["full", "incremental"], ownCursor: true, endless: true } },
   create: (config) => new Generator(config),
 };
 

@@ -62,6 +62,7 @@ export class GeneratorSource implements Source {
       };
       index = next;
     }
+    while (this.#options.endless) yield* this.#pause(2 * aliveMs, count);
   }
 
   /** Says meanwhile that the source lives. */

@@ -43,6 +43,10 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
       const message = `connectors of type ${type.type} are not read without an end, as trigger event asks`;
       errors.push({ path: `${path}.connector`, message });
     }
+    if (endless && object(value).mode === "full") {
+      const message = "is of no effect with trigger event: what is read without an end goes on where it stood";
+      warnings.push({ path: `${path}.mode`, message });
+    }
     const ownCursor = type === undefined || type.capabilities.source?.ownCursor === true;
     if (mode === "incremental" && cursor_field === undefined && !ownCursor) {
       errors.push({ path: `${path}.cursor_field`, message: "is required by mode incremental" });
@@ -54,6 +58,10 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
     const { connector, mode = "append", key } = object(value);
     const type = findConnector(path, connector, context, errors, warnings);
     if (type) checkMode(path, "destination", mode, type, errors);
+    if (endless && mode === "replace") {
+      const message = "takes away with each hour's run what the one before has written (trigger event)";
+      warnings.push({ path: `${path}.mode`, message });
+    }
     if (mode === "upsert" && strings(key).length === 0) {
       errors.push({ path: `${path}.key`, message: "is required by mode upsert: the fields that identify a record" });
     }

@@ -61,7 +61,8 @@ export function resolveIntegration(spec: JsonObject): ResolvedIntegration {
     sources: complete.sources.map(({ connector, stream, mode, cursor_field }) => ({
       connector,
       stream,
-      mode,
+      // What has no end is never read from its beginning again.
+      mode: trigger.type === "event" ? "incremental" : mode,
       cursorField: cursor_field,
     })),
     steps: sortSteps(complete.pipeline_spec.steps),

@@ -4,7 +4,7 @@ import { object } from "./json-shape.ts";
 
 /** What the language has and this version does not run. Shorten this list as it comes. */
 export const unavailable = {
-  triggers: ["webhook", "event"],
+  triggers: ["webhook"],
 };
 
 /** Says of everything in an integration that this version would not honour that it is not available. */

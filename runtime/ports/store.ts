@@ -222,6 +222,8 @@ export interface ConnectorStore {
   get(id: string): Promise<ConnectorRow | null>;
   byName(name: string): Promise<ConnectorRow | null>;
   list(options: PageOptions): Promise<Page<ConnectorRow>>;
+  /** The version of each, by its name. */
+  versions(): Promise<ReadonlyMap<string, number>>;
   /** ConflictError while an integration refers to it, and where it is of another version. */
   remove(id: string, version?: number): Promise<boolean>;
 }
@@ -259,6 +261,15 @@ export interface RunStore {
     readonly integrationVersion: number;
     readonly trigger: RunTrigger;
     readonly onlyIfIdle: boolean;
+  }): Promise<RunRow | null>;
+  /**
+   * Opens the next run of an integration with trigger `event`. Null when a run of it is running, or it is gone, disabled
+   * or at another version.
+   */
+  openEvent(run: {
+    readonly integrationId: string;
+    readonly integrationVersion: number;
+    readonly runId: string;
   }): Promise<RunRow | null>;
   get(id: string): Promise<RunRow | null>;
   list(integrationId: string, options: PageOptions & { readonly status: RunStatus | null }): Promise<Page<RunRow>>;
