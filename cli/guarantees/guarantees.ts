@@ -53,6 +53,15 @@ export function guaranteesOf(integration: ResolvedIntegration, surroundings: Sur
     failures(integration),
     ...delivery(integration),
     ...(trigger.type === "schedule" ? [schedule(trigger)] : []),
+    ...(trigger.type === "event"
+      ? [
+          entry(
+            "event",
+            "event",
+            "is read all the time; where an hour's run ends the next goes on, and none has less or more",
+          ),
+        ]
+      : []),
     entry(
       "oneOwner",
       "one owner",

@@ -161,6 +161,12 @@ export const promises = {
     conditions: "[clocks that are set, and missed times](#schedules)",
     heldBy: ["actors/scheduler.test.ts", "actors/scheduler-years.test.ts", "tests/chaos/two-nodes.test.ts"],
   },
+  event: {
+    promise:
+      "**What is read all the time** (trigger `event`) has no gap and no overlap where one run ends and the next begins",
+    conditions: "[where a source can be read again](#schedules)",
+    heldBy: ["actors/endless.test.ts", "tests/e2e/event-trigger.test.ts"],
+  },
   memory: {
     promise: "**Memory is bounded** whatever a destination does; the source waits",
     conditions: "measured by `bench -- slow-sink`",

@@ -86,9 +86,15 @@ test("lint refuses a cycle, naming its way", async () => {
 });
 
 test("lint says of what this version does not run that it is not available", async () => {
+  const { code, stderr } = await lint(`${config}    trigger: { type: webhook }\n`);
+  expect(code).toBe(2);
+  expect(stderr).toContain("the trigger webhook is not available in this version");
+});
+
+test("lint refuses the trigger event for a source that cannot be read without an end", async () => {
   const { code, stderr } = await lint(`${config}    trigger: { type: event }\n`);
   expect(code).toBe(2);
-  expect(stderr).toContain("the trigger event is not available in this version");
+  expect(stderr).toContain("source.connector: connectors of type file are not read without an end, as trigger event");
 });
 
 test("lint refuses look-ups that a connector cannot answer", async () => {
