@@ -116,11 +116,11 @@ async function openWriter(
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof StaleOwnerError) throw error;
-      const { fault, code, message } = failureOf(error);
+      const { fault, code, message, notReady } = failureOf(error);
       const away = fault === "transient" || code === "UNAVAILABLE" || code === "TIMEOUT";
       const begun = progress.batches > 0;
       const isFinal = options.endless ? code === "VALIDATION_ERROR" : !away || (!begun && attempt >= openAttempts);
-      if (isFinal) throw error;
+      if (isFinal && !notReady) throw error;
       vitals.waiting = true;
       waiting(message);
       await clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), signal);

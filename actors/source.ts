@@ -102,7 +102,7 @@ export class SourceActor implements Actor<never> {
         const settled = failure.fault !== "transient" && failure.code !== "UNAVAILABLE" && failure.code !== "TIMEOUT";
         const attempts = hasBegun ? retry.maxAttempts : openAttempts;
         const givenUp = endless ? failure.code === "VALIDATION_ERROR" : settled || attempt >= attempts;
-        if (givenUp) {
+        if (givenUp && !failure.notReady) {
           endless?.cut.abort(error);
           return this.#end(runError(failure), ctx.clock, signal);
         }

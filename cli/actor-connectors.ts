@@ -1,6 +1,6 @@
 import type { Connectors } from "../actors/connectors.ts";
 import type { Connector } from "../connectors/sdk/index.ts";
-import { type ResolveReference, resolveReferences } from "../runtime/config/index.ts";
+import { type ResolveReference, resolveReferences, typeName } from "../runtime/config/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import type { ConnectorRegistry } from "../runtime/ports/connectors.ts";
 import type { ConnectorStore } from "../runtime/ports/store.ts";
@@ -14,7 +14,7 @@ export function actorConnectors(
   const open = async (name: string): Promise<{ connector: Connector; type: string }> => {
     const row = await store.connectors.byName(name);
     if (!row) throw new SluiceError("NOT_FOUND", `there is no connector "${name}"`);
-    return { connector: await registry.open(row), type: row.type };
+    return { connector: await registry.open(row), type: typeName(row.type) };
   };
   /** What is opened closes its connector with it, and a connector does not outlive a failure to open. */
   const withConnector = async <T extends { close(): Promise<void> }>(

@@ -16,6 +16,8 @@ export interface NodeSettings {
   readonly natsReplicas: number | undefined;
   /** Absolute. */
   readonly fileRoots: readonly string[];
+  /** Folders whose programs plugins may be. Absolute. */
+  readonly pluginRoots: readonly string[];
   /** CIDRs that outgoing HTTP may reach besides public addresses. */
   readonly allowAddresses: readonly string[];
   readonly logLevel: string;
@@ -26,7 +28,10 @@ export interface NodeSettings {
 
 export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()): NodeSettings {
   const dataDir = dataDirOf(env);
-  const roots = env.SLUICE_FILE_ROOTS ? env.SLUICE_FILE_ROOTS.split(path.delimiter) : [cwd, dataDir];
+  const folders = (given: string | undefined, initial: readonly string[]) => {
+    const all = given ? given.split(path.delimiter) : initial;
+    return all.filter((folder) => folder !== "").map((folder) => path.resolve(cwd, folder));
+  };
   return {
     dataDir,
     httpPort: port(env, "SLUICE_HTTP_PORT", defaultHttpPort),
@@ -35,7 +40,9 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     natsUrl: env.SLUICE_NATS_URL || undefined,
     databaseUrl: env.SLUICE_DATABASE_URL || undefined,
     natsReplicas: replicas(env.SLUICE_NATS_REPLICAS),
-    fileRoots: roots.filter((root) => root !== "").map((root) => path.resolve(cwd, root)),
+    fileRoots: folders(env.SLUICE_FILE_ROOTS, [cwd, dataDir]),
+    // Safe by default: nobody puts a program there but with a shell on this machine (decision 0020).
+    pluginRoots: folders(env.SLUICE_PLUGIN_ROOTS, [path.join(dataDir, "plugins")]),
     allowAddresses: cidrs(env.SLUICE_ALLOW_ADDRESSES ?? ""),
     logLevel: env.SLUICE_LOG_LEVEL || "info",
     eventRunMs: Number(env.SLUICE_TEST_EVENT_RUN_MS) || undefined,

@@ -11,6 +11,7 @@ import { lockDataDir, type ServerHandle, startNats, startPostgres } from "../ada
 import { createSandbox } from "../adapters/isolate/index.ts";
 import { connectLogs, joinCluster } from "../adapters/jetstream/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
+import { PluginHost } from "../adapters/plugin/index.ts";
 import { openStore } from "../adapters/postgres/index.ts";
 import { connectVault, createSealer, keyring, masterKeys, referenceResolver } from "../adapters/secrets/index.ts";
 import { prometheusMetrics, startLogger, startTracing } from "../adapters/telemetry/index.ts";
@@ -41,6 +42,8 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+/** Subject between nodes. */
+const pluginsChanged = "plugins";
 const defaultDeadlineMs = 10_000;
 /** Partitions are made ahead for days, and history is dropped by the day. */
 const maintenanceMs = 6 * 60 * 60 * 1000;
@@ -154,9 +157,24 @@ async function start(
   const local = await masterKeys({ env, dataDir, secret });
   const sealer = createSealer(vault?.key ? keyring(vault.key, [local]) : local);
   const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets"), vault: vault?.reader });
+  const { fileRoots, pluginRoots, allowAddresses } = settings;
+  const plugins = new PluginHost({
+    store,
+    sealer,
+    resolveReference,
+    roots: pluginRoots,
+    builtIn: connectorTypes.map(({ type }) => type),
+    logger,
+    redactor,
+    publish: () => cluster.publish(pluginsChanged, null),
+  });
+  closers.push(cluster.subscribe(pluginsChanged, () => void plugins.sync().catch(() => {})));
+  await plugins.start();
+  closers.push(() => plugins.stop());
   const registry = createConnectorRegistry({
     types: connectorTypes,
-    context: { dataDir, fileRoots: settings.fileRoots, allowAddresses: settings.allowAddresses, expressions },
+    pluginTypes: () => plugins.types(),
+    context: { dataDir, fileRoots, closedFolders: pluginRoots, allowAddresses, expressions },
     validator,
     sealer,
     resolveReference,
@@ -172,7 +190,7 @@ async function start(
   const runner = createRunner({ store, cluster, cron, durability: { tier, copies } });
   const connectors = actorConnectors(store, registry, resolveReference);
   const { lookups } = connectors;
-  const services = createServices({ store, registry, runner, validator, sealer, sandbox, lookups, checkCron });
+  const services = createServices({ store, registry, plugins, runner, validator, sealer, sandbox, lookups, checkCron });
   const token = await ensureToken(dataDir, store.tokens);
   redactor.add(token);
 

@@ -107,6 +107,7 @@ function readIntegrations(
     validator: createValidator(),
     types: connectorTypes,
     existing: new Map(),
+    pluginsUnasked: true,
     allConnectorsKnown: Array.isArray(config.value.connectors),
     checkCron,
   });

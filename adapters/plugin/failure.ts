@@ -42,17 +42,25 @@ export class PluginError extends Error {
   readonly fault: FaultName;
   readonly path: string | undefined;
   readonly retryAfterMs: number | undefined;
+  /** There is no plugin at the moment: neither a record's fault nor the far side's. It is waited for. */
+  readonly notReady: boolean;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { readonly fault?: FaultName; readonly path?: string; readonly retryAfterMs?: number | undefined } = {},
+    options: {
+      readonly fault?: FaultName;
+      readonly path?: string;
+      readonly retryAfterMs?: number | undefined;
+      readonly notReady?: boolean;
+    } = {},
   ) {
     super(message);
     this.code = code;
     this.fault = options.fault ?? codes[code].fault;
     this.path = options.path;
     this.retryAfterMs = options.retryAfterMs;
+    this.notReady = options.notReady ?? false;
   }
 }
 
@@ -80,6 +88,12 @@ export function callErrorOf({ code, details, metadata }: ServiceError, plugin: s
       // What it sent is none: the status says what can be said.
     }
   }
+  if (code === status.RESOURCE_EXHAUSTED && /^Received message larger than max/.test(details)) {
+    return misbehaves(plugin, "sent a message of more than 64 MiB");
+  }
+  const lost = code === status.UNAVAILABLE ? connectionFault(details) : undefined;
+  if (lost !== undefined)
+    return new PluginError(lost.code, `plugin ${plugin} ${lost.message}`, { fault: "destination" });
   const name = statusCodes.get(code) ?? "INTERNAL_ERROR";
   // A call of the host's that never came through is no fault of a record.
   const fault = codes[name].fault === "record" ? "destination" : codes[name].fault;
@@ -100,4 +114,38 @@ export function durationOf(ms: number): Duration {
 
 function millisecondsOf(duration: Duration | undefined): number | undefined {
   return duration && Number(duration.seconds) * 1000 + duration.nanos / 1e6;
+}
+
+/** What the plugin's author has to mend. */
+export function misbehaves(plugin: string, what: string): PluginError {
+  return new PluginError("INTERNAL_ERROR", `plugin ${plugin} ${what}`, { fault: "transient" });
+}
+
+/** Why there is no connection, as grpc-js says it; undefined where it is about something else. */
+function connectionFault(details: string): { readonly code: ErrorCode; readonly message: string } | undefined {
+  const [, why] = /^No connection established\. Last error: (?:Error(?: \[\w+\])?: )?(.*)/.exec(details) ?? [];
+  if (why === undefined) {
+    const [, host] = /^Name resolution failed for target \w+:(.*)/.exec(details) ?? [];
+    return host === undefined ? undefined : { code: "UNAVAILABLE", message: `cannot be reached: nobody knows ${host}` };
+  }
+  const reason = why.replace(/;? ?(if the root CA|Resolution note|\(20\d\d-).*/, "").replace(/[. ]+$/, "");
+  if (/altnames/.test(why)) {
+    return { code: "UNAUTHORIZED", message: `shows a certificate for another name (tls.server_name): ${reason}` };
+  }
+  if (/alert.*(certificate|unknown ca)/.test(why)) {
+    return { code: "UNAUTHORIZED", message: "refuses the certificate that it is shown (tls.cert)" };
+  }
+  if (/wrong version number|packet length too long/.test(why)) {
+    return { code: "UNAVAILABLE", message: "speaks no TLS at its address" };
+  }
+  if (/certificate|signature/.test(why)) {
+    return { code: "UNAUTHORIZED", message: `shows a certificate that tls.ca does not vouch for: ${reason}` };
+  }
+  if (/^Failed to connect/.test(why)) {
+    return {
+      code: "UNAVAILABLE",
+      message: "ends the connection at once: it expects TLS, or another certificate (tls)",
+    };
+  }
+  return { code: "UNAVAILABLE", message: `cannot be reached: ${reason}` };
 }

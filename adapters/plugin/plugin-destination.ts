@@ -9,13 +9,16 @@ import type {
 } from "../../connectors/sdk/index.ts";
 import {
   DestinationMode,
+  type Instance,
+  type WriteOpen,
   type WriteOpened,
   type WriteRequest,
   type WriteResponse,
   type WriteResult as WriteResultMessage,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import { callErrorOf, durationOf, errorOf, recordFailureOf } from "./failure.ts";
-import { misbehaves, type PluginCall } from "./plugin-source.ts";
+import { callErrorOf, durationOf, errorOf, misbehaves, PluginError, recordFailureOf } from "./failure.ts";
+import { messageBytes } from "./grpc.ts";
+import type { PluginCall, PluginLease } from "./plugin-source.ts";
 
 const modes: { readonly [M in ModeName]: DestinationMode } = {
   append: DestinationMode.DESTINATION_MODE_APPEND,
@@ -30,95 +33,174 @@ interface Open {
   readonly reject: (error: unknown) => void;
 }
 
-/** Writes through a plugin. Resolves once the plugin has opened the stream. */
+/**
+ * Writes through a plugin. Resolves once the plugin has opened the stream. Where the plugin dies, or breaks the contract,
+ * what is under way fails, and the next write opens the stream anew, with the state of the last that was confirmed.
+ */
 export async function pluginDestination(
-  open: () => ClientDuplexStream<WriteRequest, WriteResponse>,
-  { plugin, instance }: PluginCall,
+  plugin: { lease(signal: AbortSignal): Promise<PluginLease> },
+  of: PluginCall,
   options: DestinationOptions,
 ): Promise<Destination> {
-  const call = open();
-  const opened = Promise.withResolvers<WriteOpened>();
-  const waiting = new Map<bigint, Open>();
-  let ended: unknown;
-  let lastId = 0n;
-
-  const fail = (error: unknown) => {
-    ended ??= error;
-    opened.reject(error);
-    for (const { reject } of waiting.values()) reject(error);
-    waiting.clear();
-  };
-  const ask = (request: (id: bigint) => NonNullable<WriteRequest["request"]>, records: number, signal?: AbortSignal) =>
-    new Promise<WriteResult>((resolve, reject) => {
-      if (ended !== undefined) return reject(ended);
-      const id = ++lastId;
-      waiting.set(id, { records, resolve, reject });
-      // The answer to one that was given up is of no interest, but must be the only one.
-      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-      call.write({ request: request(id) });
+  let { state } = options;
+  let closed = false;
+  let opening: Promise<WriteCall> | undefined;
+  const open = async () => WriteCall.open(await plugin.lease(options.signal), of, { ...options, state });
+  let current = await open();
+  const live = async (): Promise<WriteCall> => {
+    if (!current.ended || closed) return current;
+    opening ??= open().finally(() => {
+      opening = undefined;
     });
-
-  call.on("error", (error) => fail(callErrorOf(error as never, plugin)));
-  call.on("end", () => fail(misbehaves(plugin, "ended the call")));
-  call.on("data", ({ response }: WriteResponse) => {
-    if (response?.$case === "opened") return opened.resolve(response.value);
-    if (response?.$case !== "result") return;
-    const { id } = response.value;
-    const open = waiting.get(id);
-    if (open === undefined) {
-      call.cancel();
-      return fail(misbehaves(plugin, `answered batch ${id}, which waits for no answer`));
-    }
-    waiting.delete(id);
-    try {
-      open.resolve(resultOf(response.value, open.records, plugin));
-    } catch (error) {
-      open.reject(error);
-    }
-  });
-  const cancel = () => call.cancel();
-  options.signal.addEventListener("abort", cancel, { once: true });
-
-  const { stream, mode, key, runId, state, timeout, owner, idempotencyWindowMs } = options;
-  call.write({
-    request: {
-      $case: "open",
-      value: {
-        instance,
-        stream,
-        mode: modes[mode],
-        key: [...key],
-        runId,
-        state: state === null ? "" : JSON.stringify(state),
-        owner: owner && { ...owner, epoch: BigInt(owner.epoch) },
-        idempotencyWindow: idempotencyWindowMs === undefined ? undefined : durationOf(idempotencyWindowMs),
-        connectTimeout: timeout && durationOf(timeout.connectMs),
-        readTimeout: timeout && durationOf(timeout.readMs),
-      },
-    },
-  });
-  const { concurrency, dedupes, warnings } = await opened.promise;
+    current = await opening;
+    return current;
+  };
+  const { concurrency, dedupes, warnings } = current.opened;
   return {
     concurrency: Math.min(concurrencyMax, Math.max(1, concurrency)),
     ...(dedupes && { dedupes }),
     warnings,
-    write: (batch) => ask((id) => ({ $case: "batch", value: batchOf(id, batch) }), batch.records.length, batch.signal),
-    complete: async () => {
-      await ask((id) => ({ $case: "complete", value: { id } }), 0);
+    write: async (batch) => {
+      const call = current.ended ? await live() : current;
+      const result = await call.write(batch);
+      if (result.state !== undefined) state = result.state;
+      return result;
     },
+    complete: async () => (await live()).complete(),
     close: async () => {
-      options.signal.removeEventListener("abort", cancel);
-      ended ??= new Error("the destination was closed");
-      // What is under way is over; the plugin closes its own end.
-      if (waiting.size > 0) call.cancel();
-      else call.end();
+      closed = true;
+      current.close();
     },
   };
 }
 
-function batchOf(id: bigint, { records, keys = [], ordered = false }: WriteBatch) {
+/** One call of Write. */
+class WriteCall {
+  readonly opened: WriteOpened;
+  readonly #call: ClientDuplexStream<WriteRequest, WriteResponse>;
+  readonly #waiting: Map<bigint, Open>;
+  readonly #plugin: string;
+  #error: unknown;
+  #lastId = 0n;
+
+  private constructor(
+    call: ClientDuplexStream<WriteRequest, WriteResponse>,
+    opened: WriteOpened,
+    waiting: Map<bigint, Open>,
+    plugin: string,
+  ) {
+    this.#call = call;
+    this.opened = opened;
+    this.#waiting = waiting;
+    this.#plugin = plugin;
+  }
+
+  static async open(
+    { client, release }: PluginLease,
+    { plugin, instance }: PluginCall,
+    options: DestinationOptions,
+  ): Promise<WriteCall> {
+    const call: ClientDuplexStream<WriteRequest, WriteResponse> = client.write();
+    const opened = Promise.withResolvers<WriteOpened>();
+    const waiting = new Map<bigint, Open>();
+    let made: WriteCall | undefined;
+    const cancel = () => call.cancel();
+    const fail = (error: unknown) => {
+      opened.reject(error);
+      made?.fail(error);
+    };
+    call.once("status", () => {
+      options.signal.removeEventListener("abort", cancel);
+      release();
+    });
+    call.on("error", (error) => fail(callErrorOf(error as never, plugin)));
+    call.on("end", () => fail(misbehaves(plugin, "ended the call")));
+    call.on("data", ({ response }: WriteResponse) => {
+      if (response?.$case === "opened") return opened.resolve(response.value);
+      if (response?.$case !== "result") return;
+      const { id } = response.value;
+      const open = waiting.get(id);
+      if (open === undefined) {
+        call.cancel();
+        return fail(misbehaves(plugin, `answered batch ${id}, which waits for no answer`));
+      }
+      waiting.delete(id);
+      try {
+        open.resolve(resultOf(response.value, open.records, plugin));
+      } catch (error) {
+        open.reject(error);
+      }
+    });
+    options.signal.addEventListener("abort", cancel, { once: true });
+    call.write({ request: { $case: "open", value: openOf(instance, options) } });
+    made = new WriteCall(call, await opened.promise, waiting, plugin);
+    return made;
+  }
+
+  get ended(): boolean {
+    return this.#error !== undefined;
+  }
+
+  fail(error: unknown): void {
+    this.#error ??= error;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+
+  async write(batch: WriteBatch): Promise<WriteResult> {
+    const value = batchOf(batch);
+    const bytes = value.records.data.length + 200 * batch.records.length;
+    if (bytes > messageBytes) {
+      const what = batch.records.length === 1 ? "a record" : "a batch";
+      const message = `${what} of ${value.records.data.length} bytes is more than plugin ${this.#plugin} takes in a message`;
+      throw new PluginError("VALIDATION_ERROR", message, { fault: "record" });
+    }
+    return this.#ask((id) => ({ $case: "batch", value: { id, ...value } }), batch.records.length, batch.signal);
+  }
+
+  async complete(): Promise<void> {
+    await this.#ask((id) => ({ $case: "complete", value: { id } }), 0);
+  }
+
+  close(): void {
+    const ended = this.ended;
+    const busy = this.#waiting.size > 0;
+    this.fail(new Error("the destination was closed"));
+    // What is under way is over; the plugin closes its own end.
+    if (busy) this.#call.cancel();
+    else if (!ended) this.#call.end();
+  }
+
+  #ask(request: (id: bigint) => NonNullable<WriteRequest["request"]>, records: number, signal?: AbortSignal) {
+    return new Promise<WriteResult>((resolve, reject) => {
+      if (this.#error !== undefined) return reject(this.#error);
+      const id = ++this.#lastId;
+      this.#waiting.set(id, { records, resolve, reject });
+      // The answer to one that was given up is of no interest, but must be the only one.
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      this.#call.write({ request: request(id) });
+    });
+  }
+}
+
+function openOf(instance: Instance, options: DestinationOptions): WriteOpen {
+  const { stream, mode, key, runId, state, timeout, owner, idempotencyWindowMs } = options;
   return {
-    id,
+    instance,
+    stream,
+    mode: modes[mode],
+    key: [...key],
+    runId,
+    state: state === null ? "" : JSON.stringify(state),
+    owner: owner && { ...owner, epoch: BigInt(owner.epoch) },
+    idempotencyWindow: idempotencyWindowMs === undefined ? undefined : durationOf(idempotencyWindowMs),
+    connectTimeout: timeout && durationOf(timeout.connectMs),
+    readTimeout: timeout && durationOf(timeout.readMs),
+  };
+}
+
+function batchOf({ records, keys = [], ordered = false }: WriteBatch) {
+  return {
     records: { data: Buffer.from(records.map(({ text }) => text).join("\n")), count: records.length },
     ids: records.map((record) => record.id),
     keys: [...keys],

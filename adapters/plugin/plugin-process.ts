@@ -1,28 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { ConnectorServiceClient, SpecResponse } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import type { Logger } from "../../runtime/ports/logger.ts";
 import { PluginError } from "./failure.ts";
-import { connect, specOf } from "./plugin-type.ts";
-
-export interface PluginCommand {
-  /** Program and arguments. No shell reads them. */
-  readonly command: readonly [string, ...string[]];
-  readonly cwd?: string;
-  /** Added to what little of the environment it gets: PATH, HOME, LANG, TMPDIR. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Of memory; beyond it is killed. */
-  readonly memoryBytes?: number;
-}
-
-export interface PluginProcessOptions {
-  readonly name: string;
-  readonly plugin: PluginCommand;
-  readonly logger: Logger;
-  /** A line that it wrote, without what is secret. */
-  readonly redact?: (line: string) => string;
-}
+import { connect, specOf } from "./grpc.ts";
+import { type Guarded, startGuarded } from "./guard.ts";
+import type { LifeOptions, PluginCommand, PluginLife } from "./life.ts";
 
 const handshakeMs = 10_000;
 const stopMs = 5_000;
@@ -31,75 +13,62 @@ const defaultMemory = 1024 * 1024 * 1024;
 const inherited = ["PATH", "HOME", "LANG", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /** One life of a plugin that runs as a child. */
-export class PluginProcess {
+export class PluginProcess implements PluginLife {
   readonly client: ConnectorServiceClient;
   readonly spec: SpecResponse;
-  /** How it ended. */
   readonly exited: Promise<string>;
-  /** Whether processes that it had started were there when it ended. They are ended, too. */
-  leftProcesses = false;
-  readonly #child: ChildProcess;
+  readonly #child: Guarded;
   #killedFor: string | undefined;
 
-  private constructor(
-    child: ChildProcess,
-    client: ConnectorServiceClient,
-    spec: SpecResponse,
-    exited: Promise<string>,
-  ) {
+  private constructor(child: Guarded, client: ConnectorServiceClient, spec: SpecResponse) {
     this.#child = child;
     this.client = client;
     this.spec = spec;
-    this.exited = exited.then((end) => this.#killedFor ?? end);
+    this.exited = child.exited.then((end) => this.#killedFor ?? end);
   }
 
+  /** Known since the handshake. */
   get pid(): number {
     return this.#child.pid as number;
   }
 
+  /** Whether processes that it had started were there when it ended. They are ended, too. */
+  get leftProcesses(): boolean {
+    return this.#child.leftProcesses;
+  }
+
   /** Resolves once it has shaken hands and said what it is; else it is ended, and the reason thrown. */
-  static async start({ name, plugin, logger, redact = (line) => line }: PluginProcessOptions): Promise<PluginProcess> {
-    const [program, ...args] = plugin.command;
+  static async start({
+    name,
+    plugin,
+    logger,
+    redact = (line) => line,
+  }: LifeOptions<PluginCommand>): Promise<PluginProcess> {
     const env = Object.fromEntries(inherited.flatMap((key) => (process.env[key] ? [[key, process.env[key]]] : [])));
-    const child = spawn(program, args, {
-      ...(plugin.cwd && { cwd: plugin.cwd }),
-      env: { ...env, ...plugin.env },
-      stdio: ["pipe", "pipe", "pipe"],
-      // Out of reach of the terminal's Ctrl-C: the node drains first.
-      detached: true,
-    });
-    child.stdin?.on("error", () => {});
+    const child = startGuarded({ command: plugin.command, cwd: plugin.cwd, env: { ...env, ...plugin.env } });
     const last: string[] = [];
-    createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
+    createInterface({ input: child.stderr }).on("line", (line) => {
       const said = redact(line.slice(0, 4_000));
       last.push(said);
       if (last.length > 5) last.shift();
       logger.info({ plugin: name, pid: child.pid }, said);
     });
-    const exited = new Promise<string>((resolve) => {
-      child.once("error", (error) => resolve(`cannot be started: ${error.message}`));
-      child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
-    });
     let client: ConnectorServiceClient | undefined;
     try {
       const address = await Promise.race([
         handshake(child, name),
-        exited.then((end) => {
+        child.exited.then((end) => {
           const said = last.length === 0 ? "" : `: ${last.join(" / ")}`;
           throw new PluginError("UNAVAILABLE", `plugin ${name} ended before its first line (${end})${said}`);
         }),
       ]);
-      client = connect(address);
-      const spec = await specOf(client, name);
-      const life = new PluginProcess(child, client, spec, exited);
-      child.once("exit", () => {
-        life.leftProcesses = killGroup(child, "SIGKILL");
-      });
+      client = connect({ address });
+      const life = new PluginProcess(child, client, await specOf(client, name));
       life.#watchMemory(plugin.memoryBytes ?? defaultMemory);
       return life;
     } catch (error) {
       client?.close();
-      killGroup(child, "SIGKILL");
+      child.kill();
       throw error;
     }
   }
@@ -107,8 +76,8 @@ export class PluginProcess {
   /** Asks it to end; kills it where it does not. */
   async stop(): Promise<void> {
     this.client.close();
-    this.#child.stdin?.end();
-    killGroup(this.#child, "SIGTERM");
+    this.#child.stdin.end();
+    this.#child.terminate();
     const force = setTimeout(() => this.#kill("did not end when it was asked to"), stopMs);
     await this.exited;
     clearTimeout(force);
@@ -116,7 +85,7 @@ export class PluginProcess {
 
   #kill(reason: string): void {
     this.#killedFor ??= `was ended: it ${reason}`;
-    killGroup(this.#child, "SIGKILL");
+    this.#child.kill();
   }
 
   #watchMemory(limit: number): void {
@@ -130,17 +99,17 @@ export class PluginProcess {
   }
 }
 
-function handshake(child: ChildProcess, name: string): Promise<string> {
+function handshake(child: Guarded, name: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new PluginError("UNAVAILABLE", `plugin ${name} did not print its address within ${handshakeMs / 1000} s`));
     }, handshakeMs);
-    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    const lines = createInterface({ input: child.stdout });
     lines.once("line", (line) => {
       clearTimeout(timer);
       lines.close();
       // The rest is read and dropped, so that it can go on writing.
-      child.stdout?.resume();
+      child.stdout.resume();
       const address = addressIn(line);
       if (address === undefined) {
         reject(
@@ -151,7 +120,7 @@ function handshake(child: ChildProcess, name: string): Promise<string> {
         );
       } else resolve(address);
     });
-    child.once("exit", () => clearTimeout(timer));
+    void child.exited.then(() => clearTimeout(timer));
   });
 }
 
@@ -163,16 +132,6 @@ function addressIn(line: string): string | undefined {
     return /^(unix:.+|[^:]+:\d+)$/.test(address) ? address : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Whether there was a process in it. */
-function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): boolean {
-  if (pid === undefined) return false;
-  try {
-    return process.kill(-pid, signal);
-  } catch {
-    return false;
   }
 }
 

@@ -1,13 +1,21 @@
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import type { Json, ReadBatch, Source, SourceOptions } from "../../connectors/sdk/index.ts";
 import {
+  type ConnectorServiceClient,
   type Instance,
   type ReadBatch as ReadBatchMessage,
   type ReadRequest,
   type ReadResponse,
   SourceMode,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import { callErrorOf, PluginError, recordFailureOf } from "./failure.ts";
+import { callErrorOf, misbehaves, recordFailureOf } from "./failure.ts";
+
+/** A plugin in use: it is not ended before it is released. */
+export interface PluginLease {
+  readonly client: ConnectorServiceClient;
+  /** May be called again. */
+  release(): void;
+}
 
 /** Batches that may be on their way from the plugin. */
 const batchesAhead = 4;
@@ -23,11 +31,12 @@ export interface PluginCall {
  * the stream.
  */
 export async function pluginSource(
-  open: () => ClientDuplexStream<ReadRequest, ReadResponse>,
+  { client, release }: PluginLease,
   { plugin, instance, endless: isTold }: PluginCall & { readonly endless: boolean },
   { stream, mode, cursorField, from, batch, endless = false, signal }: SourceOptions,
 ): Promise<Source> {
-  const call = open();
+  const call: ClientDuplexStream<ReadRequest, ReadResponse> = client.read();
+  call.once("status", release);
   const cancel = () => call.cancel();
   signal.addEventListener("abort", cancel, { once: true });
   const arrived = new Arrivals<ReadBatch>();
@@ -171,9 +180,4 @@ function parsed(cursor: string, plugin: string): Json {
   } catch {
     throw misbehaves(plugin, "sent a cursor that is no JSON");
   }
-}
-
-/** What the plugin's author has to mend. */
-export function misbehaves(plugin: string, what: string): PluginError {
-  return new PluginError("INTERNAL_ERROR", `plugin ${plugin} ${what}`, { fault: "transient" });
 }

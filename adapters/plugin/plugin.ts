@@ -1,109 +1,210 @@
 import type { ConnectorType } from "../../connectors/sdk/index.ts";
-import type { ConnectorServiceClient, SpecResponse } from "../../proto/gen/sluice/connector/v1/connector.ts";
 import { messageOf } from "../../runtime/errors/index.ts";
 import type { Logger } from "../../runtime/ports/logger.ts";
+import type { PluginState, TypeDescription } from "../../runtime/ports/plugins.ts";
 import { PluginError } from "./failure.ts";
-import { type PluginCommand, PluginProcess } from "./plugin-process.ts";
-import { type PluginClient, pluginType } from "./plugin-type.ts";
+import type { PluginLife, PluginTarget } from "./life.ts";
+import { PluginConnection } from "./plugin-connection.ts";
+import { PluginProcess } from "./plugin-process.ts";
+import type { PluginLease } from "./plugin-source.ts";
+import { describe, type PluginClient, pluginType } from "./plugin-type.ts";
 
 export interface PluginOptions {
   /** For messages and for the log. */
   readonly name: string;
-  readonly plugin: PluginCommand;
+  /** What is asked for anew at each start may have changed: references are resolved then. */
+  readonly plugin: PluginTarget | (() => Promise<PluginTarget>);
   readonly logger: Logger;
-  readonly redact?: (line: string) => string;
+  readonly redact?: ((line: string) => string) | undefined;
+}
+
+export interface KeptPluginOptions extends PluginOptions {
+  /** Asked of each life, with what it says that it is: why it is not taken, or undefined. */
+  readonly accept: (description: TypeDescription) => Promise<string | undefined>;
 }
 
 const backoff = { initialMs: 200, maxMs: 30_000 };
 /** One that lived this long has recovered: its next death starts with the shortest delay again. */
 const healthyMs = 60_000;
+/** For one that is being started: a start takes as long as its handshake and its answer may. */
+const startMs = 20_000;
 
 /**
- * A plugin that runs as a child process and is started again when it dies. What was under way at its death fails as
- * what is away does (UNAVAILABLE), with the way it ended in the message, and is tried again by whoever asked.
+ * A plugin that is kept up: started again when it dies, reached again when the connection breaks. What was under way
+ * fails as what is away does (UNAVAILABLE), with the way it ended in the message, and is tried again by whoever asked.
  */
 export class Plugin implements PluginClient {
   readonly name: string;
-  readonly type: ConnectorType;
   readonly #options: PluginOptions;
+  readonly #accept: KeptPluginOptions["accept"];
   readonly #stopping = new AbortController();
-  #life: PluginProcess | undefined;
-  /** Why there is none at the moment. */
-  #reason = "";
+  #life: PluginLife | undefined;
+  #type: ConnectorType | undefined;
+  #state: PluginState = { status: "starting", reason: null };
+  /** Resolves when the state changes next. */
+  #changed = Promise.withResolvers<void>();
+  #leases = 0;
+  #free = () => {};
   #ended: Promise<void>;
 
-  private constructor(options: PluginOptions, first: PluginProcess) {
+  private constructor(options: PluginOptions, accept: KeptPluginOptions["accept"], first?: PluginLife) {
     this.name = options.name;
     this.#options = options;
-    this.type = pluginType(first.spec, this);
-    this.#life = first;
+    this.#accept = accept;
+    if (first) this.#type = pluginType(describe(first.spec, options.name), this);
     this.#ended = this.#keepUp(first);
   }
 
-  /** Resolves once it has said what it is; rejects with the reason where it does not start. */
+  /** Resolves once it has said what it is, and stays so; rejects with the reason where it does not start. */
   static async start(options: PluginOptions): Promise<Plugin> {
-    return new Plugin(options, await PluginProcess.start(options));
+    const first = await beginOf(options);
+    const { type, version } = first.spec;
+    const accept = async (next: TypeDescription) =>
+      next.type === type && next.version === version ? undefined : `is another one now: ${next.type} ${next.version}`;
+    try {
+      return new Plugin(options, accept, first);
+    } catch (error) {
+      await first.stop();
+      throw error;
+    }
   }
 
-  /** Undefined while it is being started again. */
+  /** At once, whether it starts or not. */
+  static keep({ accept, ...options }: KeptPluginOptions): Plugin {
+    return new Plugin(options, accept);
+  }
+
+  /** As its life said last. Throws before the first. */
+  get type(): ConnectorType {
+    if (this.#type === undefined) throw new PluginError("UNAVAILABLE", `plugin ${this.name} has not said what it is`);
+    return this.#type;
+  }
+
+  get state(): PluginState {
+    return this.#state;
+  }
+
+  /** Undefined while it is being started again, and where it runs elsewhere. */
   get pid(): number | undefined {
     return this.#life?.pid;
   }
 
-  async client(signal: AbortSignal): Promise<ConnectorServiceClient> {
+  async lease(signal: AbortSignal): Promise<PluginLease> {
     signal.throwIfAborted();
-    if (this.#life) return this.#life.client;
-    // Whoever asks tries again by itself: it is told at once why there is none.
-    throw new PluginError("UNAVAILABLE", `plugin ${this.name} ${this.#reason}`);
+    if (this.#life === undefined && this.#state.status === "starting") await this.#outcome(signal);
+    const life = this.#life;
+    if (life === undefined) {
+      // Whoever asks tries again by itself: it is told at once why there is none.
+      throw new PluginError("UNAVAILABLE", `plugin ${this.name} ${this.#state.reason ?? "is being started"}`, {
+        fault: "destination",
+        notReady: true,
+      });
+    }
+    this.#leases++;
+    let released = false;
+    const release = () => {
+      if (released) return;
+      released = true;
+      if (--this.#leases === 0) this.#free();
+    };
+    return { client: life.client, release };
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#life?.stop();
+    this.#become(undefined, { status: "unavailable", reason: "was stopped" });
     await this.#ended;
   }
 
-  async #keepUp(first: PluginProcess): Promise<void> {
+  /** Stops once nobody uses it any more, after so many milliseconds at the latest. Is not started again meanwhile. */
+  async retire(graceMs: number): Promise<void> {
+    if (this.#leases > 0 && this.#life) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#free = resolve;
+      const timer = setTimeout(resolve, graceMs);
+      await Promise.race([promise, this.#life.exited]);
+      clearTimeout(timer);
+    }
+    await this.stop();
+  }
+
+  /** The end of a start, however it went. */
+  async #outcome(signal: AbortSignal): Promise<void> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(startMs)]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    limit.addEventListener("abort", () => resolve(), { once: true });
+    while (this.#life === undefined && this.#state.status === "starting" && !limit.aborted) {
+      await Promise.race([this.#changed.promise, promise]);
+    }
+    signal.throwIfAborted();
+  }
+
+  async #keepUp(first: PluginLife | undefined): Promise<void> {
     const { signal } = this.#stopping;
-    let life: PluginProcess | undefined = first;
-    for (let attempt = 0; ; attempt++) {
+    let life = first;
+    let attempt = 0;
+    while (!signal.aborted) {
+      life ??= await this.#again();
       if (life) {
         const since = Date.now();
-        this.#become(life, "");
-        const end = await life.exited;
+        this.#become(life, { status: "ready", reason: null });
+        const end = await Promise.race([life.exited, aborted(signal)]);
+        if (end === undefined) return await life.stop();
         life.client.close();
+        life = undefined;
         if (Date.now() - since > healthyMs) attempt = 0;
-        this.#become(undefined, end.startsWith("was ended") ? end : `ended (${end})`);
-        if (signal.aborted) return;
+        const reason = end.startsWith("was ended") ? end : `ended (${end})`;
+        // One that has died for the first time is there again at once.
+        this.#become(undefined, { status: attempt === 0 ? "starting" : "unavailable", reason });
         this.#options.logger.warn({ plugin: this.name, end }, "plugin ended");
       }
-      await delay(Math.min(backoff.maxMs, backoff.initialMs * 2 ** Math.min(attempt, 10)), signal);
-      if (signal.aborted) return;
-      life = await this.#again();
+      await delay(Math.min(backoff.maxMs, backoff.initialMs * 2 ** Math.min(attempt++, 10)), signal);
     }
   }
 
-  async #again(): Promise<PluginProcess | undefined> {
+  async #again(): Promise<PluginLife | undefined> {
+    let reason: string | undefined;
+    let life: PluginLife | undefined;
     try {
-      const life = await PluginProcess.start(this.#options);
-      if (sameType(life.spec, this.type)) return life;
-      await life.stop();
-      this.#reason = `is another one now: ${life.spec.type} ${life.spec.version}`;
+      life = await beginOf(this.#options);
+      const description = describe(life.spec, this.name);
+      reason = await this.#accept(description);
+      if (reason === undefined && !this.#stopping.signal.aborted) {
+        this.#type = pluginType(description, this);
+        return life;
+      }
     } catch (error) {
-      this.#reason = messageOf(error).replace(`plugin ${this.name} `, "");
+      const { redact = (text) => text } = this.#options;
+      reason = redact(messageOf(error).replace(`plugin ${this.name} `, ""));
     }
-    this.#options.logger.error({ plugin: this.name, reason: this.#reason }, "plugin does not start");
+    await life?.stop();
+    if (this.#stopping.signal.aborted) return undefined;
+    if (this.#state.reason !== reason) {
+      this.#options.logger.error({ plugin: this.name, reason }, "plugin does not start");
+    }
+    this.#become(undefined, { status: "unavailable", reason: reason ?? null });
     return undefined;
   }
 
-  #become(life: PluginProcess | undefined, reason: string): void {
+  #become(life: PluginLife | undefined, state: PluginState): void {
     this.#life = life;
-    this.#reason = reason;
+    this.#state = state;
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 }
 
-function sameType({ type, version }: SpecResponse, known: ConnectorType): boolean {
-  return type === known.type && version === known.version;
+async function beginOf({ plugin, ...rest }: PluginOptions): Promise<PluginLife> {
+  const target = typeof plugin === "function" ? await plugin() : plugin;
+  if ("address" in target) return await PluginConnection.open({ ...rest, plugin: target });
+  return await PluginProcess.start({ ...rest, plugin: target });
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
 }
 
 function delay(ms: number, signal: AbortSignal): Promise<void> {

@@ -19,10 +19,10 @@ export function connectorStore(db: Database): ConnectorStore {
         if (version !== undefined && version !== current.version)
           throw new ConflictError(staleVersion(current.version));
         if (change.name !== current.name) await refuseWhileUsed(tx, current.name, "renamed");
-        const { name, config, sealed } = change;
+        const { name, type, config, sealed } = change;
         const [row] = await tx.orm
           .update(connectors)
-          .set({ name, config, sealed, version: current.version + 1, updatedAt: sql`now()` })
+          .set({ name, type, config, sealed, version: current.version + 1, updatedAt: sql`now()` })
           .where(eq(connectors.id, id))
           .returning();
         return row!;

@@ -39,6 +39,8 @@ export function isDataError(error: unknown): boolean {
 
 const conflicts: { readonly [constraint: string]: string } = {
   connectors_name: "a connector of this name exists already",
+  plugins_name: "a plugin of this name exists already",
+  plugins_type: "another plugin serves this version of the connector type already",
   integrations_name: "an integration of this name exists already",
 };
 

@@ -9,6 +9,7 @@ import { guarded } from "./errors.ts";
 import { integrationStore } from "./integrations.ts";
 import { migrate } from "./migrate.ts";
 import { maintain } from "./partitions.ts";
+import { pluginStore } from "./plugins.ts";
 import { quotaStore } from "./quotas.ts";
 import { replayStore } from "./replays.ts";
 import { retryStore } from "./retries.ts";
@@ -73,6 +74,7 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
 
 function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "close">): Store {
   return {
+    plugins: guarded(pluginStore(db)),
     connectors: guarded(connectorStore(db)),
     integrations: guarded(integrationStore(db)),
     runs: guarded(runStore(db)),

@@ -14,6 +14,7 @@ import {
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../../runtime/errors/index.ts";
 import type { Ledger } from "../../runtime/ports/ledger.ts";
+import type { TypeDescription } from "../../runtime/ports/plugins.ts";
 import type { JobKind, JobStatus, ReplayOptions, Resolution } from "../../runtime/ports/replays.ts";
 import type {
   Attempt,
@@ -47,6 +48,25 @@ export const connectors = sluice.table(
     updatedAt: time("updated_at").notNull().defaultNow(),
   },
   (t) => [unique("connectors_name").on(t.name)],
+);
+
+/** Programs that serve connector types. A version of a type has one of them. */
+export const plugins = sluice.table(
+  "plugins",
+  {
+    id: uuid("id").primaryKey(),
+    name: text("name").notNull(),
+    spec: json("spec").$type<JsonObject>().notNull(),
+    sealed: bytea("sealed"),
+    /** As it said last; `type` and `typeVersion` say the same. */
+    serves: json("serves").$type<TypeDescription>(),
+    type: text("type"),
+    typeVersion: text("type_version"),
+    version: integer("version").notNull().default(1),
+    createdAt: time("created_at").notNull().defaultNow(),
+    updatedAt: time("updated_at").notNull().defaultNow(),
+  },
+  (t) => [unique("plugins_name").on(t.name), unique("plugins_type").on(t.type, t.typeVersion)],
 );
 
 export const integrations = sluice.table(

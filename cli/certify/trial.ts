@@ -1,5 +1,5 @@
 import { credentials } from "@grpc/grpc-js";
-import { connect, PluginProcess, pluginType, specOf } from "../../adapters/plugin/index.ts";
+import { connect, describe, PluginProcess, pluginType, specOf } from "../../adapters/plugin/index.ts";
 import type { PluginHandle } from "../../connectors/conformance/suite.ts";
 import type { ConnectorType } from "../../connectors/sdk/index.ts";
 import { HealthClient } from "../../proto/gen/grpc/health/v1/health.ts";
@@ -30,7 +30,10 @@ export class Trial implements PluginHandle {
     this.#life = life;
     this.#lines = lines;
     this.#spans = spans;
-    this.type = pluginType(life.spec, { name, client: async () => this.#life.client });
+    this.type = pluginType(describe(life.spec, name), {
+      name,
+      lease: async () => ({ client: this.#life.client, release: () => {} }),
+    });
     if (life.child !== undefined) this.process = this.#processOf(start);
   }
 
@@ -40,7 +43,7 @@ export class Trial implements PluginHandle {
     const spans = await SpanCollector.start();
     const start = async (): Promise<Life> => {
       if ("address" in plugin) {
-        const client = connect(plugin.address);
+        const client = connect(plugin);
         return { client, spec: await specOf(client, name) };
       }
       const child = await PluginProcess.start({

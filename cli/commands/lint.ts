@@ -94,6 +94,7 @@ export function checkFiles({ value }: Configuration) {
     validator: createValidator(),
     types: connectorTypes,
     existing: new Map(),
+    pluginsUnasked: true,
     // A file with no connectors of its own relies on what the server has.
     allConnectorsKnown: Array.isArray(value.connectors),
     checkCron,

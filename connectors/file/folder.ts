@@ -9,6 +9,7 @@ const ownEntries = new Set([
   "keys",
   "nats",
   "node-id",
+  "plugins",
   "postgres",
   "secrets",
   "sluice.lock",
@@ -22,12 +23,14 @@ export class Folder {
   readonly path: string;
   readonly #create: boolean;
   readonly #roots: readonly string[];
+  readonly #closed: readonly string[];
   readonly #dataDir: string;
 
-  constructor({ path, create = false }: FileConfig, { fileRoots, dataDir }: ConnectorContext) {
+  constructor({ path, create = false }: FileConfig, { fileRoots, closedFolders = [], dataDir }: ConnectorContext) {
     this.path = resolve(path);
     this.#create = create;
     this.#roots = fileRoots;
+    this.#closed = closedFolders;
     this.#dataDir = dataDir;
   }
 
@@ -113,7 +116,8 @@ export class Folder {
       throw fileError(error, path, setting);
     });
     const own = (await below(this.#dataDir, real))?.split(sep)[0];
-    if (own !== undefined && ownEntries.has(own)) {
+    const closed = await Promise.all(this.#closed.map((folder) => below(folder, real)));
+    if ((own !== undefined && ownEntries.has(own)) || closed.some((way) => way !== undefined)) {
       throw new ConnectorError("FORBIDDEN", `${path} is the product's own, which no connector may touch.`, {
         fault: "destination",
         path: setting,

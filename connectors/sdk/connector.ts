@@ -47,6 +47,8 @@ export interface ConnectorContext {
   readonly dataDir: string;
   /** Folders a connector may touch on this machine, absolute and resolved (`SLUICE_FILE_ROOTS`). */
   readonly fileRoots: readonly string[];
+  /** Folders within those that it may not touch: the programs in them are run. Left out: none. */
+  readonly closedFolders?: readonly string[];
   /** Stays the same for the connector's life; left out where it is only tried. */
   readonly connectorId?: string;
   /** Addresses that may be reached besides public ones, as CIDRs (`SLUICE_ALLOW_ADDRESSES`); left out: none. */

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { connectorSchema, integrationSchema, type Part } from "../../runtime/config/index.ts";
+import { connectorSchema, integrationSchema, type Part, pluginSchema } from "../../runtime/config/index.ts";
 import { isObject } from "../../runtime/record/index.ts";
 import { ledger } from "./ledger-schema.ts";
 
@@ -30,6 +30,8 @@ export const listOf = (item: Part): Part =>
 export const connectorType = object({
   type: string,
   version: string,
+  versions: { type: "array", items: string, description: "All that there are, the newest first." },
+  plugin: { ...orNull(string), description: "The plugin that serves it; null: it is built in." },
   title: string,
   description: string,
   config: { type: ["object", "boolean"], description: "JSON Schema of a connector's config." },
@@ -68,6 +70,21 @@ const integrationState = readOnly({
   next_fire_at: orNull(time),
 });
 
+const pluginState = readOnly({
+  id,
+  serves: { ...orNull(object({ type: string, version: string })), description: "Null before it has said so." },
+  state: object({ status: { enum: ["ready", "starting", "unavailable"] }, reason: orNull(string) }),
+  version: integer,
+  created_at: time,
+  updated_at: time,
+});
+
+export const plugin: Part = {
+  type: "object",
+  properties: { ...pluginState, ...(pluginSchema.properties as Record<string, Part>) },
+  required: ["name", ...Object.keys(pluginState)],
+};
+
 /** What of an integration may be left out in a body is left out in the answer, too. */
 export const integration: Part = {
   type: "object",
@@ -92,6 +109,9 @@ const replacing = (body: Part, state: Record<string, Part>): Part => ({
 /** Bodies of PUT: what GET answers can be sent back as it is. */
 export const connectorReplacement = replacing(connectorSchema, connectorState);
 export const integrationReplacement = replacing(integrationBody, integrationState);
+
+/** The name is the path's. */
+export const pluginReplacement: Part = { ...replacing(pluginSchema, pluginState), required: [] };
 
 /** A body without what the server alone decides. */
 export function writable(body: Json, { properties }: Part): Json {
@@ -268,7 +288,7 @@ export const plan = object({
   changes: {
     type: "array",
     items: object({
-      kind: { enum: ["connector", "integration"] },
+      kind: { enum: ["plugin", "connector", "integration"] },
       name: string,
       action: { enum: ["create", "update", "unchanged"] },
       version: { ...object({ before: orNull(integer), after: integer }), description: "Null before it is made." },
@@ -286,7 +306,7 @@ export const plan = object({
   left: {
     type: "array",
     description: "What is there and not named: it is left as it is.",
-    items: object({ kind: { enum: ["connector", "integration"] }, name: string }),
+    items: object({ kind: { enum: ["plugin", "connector", "integration"] }, name: string }),
   },
 });
 

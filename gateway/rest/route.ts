@@ -20,6 +20,8 @@ export interface Route {
     readonly status: number;
     readonly description: string;
     readonly schema?: Part;
+    /** Of 201: the field that the path of what was made ends with; left out: its id. */
+    readonly key?: "name";
     /** Of 202: where what was begun is found, by its id. */
     readonly location?: "/v1/runs" | "/v1/jobs";
   };

@@ -11,6 +11,7 @@ import {
   runResource,
 } from "../services/resources.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { pluginRoutes } from "./plugin-routes.ts";
 import { id, ok, page, paging, text } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
 import type { Route } from "./route.ts";
@@ -35,16 +36,21 @@ const connectorTypes: Route[] = [
     tag: "connector types",
     summary: "What connectors can be made of.",
     answer: ok("All types.", schemas.listOf(schemas.connectorType)),
-    handle: async (_, { connectors }) => ({ items: connectors.types().map(connectorTypeResource), next_cursor: null }),
+    handle: async (_, { connectors }) => {
+      const all = connectors.types();
+      const names = [...new Set(all.map(({ type }) => type))];
+      return { items: names.map((each) => connectorTypeResource(connectors.type(each), all)), next_cursor: null };
+    },
   },
   {
     method: "GET",
     path: "/v1/connector-types/{type}",
     operationId: "getConnectorType",
     tag: "connector types",
-    summary: "One type, with the JSON Schema of its config.",
+    summary: "One type, or one version of it (crm@1.2), with the JSON Schema of its config.",
     answer: ok("The type.", schemas.connectorType),
-    handle: async ({ params }, { connectors }) => connectorTypeResource(connectors.type(params.type!)),
+    handle: async ({ params }, { connectors }) =>
+      connectorTypeResource(connectors.type(params.type!), connectors.types()),
   },
 ];
 
@@ -317,6 +323,7 @@ const apply: Route[] = [
 /** The API under /v1. */
 export const routes: readonly Route[] = [
   ...connectorTypes,
+  ...pluginRoutes,
   ...connectors,
   ...integrations,
   ...history,

@@ -131,7 +131,8 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
       );
       reply.status(answer.status);
       if (route.versioned && result !== undefined) reply.header("etag", `"${(result as { version: number }).version}"`);
-      if (answer.status === 201) reply.header("location", `${path}/${(result as { id: string }).id}`);
+      const { key = "id" } = answer;
+      if (answer.status === 201) reply.header("location", `${path}/${(result as Record<typeof key, string>)[key]}`);
       if (answer.location) reply.header("location", `${answer.location}/${(result as { id: string }).id}`);
       return reply.send(result);
     },

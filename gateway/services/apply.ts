@@ -8,14 +8,17 @@ import {
   redacted,
   resolveIntegration,
   splitSecrets,
+  typeName,
 } from "../../runtime/config/index.ts";
 import { type FieldError, joinPath, SluiceError } from "../../runtime/errors/index.ts";
 import type { ConnectorRow, IntegrationRow } from "../../runtime/ports/store.ts";
+import { type WantedPlugins, wantPlugins } from "./apply-plugins.ts";
 import { type ConnectorInput, keepSecrets, type StoredConnector, seal, strayRedactions } from "./connectors.ts";
 import { allConnectors, newId, refuse, type ServiceContext, sentenceOf, usersOf } from "./context.ts";
 import { changedSchema, type FoundFit, findFit, keepFirstSchema } from "./fit.ts";
 import { storedIntegration, updateIntegration } from "./integrations.ts";
 import { connectorNotes, integrationNotes, leftAsItIs, type Plan, refuseLosses } from "./plan.ts";
+import { refuseBreaks } from "./plugins.ts";
 import { failureOf, probeIntegration, probeTimeoutMs, within } from "./probe.ts";
 
 export interface ApplyOptions {
@@ -37,6 +40,18 @@ interface Wanted<Row> {
 
 /** Applies a whole configuration: all of it or nothing. Parts that are not named are left as they are. */
 export function applyService(context: ServiceContext) {
+  return async (body: Json, options: ApplyOptions): Promise<Plan> => {
+    const plugins = await wantPlugins(body, options, context);
+    try {
+      return await applying({ ...context, registry: plugins.registry }, plugins)(body, options);
+    } finally {
+      await plugins.close();
+    }
+  };
+}
+
+/** With the connector types as they will be. */
+function applying(context: ServiceContext, plugins: WantedPlugins) {
   const { store, registry, runner, validator, sealer, checkCron } = context;
 
   return async function apply(body: Json, { dryRun, skipChecks, allowDestructive }: ApplyOptions): Promise<Plan> {
@@ -53,9 +68,10 @@ export function applyService(context: ServiceContext) {
       }).errors,
     );
     const { connectors, integrations, left } = await compare(config as JsonObject, rowByName);
-    const changes = [...connectors, ...integrations].map(({ change }) => change);
+    const changes = [...plugins.changes, ...[...connectors, ...integrations].map(({ change }) => change)];
     if (dryRun) return { changes, left };
     if (!allowDestructive) {
+      refuseBreaks(await plugins.breaks());
       refuseLosses(integrations.map(({ index, change }) => ({ path: `integrations[${index}]`, change })));
     }
 
@@ -69,6 +85,7 @@ export function applyService(context: ServiceContext) {
     const fits = skipChecks ? [] : await probe(connectors, changedIntegrations, stored, rowByName);
 
     const ids = await store.transaction(async (tx) => {
+      await plugins.write(tx);
       for (const { row, change } of connectors) {
         const parts = stored.get(change.name);
         if (parts === undefined) continue;
@@ -88,6 +105,7 @@ export function applyService(context: ServiceContext) {
       }
       return changed;
     });
+    if (plugins.changes.some(({ action }) => action !== "unchanged")) await context.plugins.changed();
     runner.changed([...new Set([...ids, ...(await usersOf([...stored.keys()], store))])]);
     const fitting = changes.map((change) => {
       const fit = change.kind === "integration" ? fits.find(({ name }) => name === change.name) : undefined;
@@ -104,7 +122,8 @@ export function applyService(context: ServiceContext) {
     const kept = connectors.map((connector) => {
       const { name, type } = (connector ?? {}) as JsonObject;
       const row = typeof name === "string" ? rows.get(name) : undefined;
-      return row === undefined || row.type !== type ? connector : keepSecrets(row, connector, registry, sealer);
+      const same = row !== undefined && typeof type === "string" && typeName(row.type) === typeName(type);
+      return !same ? connector : keepSecrets(row, connector, registry, sealer);
     });
     return { ...(body as JsonObject), connectors: await Promise.all(kept) };
   }
@@ -117,10 +136,10 @@ export function applyService(context: ServiceContext) {
       const name = value.name as string;
       const row = rows.get(name);
       const path = `connectors[${index}]`;
-      if (row !== undefined && row.type !== value.type) {
+      if (row !== undefined && typeName(row.type) !== typeName(value.type as string)) {
         errors.push({
           path: `${path}.type`,
-          message: `cannot be changed from ${row.type}; give the new connector another name`,
+          message: `cannot be changed from ${typeName(row.type)}; give the new connector another name`,
         });
         continue;
       }
@@ -147,7 +166,8 @@ export function applyService(context: ServiceContext) {
       connectors[index] = { ...wanted, change: { ...wanted.change, notes } };
     }
     const changes = [...connectors, ...integrations].map(({ change }) => change);
-    return { connectors, integrations, left: leftAsItIs([...rows.values()], there, changes) };
+    const left = leftAsItIs(await store.plugins.all(), [...rows.values()], there, [...plugins.changes, ...changes]);
+    return { connectors, integrations, left };
   }
 
   /** Invariant 7: that a secret changes is told, its values are not. */

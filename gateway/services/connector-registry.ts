@@ -1,17 +1,23 @@
 import type { ConnectorContext, ConnectorType, JsonObject } from "../../connectors/sdk/index.ts";
 import {
+  compareVersions,
+  findType,
   joinSecrets,
   Redactor,
   type ResolveReference,
   resolveReferences,
   splitSecrets,
+  unknownType,
 } from "../../runtime/config/index.ts";
-import { joinPath, SluiceError, unknownName } from "../../runtime/errors/index.ts";
-import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
+import { joinPath, SluiceError } from "../../runtime/errors/index.ts";
+import type { ConnectorRegistry, RegisteredType, Sealer, Validator } from "../../runtime/ports/connectors.ts";
 import { redactedConnector } from "./redacted-connector.ts";
 
 export interface ConnectorRegistryOptions {
+  /** Those that sluice comes with. */
   readonly types: readonly ConnectorType[];
+  /** Those of plugins, as they are at the moment; left out: none. */
+  readonly pluginTypes?: () => readonly RegisteredType[];
   readonly context: ConnectorContext;
   readonly validator: Validator;
   readonly sealer: Pick<Sealer, "unseal">;
@@ -22,17 +28,18 @@ export interface ConnectorRegistryOptions {
 
 /** The connector types given, and connectors made of what the store keeps of them. */
 export function createConnectorRegistry(options: ConnectorRegistryOptions): ConnectorRegistry {
-  const types = options.types.toSorted((a, b) => (a.type < b.type ? -1 : 1));
-  const byName = new Map(types.map((type) => [type.type, type]));
+  const all = (): readonly RegisteredType[] => [...options.types, ...(options.pluginTypes?.() ?? [])];
+  const byNameAndVersion = (a: ConnectorType, b: ConnectorType) =>
+    a.type === b.type ? compareVersions(b.version, a.version) : a.type < b.type ? -1 : 1;
 
   return {
-    types: () => types,
-    type: (name) => byName.get(name),
+    types: () => all().toSorted(byNameAndVersion),
+    type: (reference) => findType(all(), reference),
+    with: (pluginTypes) => createConnectorRegistry({ ...options, pluginTypes: () => pluginTypes }),
 
     async open(row) {
-      const type = byName.get(row.type);
-      if (type === undefined)
-        throw new SluiceError("NOT_FOUND", unknownName("connector type", row.type, [...byName.keys()]));
+      const type = findType(all(), row.type);
+      if (type === undefined) throw new SluiceError("NOT_FOUND", unknownType(all(), row.type));
       const secrets = row.sealed === null ? {} : await options.sealer.unseal(row.id, row.sealed);
       // Invariant 7: the secrets are whole from here on, in the connector and nowhere else.
       const own = new Redactor();
@@ -53,7 +60,7 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
         if (errors.length > 0) {
           throw new SluiceError("VALIDATION_ERROR", `${errors[0]!.path}: ${errors[0]!.message}`, errors);
         }
-        return redactedConnector(type.create(config, options.context), own);
+        return redactedConnector(type.create(config, { ...options.context, connectorId: row.id }), own);
       } catch (error) {
         throw own.redactError(error);
       }

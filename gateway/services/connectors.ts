@@ -1,5 +1,12 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { checkConnector, joinSecrets, redacted, splitSecrets } from "../../runtime/config/index.ts";
+import {
+  checkConnector,
+  joinSecrets,
+  redacted,
+  splitSecrets,
+  typeName,
+  unknownType,
+} from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { ConnectorRegistry, Sealer } from "../../runtime/ports/connectors.ts";
 import type { ConnectorRow, Page, PageOptions } from "../../runtime/ports/store.ts";
@@ -25,7 +32,7 @@ export function connectorService({ store, registry, runner, validator, sealer }:
 
     type(name: string) {
       const type = registry.type(name);
-      if (type === undefined) throw new SluiceError("NOT_FOUND", `there is no connector type ${name}`);
+      if (type === undefined) throw new SluiceError("NOT_FOUND", unknownType(registry.types(), name));
       return type;
     },
 
@@ -46,8 +53,8 @@ export function connectorService({ store, registry, runner, validator, sealer }:
       const input = await keepSecrets(row, body, registry, sealer);
       refuse(checkConnector(input as Json, { validator, types: registry.types() }));
       const { name, type, config } = withConfig(input as Json);
-      if (type !== row.type)
-        refuse([{ path: "type", message: `cannot be changed from ${row.type}; make a new connector` }]);
+      if (typeName(type) !== typeName(row.type))
+        refuse([{ path: "type", message: `cannot be changed from ${typeName(row.type)}; make a new connector` }]);
       refuse(strayRedactions({ name, type, config }, registry));
       const stored = await seal(id, { name, type, config }, registry, sealer);
       const changed = found(await store.connectors.update(id, stored, row.version), "connector", id);
@@ -122,7 +129,8 @@ export async function keepSecrets(
   registry: ConnectorRegistry,
   sealer: Sealer,
 ): Promise<Json> {
-  const type = registry.type(row.type);
+  const given = (body ?? {}) as { type?: Json };
+  const type = registry.type(typeof given.type === "string" ? given.type : row.type);
   const { config } = (body ?? {}) as { config?: JsonObject };
   if (row.sealed === null || type === undefined || typeof config !== "object" || config === null) return body;
   const secrets = await sealer.unseal(row.id, row.sealed);

@@ -4,6 +4,7 @@ import { resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
 import type { Lookups } from "../../runtime/ports/lookups.ts";
+import type { Plugins } from "../../runtime/ports/plugins.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import type { ConnectorRow, Page, PageOptions, Store } from "../../runtime/ports/store.ts";
 import type { Runner } from "./ports.ts";
@@ -12,6 +13,7 @@ import type { Runner } from "./ports.ts";
 export interface ServiceContext {
   readonly store: Store;
   readonly registry: ConnectorRegistry;
+  readonly plugins: Plugins;
   readonly runner: Runner;
   readonly validator: Validator;
   readonly sealer: Sealer;

@@ -5,6 +5,7 @@ import { deadLetterService } from "./dead-letters.ts";
 import { dryRunService } from "./dry-run.ts";
 import { historyService } from "./history.ts";
 import { integrationService } from "./integrations.ts";
+import { pluginService } from "./plugins.ts";
 import { previewService } from "./preview.ts";
 import { secretsService } from "./secrets.ts";
 
@@ -17,6 +18,7 @@ export { previewBody } from "./preview.ts";
 /** What the product can be asked for, whatever the protocol. All throw SluiceError, and ConflictError of the store. */
 export function createServices(context: ServiceContext) {
   return {
+    plugins: pluginService(context),
     connectors: connectorService(context),
     integrations: integrationService(context),
     history: historyService(context),

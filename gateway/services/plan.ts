@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { type Change, type Note, resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, joinPath, SluiceError } from "../../runtime/errors/index.ts";
+import type { PluginRow } from "../../runtime/ports/plugins.ts";
 import type { ConnectorRow, IntegrationRow } from "../../runtime/ports/store.ts";
 import { type ServiceContext, usersOf } from "./context.ts";
 import { storedIntegration } from "./integrations.ts";
@@ -14,12 +15,14 @@ export interface Plan {
 
 /** What is there and none of the changes is about, by name. */
 export function leftAsItIs(
+  plugins: readonly PluginRow[],
   connectors: readonly ConnectorRow[],
   integrations: readonly IntegrationRow[],
   changes: readonly Change[],
 ): Plan["left"] {
   const named = new Set(changes.map(({ kind, name }) => `${kind} ${name}`));
   const there = [
+    ...plugins.map(({ name }) => ({ kind: "plugin" as const, name })),
     ...connectors.map(({ name }) => ({ kind: "connector" as const, name })),
     ...integrations.map(({ name }) => ({ kind: "integration" as const, name })),
   ];

@@ -1,6 +1,8 @@
-import type { ConnectorType, Json, JsonObject, StreamInfo } from "../../connectors/sdk/index.ts";
+import type { Json, JsonObject, StreamInfo } from "../../connectors/sdk/index.ts";
 import { resolveIntegration } from "../../runtime/config/index.ts";
+import type { RegisteredType } from "../../runtime/ports/connectors.ts";
 import type { Ledger } from "../../runtime/ports/ledger.ts";
+import type { PluginRow, PluginState } from "../../runtime/ports/plugins.ts";
 import type { DeadLetterGroup, JobRow } from "../../runtime/ports/replays.ts";
 import type {
   ConnectorRow,
@@ -27,7 +29,8 @@ export function listResource<T>(page: Page<T>, resource: (row: T) => JsonObject)
   return { items: page.items.map(resource), next_cursor: page.nextCursor };
 }
 
-export function connectorTypeResource(type: ConnectorType): JsonObject {
+/** Of one version, with all that there are of the type, the newest first. */
+export function connectorTypeResource(type: RegisteredType, types: readonly RegisteredType[]): JsonObject {
   const { source, ...rest } = type.capabilities;
   const capabilities = source
     ? {
@@ -38,10 +41,27 @@ export function connectorTypeResource(type: ConnectorType): JsonObject {
   return {
     type: type.type,
     version: type.version,
+    versions: types.filter((each) => each.type === type.type).map(({ version }) => version),
+    plugin: type.plugin ?? null,
     title: type.title,
     description: type.description,
     config: type.config as Json,
     capabilities: capabilities as unknown as Json,
+  };
+}
+
+/** Secrets read as `***`. `serves` and `state` are null before it was asked what it is. */
+export function pluginResource(row: PluginRow, { status, reason }: PluginState): JsonObject {
+  const { serves } = row;
+  return {
+    id: row.id,
+    name: row.name,
+    ...row.spec,
+    serves: serves && { type: serves.type, version: serves.version },
+    state: { status, reason },
+    version: row.version,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
   };
 }
 

@@ -3,7 +3,9 @@ import type { FieldError } from "../errors/index.ts";
 import { below, checkIntegration } from "./check.ts";
 import { type ConnectorCheckContext, checkConnector } from "./check-connector.ts";
 import type { CheckContext, Findings } from "./check-context.ts";
+import { checkPlugin } from "./check-plugin.ts";
 import { configSchema } from "./config-schema.ts";
+import { findType } from "./connector-type.ts";
 import { items, object } from "./json-shape.ts";
 
 export interface ConfigCheckContext
@@ -11,6 +13,8 @@ export interface ConfigCheckContext
     Pick<CheckContext, "checkCron" | "allConnectorsKnown"> {
   /** Connectors that exist besides those in the configuration, with their types' names. */
   readonly existing: ReadonlyMap<string, string>;
+  /** What plugins serve is not known: where a configuration names some, a type may be one of theirs. */
+  readonly pluginsUnasked?: boolean;
 }
 
 /** Everything that can be known of a whole configuration without running it, all at once. Never throws. */
@@ -19,16 +23,22 @@ export function checkConfig(config: Json, context: ConfigCheckContext): Findings
     .compile(configSchema)(config)
     .filter(({ path }) => !/[.[]/.test(path));
   const warnings: FieldError[] = [];
-  const { connectors, integrations } = object(config);
-  errors.push(...findDoubles("connectors", connectors), ...findDoubles("integrations", integrations));
+  const { plugins, connectors, integrations } = object(config);
+  for (const [kind, list] of Object.entries({ plugins, connectors, integrations })) {
+    errors.push(...findDoubles(kind, list));
+  }
+  items(plugins).forEach((plugin, index) => {
+    errors.push(...below(`plugins[${index}]`, checkPlugin(plugin, context)));
+  });
 
-  const types = new Map(context.types.map((type) => [type.type, type]));
+  const typeOf = (name: Json | undefined) => findType(context.types, String(name)) ?? null;
   const known = new Map<string, ConnectorType | null>();
-  for (const [name, type] of context.existing) known.set(name, types.get(type) ?? null);
+  for (const [name, type] of context.existing) known.set(name, typeOf(type));
+  const othersMayExist = context.pluginsUnasked === true && plugins !== undefined;
   items(connectors).forEach((connector, index) => {
-    errors.push(...below(`connectors[${index}]`, checkConnector(connector, context)));
+    errors.push(...below(`connectors[${index}]`, checkConnector(connector, { ...context, othersMayExist })));
     const { name, type } = object(connector);
-    if (typeof name === "string") known.set(name, types.get(type as string) ?? null);
+    if (typeof name === "string") known.set(name, typeOf(type));
   });
 
   items(integrations).forEach((integration, index) => {

@@ -22,7 +22,10 @@ export function checkPlugin(plugin: Json, { validator }: { readonly validator: V
     if (value !== undefined && command === undefined) say(field, "is only for a plugin that has a command");
   }
   if (typeof address === "string" && tls === undefined && !isLocal(address)) {
-    say("tls", `is required: ${address} is not on this machine, and only TLS with certificates on both sides keeps it safe`);
+    say(
+      "tls",
+      `is required: ${address} is not on this machine, and only TLS with certificates on both sides keeps it safe`,
+    );
   }
   if (tls !== undefined && (address === undefined || String(address).startsWith("unix:"))) {
     say("tls", "is only for a plugin at an address HOST:PORT");
@@ -32,8 +35,7 @@ export function checkPlugin(plugin: Json, { validator }: { readonly validator: V
       say(`env.${name}`, "is refused: names begin with SLUICE_PLUGIN_, since others may choose which program runs");
     }
   }
-  const { ca, cert, key, server_name: _, ...rest } = object(tls);
-  for (const { path, fault } of findReferences({ tls: { ca, cert, key, ...rest }, env: env ?? null } as Json, "")) {
+  for (const { path, fault } of [...findReferences(tls, "tls"), ...findReferences(env, "env")]) {
     if (fault !== undefined) say(path, fault);
   }
   return errors;

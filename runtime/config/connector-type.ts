@@ -7,7 +7,9 @@ export type TypeVersion = Pick<ConnectorType, "type" | "version">;
 const form = /^([a-z][a-z0-9-]*)(?:@(\d+(?:\.\d+(?:\.\d+(?:[-+][0-9A-Za-z.+-]+)?)?)?))?$/;
 
 /** Of `NAME`, or `NAME@1`, `NAME@1.2`, `NAME@1.2.0`; undefined for what is neither. */
-export function parseTypeReference(text: string): { readonly name: string; readonly pin: string | undefined } | undefined {
+export function parseTypeReference(
+  text: string,
+): { readonly name: string; readonly pin: string | undefined } | undefined {
   const [, name, pin] = form.exec(text) ?? [];
   return name === undefined ? undefined : { name, pin };
 }

@@ -1,11 +1,14 @@
 export { checkIntegration } from "./check.ts";
 export { type ConfigCheckContext, checkConfig } from "./check-config.ts";
 export { checkConnector } from "./check-connector.ts";
+export { checkPlugin } from "./check-plugin.ts";
 export { configSchema, connectorSchema } from "./config-schema.ts";
+export { compareVersions, findType, typeName, unknownType } from "./connector-type.ts";
 export type { FieldChange } from "./differences.ts";
 export { integrationSchema } from "./integration-schema.ts";
 export { type Change, type Item, planChanges } from "./plan.ts";
 export type { Note } from "./plan-notes.ts";
+export { pluginSchema } from "./plugin-schema.ts";
 export { publishedSchema } from "./published-schema.ts";
 export { Redactor } from "./redactor.ts";
 export { type ReferenceScheme, type ResolveReference, resolveReferences } from "./references.ts";

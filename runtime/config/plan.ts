@@ -2,7 +2,7 @@ import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { differences, type FieldChange } from "./differences.ts";
 import { creationNotes, type Note, updateNotes } from "./plan-notes.ts";
 
-export type ConfigKind = "connector" | "integration";
+export type ConfigKind = "plugin" | "connector" | "integration";
 
 /** One connector or integration, as it is or as it should be: all its fields but `name`. */
 export interface Item {

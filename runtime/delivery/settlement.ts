@@ -30,6 +30,8 @@ export interface Failure {
   readonly message: string;
   readonly path: string | undefined;
   readonly retryAfterMs: number | undefined;
+  /** What asks is not there yet on this node (a plugin that does not start): it is waited for, without a limit. */
+  readonly notReady?: boolean;
   /** A program crashed: by a bug, or by a record that is too much for it. Which record it is can be found out. */
   readonly defect?: boolean;
 }
@@ -41,7 +43,8 @@ export interface Failure {
 export function failureOf(error: unknown): Failure {
   if (isConnectorError(error)) {
     const { code, fault, message, path, retryAfterMs } = error;
-    return { code, fault, message, path, retryAfterMs };
+    const notReady = "notReady" in error && error.notReady === true;
+    return { code, fault, message, path, retryAfterMs, ...(notReady && { notReady }) };
   }
   const none = { path: undefined, retryAfterMs: undefined };
   if (error instanceof SluiceError) {

@@ -2,11 +2,20 @@ import type { Connector, ConnectorType, Json, JsonObject } from "../../connector
 import type { FieldError } from "../errors/index.ts";
 import type { ConnectorRow } from "./store.ts";
 
-/** The connector types that this program knows, registered explicitly at its start. */
+/** A connector type with where it comes from. */
+export interface RegisteredType extends ConnectorType {
+  /** The plugin that serves it; left out: it is built in. */
+  readonly plugin?: string;
+}
+
+/** The connector types that this node knows: those that it comes with, and those of its plugins. */
 export interface ConnectorRegistry {
-  /** Sorted by name. */
-  types(): readonly ConnectorType[];
-  type(name: string): ConnectorType | undefined;
+  /** All versions of all types: sorted by name, the newest version first. */
+  types(): readonly RegisteredType[];
+  /** By `NAME`, or by `NAME@VERSION` with one to three parts of the version. */
+  type(reference: string): RegisteredType | undefined;
+  /** The same with other plugins' types. */
+  with(pluginTypes: readonly RegisteredType[]): ConnectorRegistry;
   /**
    * Makes a connector of its stored form: secrets unsealed, references resolved, config validated. Does not connect.
    * Throws SluiceError: NOT_FOUND for an unknown type, VALIDATION_ERROR with paths below `config` otherwise.

@@ -2,6 +2,7 @@ import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/s
 import { type FieldError, StaleOwnerError } from "../errors/index.ts";
 import type { Attempt, NewDeadLetter } from "./dead-letters.ts";
 import type { Ledger } from "./ledger.ts";
+import type { PluginStore } from "./plugins.ts";
 import type { QuotaStore } from "./quotas.ts";
 import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
 import type { RetryStore, ScheduledRetry } from "./retries.ts";
@@ -214,7 +215,7 @@ export interface ConnectorStore {
   create(row: Omit<ConnectorRow, "createdAt" | "updatedAt" | "version">): Promise<ConnectorRow>;
   update(
     id: string,
-    change: Pick<ConnectorRow, "name" | "config" | "sealed">,
+    change: Pick<ConnectorRow, "name" | "type" | "config" | "sealed">,
     version?: number,
   ): Promise<ConnectorRow | null>;
   /** The same secrets sealed anew; false where they were replaced meanwhile. The version stays. */
@@ -450,6 +451,7 @@ export interface TokenStore {
 }
 
 export interface Store {
+  readonly plugins: PluginStore;
   readonly connectors: ConnectorStore;
   readonly integrations: IntegrationStore;
   readonly runs: RunStore;

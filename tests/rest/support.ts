@@ -7,6 +7,7 @@ import { onTestFinished } from "vitest";
 import { checkCron, nextFire } from "../../adapters/cron/index.ts";
 import { createSandbox } from "../../adapters/isolate/index.ts";
 import { createValidator } from "../../adapters/json-schema/index.ts";
+import { PluginHost } from "../../adapters/plugin/index.ts";
 import { openStore } from "../../adapters/postgres/index.ts";
 import { createSealer, masterKeys, referenceResolver } from "../../adapters/secrets/index.ts";
 import { actorConnectors } from "../../cli/actor-connectors.ts";
@@ -17,6 +18,7 @@ import { createConnectorRegistry, createServices, type Runner } from "../../gate
 import { resolveIntegration } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import { expressions } from "../../runtime/mapping/index.ts";
+import { noLogger } from "../../runtime/ports/logger.ts";
 import type { Store } from "../../runtime/ports/store.ts";
 import { createDatabase } from "../support/servers.ts";
 import { tempDir } from "../support/temp-dir.ts";
@@ -53,8 +55,19 @@ export async function startApi(): Promise<Api> {
   const sealer = createSealer(await masterKeys({ env: {}, dataDir }));
   const env = { SLUICE_SECRET_FOLDER: path.join(dataDir, "files") };
   const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets") });
+  const plugins = new PluginHost({
+    store,
+    sealer,
+    resolveReference,
+    roots: [path.join(dataDir, "plugins")],
+    builtIn: connectorTypes.map(({ type }) => type),
+    logger: noLogger,
+    publish: () => {},
+  });
+  onTestFinished(() => plugins.stop());
   const registry = createConnectorRegistry({
     types: connectorTypes,
+    pluginTypes: () => plugins.types(),
     context: { dataDir, fileRoots: [dataDir], expressions },
     validator,
     sealer,
@@ -65,7 +78,7 @@ export async function startApi(): Promise<Api> {
   const { lookups } = actorConnectors(store, registry, resolveReference);
   const changed: string[] = [];
   const runner = openingRunner(store, changed);
-  const services = createServices({ store, registry, runner, validator, sealer, sandbox, lookups, checkCron });
+  const services = createServices({ store, registry, plugins, runner, validator, sealer, sandbox, lookups, checkCron });
   const token = await ensureToken(dataDir, store.tokens);
   const parts: Record<string, string | null> = { nats: null, postgres: null };
   const log: string[] = [];

@@ -54,7 +54,7 @@ test("a taken name is a conflict that says so, for connectors and integrations, 
 
 test("an update counts the version up, and with a version that does not match is refused", async () => {
   const row = await store.connectors.create(connector("versioned"));
-  const change = { name: "versioned", config: { host: "::1" }, sealed: null };
+  const change = { name: "versioned", type: row.type, config: { host: "::1" }, sealed: null };
   expect(await store.connectors.update(row.id, change, 1)).toMatchObject({ version: 2, config: { host: "::1" } });
   await expect(store.connectors.update(row.id, change, 1)).rejects.toThrow("is at version 2");
   expect(await store.connectors.update(row.id, change)).toMatchObject({ version: 3 });

@@ -1,0 +1,63 @@
+import { and, asc, eq, sql } from "drizzle-orm";
+import type { PluginRow, PluginStore, TypeDescription } from "../../runtime/ports/plugins.ts";
+import { ConflictError } from "../../runtime/ports/store.ts";
+import { staleVersion } from "./connectors.ts";
+import type { Database } from "./database.ts";
+import { plugins } from "./schema.ts";
+
+export function pluginStore(db: Database): PluginStore {
+  return {
+    async create(row) {
+      const [made] = await db.orm
+        .insert(plugins)
+        .values({ ...row, ...served(row.serves) })
+        .returning();
+      return toRow(made!);
+    },
+
+    update: (id, { spec, sealed, serves }, version) =>
+      db.transaction(async (tx) => {
+        const [current] = await tx.orm.select().from(plugins).where(eq(plugins.id, id)).for("update");
+        if (current === undefined) return null;
+        if (current.version !== version) throw new ConflictError(staleVersion(current.version));
+        const [row] = await tx.orm
+          .update(plugins)
+          .set({ spec, sealed, ...served(serves), version: version + 1, updatedAt: sql`now()` })
+          .where(eq(plugins.id, id))
+          .returning();
+        return toRow(row!);
+      }),
+
+    async describe(id, version, serves) {
+      const rows = await db.orm
+        .update(plugins)
+        .set(served(serves))
+        .where(and(eq(plugins.id, id), eq(plugins.version, version)))
+        .returning({ id: plugins.id });
+      return rows.length > 0;
+    },
+
+    async byName(name) {
+      const [row] = await db.orm.select().from(plugins).where(eq(plugins.name, name));
+      return row === undefined ? null : toRow(row);
+    },
+
+    async all() {
+      return (await db.orm.select().from(plugins).orderBy(asc(plugins.name))).map(toRow);
+    },
+
+    async remove(id) {
+      return (await db.orm.delete(plugins).where(eq(plugins.id, id)).returning({ id: plugins.id })).length > 0;
+    },
+  };
+}
+
+const served = (serves: TypeDescription | null) => ({
+  serves,
+  type: serves?.type ?? null,
+  typeVersion: serves?.version ?? null,
+});
+
+function toRow({ type: _, typeVersion: __, ...row }: typeof plugins.$inferSelect): PluginRow {
+  return row;
+}
