@@ -73,7 +73,9 @@ test.each([
 
 test("a program that is not there is named", async () => {
   const starting = Plugin.start({ name: "gone", plugin: { command: ["/nowhere/plugin"] }, logger: noLogger });
-  await expect(starting).rejects.toThrow(/^plugin gone ended before its first line \(cannot be started: there is no such program\)/);
+  await expect(starting).rejects.toThrow(
+    /^plugin gone ended before its first line \(cannot be started: there is no such program\)/,
+  );
 });
 
 test.each([
