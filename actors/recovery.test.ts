@@ -115,6 +115,86 @@ test.each([1, 2])(
   },
 );
 
+/** All that is settled leaves the log, but for the last message of each subject. */
+function trimmed({ entries }: MemoryStream, upTo: number): void {
+  const lasts = new Set(
+    Map.groupBy(entries, ({ subject }) => subject)
+      .values()
+      .map((all) => all.at(-1)),
+  );
+  const kept = entries.filter((entry) => lasts.has(entry) || entry.sequence > upTo);
+  entries.splice(0, entries.length, ...kept);
+}
+
+test.each([1, 2])(
+  "what a store forgot that has left the log since is told with its sequences, and the next run goes on (%i destinations)",
+  async (destinations) => {
+    const world = new World(specOf({ destinations }));
+    world.batches = batchesOf(150);
+    const run = world.open();
+    const first = world.begin();
+    await first.advance(60_000, () => world.run(run).counts.in > 40);
+    const putBack = copyOf(world.tables);
+    const [known = 0] = (world.tables.checkpoints.get("steps")?.settled ?? []).slice(-1);
+    await first.advance(60_000, () => !world.running);
+    await first.stop();
+    const left = world.streams.ingest.sequence - 10;
+    trimmed(world.streams.ingest, left);
+    trimmed(world.streams.deliver, world.streams.deliver.sequence - 10);
+    putBack();
+    await untilDone(world);
+    const range = `sequences ${known + 1} to ${left} has left the log since`;
+    expect(world.losses.join()).toContain(range);
+    expect(world.run(run)).toMatchObject({ status: "failed", error: { message: expect.stringContaining(range) } });
+    // The cursor is the log's: what was read is not read again. What is still there of it is settled.
+    world.batches = [...world.batches, ...batchesOf(3)];
+    const next = world.open();
+    const told = world.losses.length;
+    await untilDone(world);
+    expect(world.run(next)).toMatchObject({ status: "partial", counts: { in: 15 + 45 } });
+    expect(world.losses.length).toBe(told);
+    expect(world.imbalance).toBeNull();
+  },
+);
+
+test("what waited for a destination when the store was copied, and has left the log since, is made again", async () => {
+  const world = new World(specOf({ destinations: 2 }));
+  world.batches = batchesOf(12);
+  const run = world.open();
+  const first = world.begin();
+  world.beforeWrite = (stream) => (stream === "b" ? new Promise(() => {}) : undefined);
+  await first.advance(60_000, () => world.run(run).counts.byDestination.a?.out === 44);
+  first.kill();
+  world.beforeWrite = () => {};
+  const putBack = copyOf(world.tables);
+  await untilDone(world);
+  trimmed(world.streams.deliver, Number.POSITIVE_INFINITY);
+  for (const id of [...world.tables.deadLetters.keys()]) world.tables.deadLetters.delete(id);
+  putBack();
+  world.landed.get("b")?.clear();
+  await untilDone(world);
+  expect(world.losses.join()).toMatch(/was trimmed after the state that Postgres was restored from.*steps again/);
+  world.open();
+  await untilDone(world);
+  expectWhole(world, 2);
+});
+
+test("logs that were trimmed beside a store that forgot nothing are taken for what they are", async () => {
+  const world = new World(specOf({ destinations: 2 }));
+  for (let n = 1; n <= 4; n++) {
+    world.batches = batchesOf(8 * n);
+    world.open();
+    const node = world.begin();
+    // A take-over has a sequence of its own.
+    await node.advance(3 * n);
+    node.kill();
+    await untilDone(world);
+    for (const stream of Object.values(world.streams)) trimmed(stream, stream.sequence);
+  }
+  expect(world.losses).toEqual([]);
+  expectWhole(world, 2);
+});
+
 test("a store that forgot that an integration ever ran has all of it delivered again by the next run", async () => {
   const world = new World(specOf({ destinations: 2 }));
   world.batches = batchesOf(10);

@@ -6,6 +6,7 @@ import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { sinkName } from "./balance.ts";
 import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
+import { KeyRanges } from "./key-ranges.ts";
 import { type Progress, RunLedger } from "./ledger.ts";
 import { isForgotten, isSettled } from "./settled-keys.ts";
 import { tickSubject } from "./ticker.ts";
@@ -15,7 +16,14 @@ export type Logs = { readonly [kind in LogKind]: Log };
 
 /** What logs or store have lost, and what makes up for it. */
 export interface Loss {
-  readonly kind: "log_lost" | "log_older" | "deliver_log_lost" | "deliver_log_older" | "store_older";
+  readonly kind:
+    | "log_lost"
+    | "log_older"
+    | "deliver_log_lost"
+    | "deliver_log_older"
+    | "store_older"
+    | "history_lost"
+    | "deliveries_lost";
   /** What is gone, what is done about it, and what nothing can be done about. */
   readonly message: string;
   /** Runs whose account does not hold any more: they fail, and the next run settles what is left of them. */
@@ -42,7 +50,7 @@ export interface RecoveryOptions {
   readonly integrationId: string;
   /** The integration's name. */
   readonly name: string;
-  readonly store: Pick<Store, "checkpoints" | "integrations">;
+  readonly store: Pick<Store, "checkpoints" | "integrations" | "runs">;
   readonly service: Pick<LogService, "open" | "remove">;
   readonly health: Pick<HealthReport, "lost">;
   readonly metrics: Pick<Metrics, "lossFound">;
@@ -184,14 +192,20 @@ async function inspect({ integrationId, store }: RecoveryOptions, logs: Logs, ow
   if (await endsBefore("ingest", known)) {
     return { identity, losses: [ingestLoss(view, "log_older")] };
   }
-  const losses = [await storeLoss(view)];
+  const older = await storeLoss(view);
+  const history = await historyLoss(view, older !== undefined, async (id) => (await store.runs.get(id)) !== null);
+  const losses: (Loss | undefined)[] = [older];
   // Also of one destination alone, where there were several before.
   const several = view.destinations.length > 1 || delivered > 0;
   if (several && owner?.logs && owner.logs.deliver !== identity.deliver) {
     losses.unshift(await deliverLoss(view, "deliver_log_lost"));
   } else if (several && (await endsBefore("deliver", owner?.ends?.deliver ?? 0))) {
     losses.unshift(await deliverLoss(view, "deliver_log_older"));
+  } else if (several && (older ?? history) && (await areDeliveriesMissing(view))) {
+    losses.unshift(await deliverLoss(view, "deliveries_lost"));
   }
+  // What is taken through the steps again says itself what of them is settled.
+  losses.push(history && losses[0]?.checkpoints.length ? { ...history, checkpoints: [] } : history);
   return { identity, losses: losses.filter((loss) => loss !== undefined) };
 }
 
@@ -227,14 +241,20 @@ function ingestLoss(view: View, kind: "log_lost" | "log_older"): Loss {
   };
 }
 
+const deliveriesGone = {
+  deliver_log_lost:
+    "the log of what it had passed on to its destinations was lost: nats-server had none, or one that was made anew.",
+  deliver_log_older:
+    "the log of what it had passed on to its destinations has lost its end: nats-server was restored from an earlier state, or lost what it had confirmed. It was begun anew.",
+  deliveries_lost:
+    "the log of what it had passed on to its destinations was trimmed after the state that Postgres was restored from: what that state does not know to be delivered is not there any more.",
+};
+
 /** The ingest log still has what the deliveries were made of: they are made again, for those that have not settled them. */
-async function deliverLoss(view: View, kind: "deliver_log_lost" | "deliver_log_older"): Promise<Loss> {
+async function deliverLoss(view: View, kind: keyof typeof deliveriesGone): Promise<Loss> {
   const { logs, checkpoints, destinations, settled, progress } = view;
   const steps = progress("steps");
-  const what =
-    kind === "deliver_log_lost"
-      ? "the log of what it had passed on to its destinations was lost: nats-server had none, or one that was made anew."
-      : "the log of what it had passed on to its destinations has lost its end: nats-server was restored from an earlier state, or lost what it had confirmed. It was begun anew.";
+  const what = deliveriesGone[kind];
   const loss = { kind, rewinds: [], checkpoints: [] };
   const whole = [steps, ...destinations.map((id) => progress(sinkName(id)))];
   if (whole.every(({ done, runId }) => done && runId === steps.runId)) {
@@ -299,6 +319,57 @@ async function storeLoss({ logs, stats, settled }: View): Promise<Loss | undefin
     "Dead letters of that time are made again; its runs, fires of schedules and what was done about dead letters are gone.",
   ].join(" ");
   return { kind: "store_older", message, runs, rewinds, checkpoints: [] };
+}
+
+/**
+ * What was settled after the state that the store is in now, and has left the log since: nobody knows what became of it.
+ * Nothing leaves the log before it is settled, but sequences alone do not tell: take-overs have some too.
+ */
+async function historyLoss(
+  { logs, stats, checkpoints, settled, progress }: View,
+  older: boolean,
+  isKnown: (runId: string) => Promise<boolean>,
+): Promise<Loss | undefined> {
+  const from = Math.max(stats.ingest.born, (settled("steps").settled.bounds.at(-1) ?? 0) + 1);
+  const found = await logs.ingest.next(sourceSubject, from - 1);
+  if (found === null || found.sequence === from) return undefined;
+  const { runId, kind, totals } = found.header;
+  const { batches, runId: lastRun, done } = progress("steps");
+  const before = totals.batches - (kind === "records" ? 1 : 0);
+  // Of its run there were batches that the store does not know; or whole runs were there.
+  const missing = before > (runId === lastRun ? batches : 0);
+  const to = found.sequence - 1;
+  if (!missing && (to === from || !(older || !(await isKnown(runId))))) return undefined;
+  const kept = checkpoints.find(({ consumer }) => consumer === "steps");
+  const ranges = new KeyRanges([...(kept?.settled ?? []), from, to]);
+  const message = [
+    `Postgres is older than the logs, and what was settled of sequences ${from} to ${to} has left the log since (it keeps 256 MiB, or three days).`,
+    "What was delivered of them is delivered. What had been put off or given up is in neither place: read it again from the source.",
+  ].join(" ");
+  return {
+    kind: "history_lost",
+    message,
+    runs: new Set([runId, ...(done ? [] : [lastRun])]),
+    rewinds: [],
+    // Told once.
+    checkpoints: [{ consumer: "steps", state: null, progress: null, ...kept, settled: [...ranges.bounds] }],
+  };
+}
+
+/** Whether the deliver log has less of the latest run than what was passed on and not delivered. */
+async function areDeliveriesMissing({ logs, destinations, settled, progress }: View): Promise<boolean> {
+  const { runId, sent } = progress("steps");
+  for (const id of destinations) {
+    const sink = progress(sinkName(id));
+    let waiting = (sent[id] ?? 0) - (sink.runId === runId ? sink.records : 0);
+    if (waiting <= 0) continue;
+    for await (const message of logs.deliver.headers([id], 0)) {
+      const { header } = message;
+      if (header.runId === runId && !isSettled(settled(sinkName(id)), message)) waiting -= header.count;
+    }
+    if (waiting > 0) return true;
+  }
+  return false;
 }
 
 function subjectsOf(log: LogKind, consumer: string): readonly string[] {

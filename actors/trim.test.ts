@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { BatchHeader, Log, LogStats } from "../runtime/ports/log.ts";
+import type { Log, LoggedHeader, LogStats } from "../runtime/ports/log.ts";
 import { trim } from "./trim.ts";
 
 interface Given {
@@ -18,7 +18,9 @@ function logOf({ floors, beyond, next = {} }: Given) {
     subjects: async () => Object.keys(floors).flatMap((name) => (name.startsWith("sink-") ? [name.slice(5)] : [])),
     beyond: async () => beyond,
     next: async (subject) =>
-      next[subject] === undefined ? null : ({ ingestSequence: next[subject] } as unknown as BatchHeader),
+      next[subject] === undefined
+        ? null
+        : ({ sequence: 0, header: { ingestSequence: next[subject] } } as unknown as LoggedHeader),
     purge: async (subject, sequence) => {
       purged[subject] = sequence;
     },

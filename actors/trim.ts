@@ -24,7 +24,7 @@ export async function trim(logs: { readonly ingest: Log; readonly deliver: Log }
     for (const id of destinations) {
       const settled = consumers[sinkName(id)]?.ackFloor ?? 0;
       const next = await deliver.next(id, settled);
-      original = Math.min(original, (next?.ingestSequence ?? Number.POSITIVE_INFINITY) - disorder);
+      original = Math.min(original, (next?.header.ingestSequence ?? Number.POSITIVE_INFINITY) - disorder);
       await deliver.purge(id, Math.min(settled, beyond));
     }
   }

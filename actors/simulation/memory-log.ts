@@ -163,10 +163,10 @@ export class MemoryLog implements Log {
     return this.#stream.entries.findLast((entry) => entry.subject === subject)?.batch.header ?? null;
   }
 
-  async next(subject: string, sequence: number): Promise<BatchHeader | null> {
+  async next(subject: string, sequence: number): Promise<LoggedHeader | null> {
     await this.#life.delay();
     const next = this.#stream.entries.find((entry) => entry.subject === subject && entry.sequence > sequence);
-    return next?.batch.header ?? null;
+    return next ? { sequence: next.sequence, header: next.batch.header } : null;
   }
 
   async get(sequence: number): Promise<LogBatch | null> {

@@ -71,10 +71,10 @@ export class JetStreamLog implements Log {
     return message && batchHeader(readHeader(message.header.get(batchHeaderName)));
   }
 
-  async next(subject: string, sequence: number): Promise<BatchHeader | null> {
+  async next(subject: string, sequence: number): Promise<LoggedHeader | null> {
     const query = { seq: sequence + 1, next_by_subj: this.#subjects.any(subject) };
     const message = await this.#link.call(() => this.#read(query));
-    return message && batchHeader(readHeader(message.header.get(batchHeaderName)));
+    return message && { sequence: message.seq, header: batchHeader(readHeader(message.header.get(batchHeaderName))) };
   }
 
   async get(sequence: number): Promise<LogBatch | null> {

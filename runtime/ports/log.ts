@@ -145,7 +145,7 @@ export interface Log {
   /** The header of the newest batch on a subject, or null. */
   last(subject: string): Promise<BatchHeader | null>;
   /** The header of the first batch behind a sequence on a subject, or null. */
-  next(subject: string, sequence: number): Promise<BatchHeader | null>;
+  next(subject: string, sequence: number): Promise<LoggedHeader | null>;
   /** The batch at a sequence, or null where it was purged: for a dead letter's original. */
   get(sequence: number): Promise<LogBatch | null>;
   /**

@@ -192,7 +192,7 @@ describe("a log", () => {
     await log.append("r.0", batchOf(100, largeSize), { id: "100" });
     expect(await log.beyond({ bytes: 1_000_000, ageMs: years })).toBeGreaterThan(at(80));
     await log.purge("r.0", half);
-    expect((await log.next("r.0", 0))?.cursor).toEqual({ n: half - at(0) + 1 });
+    expect((await log.next("r.0", 0))?.header.cursor).toEqual({ n: half - at(0) + 1 });
     expect(await log.next("r.0", at(99) + 1)).toBeNull();
     const from = Date.now() - 10;
     expect(await log.beyond({ bytes: 10_000_000, ageMs: Date.now() - from })).toBeLessThanOrEqual(at(99) + 1);

@@ -18,9 +18,12 @@ import type { Stage } from "./stage.ts";
 const run = promisify(execFile);
 
 /** A load of one destination and one of two, of which a run has ended whole. */
-async function begin(stage: Stage, node: TestNode): Promise<Increments[]> {
+async function begin(
+  stage: Stage,
+  node: TestNode,
+  rate = stage.scale === "short" ? 10_000 : 20_000,
+): Promise<Increments[]> {
   const database = await stage.database();
-  const rate = stage.scale === "short" ? 10_000 : 20_000;
   const flows = [
     await Increments.make(node, { database, tables: 1, rate }),
     await Increments.make(node, { database, tables: 2, rate }),
@@ -244,8 +247,10 @@ export const lostData: readonly Scenario[] = [
       const nats = await startServer({ folder: join(stage.folder, "nats") });
       stage.atEnd(() => nats.remove());
       const node = await stage.node({ env: { SLUICE_NATS_URL: nats.url } });
-      const flows = await begin(stage, node);
-      const runs = await strikeInTheMiddle(stage, flows);
+      // Slow enough that both runs are under way until their logs have lost something.
+      const flows = await begin(stage, node, sizes(stage).all / 8);
+      const runs = await Promise.all(flows.map((flow) => flow.grow(sizes(stage).all).then(() => flow.begin())));
+      await Promise.all(flows.map((flow, i) => flow.reached(runs[i] as string, 1_000)));
       await nats.kill();
       const data = join(nats.folder, "jetstream");
       await copyFolder(data, `${data}.then`);
