@@ -6,6 +6,7 @@ import { type LogMessage, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
 import type { Account } from "./account.ts";
 import { persist } from "./persist.ts";
+import type { RunParts } from "./run-options.ts";
 
 /** Messages that crashed their actor. Outlives it. */
 export class Suspects {
@@ -36,10 +37,10 @@ export class Lives {
     this.#passed = passed;
   }
 
-  /** `floor`: the last sequence that is settled. `committed` resolves when all that is settled then is committed. */
+  /** `place`: of the last that is settled. `committed` resolves when all that is settled then is committed. */
   static async begin(
     integrationId: string,
-    floor: number,
+    place: string,
     options: {
       readonly store: SuspectStore;
       readonly committed: () => Promise<void>;
@@ -48,9 +49,9 @@ export class Lives {
     },
   ): Promise<Lives> {
     const { store, committed, clock, signal } = options;
-    const key = { integrationId, mark: `from ${floor}` };
-    const before = await persist(clock, signal, () => store.take(key));
-    return new Lives(before, async () => {
+    const key = { integrationId, marks: [`from ${place}`] };
+    const [before] = await persist(clock, signal, () => store.take(key));
+    return new Lives(before as number, async () => {
       await committed();
       await store.letGo(key);
     });
@@ -69,6 +70,22 @@ export class Lives {
       },
     );
   }
+}
+
+/** Of a consumer of a run that is made anew with each life. */
+export function beginLives(
+  { options, ledger, clock }: RunParts,
+  consumer: string,
+  signal: AbortSignal,
+): Promise<Lives> {
+  const { run, store } = options;
+  const floor = ledger.consumer(consumer).settled.bounds.at(-1) ?? 0;
+  return Lives.begin(run.integrationId, `${consumer} ${floor}`, {
+    store: store.suspects,
+    committed: () => ledger.flushed(),
+    clock,
+    signal,
+  });
 }
 
 /** What care takes. */
@@ -92,15 +109,20 @@ export interface CarefulOptions extends Care {
 }
 
 /** A record that was in hand, alone, at so many deaths of a process is what it died of. */
-const deathsMax = 2;
+export const deathsMax = 2;
 /** What ends a process does so soon. What takes longer waits for something, and others may end the process meanwhile. */
-const longMs = 5_000;
+export const longMs = 5_000;
 
 /** A batch that was in hand so often, and is not settled, may be why. Once or twice happens to any. */
-const deliveriesMax = 2;
+export const deliveriesMax = 2;
+
+/** Whether a process may have died of it. */
+export function mayBeFatal({ deliveries }: Pick<LogMessage, "deliveries">, lives: Lives | undefined): boolean {
+  return deliveries > deliveriesMax || lives?.suspicious === true;
+}
 
 export function isSuspect(message: LogMessage, { suspects, lives }: Care): boolean {
-  return message.deliveries > deliveriesMax || suspects.has(message) || lives?.suspicious === true;
+  return suspects.has(message) || mayBeFatal(message, lives);
 }
 
 /**
@@ -114,9 +136,10 @@ export async function carefully(flow: Flow, options: CarefulOptions): Promise<vo
 
   /** False where it was in hand at too many deaths. */
   async function noted(mark: string, deaths: number, work: () => void | Promise<void>): Promise<boolean> {
-    const key = { integrationId, mark };
+    const key = { integrationId, marks: [mark] };
     const letGo = () => persist(clock, signal, () => store.letGo(key)).catch(() => {});
-    if ((await persist(clock, signal, () => store.take(key))) >= deaths) return false;
+    const [before] = await persist(clock, signal, () => store.take(key));
+    if ((before as number) >= deaths) return false;
     const cancel = clock.after(longMs, letGo);
     try {
       await work();
@@ -142,7 +165,7 @@ export async function carefully(flow: Flow, options: CarefulOptions): Promise<vo
       }
     });
     if (survived) return crash;
-    await persist(clock, signal, () => store.letGo({ integrationId, mark }));
+    await persist(clock, signal, () => store.letGo({ integrationId, marks: [mark] }));
     return "the process died each time that this record went through the steps";
   }
 
@@ -158,7 +181,7 @@ export async function carefully(flow: Flow, options: CarefulOptions): Promise<vo
       account.fail(flow.origins[index] as number, "", { ...cause, code: "INTERNAL_ERROR", message: reason });
     }
   }
-  await persist(clock, signal, () => store.letGo({ integrationId, mark: whole }));
+  await persist(clock, signal, () => store.letGo({ integrationId, marks: [whole] }));
   const origins = sound.map((index) => flow.origins[index] as number);
   const values = sound.map((index) => flow.values[index] as Flow["values"][number]);
   return through({ ...flow, origins, values }, pipeline, context);

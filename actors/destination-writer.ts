@@ -22,7 +22,10 @@ import { groupKey } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import { type BatchHeader, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
+import type { SuspectStore } from "../runtime/ports/suspects.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
+import { type Lives, mayBeFatal } from "./careful.ts";
+import { CarefulWrites } from "./careful-writes.ts";
 import type { Connectors } from "./connectors.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { Processed } from "./ledger.ts";
@@ -47,6 +50,9 @@ export interface DestinationWriterOptions {
   readonly signal: AbortSignal;
   readonly circuit: Circuit;
   readonly limit?: RateLimit | undefined;
+  readonly suspects: SuspectStore;
+  /** Of its consumer, where that counts no deliveries. */
+  readonly lives?: Lives | undefined;
   /** As for `deliver`. */
   readonly putsOff?: (() => boolean) | undefined;
   readonly waiting: (reason: string | null) => void;
@@ -60,6 +66,15 @@ export interface DestinationWriterOptions {
   readonly openTooLong: (ms: number, reason: string) => void;
 }
 
+/** Where written records come from. */
+interface Written {
+  readonly header: Pick<BatchHeader, "ingestedAt" | "traceparent">;
+  readonly bytes: number;
+  readonly traceparent?: string | undefined;
+  /** As of a log message. */
+  readonly deliveries: number;
+}
+
 /** A destination opened for one run, with the retries, the waits and the measures around its writes. */
 export class DestinationWriter {
   readonly #options: DestinationWriterOptions;
@@ -71,12 +86,19 @@ export class DestinationWriter {
   /** They are kept for it. Neither: nothing is remembered. */
   readonly #processed: ProcessedKeys | undefined;
   readonly #connectorType: string;
+  readonly #careful: CarefulWrites;
 
-  private constructor(options: DestinationWriterOptions, destination: Destination, connectorType: string) {
+  private constructor(
+    options: DestinationWriterOptions,
+    destination: Destination,
+    connectorType: string,
+    careful: CarefulWrites,
+  ) {
     this.#options = options;
     this.#destination = destination;
     this.#connectorType = connectorType;
     const { delivery, putsOff, clock, signal, waiting } = options;
+    this.#careful = careful;
     this.#gate = new Gate(options);
     this.#lanes = new Lanes(orderOf(delivery), {
       destination: { concurrency: destination.concurrency, write: (batch) => this.#request(batch) },
@@ -110,6 +132,7 @@ export class DestinationWriter {
     const { timeout, idempotency } = options.delivery;
     const { id: destinationId, stream, key } = destination;
     const mode: DestinationMode = destination.mode;
+    const careful = await CarefulWrites.open({ ...options, destination: destinationId, store: options.suspects });
     const opened = connectors.destination(destination.connector, {
       stream,
       mode,
@@ -125,16 +148,19 @@ export class DestinationWriter {
       throw isStale(error) ? new StaleOwnerError(error.message) : error;
     });
     for (const warning of own.warnings ?? []) options.warn(warning);
-    return new DestinationWriter(options, own, type);
+    return new DestinationWriter(options, own, type, careful);
   }
 
-  async write(
+  /** What has been delivered so often that a process may have died of it is written with care. */
+  write(records: readonly OutRecord[], message: Written): Promise<Delivered & { readonly processed?: Processed }> {
+    return mayBeFatal(message, this.#options.lives)
+      ? this.#careful.during(() => this.#write(records, message))
+      : this.#write(records, message);
+  }
+
+  async #write(
     records: readonly OutRecord[],
-    message: {
-      readonly header: Pick<BatchHeader, "ingestedAt" | "traceparent">;
-      readonly bytes: number;
-      readonly traceparent?: string | undefined;
-    },
+    message: Written,
   ): Promise<Delivered & { readonly processed?: Processed }> {
     const { integration, destination, metrics, tracing, clock } = this.#options;
     const { header } = message;
@@ -160,8 +186,12 @@ export class DestinationWriter {
     }
   }
 
+  #request(batch: WriteBatch): Promise<WriteResult> {
+    return this.#careful.isNeeded(batch) ? this.#careful.write(batch, () => this.#call(batch)) : this.#call(batch);
+  }
+
   /** One write as the destination sees it: what is tried again counts again. */
-  async #request(batch: WriteBatch): Promise<WriteResult> {
+  async #call(batch: WriteBatch): Promise<WriteResult> {
     const { integration, destination, metrics, stale, signal } = this.#options;
     const keyOf = this.#keyOf;
     let outcome: "ok" | "failed" = "failed";

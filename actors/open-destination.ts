@@ -2,7 +2,8 @@ import type { Json } from "../connectors/sdk/index.ts";
 import type { ResolvedDestination } from "../runtime/config/index.ts";
 import { failureOf, RateLimit } from "../runtime/delivery/index.ts";
 import { StaleOwnerError } from "../runtime/ports/log.ts";
-import { DestinationWriter } from "./destination-writer.ts";
+import type { Lives } from "./careful.ts";
+import { DestinationWriter, type DestinationWriterOptions } from "./destination-writer.ts";
 import type { Processor } from "./log-consumer.ts";
 import { Retries } from "./retries.ts";
 import type { RunParts } from "./run-options.ts";
@@ -26,12 +27,13 @@ export async function openDestination(
   parts: RunParts,
   consumer: string,
   destination: ResolvedDestination,
+  lives: Lives | undefined,
   signal: AbortSignal,
 ): Promise<OpenDestination> {
   const { options, ledger, clock, waiting } = parts;
   const { name, run, integration, store, metrics } = options;
   if (run.jobId) {
-    return { writer: await openWriter(parts, consumer, destination, undefined, signal), ending: () => {} };
+    return { writer: await openWriter(parts, consumer, destination, { lives }, signal), ending: () => {} };
   }
   const retries = await Retries.open({
     integration: name,
@@ -41,13 +43,14 @@ export async function openDestination(
     consumer,
     ledger,
     store: store.retries,
+    suspects: store.suspects,
     clock,
     metrics,
     signal,
   });
   let ending = false;
   const putsOff = integration.delivery.ordering === "none" ? () => !ending && retries.hasRoom() : undefined;
-  const writer = await openWriter(parts, consumer, destination, putsOff, signal);
+  const writer = await openWriter(parts, consumer, destination, { putsOff, lives }, signal);
   const later: Later = {
     settled: (outcome) => retries.scheduled(outcome.retries ?? []),
     beside: (stopping, through) => retries.run(writer, stopping, through),
@@ -74,7 +77,7 @@ async function openWriter(
   parts: RunParts,
   consumer: string,
   destination: ResolvedDestination,
-  putsOff: (() => boolean) | undefined,
+  own: Pick<DestinationWriterOptions, "putsOff" | "lives">,
   signal: AbortSignal,
 ): Promise<DestinationWriter> {
   const { options, ledger, tracing, clock, say } = parts;
@@ -103,7 +106,8 @@ async function openWriter(
         signal,
         circuit: options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
         limit: rateLimit(parts, destination.id),
-        putsOff,
+        ...own,
+        suspects: store.suspects,
         waiting,
         stale,
         warn: (warning) => say("warn", warning, { destination: destination.id }),

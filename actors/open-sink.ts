@@ -1,6 +1,7 @@
 import type { ResolvedDestination } from "../runtime/config/index.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import { sinkName } from "./balance.ts";
+import { beginLives } from "./careful.ts";
 import { inOrder } from "./in-order.ts";
 import type { Outcome } from "./ledger.ts";
 import type { Processor } from "./log-consumer.ts";
@@ -18,15 +19,21 @@ export async function openSink(
 ): Promise<Processor> {
   const { clock } = parts;
   const { run, name, integration, ingest, metrics } = parts.options;
-  const { writer, later } = await openDestination(parts, sinkName(destination.id), destination, signal);
-  const options = { run, integration: name, destination: destination.id, writer, ingest, metrics, clock };
+  const consumer = sinkName(destination.id);
   const ordered = integration.delivery.ordering !== "none";
+  const lives = ordered ? await beginLives(parts, consumer, signal) : undefined;
+  const { writer, later } = await openDestination(parts, consumer, destination, lives, signal);
+  const options = { run, integration: name, destination: destination.id, writer, ingest, metrics, clock };
   const process = (message: LogMessage) => processSink(message, options);
   // Written in the order of the calls: no batch has to wait for its turn.
   const inTurn = inOrder((message) => process(message));
   return {
     ...later,
     ordered,
+    settled: (outcome) => {
+      lives?.settled();
+      later?.settled?.(outcome);
+    },
     process: ordered ? inTurn : process,
     flush: () => writer.flush(),
     end: async ({ header }) => {

@@ -2,7 +2,7 @@ import type { ResolvedSource } from "../runtime/config/index.ts";
 import { isPure, isRepeatable, type OpenLookUps, openLookUps, Pipeline } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import { sinkName } from "./balance.ts";
-import { Lives } from "./careful.ts";
+import { beginLives } from "./careful.ts";
 import { inOrder } from "./in-order.ts";
 import type { Processor } from "./log-consumer.ts";
 import { Offload } from "./offload.ts";
@@ -27,10 +27,12 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
   const pipeline = compile();
   await restoreWindows(parts, pipeline, signal);
   const only = given.logged ? undefined : destinations[0];
-  const sink = only && (await openDestination(parts, "steps", only, signal));
+  const keepsOrder = integration.delivery.ordering !== "none";
+  const ordered = keepsOrder || pipeline.ordered;
+  const lives = ordered ? await beginLives(parts, "steps", signal) : undefined;
+  const sink = only && (await openDestination(parts, "steps", only, lives, signal));
   const writer = sink?.writer;
   const backlog = (destination: string) => parts.backlogOf(sinkName(destination));
-  const keepsOrder = integration.delivery.ordering !== "none";
   const straight =
     writer && only
       ? directOutlet(only.id, writer)
@@ -45,8 +47,6 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
   const outlet = keepsOrder && hasMerge(integration) ? inSourceOrder(straight) : straight;
   const { steps } = integration;
   const workers = isPure(integration) ? given.workers?.open(JSON.stringify({ steps, destinations })) : undefined;
-  const ordered = keepsOrder || pipeline.ordered;
-  const lives = ordered ? await beginLives(parts, signal) : undefined;
   const options = {
     run,
     integration: name,
@@ -103,17 +103,6 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
       await Promise.all([writer?.close(), lookUps.close()]);
     },
   };
-}
-
-function beginLives({ options, ledger, clock }: RunParts, signal: AbortSignal): Promise<Lives> {
-  const floor = ledger.consumer("steps").settled.bounds.at(-1) ?? 0;
-  const { run, store } = options;
-  return Lives.begin(run.integrationId, floor, {
-    store: store.suspects,
-    committed: () => ledger.flushed(),
-    clock,
-    signal,
-  });
 }
 
 /** By what a header says of its source. */

@@ -45,7 +45,7 @@ const piecesAtOnce = 4;
 /** One destination: written right away, guarded by the ingest log's own ack. */
 export function directOutlet(id: string, writer: DestinationWriter): Outlet {
   return {
-    open({ header, bytes }, traceparent) {
+    open({ header, bytes, deliveries }, traceparent) {
       let out = 0;
       let state: Json | undefined;
       const undelivered: FailedDelivery[] = [];
@@ -53,7 +53,7 @@ export function directOutlet(id: string, writer: DestinationWriter): Outlet {
       const writes = new Set<Promise<void>>();
       const write = async (records: readonly PipelineRecord[]) => {
         const size = sizeOf(records, header, bytes);
-        const delivered = await writer.write(records, { header, bytes: size, traceparent });
+        const delivered = await writer.write(records, { header, bytes: size, traceparent, deliveries });
         out += records.length - delivered.undelivered.length;
         for (const { index, ...failure } of delivered.undelivered) {
           undelivered.push({ ...failure, destination: id, record: records[index] as PipelineRecord });

@@ -12,6 +12,8 @@ export class Reading {
   readonly stored: StoredCursors;
   /** Position of what was given last, and is in the log or on its way there. */
   cursor: Cursor;
+  /** It has given something, if only to say that there is nothing. */
+  answered = false;
   readonly #source: Source;
   readonly #abort: AbortController;
   readonly #batches: AsyncIterator<SourceBatch>;
@@ -33,6 +35,7 @@ export class Reading {
   }
 
   took(): void {
+    this.answered = true;
     this.#asked = undefined;
   }
 

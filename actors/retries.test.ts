@@ -221,7 +221,15 @@ test("while the store is asked what waits, nothing of it is forgotten, nor what 
   const signal = new AbortController().signal;
   const ids = { integration: "i", integrationId: "i", runId: "r", destination: "d", consumer: "steps" };
   const ledger = { flushed: async () => {} } as RunLedger;
-  const opening = Retries.open({ ...ids, ledger, store, clock: life.clock, metrics: {} as Metrics, signal });
+  const opening = Retries.open({
+    ...ids,
+    ledger,
+    store,
+    suspects: { take: async ({ marks }) => marks.map(() => 0), letGo: async () => {}, left: async () => [] },
+    clock: life.clock,
+    metrics: {} as Metrics,
+    signal,
+  });
   await settled();
   answers[0]?.resolve({ count: 2, nextDue: -1 });
   const retries = await opening;

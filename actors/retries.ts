@@ -4,8 +4,10 @@ import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader } from "../runtime/ports/log.ts";
 import type { RetryStore, ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
+import type { SuspectStore } from "../runtime/ports/suspects.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { parseJson } from "../runtime/record/index.ts";
+import { longMs } from "./careful.ts";
 import { fingerprint } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
 import type { RunLedger } from "./ledger.ts";
@@ -22,6 +24,7 @@ export interface RetriesOptions {
   readonly consumer: string;
   readonly ledger: RunLedger;
   readonly store: RetryStore;
+  readonly suspects: SuspectStore;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly signal: AbortSignal;
@@ -105,12 +108,24 @@ export class Retries {
   }
 
   async #try(due: readonly ScheduledRetry[], writer: DestinationWriter): Promise<void> {
+    const { integrationId, destination, suspects, clock, signal } = this.#options;
+    // Nobody else counts how often they are taken in hand.
+    const key = { integrationId, marks: [`retries ${destination}`] };
+    const [before] = await persist(clock, signal, () => suspects.take(key));
+    const letGo = () => persist(clock, signal, () => suspects.letGo(key)).catch(() => {});
+    const cancel = clock.after(longMs, letGo);
+    await this.#tryNow(due, writer, (before as number) + 1);
+    cancel();
+    await letGo();
+  }
+
+  async #tryNow(due: readonly ScheduledRetry[], writer: DestinationWriter, deliveries: number): Promise<void> {
     const { integration, runId, destination, consumer, ledger, clock, metrics } = this.#options;
     const records = due.map((retry) => new RetriedRecord(retry));
     const [{ ingestedAt, letter }] = due as [ScheduledRetry];
     const traceparent = letter.traceId === null ? undefined : `00-${letter.traceId}-${"0".repeat(15)}1-01`;
     const bytes = due.reduce((sum, { letter: { state } }) => sum + state.length, 0);
-    const written = writer.write(records, { header: { ingestedAt }, bytes, traceparent });
+    const written = writer.write(records, { header: { ingestedAt }, bytes, traceparent, deliveries });
     // They have waited long enough.
     writer.flush();
     const { undelivered, state, processed } = await written;

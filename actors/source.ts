@@ -25,7 +25,7 @@ export interface SourceOptions {
   readonly backlog: Backlog;
   readonly connectors: Pick<Connectors, "source">;
   readonly retry: RetryPolicy;
-  /** For one batch, in milliseconds: a source that gives nothing for longer is taken to hang. */
+  /** For one batch, in milliseconds: a source that gives nothing for longer is taken to hang. The first may take longer. */
   readonly timeoutMs: number;
   readonly tracing: Tracing;
   readonly space: Space;
@@ -57,6 +57,8 @@ interface Read extends SourceBatch {
 const batch = { records: 500, bytes: 100_000 };
 /** What may be on its way to the log at once. */
 const credit = { records: 8_000, bytes: 2_000_000 };
+/** What a reading's first answer may take, unless `timeoutMs` is longer; later ones of the run twice what the first took. */
+const firstAnswerMs = 600_000;
 /** A source that cannot even be opened is given up soon, one that has begun only after the retry policy. */
 const openAttempts = 3;
 /** A source without an end is never given up, and tried at least this often. */
@@ -69,8 +71,12 @@ const endlessPauseMs = 30_000;
 export class SourceActor implements Actor<never> {
   readonly #options: SourceOptions;
 
+  /** For the first answer of a reading: a query may take long before it gives anything, and as long when it is repeated. */
+  #firstMs: number;
+
   constructor(options: SourceOptions) {
     this.#options = options;
+    this.#firstMs = options.endless ? options.timeoutMs : Math.max(options.timeoutMs, firstAnswerMs);
   }
 
   started(ctx: Context<never>): void {
@@ -144,7 +150,11 @@ export class SourceActor implements Actor<never> {
     const opening = connectors.source(source.connector, { ...options, signal: aborter.signal });
     until.addEventListener("abort", stop, { once: true });
     try {
-      return new Reading(await this.#limited(() => opening, abort, clock, until), from.cursor, aborter);
+      return new Reading(
+        await this.#limited(this.#options.timeoutMs, () => opening, abort, clock, until),
+        from.cursor,
+        aborter,
+      );
     } catch (error) {
       abort(error);
       // One that opens all the same is of no use any more.
@@ -160,15 +170,15 @@ export class SourceActor implements Actor<never> {
 
   /** Rejects with TIMEOUT where the source does not answer in time, and aborts the reading. */
   async #limited<T>(
+    ms: number,
     work: () => Promise<T>,
     abort: (reason: unknown) => void,
     clock: Clock,
     until: AbortSignal,
   ): Promise<T> {
-    const { timeoutMs } = this.#options;
     let late = false;
     try {
-      return await within(timeoutMs, { clock, signal: until }, (limit) => {
+      return await within(ms, { clock, signal: until }, (limit) => {
         limit.addEventListener("abort", () => {
           late = !until.aborted;
           if (late) abort(limit.reason);
@@ -177,13 +187,14 @@ export class SourceActor implements Actor<never> {
       });
     } catch (error) {
       if (!late) throw error;
-      throw new SluiceError("TIMEOUT", `the source gave nothing for ${timeoutMs / 1000} s (delivery.timeout.total)`);
+      throw new SluiceError("TIMEOUT", `the source gave nothing for ${ms / 1000} s (delivery.timeout.total)`);
     }
   }
 
   /** Appends the batches in the order they are read, several at a time, until the source ends or is to rest. */
   async #appendAll(reading: Reading, clock: Clock, signal: AbortSignal, until: AbortSignal): Promise<void> {
-    const { backlog, tracing, space, waiting, quiet } = this.#options;
+    const { backlog, tracing, space, waiting, quiet, timeoutMs } = this.#options;
+    const begun = clock.now();
     /** Room taken in the backlog for what is not in the log. */
     let reserved = 0;
     const next = async (): Promise<IteratorResult<SourceBatch>> => {
@@ -193,6 +204,7 @@ export class SourceActor implements Actor<never> {
         waiting(null);
       }
       return this.#limited(
+        reading.answered ? timeoutMs : this.#firstMs,
         () => untilAborted(until, reading.next()),
         (reason) => reading.abort(reason),
         clock,
@@ -210,6 +222,7 @@ export class SourceActor implements Actor<never> {
         if (!until.aborted) throw error;
         return null;
       }
+      if (!reading.answered) this.#firstMs = Math.max(timeoutMs, 2 * (clock.now() - begun));
       reading.took();
       if (read.done) return null;
       const { count, data, cursor } = read.value;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Json } from "../connectors/sdk/index.ts";
+import { ConnectorError, type Json } from "../connectors/sdk/index.ts";
 import { type Incarnation, type TestRecord, World } from "./testing/world.ts";
 
 const spec = (delivery: Record<string, Json> = {}, validate = false) => ({
@@ -41,6 +41,41 @@ test("a source that hangs is read anew from its cursor, whether it heeds its sig
   await ended(world, node);
   expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 20, out: 20 } });
   expect(landed(world)).toEqual(records.map(({ n }) => n));
+});
+
+test("a source whose first batch takes long does not hang, nor when it has to be read again", async () => {
+  const world = worldOf(spec({ timeout: { total: "2s" } }));
+  const asked: (() => void)[] = [];
+  let broken = false;
+  world.beforeRead = (at) => {
+    // Of each reading the first: the second begins where the first broke off.
+    if (at === 2 && !broken) {
+      broken = true;
+      throw new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
+    }
+    return at === 0 || at === 2 ? new Promise<void>((resolve) => asked.push(resolve)) : undefined;
+  };
+  const run = world.open();
+  const node = world.begin();
+  for (const reading of [1, 2]) {
+    await node.advance(30_000);
+    expect(asked).toHaveLength(reading);
+    asked.at(-1)?.();
+  }
+  await ended(world, node);
+  expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 20, out: 20 } });
+});
+
+test("a source that hangs before its first batch is read anew after ten minutes", async () => {
+  const world = worldOf(spec({ timeout: { total: "2s" } }));
+  let hangs = 1;
+  world.beforeRead = () => (hangs-- > 0 ? new Promise<void>(() => {}) : undefined);
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(590_000, () => !world.running);
+  expect(world.run(run).status).toBe("running");
+  await ended(world, node);
+  expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 20, out: 20 } });
 });
 
 test("a source that hangs again and again fails the run with TIMEOUT, after as many tries as are configured", async () => {

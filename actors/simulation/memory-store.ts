@@ -211,15 +211,21 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
       },
     },
     suspects: {
-      take: async ({ mark }: SuspectKey) => {
+      take: async ({ marks }: SuspectKey) => {
         await life.delay();
-        const times = tables.suspects.get(mark) ?? 0;
-        tables.suspects.set(mark, times + 1);
-        return times;
+        return marks.map((mark) => {
+          const times = tables.suspects.get(mark) ?? 0;
+          tables.suspects.set(mark, times + 1);
+          return times;
+        });
       },
-      letGo: async ({ mark }: SuspectKey) => {
+      letGo: async ({ marks }: SuspectKey) => {
         await life.delay();
-        tables.suspects.delete(mark);
+        for (const mark of marks) tables.suspects.delete(mark);
+      },
+      left: async (_id: string, prefix: string) => {
+        await life.delay();
+        return [...tables.suspects.keys()].filter((mark) => mark.startsWith(prefix));
       },
     },
     quotas: {

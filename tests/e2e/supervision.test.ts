@@ -1,5 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test, vi } from "vitest";
 import { isAlive } from "../../adapters/embedded/processes.ts";
 import { sharedNode, TestNode } from "../support/node.ts";
@@ -176,3 +177,46 @@ test.each(["none", "strict"])(
     ]);
   },
 );
+
+test("a record that ends the process each time it is written becomes a dead letter, and the others are delivered", async () => {
+  const env = { SLUICE_DATABASE_URL: await createDatabase() };
+  const preload = fileURLToPath(new URL("poison-write.ts", import.meta.url));
+  const node = await TestNode.start({ env, nodeOptions: ["--import", preload] });
+  const { api, files } = node;
+  const records = 2_000;
+  const lines = Array.from({ length: records }, (_, id) => JSON.stringify({ id, poison: id === 1_234 }));
+  writeFileSync(join(files, "in.ndjson"), lines.join("\n"));
+  await api.connector("files", "file", { path: files });
+  await api.connector("void", "blackhole", {});
+  const id = await api.integration({
+    name: "poison",
+    source: { connector: "files", stream: "in.ndjson" },
+    destinations: [
+      { id: "out", connector: "files", stream: "out.ndjson", mode: "replace" },
+      { id: "void", connector: "void", stream: "all" },
+    ],
+  });
+  const run = await api.run(id);
+  const ended = async () => (await api.runById(run).catch(() => null))?.status === "partial";
+  for (let deaths = 0, done = false; !done && deaths < 12; deaths++) {
+    const { pid } = node;
+    await expect.poll(async () => (done = await ended()) || !isAlive(pid), patience).toBe(true);
+    if (done) break;
+    await node.kill();
+    // It may die before it is ready.
+    await node.start().catch(() => {});
+  }
+  const out = { out: records - 1, failed: 1 };
+  expect(await api.ended(run)).toMatchObject({ status: "partial", records_failed: 1, by_destination: { out } });
+  const letters = await api.call<{ items: object[] }>("GET", `/v1/integrations/${id}/dead-letter`);
+  expect(letters.items).toMatchObject([
+    {
+      destination: "out",
+      code: "INTERNAL_ERROR",
+      message: "the process died each time that this record was written to out",
+    },
+  ]);
+  const landed = readFileSync(join(files, "out.ndjson"), "utf8").trimEnd().split("\n");
+  const ids = landed.map((line) => (JSON.parse(line) as { id: number }).id).sort((a, b) => a - b);
+  expect(ids).toEqual(Array.from({ length: records }, (_, n) => n).filter((n) => n !== 1_234));
+});

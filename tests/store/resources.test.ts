@@ -237,12 +237,16 @@ test("how an integration does is kept, but not what a former owner says of it", 
 
 test("what was taken in hand and never let go is counted, until it is let go", async () => {
   const { id: integrationId } = await addIntegration(store);
-  const [one, other] = ["r1", "r2"].map((mark) => ({ integrationId, mark }));
-  expect([await store.suspects.take(one!), await store.suspects.take(one!), await store.suspects.take(other!)]).toEqual(
-    [0, 1, 0],
-  );
+  const [one, other] = ["r1", "r2"].map((mark) => ({ integrationId, marks: [mark] }));
+  const both = { integrationId, marks: ["r2", "r1"] };
+  expect(await store.suspects.take(one!)).toEqual([0]);
+  expect(await store.suspects.take(both)).toEqual([0, 1]);
   await store.suspects.letGo(one!);
-  expect([await store.suspects.take(one!), await store.suspects.take(other!)]).toEqual([0, 1]);
+  expect(await store.suspects.take(both)).toEqual([1, 0]);
+  expect(await store.suspects.left(integrationId, "r")).toEqual(expect.arrayContaining(["r1", "r2"]));
+  expect(await store.suspects.left(integrationId, "r2")).toEqual(["r2"]);
+  await store.suspects.letGo(both);
+  expect(await store.suspects.take(other!)).toEqual([0]);
   await store.integrations.remove(integrationId);
-  expect(await store.suspects.take(one!)).toBe(0);
+  expect(await store.suspects.take(one!)).toEqual([0]);
 });

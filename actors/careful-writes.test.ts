@@ -1,0 +1,102 @@
+import { expect, test } from "vitest";
+import { ConnectorError, type Json } from "../connectors/sdk/index.ts";
+import { type TestRecord, World } from "./testing/world.ts";
+
+const records = Array.from({ length: 60 }, (_, n): TestRecord => ({ n, keep: true, bad: false }));
+const batches = Array.from({ length: 12 }, (_, at) => records.slice(at * 5, at * 5 + 5));
+const poison = 33;
+
+function specOf(ids: readonly string[], ordering: string): Record<string, Json> {
+  return {
+    source: { connector: "s", stream: "s" },
+    trigger: { type: "manual" },
+    destinations: ids.map((id) => ({ connector: "d", id, stream: id })),
+    delivery: {
+      ordering,
+      ...(ordering === "key" && { key: ["n"] }),
+      batch: { records: 20, linger: "5ms" },
+      retry: { max_attempts: 10, initial: "600ms", max: "1s" },
+    },
+  };
+}
+
+/** Lives of the node until the run has ended: it dies in each write to `b` that holds the record. */
+async function livesOf(world: World, fails: () => boolean): Promise<{ readonly run: string; readonly deaths: number }> {
+  const run = world.open();
+  for (let deaths = 0; ; deaths++) {
+    const node = world.begin();
+    let dead = false;
+    world.beforeWrite = (stream, some) => {
+      if (stream !== "b" || !some.some(({ value }) => (value as unknown as TestRecord).n === poison)) return;
+      if (fails()) throw new ConnectorError("UNAVAILABLE", "not now", { fault: "transient" });
+      dead = true;
+      return new Promise<never>(() => {});
+    };
+    await node.advance(600_000, () => dead || !world.running);
+    node.kill();
+    if (!world.running || deaths === 15) return { run, deaths };
+  }
+}
+
+/** Of writes, and of what is tried again. */
+const marksOf = (world: World) => [...world.tables.suspects.keys()].filter((mark) => !mark.startsWith("from "));
+
+test.each([
+  ["none", ["b"]],
+  ["none", ["a", "b"]],
+  ["strict", ["b"]],
+  ["strict", ["a", "b"]],
+  ["key", ["a", "b"]],
+])(
+  "a record that ends the process each time it is written is a dead letter, and the others are delivered (order %s, to %j)",
+  async (ordering, ids) => {
+    const world = new World(specOf(ids, ordering));
+    world.batches = batches;
+    const { run, deaths } = await livesOf(world, () => false);
+    expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 60, failed: 1 } });
+    expect([...world.tables.deadLetters.values()]).toMatchObject([
+      {
+        destination: "b",
+        code: "INTERNAL_ERROR",
+        message: "the process died each time that this record was written to b",
+        state: JSON.stringify(records[poison]),
+      },
+    ]);
+    for (const id of ids) {
+      const others = records.filter(({ n }) => id === "a" || n !== poison).map(({ n }) => n);
+      expect([...(world.landed.get(id)?.keys() ?? [])].sort((x, y) => x - y)).toEqual(others);
+    }
+    // Until it has come twice (in order: to one place), once with the others, three times alone.
+    expect(deaths).toBeGreaterThanOrEqual(4);
+    expect(deaths).toBeLessThanOrEqual(12);
+    expect(marksOf(world)).toEqual([]);
+  },
+);
+
+test("a record that was put off and ends the process when it is tried again is found as well", async () => {
+  const world = new World(specOf(["b"], "none"));
+  world.batches = batches;
+  // Long enough to be put off; alone, since the others share the failure.
+  const until = { failing: 3 };
+  const { run, deaths } = await livesOf(world, () => until.failing-- > 0);
+  expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 60, out: 59, failed: 1 } });
+  expect(deaths).toBeLessThanOrEqual(8);
+  expect(marksOf(world)).toEqual([]);
+});
+
+test("while nobody is suspect nothing is noted", async () => {
+  const world = new World(specOf(["b"], "none"));
+  world.batches = batches;
+  const noted: string[] = [];
+  const { suspects } = world.tables;
+  suspects.set = (mark) => {
+    noted.push(mark);
+    return suspects;
+  };
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(600_000, () => !world.running);
+  node.kill();
+  expect(world.run(run)).toMatchObject({ status: "success", counts: { out: 60 } });
+  expect(noted).toEqual([]);
+});
