@@ -64,6 +64,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "http as a source of pages of 1,000 records, and as a destination by batches of 100",
     load: () => import("./scenarios/http.ts"),
   },
+  kafka: {
+    summary: "kafka as a source, and as a destination without keys and with them, a broker beside",
+    load: () => import("./scenarios/kafka.ts"),
+  },
   kernel: {
     summary: "actors' mail and streams by credit alone, on one core",
     load: () => import("./scenarios/kernel.ts"),

@@ -2,6 +2,7 @@ import { blackhole } from "../connectors/blackhole/index.ts";
 import { file } from "../connectors/file/index.ts";
 import { generator } from "../connectors/generator/index.ts";
 import { http } from "../connectors/http/index.ts";
+import { kafka } from "../connectors/kafka/index.ts";
 import { postgres } from "../connectors/postgres/index.ts";
 import type { ConnectorType } from "../connectors/sdk/index.ts";
 
@@ -11,5 +12,6 @@ export const connectorTypes: readonly ConnectorType[] = [
   file,
   generator,
   http,
+  kafka,
   postgres,
 ] as readonly ConnectorType[];

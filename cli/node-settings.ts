@@ -20,6 +20,8 @@ export interface NodeSettings {
   readonly pluginRoots: readonly string[];
   /** CIDRs that outgoing HTTP may reach besides public addresses. */
   readonly allowAddresses: readonly string[];
+  /** Of Kafka connectors that name none. */
+  readonly kafkaBrokers: readonly string[];
   readonly logLevel: string;
   /** Of what is read all the time. For tests: not documented, and an hour where it is left out. */
   readonly eventRunMs: number | undefined;
@@ -44,6 +46,7 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     // Safe by default: nobody puts a program there but with a shell on this machine (decision 0020).
     pluginRoots: folders(env.SLUICE_PLUGIN_ROOTS, [path.join(dataDir, "plugins")]),
     allowAddresses: cidrs(env.SLUICE_ALLOW_ADDRESSES ?? ""),
+    kafkaBrokers: list(env.SLUICE_KAFKA_BROKERS ?? ""),
     logLevel: env.SLUICE_LOG_LEVEL || "info",
     eventRunMs: Number(env.SLUICE_TEST_EVENT_RUN_MS) || undefined,
     env,
@@ -52,8 +55,7 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
 
 /** A plain address stands for itself alone. */
 function cidrs(text: string): string[] {
-  const given = text.split(",").map((part) => part.trim());
-  const all = given.filter((part) => part !== "");
+  const all = list(text);
   for (const each of all) {
     const [address = "", bits = "0", ...rest] = each.split("/");
     const width = isIP(address) === 6 ? 128 : 32;
@@ -63,6 +65,11 @@ function cidrs(text: string): string[] {
     }
   }
   return all;
+}
+
+function list(text: string): string[] {
+  const parts = text.split(",").map((part) => part.trim());
+  return parts.filter((part) => part !== "");
 }
 
 /** What nats-server takes. */

@@ -28,12 +28,12 @@ export async function previewFiles(
   spec: JsonObject,
   { records, sample }: { readonly records: readonly SourceRecord[] | undefined; readonly sample: number },
 ): Promise<Preview> {
-  const { dataDir, fileRoots, pluginRoots, allowAddresses, env } = readNodeSettings();
+  const { dataDir, fileRoots, pluginRoots, allowAddresses, kafkaBrokers, env } = readNodeSettings();
   const validator = createValidator();
   const vault = await connectVault({ env, clock: realClock, logger: noLogger, secret: () => {} });
   const secretsDir = path.join(dataDir, "secrets");
   const resolveReference = referenceResolver({ env, secretsDir, vault: vault?.reader });
-  const context = { dataDir, fileRoots, closedFolders: pluginRoots, allowAddresses, expressions };
+  const context = { dataDir, fileRoots, closedFolders: pluginRoots, allowAddresses, kafkaBrokers, expressions };
   const registry = createConnectorRegistry({ types: connectorTypes, context, validator, sealer, resolveReference });
   const rows = new Map(((config.connectors ?? []) as JsonObject[]).map((each) => [each.name as string, rowOf(each)]));
   const byName = async (name: string) => {

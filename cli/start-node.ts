@@ -157,7 +157,7 @@ async function start(
   const local = await masterKeys({ env, dataDir, secret });
   const sealer = createSealer(vault?.key ? keyring(vault.key, [local]) : local);
   const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets"), vault: vault?.reader });
-  const { fileRoots, pluginRoots, allowAddresses } = settings;
+  const { fileRoots, pluginRoots, allowAddresses, kafkaBrokers } = settings;
   const plugins = new PluginHost({
     store,
     sealer,
@@ -174,7 +174,7 @@ async function start(
   const registry = createConnectorRegistry({
     types: connectorTypes,
     pluginTypes: () => plugins.types(),
-    context: { dataDir, fileRoots, closedFolders: pluginRoots, allowAddresses, expressions },
+    context: { dataDir, fileRoots, closedFolders: pluginRoots, allowAddresses, kafkaBrokers, expressions },
     validator,
     sealer,
     resolveReference,

@@ -73,12 +73,16 @@ export function dataOf(event: JsonObject): Json {
   return event.data ?? event.data_base64 ?? null;
 }
 
+/** The bindings of HTTP and NATS encode what headers cannot hold; Kafka's can hold any text. */
+const isEncoded = (prefix: string) => prefix === "ce-";
+
 /** A valid event in binary mode, with header names that begin with `prefix` (`ce-`, or `ce_` in Kafka). */
 export function toBinary(event: JsonObject, prefix = "ce-"): { headers: Record<string, string>; body: Buffer } {
   const { data = null, data_base64: bytes = null, datacontenttype = null, ...attributes } = event;
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null) headers[`${prefix}${name}`] = encodedHeader(String(value));
+    const text = String(value);
+    if (value !== null) headers[`${prefix}${name}`] = isEncoded(prefix) ? encodedHeader(text) : text;
   }
   if (bytes !== null) {
     if (datacontenttype !== null) headers["content-type"] = datacontenttype as string;
@@ -101,7 +105,8 @@ export function fromBinary(headers: Headers, body: Buffer, parse: (text: string)
   const event: JsonObject = {};
   for (const [name, value] of Object.entries(headers)) {
     if (!name.startsWith(prefix) || value === undefined) continue;
-    event[name.slice(prefix.length)] = decodedHeader([value].flat()[0] as string);
+    const text = [value].flat()[0] as string;
+    event[name.slice(prefix.length)] = isEncoded(prefix) ? decodedHeader(text) : text;
   }
   const type = [headers["content-type"] ?? []].flat()[0];
   if (type !== undefined) event.datacontenttype = type;

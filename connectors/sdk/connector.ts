@@ -53,6 +53,8 @@ export interface ConnectorContext {
   readonly connectorId?: string;
   /** Addresses that may be reached besides public ones, as CIDRs (`SLUICE_ALLOW_ADDRESSES`); left out: none. */
   readonly allowAddresses?: readonly string[];
+  /** Brokers of a Kafka connector that names none, `host:port` each (`SLUICE_KAFKA_BROKERS`). */
+  readonly kafkaBrokers?: readonly string[];
   /** Left out by a host that has no mapping language. */
   readonly expressions?: Expressions;
 }

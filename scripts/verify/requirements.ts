@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { findNatsServer } from "../../adapters/embedded/nats-server.ts";
+import { findKafka } from "../../tests/support/kafka.ts";
 import { findToxiproxy } from "../../tests/support/toxiproxy.ts";
 import { run } from "./command.ts";
 
@@ -32,6 +33,16 @@ const REQUIREMENTS: readonly Requirement[] = [
       ),
     packages: ["golang-go"],
     how: "install Go 1.26 or later (https://go.dev/dl, brew install go)",
+  },
+  {
+    name: "Kafka",
+    missing: () =>
+      findKafka().then(
+        () => null,
+        (error: Error) => error.message,
+      ),
+    packages: ["default-jre-headless", "maven"],
+    how: "install Java 17 or later and Maven (https://adoptium.net, brew install openjdk maven)",
   },
   {
     name: "Python 3 with venv",

@@ -1,0 +1,448 @@
+import {
+  ConnectorError,
+  type Cursor,
+  type ReadBatch,
+  type Source,
+  type SourceOptions,
+  settingError,
+} from "../sdk/index.ts";
+import type { StreamSettings } from "./config.ts";
+import { asJson, cursorOf, type KafkaCursor, moved, offsetIn } from "./cursor.ts";
+import { protocolError } from "./errors.ts";
+import { type Commit, GroupMember } from "./group.ts";
+import { errorName, type KafkaClient } from "./kafkajs.ts";
+import { Messages } from "./messages.ts";
+import { BatchReader, CorruptBatch } from "./record-batch.ts";
+import { type Fetched, fetchRequest } from "./requests.ts";
+import { keyOf, type Led, offsetsAt, type TopicChoice, type TopicPartition, type When } from "./topics.ts";
+import { Wake } from "./wake.ts";
+import { Writer } from "./wire.ts";
+
+/** A source that waits says so now and then. */
+const aliveMs = 3_000;
+/** How long a broker waits for messages before it answers that there are none. */
+const waitMs = 500;
+const fetchBytes = 4 * 1024 * 1024;
+const partitionBytes = 1024 * 1024;
+/** How often an endless read looks for new partitions and topics. */
+const metadataMs = 5_000;
+/** A leader that is about to change, a topic that seems to be missing. */
+const staleMs = 10_000;
+const missingMs = 3_000;
+const stalePauseMs = 250;
+/** What a rebalance waits for what was read to be in the log. */
+const revokeMs = 10_000;
+
+/** Protocol errors of a fetch that pass once the leader is known. */
+const passing: ReadonlySet<string> = new Set([
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "LEADER_NOT_AVAILABLE",
+  "NOT_LEADER_FOR_PARTITION",
+  "REPLICA_NOT_AVAILABLE",
+  "KAFKA_STORAGE_ERROR",
+  "FENCED_LEADER_EPOCH",
+  "UNKNOWN_LEADER_EPOCH",
+  "OFFSET_NOT_AVAILABLE",
+]);
+
+/** A partition that is read. */
+interface Held extends TopicPartition {
+  leader: number;
+  /** Before the next message that is handed out. */
+  position: number;
+  /** Before the next one that is asked for. */
+  next: number;
+  /** A bounded read ends here. */
+  end: number;
+  /** The group's commit. */
+  committed: number;
+  /** Where reading began, until something was handed out: it may be committed. */
+  begin: number | undefined;
+  /** Since when it cannot be read, */
+  staleSince: number | undefined;
+  /** and whether it is not asked for at the moment. */
+  isPaused: boolean;
+  readonly messages: Messages;
+}
+
+interface Answer {
+  readonly leader: number;
+  readonly asked: readonly Held[];
+  readonly fetched: readonly Fetched[];
+  readonly error?: unknown;
+}
+
+export interface ReadSettings {
+  readonly settings: StreamSettings;
+  /** Where they stand in the config. */
+  readonly at: string;
+  readonly choice: TopicChoice;
+  readonly sessionMs: number;
+}
+
+/** Reads the messages of topics: up to the end that they have when it begins, or endlessly. */
+export class KafkaSource implements Source {
+  readonly #client: KafkaClient;
+  readonly #options: SourceOptions;
+  readonly #stream: ReadSettings;
+  readonly #group: GroupMember | undefined;
+  readonly #wake = new Wake();
+  /** Of what was handed out. */
+  #cursor: KafkaCursor;
+  /** Of what is in the log. */
+  #stored: KafkaCursor;
+  #held = new Map<string, Held>();
+  /** What the group gave last, also while it changes. */
+  #mine: readonly Held[] = [];
+  /** Where a bounded read ends. */
+  readonly #ends = new Map<string, number>();
+  readonly #asked = new Map<number, Promise<Answer>>();
+  #handedOut: KafkaCursor | undefined;
+  /** Whether it is known which partitions are to be read. */
+  #isAssigned = false;
+  /** Whether what is new to this reader was there when it began. */
+  #isFirst: boolean;
+  #lookedAt = performance.now();
+  #partitions: readonly Led[] = [];
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(client: KafkaClient, stream: ReadSettings, options: SourceOptions) {
+    this.#client = client;
+    this.#stream = stream;
+    this.#options = options;
+    this.#cursor = cursorOf(options.from);
+    this.#stored = this.#cursor;
+    this.#isFirst = options.from === null;
+    const { group } = stream.settings;
+    if (group === undefined || options.mode === "full") {
+      if (stream.settings.start === "latest" && options.mode === "incremental") {
+        throw settingError(
+          "VALIDATION_ERROR",
+          "start: latest needs a group, which keeps the place until there is a record",
+          `${stream.at}.start`,
+        );
+      }
+      return;
+    }
+    this.#group = new GroupMember(
+      client,
+      { group, sessionMs: stream.sessionMs, metadata: this.#metadata },
+      {
+        topics: () => this.#topics(),
+        counts: (topics) => this.#counts(topics),
+        revoked: () => this.#revoked(),
+        assigned: (partitions) => this.#assigned(partitions),
+        commits: () => this.#commits(),
+        failed: (error) => this.#fail(error),
+      },
+    );
+  }
+
+  /** Looks for the topics; throws where one is missing. */
+  async open(): Promise<void> {
+    this.#partitions = await this.#stream.choice.partitions(this.#client);
+  }
+
+  async *read(): AsyncGenerator<ReadBatch> {
+    const { signal } = this.#options;
+    const stop = () => this.#wake.up();
+    signal.addEventListener("abort", stop);
+    try {
+      if (this.#group) this.#group.start();
+      else await this.#assigned(this.#partitions);
+      let saidAt = performance.now();
+      while (!this.#isRead()) {
+        signal.throwIfAborted();
+        if (this.#failure) throw this.#failure.error;
+        await this.#look();
+        this.#ask();
+        const answer = await this.#answer(signal);
+        signal.throwIfAborted();
+        for await (const batch of this.#handOut(answer)) {
+          saidAt = performance.now();
+          yield batch;
+          signal.throwIfAborted();
+        }
+        if (performance.now() - saidAt < aliveMs) continue;
+        saidAt = performance.now();
+        yield this.#nothing();
+      }
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  stored(cursor: Cursor): void {
+    this.#stored = cursorOf(cursor);
+    this.#wake.up();
+  }
+
+  async close(): Promise<void> {
+    await this.#group?.leave().catch(() => undefined);
+    this.#client.close();
+  }
+
+  get #metadata(): string {
+    return `sluice ${this.#cursor.reader}`;
+  }
+
+  #isRead(): boolean {
+    if (this.#options.endless || !this.#isAssigned || this.#failure) return false;
+    return this.#held.values().every(({ position, end }) => position >= end);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake.up();
+  }
+
+  /** One fetch for each broker that none is under way to. */
+  #ask(): void {
+    if (!this.#isAssigned) return;
+    const wanted = this.#held.values().filter(({ next, end, isPaused }) => next < end && !isPaused);
+    for (const [leader, asked] of Map.groupBy(wanted, ({ leader }) => leader)) {
+      if (this.#asked.has(leader)) continue;
+      // Another one is the first each time: what is full of messages must not hide the others.
+      asked.push(...asked.splice(0, Math.floor(Math.random() * asked.length)));
+      const partitions = asked.map(({ topic, partition, next: offset }) => ({ topic, partition, offset }));
+      const request = fetchRequest(partitions, { waitMs, bytes: fetchBytes, partitionBytes });
+      const answer = this.#client.send(leader, request, new Writer()).then(
+        (fetched) => ({ leader, asked, fetched }),
+        (error: unknown) => ({ leader, asked, fetched: [], error }),
+      );
+      this.#asked.set(leader, answer);
+    }
+  }
+
+  /** The first answer there is; undefined where there is none for a while. */
+  async #answer(signal: AbortSignal): Promise<Answer | undefined> {
+    if (signal.aborted) return undefined;
+    const isStale = this.#held.values().some(({ isPaused }) => isPaused);
+    const waited = this.#wake.sleep(isStale ? stalePauseMs : waitMs * 2).then(() => undefined);
+    const answer = await Promise.race([...this.#asked.values(), waited]);
+    if (answer) this.#asked.delete(answer.leader);
+    return answer;
+  }
+
+  async *#handOut(answer: Answer | undefined): AsyncGenerator<ReadBatch> {
+    if (!answer) return;
+    if (answer.error !== undefined) throw answer.error;
+    const readers: { readonly held: Held; readonly reader: BatchReader }[] = [];
+    for (const each of answer.fetched) {
+      const held = answer.asked.find(({ topic, partition }) => topic === each.topic && partition === each.partition);
+      // Another one has it by now, or it was begun anew.
+      if (!held || this.#held.get(keyOf(held)) !== held) continue;
+      if (each.errorCode !== 0) {
+        yield* this.#refused(held, errorName(each.errorCode));
+        continue;
+      }
+      const reader = new BatchReader(each.records, held.position, each.aborted);
+      held.next = reader.nextOffset;
+      held.staleSince = undefined;
+      // A replica that has not caught up may give less than what was there: nothing is wrong with it.
+      if (!this.#options.endless && held.end === Number.POSITIVE_INFINITY) held.end = held.position;
+      if (each.records.length > 0) readers.push({ held, reader });
+    }
+    // While these are handed out the next ones are on their way.
+    this.#ask();
+    for (const { held, reader } of readers) yield* this.#messages(held, reader);
+  }
+
+  *#messages(held: Held, reader: BatchReader): Generator<ReadBatch> {
+    const { messages, end } = held;
+    const isGone = () => this.#held.get(keyOf(held)) !== held;
+    let after = held.position;
+    try {
+      while (reader.next() && reader.offset < end) {
+        if (!messages.fits(reader) || !messages.add(reader)) {
+          yield this.#batch(held, after);
+          if (isGone()) return;
+          messages.add(reader);
+        }
+        after = reader.offset + 1;
+      }
+    } catch (error) {
+      if (!(error instanceof CorruptBatch || error instanceof RangeError)) throw error;
+      const message = `${keyOf(held)} cannot be read: ${error.message}.`;
+      throw new ConnectorError("INTERNAL_ERROR", message, { fault: "transient", cause: error });
+    }
+    if (messages.count > 0) {
+      yield this.#batch(held, after);
+      if (isGone()) return;
+    }
+    // Past what is no message: marks of transactions, what was compacted away.
+    held.position = Math.max(after, Math.min(reader.nextOffset, end));
+    this.#cursor = moved(this.#cursor, held.topic, held.partition, held.position);
+  }
+
+  #batch(held: Held, after: number): ReadBatch {
+    held.position = after;
+    held.begin = undefined;
+    this.#cursor = moved(this.#cursor, held.topic, held.partition, after);
+    this.#handedOut = this.#cursor;
+    return held.messages.take(asJson(this.#cursor));
+  }
+
+  #nothing(): ReadBatch {
+    return { data: new Uint8Array(), count: 0, cursor: asJson(this.#cursor), position: { base: "", offset: 0 } };
+  }
+
+  async *#refused(held: Held, name: string): AsyncGenerator<ReadBatch> {
+    if (name === "OFFSET_OUT_OF_RANGE") return yield* this.#outOfRange(held);
+    if (!passing.has(name)) throw protocolError(name, `Topic ${held.topic}`, "source.stream");
+    this.#pause(held);
+  }
+
+  /** Until its leader is known again. */
+  #pause(held: Held): void {
+    held.staleSince ??= performance.now();
+    held.isPaused = true;
+    if (performance.now() - held.staleSince < staleMs) return;
+    const message = `${keyOf(held)} has had no leader for ${staleMs / 1000} s.`;
+    throw new ConnectorError("UNAVAILABLE", message, { fault: "transient" });
+  }
+
+  /** What was to be read next is not there: never passed over in silence. */
+  async *#outOfRange(held: Held): AsyncGenerator<ReadBatch> {
+    const { position, topic, partition, messages } = held;
+    const [first, end] = (await Promise.all(
+      (["earliest", "latest"] as const).map(
+        async (when) => (await offsetsAt(this.#client, [held], when)).get(keyOf(held)) ?? 0,
+      ),
+    )) as [number, number];
+    if (position >= first && position <= end) return this.#pause(held);
+    const what =
+      position < first
+        ? `Messages ${position} to ${first - 1} of ${keyOf(held)} were deleted before they were read`
+        : `${keyOf(held)} ends at ${end}, before message ${position}, which was to be read next: the topic was made anew, or lost what it had`;
+    const { settings, at } = this.#stream;
+    if (settings.on_lost === "fail") {
+      const message = `${what}. With on_lost: dead_letter reading goes on with the first message that is there, ${first}.`;
+      throw settingError("NOT_FOUND", message, `${at}.on_lost`);
+    }
+    messages.lost(position, `${what}.`, { topic, partition, from: position, to: first });
+    held.next = first;
+    held.end = this.#endOf(keyOf(held), first);
+    yield this.#batch(held, first);
+  }
+
+  /** New partitions and topics, and the leaders of those that changed theirs. */
+  async #look(): Promise<void> {
+    const paused = [...this.#held.values()].filter(({ isPaused }) => isPaused);
+    const due = paused.length > 0 ? stalePauseMs : this.#options.endless ? metadataMs : Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    if (!this.#isAssigned || now - this.#lookedAt < due) return;
+    this.#lookedAt = now;
+    const isPatient = paused.length > 0 && paused.every(({ staleSince = now }) => now - staleSince < missingMs);
+    const before = new Set(this.#partitions.map(keyOf));
+    try {
+      this.#partitions = await this.#stream.choice.partitions(this.#client);
+    } catch (error) {
+      // A broker that has just started does not know all topics at once.
+      if (isPatient && error instanceof ConnectorError && error.code === "NOT_FOUND") return;
+      throw error;
+    }
+    const leaders = new Map(this.#partitions.map((each) => [keyOf(each), each.leader]));
+    for (const [key, held] of this.#held) {
+      const leader = leaders.get(key);
+      if (leader !== undefined) Object.assign(held, { leader, isPaused: leader < 0 });
+      // Of a pattern: the topic was deleted.
+      else if (!isPatient) this.#held.delete(key);
+    }
+    const after = new Set(leaders.keys());
+    if (before.symmetricDifference(after).size === 0) return;
+    if (this.#group) this.#group.rejoin();
+    else await this.#assigned(this.#partitions);
+  }
+
+  async #topics(): Promise<readonly string[]> {
+    return [...new Set(this.#partitions.map(({ topic }) => topic))];
+  }
+
+  async #counts(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (topics.length === 0) return new Map();
+    const found = await this.#client.metadata(topics);
+    return new Map(found.map(({ topic, partitionMetadata }) => [topic, partitionMetadata.length]));
+  }
+
+  async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    const { endless = false } = this.#options;
+    const leaders = new Map(this.#partitions.map((each) => [keyOf(each), each.leader]));
+    const led = partitions.map((each) => ({ ...each, leader: leaders.get(keyOf(each)) ?? -1 }));
+    const committed = (await this.#group?.committed(led)) ?? new Map<string, never>();
+    const isNew = (each: TopicPartition) =>
+      offsetIn(this.#cursor, each.topic, each.partition) === undefined && !committed.has(keyOf(each));
+    // What was made since the first run began is read from its beginning.
+    const begins = await offsetsAt(this.#client, led.filter(isNew), this.#isFirst ? this.#start() : "earliest");
+    if (!endless) {
+      const unbounded = led.filter((each) => !this.#ends.has(keyOf(each)));
+      for (const [key, end] of await offsetsAt(this.#client, unbounded, "latest")) this.#ends.set(key, end);
+    }
+    this.#isFirst = false;
+    this.#held = new Map(
+      led.map((each) => {
+        const key = keyOf(each);
+        const commit = committed.get(key);
+        const own = offsetIn(this.#cursor, each.topic, each.partition);
+        const begin = begins.get(key);
+        // The log knows best, save where somebody else read on. Our own commit is never ahead of it, unless the log is
+        // older than it was: what it lost is read again then.
+        const isOthers = commit !== undefined && commit.metadata !== this.#metadata;
+        const position = (own === undefined || (isOthers && commit.offset > own) ? commit?.offset : own) ?? begin ?? 0;
+        this.#cursor = moved(this.#cursor, each.topic, each.partition, position);
+        const held: Held = {
+          ...each,
+          position,
+          next: position,
+          end: this.#endOf(key, position),
+          committed: commit?.offset ?? -1,
+          begin,
+          staleSince: undefined,
+          isPaused: each.leader < 0,
+          messages: new Messages(each.topic, each.partition, this.#stream.settings, this.#options.batch),
+        };
+        return [key, held];
+      }),
+    );
+    this.#mine = [...this.#held.values()];
+    this.#isAssigned = true;
+    this.#wake.up();
+  }
+
+  /** One that ends before what is to be read next is asked all the same: the broker says what is the matter. */
+  #endOf(key: string, position: number): number {
+    const end = this.#ends.get(key) ?? Number.POSITIVE_INFINITY;
+    return position > end ? Number.POSITIVE_INFINITY : end;
+  }
+
+  async #revoked(): Promise<void> {
+    this.#isAssigned = false;
+    this.#held = new Map();
+    const until = performance.now() + revokeMs;
+    while (!this.#isStored() && performance.now() < until && !this.#options.signal.aborted) {
+      await this.#wake.sleep(Math.max(until - performance.now(), 1));
+    }
+  }
+
+  /** Whether all that was handed out is in the log. */
+  #isStored(): boolean {
+    return this.#handedOut === undefined || JSON.stringify(this.#stored) === JSON.stringify(this.#handedOut);
+  }
+
+  #commits(): readonly Commit[] {
+    return this.#mine.flatMap((held) => {
+      const { topic, partition, committed, begin } = held;
+      const stored = begin === undefined ? offsetIn(this.#stored, topic, partition) : begin;
+      if (stored === undefined || stored <= committed) return [];
+      held.committed = stored;
+      return [{ topic, partition, offset: stored }];
+    });
+  }
+
+  #start(): When {
+    const { start = "earliest" } = this.#stream.settings;
+    // Mode full begins at the beginning.
+    if (start === "earliest" || (start === "latest" && !this.#group)) return "earliest";
+    return start === "latest" ? start : Date.parse(start);
+  }
+}
