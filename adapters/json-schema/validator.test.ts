@@ -32,6 +32,25 @@ test.each<[object, Json, string]>([
   expect(check(schema, value)).toEqual([{ path: "", message }]);
 });
 
+test("no text makes a pattern, or a format, hold the thread up", () => {
+  const text = `${"a".repeat(50_000)}!`;
+  const start = process.cpuUsage().user;
+  expect(check({ pattern: "^(a+)+$" }, text)).toHaveLength(1);
+  expect(
+    check({ patternProperties: { "(a|aa)+$": { type: "string" } }, additionalProperties: false }, { [text]: 1 }),
+  ).toHaveLength(1);
+  expect(check({ format: "url" }, `http://${":".repeat(50_000)}`)).toHaveLength(1);
+  expect((process.cpuUsage().user - start) / 1000).toBeLessThan(2_000);
+  expect(check({ patternProperties: { "^x-": { type: "string" } } }, { "x-a": 1, y: 1 })).toEqual([
+    { path: "x-a", message: expect.stringContaining("must be a string") },
+  ]);
+  expect(check({ pattern: "^\\p{Lu}[^\\s]+$" }, "Äb")).toEqual([]);
+});
+
+test("a pattern that could take very long and that nothing runs in time is refused as the schema is compiled", () => {
+  expect(() => check({ pattern: "^(a+)+\\1$" }, "a")).toThrow(/^the pattern \^\(a\+\)\+\\1\$ can take very long/);
+});
+
 test("of a choice by type only the branch that was meant speaks", () => {
   const branch = (type: string, field: string) => ({
     properties: { type: { const: type }, [field]: { type: "string" } },

@@ -1,6 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import type { Json } from "../../connectors/sdk/index.ts";
+import { compileEcma } from "../../runtime/mapping/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { RawNumber } from "../../runtime/record/index.ts";
 import { holdsRawNumber, numberKeywords, withDoubles } from "./exact-numbers.ts";
@@ -46,6 +47,17 @@ export function createValidator(): Validator {
   return { compile, formats: new Set(Object.keys(shared.formats)) };
 }
 
+/** No text makes a pattern hold the thread up. */
+function regExp(pattern: string) {
+  const compiled = compileEcma(pattern);
+  // Ajv knows them apart by their texts.
+  return { test: (text: string) => compiled.test(text), toString: () => pattern };
+}
+regExp.code = "compilePattern";
+
+/** Characters of a URL. */
+const urlMax = 8_192;
+
 type Holds = (value: number | RawNumber, limit: number | RawNumber) => boolean;
 
 function createAjv(ask: (value: number, pointer: string, limit: number | RawNumber, holds: Holds) => boolean): Ajv2020 {
@@ -62,10 +74,14 @@ function createAjv(ask: (value: number, pointer: string, limit: number | RawNumb
     useDefaults: false,
     ownProperties: true,
     logger: false,
+    code: { regExp },
     // Done before, with doubles in the place of numbers that Ajv does not know as such.
     validateSchema: false,
   });
   formats.default(ajv);
+  const isUrl = formats.default.get("url") as RegExp;
+  // Its expression takes the square of a text's length.
+  ajv.addFormat("url", (text) => text.length <= urlMax && isUrl.test(text));
   ajv.addKeyword({ keyword: expressionKeyword, schemaType: "string", errors: "full", validate: expressionErrors });
   for (const [keyword, holds] of Object.entries(numberKeywords)) {
     ajv.removeKeyword(keyword);

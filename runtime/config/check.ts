@@ -1,5 +1,5 @@
 import type { Json } from "../../connectors/sdk/index.ts";
-import { type FieldError, joinPath, messageOf } from "../errors/index.ts";
+import { type FieldError, joinPath, messageOf, SluiceError } from "../errors/index.ts";
 import type { CheckContext, Findings } from "./check-context.ts";
 import { checkEnds } from "./check-ends.ts";
 import { checkEnrich } from "./check-enrich.ts";
@@ -53,7 +53,8 @@ function checkSchemas(spec: Json, { validator }: CheckContext): Findings {
       validator.compile(schema);
       if (validator.formats) warnings.push(...findUnknownFormats(path, schema, validator.formats));
     } catch (error) {
-      errors.push({ path, message: `is no JSON Schema (2020-12): ${messageOf(error)}` });
+      const what = error instanceof SluiceError ? "" : "is no JSON Schema (2020-12): ";
+      errors.push({ path, message: what + messageOf(error) });
     }
   }
   return { errors, warnings };

@@ -4,6 +4,7 @@ export type { RunScript } from "./compile-rules.ts";
 export { expressions } from "./expressions.ts";
 export { type FailureReason, MappingFailure } from "./failure.ts";
 export { deleteField, type FieldPath, getField, parseFieldPath, setField } from "./field-path.ts";
+export { compileEcma } from "./jsonpath/iregexp/ecma.ts";
 export { less } from "./jsonpath/values.ts";
 export { lintRules } from "./lint-rules.ts";
 export { compileMapping, type Mapping } from "./mapping.ts";

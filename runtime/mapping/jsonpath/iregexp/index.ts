@@ -1,7 +1,7 @@
 import { buildAutomaton, maxStates, op } from "./automaton.ts";
 import { CharacterClasses } from "./classes.ts";
 import { Matcher } from "./matcher.ts";
-import { maxDepth, maxLength, maxSets, parseIRegexp, type Refusal } from "./parse.ts";
+import { maxDepth, maxLength, maxSets, type Pattern, parseIRegexp, type Refusal } from "./parse.ts";
 
 export type { Matcher } from "./matcher.ts";
 
@@ -34,9 +34,23 @@ export function cachedIRegexp(pattern: string, whole: boolean): Matcher | undefi
   return compiled;
 }
 
+/** Tells whether a text has a match. */
+export interface Tester {
+  test(text: string): boolean;
+}
+
+/** For parts of texts; undefined where the pattern is too large. */
+export function testerOf(pattern: Pattern): Tester | undefined {
+  const prepared = automatonOf(pattern);
+  return typeof prepared === "string" ? undefined : new Matcher(prepared.automaton, prepared.classes, true);
+}
+
 function prepare(pattern: string) {
   const parsed = parseIRegexp(pattern);
-  if (typeof parsed === "string") return parsed;
+  return typeof parsed === "string" ? parsed : automatonOf(parsed);
+}
+
+function automatonOf(parsed: Pattern) {
   const automaton = buildAutomaton(parsed);
   const refusal: Refusal = "too large";
   if (automaton === undefined) return refusal;
