@@ -91,6 +91,8 @@ export class Account {
   get replayed(): readonly ReplayOf[] | undefined {
     const { replay } = this.#message.header;
     if (replay === undefined) return undefined;
+    // Nobody knows which they were.
+    if (this.#message.gone !== undefined) return [];
     const passed: ReplayOf[] = [];
     for (const [origin, mark] of this.#marks.entries()) {
       if (mark > 0 && mark < failed) passed.push(replayOf(replay, origin));

@@ -5,7 +5,7 @@ import type { Health } from "../runtime/ports/store.ts";
 import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
 import { IntegrationHealth } from "./health.ts";
 
-const ok: Health = { status: "ok", reason: null, circuits: {} };
+const ok: Health = { status: "ok", reason: null, circuits: {}, losses: null };
 
 function integration(kept: Health = ok) {
   const clock = new VirtualClock();
@@ -103,4 +103,27 @@ test("a circuit that opens is kept with its reason, and one that an owner before
   health.circuits({ crm: { ...open } });
   await clock.advance(1);
   expect(saved.slice(1)).toEqual([{ ...ok, circuits: { crm: open }, epoch: 7 }]);
+});
+
+test("what was lost is told through runs that end well and over restarts, until it was seen", async () => {
+  const { clock, saved, health } = integration();
+  await clock.advance(1_000);
+  health.lost("its log was lost.");
+  health.lost("Postgres is older.");
+  health.lost("its log was lost.");
+  health.begun();
+  health.ended(null);
+  const reason = "Postgres is older. its log was lost. (once you have seen it: sluice doctor --seen shop)";
+  expect(health.now).toMatchObject({ status: "degraded", reason });
+  await clock.advance(1);
+  const kept = saved.at(-1) as Health;
+  expect(kept).toMatchObject({ status: "degraded", reason });
+  const next = integration(kept);
+  expect(next.health.now).toMatchObject({ status: "degraded", reason });
+  // Of an earlier one.
+  for (const at of [null, (kept.losses?.at ?? 0) - 1]) next.health.seen(at);
+  expect(next.health.now.status).toBe("degraded");
+  next.health.seen(kept.losses?.at ?? 0);
+  await next.clock.advance(1);
+  expect(next.saved).toEqual([{ ...ok, epoch: 7 }]);
 });

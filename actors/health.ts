@@ -3,7 +3,7 @@ import { isStated } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import { StaleOwnerError } from "../runtime/ports/log.ts";
-import type { Health, OpenCircuits, RunError, Store } from "../runtime/ports/store.ts";
+import type { Health, Losses, OpenCircuits, RunError, Store } from "../runtime/ports/store.ts";
 import { persist } from "./persist.ts";
 
 export interface IntegrationHealthOptions {
@@ -24,6 +24,8 @@ export type HealthReport = Pick<
 
 /** A part that has run so long since it was started again is taken for well. */
 const calmMs = 60_000;
+/** More that nobody has seen are in the log alone. */
+const lossesMax = 5;
 
 /**
  * How an integration does, by what its parts say. Kept in the store whenever that changes, so that every node can tell,
@@ -37,7 +39,7 @@ export class IntegrationHealth {
   #stopped: string | null;
   #waiting: string | null = null;
   #imbalance: string | null = null;
-  #lost: string | null = null;
+  #losses: Losses | null;
   /** Those of a former owner say nothing of this one's. */
   #circuits: OpenCircuits = {};
   #crash: { readonly part: string; readonly error: unknown; readonly times: number } | undefined;
@@ -50,10 +52,11 @@ export class IntegrationHealth {
     this.#options = options;
     this.#kept = options.kept;
     this.#stopped = options.kept.status === "stopped" ? options.kept.reason : null;
+    this.#losses = options.kept.losses;
   }
 
   get now(): Health {
-    return { ...this.#status, circuits: this.#circuits };
+    return { ...this.#status, circuits: this.#circuits, losses: this.#losses };
   }
 
   get #status(): Pick<Health, "status" | "reason"> {
@@ -63,7 +66,10 @@ export class IntegrationHealth {
       const often = times === 1 ? "" : `, ${times} times`;
       return { status: "degraded", reason: `${part} was started again after a crash${often}: ${messageOf(error)}` };
     }
-    if (this.#lost !== null) return { status: "degraded", reason: this.#lost };
+    if (this.#losses !== null) {
+      const hint = `(once you have seen it: sluice doctor --seen ${this.#options.name})`;
+      return { status: "degraded", reason: [...this.#losses.reasons, hint].join(" ") };
+    }
     if (this.#imbalance !== null) return { status: "degraded", reason: this.#imbalance };
     return this.#waiting === null ? { status: "ok", reason: null } : { status: "waiting", reason: this.#waiting };
   }
@@ -100,9 +106,19 @@ export class IntegrationHealth {
     this.#save();
   }
 
-  /** What logs or store have lost. Said until a run has ended well. */
+  /** What logs or store have lost. Said until somebody has seen it, however many runs end well. */
   lost(reason: string): void {
-    this.#lost = reason;
+    const { at, reasons } = this.#losses ?? { at: 0, reasons: [] };
+    if (reasons.includes(reason)) return;
+    const now = Math.max(this.#options.clock.now(), at + 1);
+    this.#losses = { at: now, reasons: [reason, ...reasons].slice(0, lossesMax) };
+    this.#save();
+  }
+
+  /** All that was lost until then has been seen. */
+  seen(at: number | null): void {
+    if (this.#losses === null || at === null || at < this.#losses.at) return;
+    this.#losses = null;
     this.#save();
   }
 
@@ -118,7 +134,6 @@ export class IntegrationHealth {
 
   /** A run has ended; `error`: it failed. */
   ended(error: RunError | null): void {
-    if (error === null) this.#lost = null;
     const { name } = this.#options;
     this.#stopped =
       error && `the last run failed with ${error.code}: ${error.message} (run it again: sluice run ${name})`;

@@ -14,6 +14,7 @@ import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
 import { RunLedger } from "./ledger.ts";
 import { destinationsLeft } from "./left-behind.ts";
+import { tellLosses } from "./loss.ts";
 import { persist } from "./persist.ts";
 import { closeLogs, look, type RecoveryOptions, recover } from "./recovery.ts";
 import { type RunMessage, runProps } from "./run.ts";
@@ -335,6 +336,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         logStatus: status,
         waiting: (reason) => health.waiting(reason),
         imbalanced: (reason) => health.imbalanced(reason),
+        lost: (lost) => tellLosses([lost], this.#recovery),
         endless: isEndless ? { runMs: this.#options.eventRunMs ?? eventRunMs, kept: this.#events.kept } : undefined,
         finished: (error) => {
           this.#ended(run, error, ctx.clock);

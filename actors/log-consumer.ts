@@ -35,6 +35,8 @@ export interface LogConsumerOptions {
   readonly vitals: Pick<ConsumerVitals, "credit">;
   /** A message has left the log's backlog. */
   readonly taken: (message: LogMessage) => void;
+  /** The records of a message are not there any more, for this reason. */
+  readonly gone: (reason: string) => void;
   /** The run's end is settled and committed. */
   readonly done: () => void;
 }
@@ -154,6 +156,7 @@ export class LogConsumerActor implements Actor<never> {
           const outcome = await processor.process(message, work);
           ledger.settle(name, message, outcome);
           processor.settled?.(outcome);
+          if (message.gone !== undefined) this.#options.gone(message.gone);
         }
         this.#release(message);
       });

@@ -186,6 +186,7 @@ export class NodeActor implements Actor<NodeMessage> {
       vitals.name = row.name;
       vitals.alertDepth = resolveIntegration(row.spec).delivery.alertDepth;
       if (!this.#integrations.has(row.id) && !this.#leaving.has(row.id)) this.#spawn(ctx, row, vitals);
+      view.health.get(row.id)?.seen(row.lossesSeen);
     }
     const running = Map.groupBy(runs, ({ integrationId }) => integrationId);
     for (const row of rows) {
@@ -237,7 +238,7 @@ export class NodeActor implements Actor<NodeMessage> {
   #spawn(ctx: Context<NodeMessage>, row: IntegrationRow, vitals: Vitals): void {
     const { store, view } = this.#options;
     const { id: integrationId, name } = row;
-    const kept = { status: row.health, reason: row.healthReason, circuits: row.circuits };
+    const kept = { status: row.health, reason: row.healthReason, circuits: row.circuits, losses: row.losses };
     const health =
       view.health.get(integrationId) ??
       new IntegrationHealth({ store: store.integrations, clock: ctx.clock, integrationId, name, kept });

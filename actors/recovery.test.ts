@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { LogKind } from "../runtime/ports/log.ts";
-import { MemoryStream } from "./simulation/memory-log.ts";
+import { type Entry, MemoryStream } from "./simulation/memory-log.ts";
 import type { MemoryTables } from "./simulation/memory-store.ts";
 import { noFaults, type TestRecord, World } from "./testing/world.ts";
 
@@ -304,4 +304,39 @@ test.each([
     );
   },
   120_000,
+);
+
+test.each([1, 2])(
+  "batches that the store had and lost are dead letters, and the run goes on (%i destinations)",
+  async (destinations) => {
+    const world = new World(specOf({ destinations }));
+    world.batches = batchesOf(8);
+    const run = world.open();
+    const first = world.begin();
+    world.beforeWrite = () => new Promise(() => {});
+    await first.advance(2_000);
+    first.kill();
+    world.beforeWrite = () => {};
+    const kind = destinations === 1 ? "ingest" : "deliver";
+    const gone = world.streams[kind].entries.find(({ batch }) => batch.header.kind === "records") as Entry;
+    const { count } = gone.batch.header;
+    Object.assign(gone, { gone: "Postgres has lost them" });
+    await untilDone(world);
+    expect(world.losses.join()).toMatch(/Postgres has lost them. They are dead letters without a payload/);
+    const letters = [...world.tables.deadLetters.values()].filter(
+      ({ message }) => message === "Postgres has lost them",
+    );
+    expect(letters).toHaveLength(count);
+    for (const letter of letters) expect(letter).toMatchObject({ code: "NOT_FOUND", raw: { length: 0 }, state: null });
+    expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 40 } });
+    expect(world.imbalance).toBeNull();
+    // Of all others nothing is missing.
+    const good = world.batches.flat().filter(({ keep, bad }) => keep && !bad);
+    for (const id of idsOf(destinations)) {
+      const missing = good.filter(({ n }) => !world.landed.get(id)?.has(n));
+      const here = destinations === 1 || letters[0]?.destination === id;
+      expect(missing.length).toBeLessThanOrEqual(here ? count : 0);
+      expect(missing.length > 0).toBe(here);
+    }
+  },
 );

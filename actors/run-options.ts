@@ -12,6 +12,7 @@ import type { Backlog, FairShare } from "./backlog.ts";
 import type { Suspects } from "./careful.ts";
 import type { Connectors } from "./connectors.ts";
 import type { RunLedger } from "./ledger.ts";
+import type { Lost } from "./loss.ts";
 import type { KeptReadings } from "./reading.ts";
 import type { Settler } from "./settler.ts";
 import type { Vitals } from "./vitals.ts";
@@ -55,6 +56,8 @@ export interface RunOptions extends Services {
   readonly waiting: (reason: string | null) => void;
   /** What the ledger says that does not balance, or null: the run has ended, and it does. */
   readonly imbalanced: (reason: string | null) => void;
+  /** What logs or store turn out to have lost. */
+  readonly lost: (lost: Lost) => void;
   /** `error`: it failed. */
   readonly finished: (error: RunError | null) => void;
   /** The integration has a later owner: nothing more may be done here. */

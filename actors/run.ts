@@ -198,6 +198,10 @@ export class RunActor implements Actor<RunMessage> {
           return processor;
         },
         taken: ({ bytes }: LogMessage) => backlog.give(bytes),
+        gone: (message) => {
+          const next = "They are dead letters without a payload: read them again from the source.";
+          this.#options.lost({ kind: "batch_lost", message: `${message}. ${next}` });
+        },
         done: () => ctx.self.tell({ type: "done", consumer }),
       });
     this.#watch(ctx, ctx.spawn({ create }, consumer));

@@ -29,25 +29,31 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
   const origins = header.origins ?? [];
-  const texts = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.length)
-    .toString("utf8")
-    .split("\n");
+  const { gone } = message;
+  const texts =
+    gone === undefined
+      ? Buffer.from(message.body.buffer, message.body.byteOffset, message.body.length).toString("utf8").split("\n")
+      : new Array<string>(header.count).fill("");
   const children = header.children ?? [];
   const records = texts.map(
     (text, i) => new PipelineRecord(provenance, origins[i] ?? i, children[i] ?? "", undefined, text, parseJson),
   );
-  const { undelivered, state, processed } = await writer.write(records, message);
+  const { undelivered, state, processed } =
+    gone === undefined ? await writer.write(records, message) : noneOf(records, gone);
   const deadLetters: NewDeadLetter[] = [];
   const retries: ScheduledRetry[] = [];
   if (undelivered.length > 0) {
-    const original = header.ingestSequence === undefined ? null : await ingest.get(header.ingestSequence);
+    // Which of its records these were made of is not known of those that are gone.
+    const from = gone === undefined ? header.ingestSequence : undefined;
+    const original = from === undefined ? null : await ingest.get(from);
     /** Children of one record share it: there may be hundreds. */
     const originals = new Map<number, Uint8Array>();
     for (const { index, code, message: text, attempts, retryInMs } of undelivered) {
       const record = records[index] as PipelineRecord;
-      const { origin, child, text: state } = record;
+      const { origin, child } = record;
+      const state = gone === undefined ? record.text : null;
       const known = originals.get(origin);
-      const raw = known ?? (original && origin >= 0 ? rawRecord(original, origin) : Buffer.from(state));
+      const raw = known ?? (original && origin >= 0 ? rawRecord(original, origin) : Buffer.from(record.text));
       if (original && origin >= 0) originals.set(origin, raw);
       const cause = { step: null, destination, rule: null, code, message: text, state, attempts };
       const letter = deadLetter({ run, header, origin, child, raw, cause });
@@ -71,5 +77,12 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
       counts.out += out;
       counts.failed += deadLetters.length;
     },
+  };
+}
+
+function noneOf(records: readonly unknown[], message: string): Awaited<ReturnType<DestinationWriter["write"]>> {
+  return {
+    state: undefined,
+    undelivered: records.map((_, index) => ({ index, code: "NOT_FOUND", message, attempts: [] })),
   };
 }

@@ -167,6 +167,7 @@ async function throughSteps(
     },
   };
   if (header.kind !== "records") return pipeline.close(header.kind === "end", context);
+  if (message.gone !== undefined) return nothingLeft(message, message.gone, account);
   const decoded = decodeLines(message.body, header.count);
   const source = sourceFlow(decoded, message.failures);
   account.entered(source.origins);
@@ -202,6 +203,14 @@ export function provenanceOf(integrationId: string, header: BatchHeader): Proven
         ? recordId(integrationId, "", -1, child)
         : recordId(integrationId, base ?? idBase(header, origin), ordinalOf(header, origin), child),
   };
+}
+
+/** Each record is a dead letter without a payload. One that was replayed is a dead letter already, and stays one. */
+function nothingLeft({ header }: LogMessage, reason: string, account: Account): void {
+  const origins = Array.from({ length: header.count }, (_, origin) => origin);
+  account.entered(origins);
+  if (header.replay) account.tally.of("source").filtered += header.count;
+  else for (const origin of origins) account.fail(origin, "", { ...contractCause(reason, null), code: "NOT_FOUND" });
 }
 
 function sourceFlow({ values }: Decoded, failures: readonly ReadFailure[] | undefined): Flow {

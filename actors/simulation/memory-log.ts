@@ -38,6 +38,8 @@ export interface Entry {
   readonly subject: string;
   readonly batch: LogBatch;
   readonly id: string;
+  /** As in LogMessage. */
+  readonly gone?: string;
 }
 
 interface Delivery {
@@ -213,6 +215,7 @@ export class MemoryLog implements Log {
       sequence: entry.sequence,
       deliveries,
       bytes: entry.batch.body.length,
+      ...(entry.gone !== undefined && { body: new Uint8Array(), gone: entry.gone }),
       ack: async () => {
         await life.delay();
         const delivered = { consumer: name, entry, deliveries };

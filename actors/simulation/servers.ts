@@ -61,6 +61,8 @@ export class Servers {
       health: "ok" as const,
       healthReason: null,
       circuits: {},
+      losses: null,
+      lossesSeen: null,
     };
     this.tables.integrations.set(version, { ...row, ...made });
   }

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createInbox, type Msg, nanos } from "@nats-io/transport-node";
-import type { LogConsumer, LogMessage } from "../../runtime/ports/log.ts";
+import type { LogBatch, LogConsumer, LogMessage } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
-import { batchHeaderName, decodeBatch, readHeader } from "./codec.ts";
+import { batchHeader, batchHeaderName, decodeBatch, readHeader, type WireHeader } from "./codec.ts";
 import { ConsumerMissingError, isConsumerNotFound } from "./errors.ts";
 import { backoffMs, type NatsLink } from "./link.ts";
 
@@ -147,20 +147,20 @@ export class JetStreamConsumer implements LogConsumer {
         `a message before ${sequence} of ${this.#options.stream} was lost on the way; taken again in order`,
       );
     }
-    if (payload === null) {
-      throw new Error(
-        `message ${sequence} of ${this.#options.stream} refers to a batch that is not stored (${wire.claim})`,
-      );
-    }
     return {
-      ...decodeBatch(wire, payload),
+      ...(payload === null ? this.#gone(wire, sequence) : decodeBatch(wire, payload)),
       sequence,
       deliveries: Number(tokens[at]),
-      bytes: payload.length,
+      bytes: payload?.length ?? 0,
       // These hold the reply alone: they are kept until the message is settled, its body is not.
       ack: () => this.#ack(reply),
       working: () => this.#tell(reply, workingBody),
     };
+  }
+
+  #gone(wire: WireHeader, sequence: number): LogBatch & Pick<LogMessage, "gone"> {
+    const gone = `${wire.count} records were too large for a message together (${sequence} of ${this.#options.stream}), and Postgres, which is to have them, does not: it was restored from an earlier state`;
+    return { header: batchHeader(wire), body: new Uint8Array(), gone };
   }
 
   /** Until the server confirms it; also over a reconnect, since a server takes an ack for whichever delivery. */

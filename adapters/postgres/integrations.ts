@@ -72,6 +72,8 @@ export function integrationStore(db: Database): IntegrationStore {
           health: integrations.health,
           healthReason: integrations.healthReason,
           circuits: integrations.circuits,
+          losses: integrations.losses,
+          lossesSeen: integrations.lossesSeen,
         })
         .from(integrationVersions)
         .innerJoin(integrations, eq(integrations.id, integrationId))
@@ -92,15 +94,25 @@ export function integrationStore(db: Database): IntegrationStore {
 
     all: () => db.orm.select().from(integrations).orderBy(integrations.id),
 
-    setHealth: async (id, epoch, { status, reason, circuits }) => {
+    setHealth: async (id, epoch, { status, reason, circuits, losses }) => {
       const later = db.orm
         .select({ epoch: checkpointOwners.epoch })
         .from(checkpointOwners)
         .where(and(eq(checkpointOwners.integrationId, id), gt(checkpointOwners.epoch, epoch)));
       await db.orm
         .update(integrations)
-        .set({ health: status, healthReason: reason, circuits })
+        .set({ health: status, healthReason: reason, circuits, losses })
         .where(and(eq(integrations.id, id), notExists(later)));
+    },
+
+    async seeLosses(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await db.orm
+        .update(integrations)
+        .set({ lossesSeen: sql`(${integrations.losses}->>'at')::bigint` })
+        .where(eq(integrations.id, id))
+        .returning();
+      return row ?? null;
     },
 
     async removed(ids) {

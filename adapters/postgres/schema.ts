@@ -21,6 +21,7 @@ import type {
   DestinationCounts,
   Drift,
   HealthStatus,
+  Losses,
   OpenCircuits,
   RunError,
   RunStatus,
@@ -84,6 +85,9 @@ export const integrations = sluice.table(
     health: text("health").$type<HealthStatus>().notNull().default("ok"),
     healthReason: text("health_reason"),
     circuits: json("circuits").$type<OpenCircuits>().notNull().default({}),
+    /** Until they are seen. */
+    losses: json("losses").$type<Losses>(),
+    lossesSeen: bigint("losses_seen", { mode: "number" }),
   },
   (t) => [unique("integrations_name").on(t.name)],
 );

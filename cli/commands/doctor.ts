@@ -1,4 +1,5 @@
 import { parseArguments, type Syntax } from "../arguments.ts";
+import { byName, createClient } from "../client.ts";
 import {
   checkServer,
   diskCheck,
@@ -14,13 +15,14 @@ import { print, printJson } from "../output.ts";
 import { doctorGuarantees } from "./doctor-guarantees.ts";
 
 const syntax: Syntax = {
-  usage: "sluice doctor [--guarantees INTEGRATION [FILE...]] [--json]",
+  usage: "sluice doctor [--guarantees INTEGRATION [FILE...]] [--seen INTEGRATION] [--json]",
   summary: [
     "Checks whether this machine can run a node, and whether the server answers.",
     "With --guarantees: what is promised of an integration on the server, or of configuration files.",
   ].join("\n"),
   options: {
     guarantees: { type: "string", value: "INTEGRATION", help: "What is promised of it, and the tests that hold it." },
+    seen: { type: "string", value: "INTEGRATION", help: "What it says was lost you have seen: it is told no more." },
     json: { type: "boolean", help: "Print as JSON." },
   },
   positionals: [0, Number.POSITIVE_INFINITY],
@@ -32,6 +34,8 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   if (args === null) return exitCode.done;
   const integration = args.string("guarantees");
   if (integration !== undefined) return doctorGuarantees(integration, args.positionals, args.flag("json"));
+  const seen = args.string("seen");
+  if (seen !== undefined) return seeLosses(seen);
   if (args.positionals.length > 0) throw usageError("configuration files go with --guarantees INTEGRATION");
   const settings = readNodeSettings();
   const server = await checkServer();
@@ -53,4 +57,12 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   if (args.flag("json")) printJson({ checks });
   else for (const { name, status, detail } of checks) print(`${status.padEnd(6)}${name.padEnd(16)}${detail}`);
   return checks.some(({ status }) => status === "fail") ? exitCode.failed : exitCode.done;
+}
+
+async function seeLosses(name: string): Promise<number> {
+  const client = createClient();
+  const { id } = await byName(client, "integration", name);
+  await client.call("PUT", `/v1/integrations/${id}/losses/seen`);
+  print(`${name}: what was lost is told no more`);
+  return exitCode.done;
 }

@@ -220,6 +220,15 @@ const integrations: Route[] = [
   },
   {
     method: "PUT",
+    path: "/v1/integrations/{id}/losses/seen",
+    operationId: "seeLosses",
+    tag: "integrations",
+    summary: "What logs or store have lost of it has been seen: its health says so no more, a moment later.",
+    answer: ok("The integration.", schemas.integration),
+    handle: async (request, services) => shown(services)(await services.integrations.seeLosses(id(request))),
+  },
+  {
+    method: "PUT",
     path: "/v1/integrations/{id}/disable",
     operationId: "disableIntegration",
     versioned: true,

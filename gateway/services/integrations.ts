@@ -94,6 +94,13 @@ export function integrationService({ store, registry, runner, validator, checkCr
     enable: (id: string, ifMatch: IfMatch) => setEnabled(id, true, ifMatch),
     disable: (id: string, ifMatch: IfMatch) => setEnabled(id, false, ifMatch),
 
+    /** What logs or store have lost of it is told no more, until there is more. */
+    async seeLosses(id: string): Promise<IntegrationRow> {
+      const row = found(await store.integrations.seeLosses(id), "integration", id);
+      runner.changed([id]);
+      return row;
+    },
+
     async run(id: string): Promise<RunRow> {
       const row = await one(id);
       if (!row.enabled) throw new SluiceError("CONFLICT", `${row.name} is disabled; enable it before running it`);

@@ -93,6 +93,11 @@ export interface LogMessage extends LogBatch {
   /** Deliveries so far, from 1. */
   readonly deliveries: number;
   readonly bytes: number;
+  /**
+   * Why its records are not there any more: a batch too large for the log is in the store, which may have lost it. The
+   * body is empty, and the header, which counts them, is without what it has for each record.
+   */
+  readonly gone?: string;
   /** Resolves once the server has confirmed the ack. */
   ack(): Promise<void>;
   /** Tells the server that the batch is still in hand. */

@@ -39,9 +39,20 @@ export interface IntegrationRow {
   readonly healthReason: string | null;
   /** By destination: those whose circuit is not closed, as the owner said last. */
   readonly circuits: OpenCircuits;
+  /** What logs or store turned out to have lost; null: nothing, or all of it was seen. */
+  readonly losses: Losses | null;
+  /** `at` of what somebody has seen of it last. */
+  readonly lossesSeen: number | null;
 }
 
 export type OpenCircuits = Readonly<Record<string, OpenCircuit>>;
+
+/** Told until somebody says that it was seen. `at`: of the latest, in milliseconds since the epoch. */
+export interface Losses {
+  readonly at: number;
+  /** The latest first. */
+  readonly reasons: readonly string[];
+}
 
 /** A destination's circuit while it is not closed. Times in milliseconds since the epoch. */
 export interface OpenCircuit {
@@ -62,6 +73,7 @@ export interface Health {
   readonly status: HealthStatus;
   readonly reason: string | null;
   readonly circuits: OpenCircuits;
+  readonly losses: Losses | null;
 }
 
 export type RunStatus = "running" | "success" | "partial" | "failed" | "cancelled";
@@ -231,7 +243,10 @@ export interface ConnectorStore {
 
 export interface IntegrationStore {
   create(
-    row: Omit<IntegrationRow, "createdAt" | "updatedAt" | "version" | "health" | "healthReason" | "circuits">,
+    row: Omit<
+      IntegrationRow,
+      "createdAt" | "updatedAt" | "version" | "health" | "healthReason" | "circuits" | "losses" | "lossesSeen"
+    >,
   ): Promise<IntegrationRow>;
   /** Keeps the former version in the history. One that was `stopped` is `ok` from now on. */
   update(
@@ -248,6 +263,8 @@ export interface IntegrationStore {
   all(): Promise<readonly IntegrationRow[]>;
   /** Nothing where a later owner than that of `epoch` has committed (invariant 5). */
   setHealth(id: string, epoch: number, health: Health): Promise<void>;
+  /** Somebody has seen what was lost of it; its owner stops telling. Null where there is no such integration. */
+  seeLosses(id: string): Promise<IntegrationRow | null>;
   /** ConflictError where it is of another version. */
   remove(id: string, version?: number): Promise<boolean>;
   /** Those of the ids that were removed, where others are unknown to the store. */

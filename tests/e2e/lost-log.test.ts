@@ -1,9 +1,11 @@
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import pg from "pg";
 import { expect, test } from "vitest";
 import { wholeRun } from "../chaos/chaos.ts";
+import { sluice } from "../support/cli.ts";
 import { TestNode } from "../support/node.ts";
-import { copyRules, kept, landedInFile, writeRecords } from "../support/records.ts";
+import { copyRules, kept, landedInFile, query, writeRecords } from "../support/records.ts";
 
 const records = 20_000;
 
@@ -28,7 +30,57 @@ test("an integration whose log was lost runs on a new one, whatever the store re
     health_reason: expect.stringMatching(/^its log was lost.* go on from their cursors/),
   });
   expect(await node.api.runAndWait(id)).toMatchObject(wholeRun(records, ["files"]));
+  // Until somebody has seen it, whatever happens meanwhile.
+  await node.kill();
+  await node.start();
+  expect(await health()).toMatchObject({ health: "degraded", health_reason: expect.stringMatching(/--seen lost\)$/) });
+  const { stdout } = await sluice(node, "doctor", "--seen", "lost");
+  expect(stdout).toBe("lost: what was lost is told no more\n");
   await expect.poll(health, { timeout: 60_000 }).toMatchObject({ health: "ok", health_reason: null });
   const landed = await landedInFile(join(node.files, "out.ndjson"), records);
   expect(landed).toEqual({ total: kept(records), missing: 0, duplicates: 0, strange: 0 });
+});
+
+test("a batch that Postgres lost is dead letters, and the run goes on with the others", async () => {
+  const node = await TestNode.start();
+  const database = node.databaseUrl();
+  const large = 5;
+  const texts = Array.from({ length: 10 }, (_, id) => JSON.stringify({ id, name: "x".repeat(id === large ? 9e6 : 9) }));
+  writeFileSync(join(node.files, "in.ndjson"), texts.join("\n"));
+  await query(database, "CREATE TABLE landed (id integer PRIMARY KEY)");
+  await node.api.connector("files", "file", { path: node.files });
+  await node.api.connector("table", "postgres", { url: database });
+  const id = await node.api.integration({
+    name: "large",
+    source: { connector: "files", stream: "in.ndjson" },
+    destination: { connector: "table", stream: "landed", mode: "upsert", key: ["id"] },
+    pipeline_spec: { steps: [{ id: "map", type: "map" }] },
+    mapping_spec: [{ source: "$.id", destination: "id", cast: "integer" }],
+  });
+  const holder = new pg.Client({ connectionString: database });
+  // Ends with its server.
+  holder.on("error", () => {});
+  await holder.connect();
+  await holder.query("BEGIN; LOCK TABLE landed IN ACCESS EXCLUSIVE MODE");
+  const run = await node.api.run(id);
+  const stored = async () => (await query(database, "SELECT count(*)::int AS n FROM sluice.claims")).rows[0].n;
+  await expect.poll(stored, { timeout: 60_000 }).toBe(1);
+  await query(database, "DELETE FROM sluice.claims");
+  await node.kill();
+  await node.start();
+  await expect
+    .poll(() => node.api.runById(run), { timeout: 120_000 })
+    .toMatchObject({ status: "partial", records_in: texts.length });
+  const { items } = await node.api.call<{ items: object[] }>("GET", `/v1/integrations/${id}/dead-letter`);
+  expect(items.length).toBeGreaterThan(0);
+  for (const letter of items)
+    expect(letter).toMatchObject({ code: "NOT_FOUND", message: expect.stringMatching(/too large.*restored/) });
+  const { rows } = await query(database, "SELECT count(*)::int AS n FROM landed");
+  expect(rows[0].n + items.length).toBe(texts.length);
+  await expect
+    .poll(() => node.api.call("GET", `/v1/integrations/${id}`), { timeout: 60_000 })
+    .toMatchObject({
+      health: "degraded",
+      health_reason: expect.stringMatching(/read them again from the source/),
+    });
 });

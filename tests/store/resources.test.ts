@@ -222,17 +222,31 @@ test("how an integration does is kept, but not what a former owner says of it", 
     return [health, healthReason];
   };
   expect(await health()).toEqual(["ok", null]);
-  await store.integrations.setHealth(id, 3, { status: "waiting", reason: "crm: away", circuits });
+  await store.integrations.setHealth(id, 3, { status: "waiting", reason: "crm: away", circuits, losses: null });
   expect(await health()).toEqual(["waiting", "crm: away"]);
   expect((await store.integrations.version(id, version))!.circuits).toEqual(circuits);
   await store.checkpoints.commit([settlement(id, { epoch: 4 })]);
-  await store.integrations.setHealth(id, 3, { status: "ok", reason: null, circuits: {} });
+  await store.integrations.setHealth(id, 3, { status: "ok", reason: null, circuits: {}, losses: null });
   expect(await health()).toEqual(["waiting", "crm: away"]);
-  await store.integrations.setHealth(id, 4, { status: "stopped", reason: "it failed", circuits: {} });
+  await store.integrations.setHealth(id, 4, { status: "stopped", reason: "it failed", circuits: {}, losses: null });
   expect(await health()).toEqual(["stopped", "it failed"]);
   // A change, or enabling it, begins anew.
   await store.integrations.update(id, { name, spec, enabled: true }, version);
   expect(await health()).toEqual(["ok", null]);
+});
+
+test("what was lost is kept until it was seen, and what comes later as well", async () => {
+  const { id, version } = await addIntegration(store);
+  const losses = { at: Date.now(), reasons: ["its log was lost"] };
+  await store.integrations.setHealth(id, 3, { status: "degraded", reason: "lost", circuits: {}, losses });
+  for (const row of [await store.integrations.get(id), await store.integrations.version(id, version)]) {
+    expect(row).toMatchObject({ losses, lossesSeen: null });
+  }
+  expect(await store.integrations.seeLosses(id)).toMatchObject({ lossesSeen: losses.at });
+  const later = { ...losses, at: losses.at + 1 };
+  await store.integrations.setHealth(id, 3, { status: "degraded", reason: "lost", circuits: {}, losses: later });
+  expect(await store.integrations.get(id)).toMatchObject({ losses: later, lossesSeen: losses.at });
+  expect(await store.integrations.seeLosses(uuidV7())).toBeNull();
 });
 
 test("what was taken in hand and never let go is counted, until it is let go", async () => {

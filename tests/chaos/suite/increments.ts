@@ -120,6 +120,11 @@ export class Increments {
     return this.#node.api.call("GET", `/v1/integrations/${this.id}`);
   }
 
+  /** What was lost of it has been seen. */
+  async seen(): Promise<void> {
+    await this.#node.api.call("PUT", `/v1/integrations/${this.id}/losses/seen`);
+  }
+
   /** What is missing from the tables, or twice in them; each refused record must be a dead letter. */
   async count(): Promise<Pick<Account, "records" | "lost" | "duplicated">> {
     let lost = 0;

@@ -80,6 +80,9 @@ async function mended(flows: readonly Increments[]): Promise<void> {
   await Promise.all(
     flows.map(async (flow) => {
       expect((await flow.runAndWait()).status).toMatch(/^(success|partial)$/);
+      // It is said until somebody has seen it.
+      await expect.poll(async () => (await flow.integration()).health, { timeout: 60_000 }).toBe("degraded");
+      await flow.seen();
       await expect.poll(async () => (await flow.integration()).health, { timeout: 60_000 }).toBe("ok");
     }),
   );
