@@ -2,91 +2,11 @@ import { isStated } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import type { Flow, Pipeline, PipelineContext } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
-import { type LogMessage, StaleOwnerError } from "../runtime/ports/log.ts";
+import type { LogMessage } from "../runtime/ports/log.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
 import type { Account } from "./account.ts";
 import { persist } from "./persist.ts";
-import type { RunParts } from "./run-options.ts";
-
-/** Messages that crashed their actor. Outlives it. */
-export class Suspects {
-  readonly #sequences = new Set<number>();
-
-  /** What says itself what it is, is no crash. */
-  add({ sequence }: LogMessage, error: unknown): void {
-    if (!isStated(error) && !(error instanceof StaleOwnerError)) this.#sequences.add(sequence);
-  }
-
-  has({ sequence }: LogMessage): boolean {
-    return this.#sequences.has(sequence);
-  }
-}
-
-/**
- * How often a consumer that is made anew with each life, so that nothing counts its deliveries, has begun at one place
- * and not come past it.
- */
-export class Lives {
-  readonly #passed: () => Promise<void>;
-  #passing = false;
-  /** What stands at this place may be why. */
-  suspicious: boolean;
-
-  private constructor(before: number, passed: () => Promise<void>) {
-    this.suspicious = before >= deliveriesMax;
-    this.#passed = passed;
-  }
-
-  /** `place`: of the last that is settled. `committed` resolves when all that is settled then is committed. */
-  static async begin(
-    integrationId: string,
-    place: string,
-    options: {
-      readonly store: SuspectStore;
-      readonly committed: () => Promise<void>;
-      readonly clock: Clock;
-      readonly signal: AbortSignal;
-    },
-  ): Promise<Lives> {
-    const { store, committed, clock, signal } = options;
-    const key = { integrationId, marks: [`from ${place}`] };
-    const [before] = await persist(clock, signal, () => store.take(key));
-    return new Lives(before as number, async () => {
-      await committed();
-      await store.letGo(key);
-    });
-  }
-
-  /** A batch has been settled. */
-  settled(): void {
-    if (this.#passing) return;
-    this.#passing = true;
-    this.#passed().then(
-      () => {
-        this.suspicious = false;
-      },
-      () => {
-        this.#passing = false;
-      },
-    );
-  }
-}
-
-/** Of a consumer of a run that is made anew with each life. */
-export function beginLives(
-  { options, ledger, clock }: RunParts,
-  consumer: string,
-  signal: AbortSignal,
-): Promise<Lives> {
-  const { run, store } = options;
-  const floor = ledger.consumer(consumer).settled.bounds.at(-1) ?? 0;
-  return Lives.begin(run.integrationId, `${consumer} ${floor}`, {
-    store: store.suspects,
-    committed: () => ledger.flushed(),
-    clock,
-    signal,
-  });
-}
+import { deathsMax, type Lives, longMs, mayBeFatal, type Suspects } from "./suspects.ts";
 
 /** What care takes. */
 export interface Care {
@@ -106,19 +26,6 @@ export interface CarefulOptions extends Care {
   readonly pipeline: Pipeline;
   readonly clock: Clock;
   readonly through: (flow: Flow, pipeline: Pipeline, context: PipelineContext) => void | Promise<void>;
-}
-
-/** A record that was in hand, alone, at so many deaths of a process is what it died of. */
-export const deathsMax = 2;
-/** What ends a process does so soon. What takes longer waits for something, and others may end the process meanwhile. */
-export const longMs = 5_000;
-
-/** A batch that was in hand so often, and is not settled, may be why. Once or twice happens to any. */
-export const deliveriesMax = 2;
-
-/** Whether a process may have died of it. */
-export function mayBeFatal({ deliveries }: Pick<LogMessage, "deliveries">, lives: Lives | undefined): boolean {
-  return deliveries > deliveriesMax || lives?.suspicious === true;
 }
 
 export function isSuspect(message: LogMessage, { suspects, lives }: Care): boolean {

@@ -24,12 +24,12 @@ import { type BatchHeader, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
-import { type Lives, mayBeFatal } from "./careful.ts";
 import { CarefulWrites } from "./careful-writes.ts";
 import type { Connectors } from "./connectors.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { Processed } from "./ledger.ts";
 import { ProcessedKeys } from "./processed-keys.ts";
+import { type Lives, mayBeFatal } from "./suspects.ts";
 import { untilAborted } from "./until-aborted.ts";
 import type { ConsumerVitals } from "./vitals.ts";
 

@@ -2,11 +2,11 @@ import type { Json } from "../connectors/sdk/index.ts";
 import type { ResolvedDestination } from "../runtime/config/index.ts";
 import { failureOf, RateLimit } from "../runtime/delivery/index.ts";
 import { StaleOwnerError } from "../runtime/ports/log.ts";
-import type { Lives } from "./careful.ts";
 import { DestinationWriter, type DestinationWriterOptions } from "./destination-writer.ts";
 import type { Processor } from "./log-consumer.ts";
 import { Retries } from "./retries.ts";
 import type { RunParts } from "./run-options.ts";
+import { Lives } from "./suspects.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** What a consumer does about records that are tried again later. */
@@ -17,6 +17,22 @@ export interface OpenDestination {
   readonly later?: Later;
   /** What the run's end itself gives is tried in place: nothing waits for what is put off any more. */
   ending(): void;
+}
+
+/** Of a consumer of a run that is made anew with each life. */
+export function beginLives(
+  { options, ledger, clock }: RunParts,
+  consumer: string,
+  signal: AbortSignal,
+): Promise<Lives> {
+  const { run, store } = options;
+  const floor = ledger.consumer(consumer).settled.bounds.at(-1) ?? 0;
+  return Lives.begin(run.integrationId, `${consumer} ${floor}`, {
+    store: store.suspects,
+    committed: () => ledger.flushed(),
+    clock,
+    signal,
+  });
 }
 
 /** A destination that cannot even be opened is given up soon, unless the run has begun. */

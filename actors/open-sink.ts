@@ -1,11 +1,10 @@
 import type { ResolvedDestination } from "../runtime/config/index.ts";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import { sinkName } from "./balance.ts";
-import { beginLives } from "./careful.ts";
 import { inOrder } from "./in-order.ts";
 import type { Outcome } from "./ledger.ts";
 import type { Processor } from "./log-consumer.ts";
-import { openDestination } from "./open-destination.ts";
+import { beginLives, openDestination } from "./open-destination.ts";
 import type { RunParts } from "./run-options.ts";
 import { processSink } from "./sink.ts";
 

@@ -7,12 +7,12 @@ import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { parseJson } from "../runtime/record/index.ts";
-import { longMs } from "./careful.ts";
 import { fingerprint } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
 import type { RunLedger } from "./ledger.ts";
 import { persist } from "./persist.ts";
 import { isFullRead } from "./source-name.ts";
+import { longMs } from "./suspects.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 export interface RetriesOptions {

@@ -9,12 +9,12 @@ import type { Checkpoint, RunError, RunRow, Store } from "../runtime/ports/store
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import type { WorkerPool } from "../runtime/ports/workers.ts";
 import type { Backlog, FairShare } from "./backlog.ts";
-import type { Suspects } from "./careful.ts";
 import type { Connectors } from "./connectors.ts";
 import type { RunLedger } from "./ledger.ts";
 import type { Lost } from "./loss.ts";
 import type { KeptReadings } from "./reading.ts";
 import type { Settler } from "./settler.ts";
+import type { Suspects } from "./suspects.ts";
 import type { Vitals } from "./vitals.ts";
 
 /** What a node lends to its actors. */
