@@ -20,7 +20,7 @@ export const certifySyntax: Syntax = {
     only: { type: "string", value: "ID", multiple: true, help: "Only checks whose id begins so: read, write.append." },
     report: { type: "string", value: "FILE", help: "Write the report there, as JSON." },
     limit: { type: "string", value: "SECONDS", help: `How long a check may take (${defaultLimitSeconds}).` },
-    quick: { type: "boolean", help: "Look at memory for 2 s and not for 6, and kill at 5 positions at most." },
+    quick: { type: "boolean", help: "Look at memory for 1 s and not for 6, and kill at 3 positions at most." },
     json: { type: "boolean", help: "Print the report as JSON." },
   },
   positionals: [1, Number.POSITIVE_INFINITY],

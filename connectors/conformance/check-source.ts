@@ -17,8 +17,8 @@ import { defaultAims, idsOf, open, readAll, recordsOf, textsOf } from "./read.ts
 import { validatorOf } from "./schema.ts";
 
 /** Kills in one check: at every position of a small stream. */
-const mostKills = { quick: 5, usual: 30 };
-const cancelled = 100;
+const mostKills = { quick: 3, usual: 30 };
+const cancelled = { quick: 20, usual: 100 };
 
 /** A check of types that read; skipped where the fixture has no source. */
 function reading(
@@ -220,17 +220,20 @@ export const sourceChecks: readonly Check[] = [
       }
       demandList(records, source.records, `the records over ${kills} kills`);
       demandList(ids, whole, `the positions over ${kills} kills`);
-      demandSame(recordsOf(await readAll(connector, source, cursor)), [], "what is read after the last record");
+      // An incremental reading after the last record is the next one, which may ask again for the latest.
+      if (source.mode === "full") {
+        demandSame(recordsOf(await readAll(connector, source, cursor)), [], "what is read after the last record");
+      }
       return { kills };
     },
   }),
   reading({
     id: "read.cancel",
-    title: `${cancelled} readings that are cancelled leave nothing behind: it takes calls, and rests`,
+    title: `${cancelled.usual} readings that are cancelled leave nothing behind: it takes calls, and rests`,
     needs: "plugin",
     async run(subject, source) {
-      const { connector, plugin, fixture } = subject;
-      for (let i = 0; i < cancelled; i++) {
+      const { connector, plugin, fixture, quick } = subject;
+      for (let i = 0; i < (quick ? cancelled.quick : cancelled.usual); i++) {
         const call = await readCall(plugin!, openOf(fixture.config, source, 1));
         await call.opened();
         // Half of them wait for credit, half are in the middle.

@@ -1,3 +1,3 @@
 export { describeConnector } from "./describe-connector.ts";
-export type { DestinationFixture, Fixture, SourceFixture } from "./fixture.ts";
+export type { DestinationFixture, Fixture, LookupFixture, SourceFixture } from "./fixture.ts";
 export { recordsOf, textsOf } from "./read.ts";

@@ -6,9 +6,10 @@ const restPatienceMs = { quick: 5_000, usual: 15_000 };
 /** What a process at rest may take in that time: timers, and the collection of garbage. */
 const restCpuSeconds = 0.02;
 /** How long memory is looked at: while it warms up, and as long again. */
-const warmMs = { quick: 1_000, usual: 3_000 };
+const warmMs = { quick: 500, usual: 3_000 };
 const lookMs = 50;
-const mostGrowthMb = 64;
+/** A heap that is collected by its own lights grows for a while. */
+const mostGrowthMb = 128;
 
 /** Demands that the plugin's process comes to rest. Nothing is asked where the system does not tell. */
 export async function quiet({ plugin, quick }: Subject, when: string): Promise<void> {
