@@ -19,7 +19,7 @@ const records: JsonObject[] = Array.from({ length: 25 }, (_, id) => ({
 const elsewhere = { dataDir: "/nonexistent", fileRoots: [] };
 
 // Each built-in type passes what anybody's plugin has to pass, as a program of its own.
-describe.concurrent("certified, and documented so", () => {
+describe.concurrent("certified, and documented so", { timeout: 600_000 }, () => {
   test("file", async ({ onTestFinished }) => {
     const folder = tempDir(onTestFinished);
     await certifyBuiltIn("file", await fileFixture(folder), { SLUICE_PLUGIN_DATA_DIR: folder });

@@ -22,8 +22,8 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
-	v1 "plugin/gen/sluice/record/v1"
 	reflect "reflect"
+	v1 "sluiceplugin/gen/sluice/record/v1"
 	sync "sync"
 	unsafe "unsafe"
 )
@@ -2587,8 +2587,8 @@ const file_sluice_connector_v1_connector_proto_rawDesc = "" +
 	"\x04Read\x12 .sluice.connector.v1.ReadRequest\x1a!.sluice.connector.v1.ReadResponse(\x010\x01\x12R\n" +
 	"\x05Write\x12!.sluice.connector.v1.WriteRequest\x1a\".sluice.connector.v1.WriteResponse(\x010\x01\x12Q\n" +
 	"\x06Lookup\x12\".sluice.connector.v1.LookupRequest\x1a#.sluice.connector.v1.LookupResponse\x12Z\n" +
-	"\tLifecycle\x12%.sluice.connector.v1.LifecycleRequest\x1a&.sluice.connector.v1.LifecycleResponseB\xc3\x01\n" +
-	"\x17com.sluice.connector.v1B\x0eConnectorProtoP\x01Z*plugin/gen/sluice/connector/v1;connectorv1\xa2\x02\x03SCX\xaa\x02\x13Sluice.Connector.V1\xca\x02\x13Sluice\\Connector\\V1\xe2\x02\x1fSluice\\Connector\\V1\\GPBMetadata\xea\x02\x15Sluice::Connector::V1b\x06proto3"
+	"\tLifecycle\x12%.sluice.connector.v1.LifecycleRequest\x1a&.sluice.connector.v1.LifecycleResponseB\xc9\x01\n" +
+	"\x17com.sluice.connector.v1B\x0eConnectorProtoP\x01Z0sluiceplugin/gen/sluice/connector/v1;connectorv1\xa2\x02\x03SCX\xaa\x02\x13Sluice.Connector.V1\xca\x02\x13Sluice\\Connector\\V1\xe2\x02\x1fSluice\\Connector\\V1\\GPBMetadata\xea\x02\x15Sluice::Connector::V1b\x06proto3"
 
 var (
 	file_sluice_connector_v1_connector_proto_rawDescOnce sync.Once

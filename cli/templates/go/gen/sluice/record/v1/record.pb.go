@@ -336,8 +336,8 @@ const file_sluice_record_v1_record_proto_rawDesc = "" +
 	"\x11FAULT_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fFAULT_RECORD\x10\x01\x12\x13\n" +
 	"\x0fFAULT_TRANSIENT\x10\x02\x12\x15\n" +
-	"\x11FAULT_DESTINATION\x10\x03B\xab\x01\n" +
-	"\x14com.sluice.record.v1B\vRecordProtoP\x01Z$plugin/gen/sluice/record/v1;recordv1\xa2\x02\x03SRX\xaa\x02\x10Sluice.Record.V1\xca\x02\x10Sluice\\Record\\V1\xe2\x02\x1cSluice\\Record\\V1\\GPBMetadata\xea\x02\x12Sluice::Record::V1b\x06proto3"
+	"\x11FAULT_DESTINATION\x10\x03B\xb1\x01\n" +
+	"\x14com.sluice.record.v1B\vRecordProtoP\x01Z*sluiceplugin/gen/sluice/record/v1;recordv1\xa2\x02\x03SRX\xaa\x02\x10Sluice.Record.V1\xca\x02\x10Sluice\\Record\\V1\xe2\x02\x1cSluice\\Record\\V1\\GPBMetadata\xea\x02\x12Sluice::Record::V1b\x06proto3"
 
 var (
 	file_sluice_record_v1_record_proto_rawDescOnce sync.Once
