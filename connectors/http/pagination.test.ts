@@ -8,8 +8,8 @@ import {
   recordsIn,
   serveHere,
 } from "../../tests/support/http-server.ts";
+import { linkTo } from "../sdk/http/index.ts";
 import type { Json, JsonObject } from "../sdk/index.ts";
-import { linkTo } from "./link.ts";
 
 const all = Array.from({ length: 12 }, (_, index) => ({ id: index + 1 }));
 const slice = (start: number, size = 5) => all.slice(start, start + size);

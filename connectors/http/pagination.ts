@@ -1,8 +1,8 @@
+import { linkTo } from "../sdk/http/index.ts";
 import type { ConnectorError, Expressions, Json } from "../sdk/index.ts";
 import { compiled, settingError, textOf } from "../sdk/index.ts";
 import { isHttp } from "./client.ts";
 import type { PaginationConfig } from "./config.ts";
-import { linkTo } from "./link.ts";
 import { compare } from "./order.ts";
 
 /** Which page: by number or offset, by cursor, by URL, or after a value. Part of the cursor; null is the first page. */

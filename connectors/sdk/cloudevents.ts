@@ -1,3 +1,4 @@
+import { isExact } from "./exact.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 /**
@@ -142,5 +143,5 @@ function isText(value: Json | undefined): value is string {
 }
 
 function isObject(value: Json): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isExact(value);
 }

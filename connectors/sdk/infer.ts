@@ -1,3 +1,4 @@
+import { isExact } from "./exact.ts";
 import type { Json, JsonObject, JsonSchema } from "./json.ts";
 
 /** A JSON Schema that accepts all of `values`: types seen at each place, and the members that none of them lacks. */
@@ -37,6 +38,6 @@ function typeOf(value: Json): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";
   if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
-  if (typeof value === "object" && JSON.isRawJSON(value)) return "number";
+  if (typeof value === "object" && isExact(value)) return "number";
   return typeof value;
 }

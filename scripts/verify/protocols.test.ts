@@ -7,7 +7,12 @@ import { checkProtocols } from "./protocols.ts";
 
 test.each([
   ["a field that plugins read is taken away", "  string stream = 2;\n", "", /field "2" with name "stream"/],
-  ["a field changes its type", "uint32 batch_records = 6", "uint64 batch_records = 6", /type from "uint32" to "uint64"/],
+  [
+    "a field changes its type",
+    "uint32 batch_records = 6",
+    "uint64 batch_records = 6",
+    /type from "uint32" to "uint64"/,
+  ],
   ["a code changes its meaning", "CODE_CONFLICT = 5", "CODE_COLLISION = 5", /from "CODE_CONFLICT" to "CODE_COLLISION"/],
 ])("the protocols are refused where %s", async (_what, before, after, message) => {
   const protos = mkdtempSync(join(tmpdir(), "sluice protos "));

@@ -10,6 +10,9 @@ const folder = fileURLToPath(new URL("../../docs/connectors/certification/", imp
 /** `SLUICE_CERTIFY=write`: the whole certification, and its report is kept in docs/connectors/certification. */
 const isWritten = process.env.SLUICE_CERTIFY === "write";
 
+/** Of `sluice plugin certify`. */
+export const certifyArguments: readonly string[] = isWritten ? [] : ["--quick"];
+
 /** Certifies a built-in type that is served as a plugin (tests/plugin/programs/built-in.ts), as anybody's is. */
 export async function certifyBuiltIn(type: string, fixture: Fixture, env: Record<string, string> = {}): Promise<void> {
   const program = fileURLToPath(new URL("../plugin/programs/built-in.ts", import.meta.url));

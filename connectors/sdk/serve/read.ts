@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { once } from "node:events";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import {
@@ -56,7 +57,7 @@ export function serveRead(call: ServerDuplexStream<ReadRequest, ReadResponse>, i
   const told: Told = {};
   call.on("cancelled", () => aborter.abort(new Error("the call was cancelled")));
   call.on("error", (error) => aborter.abort(error));
-  call.on("data", ({ request }: ReadRequest) => {
+  const take = ({ request }: ReadRequest) => {
     if (request?.$case === "credit") credit.add(request.value.records);
     if (request?.$case === "stored") told.source?.stored?.(JSON.parse(request.value.cursor) as Json);
     if (request?.$case !== "open" || opened) return;
@@ -65,7 +66,9 @@ export function serveRead(call: ServerDuplexStream<ReadRequest, ReadResponse>, i
       () => call.end(),
       (error) => call.emit("error", callError(error)),
     );
-  });
+  };
+  // In the trace that the call belongs to.
+  call.on("data", AsyncLocalStorage.bind(take));
 }
 
 async function read(

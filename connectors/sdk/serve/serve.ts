@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type handleUnaryCall,
+  type Metadata,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
@@ -24,6 +25,7 @@ import {
 import type { ConnectorContext, ConnectorType } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { Json } from "../json.ts";
+import { flushSpans, within } from "../spans.ts";
 import { callError, failureOf } from "./failure.ts";
 import { Instances } from "./instances.ts";
 import { serveRead } from "./read.ts";
@@ -113,8 +115,8 @@ export async function servePlugin(type: ConnectorType, options: PluginOptions = 
       });
       return {};
     }),
-    read: (call) => serveRead(call, instances),
-    write: (call) => serveWrite(call, instances),
+    read: (call) => within(traceparentOf(call), () => serveRead(call, instances)),
+    write: (call) => within(traceparentOf(call), () => serveWrite(call, instances)),
   };
   server.addService(ConnectorServiceService, service);
   const port = await new Promise<number>((resolve, reject) => {
@@ -126,6 +128,7 @@ export async function servePlugin(type: ConnectorType, options: PluginOptions = 
     await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     clearTimeout(force);
     await instances.close();
+    await flushSpans();
     if (folder) rmSync(folder, { recursive: true, force: true });
   };
   const end = () => void stop().finally(() => process.exit(0));
@@ -141,6 +144,10 @@ function credentialsOf({ tls }: PluginOptions): ServerCredentials {
   return ServerCredentials.createSsl(tls.ca, [{ cert_chain: tls.cert, private_key: tls.key }], true);
 }
 
+function traceparentOf({ metadata }: { readonly metadata: Metadata }): string | undefined {
+  return metadata.get("traceparent")[0]?.toString();
+}
+
 /** A call with one answer. */
 function unary<Request, Response>(
   answer: (request: Request, signal: AbortSignal) => Promise<Response>,
@@ -148,7 +155,7 @@ function unary<Request, Response>(
   return (call: ServerUnaryCall<Request, Response>, respond: sendUnaryData<Response>) => {
     const aborter = new AbortController();
     call.on("cancelled", () => aborter.abort(new Error("the call was cancelled")));
-    answer(call.request, aborter.signal).then(
+    within(traceparentOf(call), () => answer(call.request, aborter.signal)).then(
       (response) => respond(null, response),
       (error) => respond(callError(error)),
     );

@@ -1,0 +1,81 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import type { Report } from "../../cli/certify/report.ts";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import { sluice } from "../cli/sluice.ts";
+import { certifyArguments, demandDocumented } from "../support/certify.ts";
+import { serve } from "../support/http-server.ts";
+import { pythonFor } from "../support/python.ts";
+import { installExample } from "../support/sdk.ts";
+import { tempDir } from "../support/temp-dir.ts";
+
+const examples = fileURLToPath(new URL("../../examples/plugins/", import.meta.url));
+
+/** As a connector's author does it. */
+async function certify(cwd: string, file: string, ...command: string[]): Promise<void> {
+  const { stdout, stderr } = await sluice(
+    ["plugin", "certify", ...certifyArguments, "--config", file, "--json", "--", ...command],
+    { cwd },
+  );
+  expect(stderr).toBe("");
+  demandDocumented(JSON.parse(stdout) as Report);
+}
+
+test("the example in Python, which has nothing of ours but the .proto files, is certified", async () => {
+  const folder = tempDir();
+  for (const name of ["certify.yaml", "certify.sql"]) cpSync(join(examples, "sqlite", name), join(folder, name));
+  const db = new DatabaseSync(join(folder, "certify.db"));
+  db.exec(readFileSync(join(folder, "certify.sql"), "utf8"));
+  db.close();
+  const { python, path } = await pythonFor(join(examples, "sqlite", "requirements.txt"));
+  await certify(folder, "certify.yaml", "env", `PYTHONPATH=${path}`, python, join(examples, "sqlite", "plugin.py"));
+});
+
+test("the example in TypeScript reads a real API in under 40 lines, and is certified", async () => {
+  const code = readFileSync(join(examples, "shop-api", "plugin.ts"), "utf8");
+  expect(code.split("\n").filter((line) => line.trim() !== "").length).toBeLessThan(40);
+  const token = "the token of the shop";
+  const orders: JsonObject[] = Array.from({ length: 23 }, (_, id) => ({
+    id,
+    total: id * 1.5,
+    notes: "x".repeat((id * 41) % 300),
+    updated_at: `2024-05-01T10:00:${String(id).padStart(2, "0")}Z`,
+  }));
+  let calls = 0;
+  let colour = {};
+  const server = await serve(({ path, query, headers }) => {
+    if (headers.authorization !== `Bearer ${token}`) return { status: 401, body: { message: "who are you?" } };
+    if (path.startsWith("/limited") && calls++ % 2 === 0) return { status: 429, headers: { "retry-after": "0" } };
+    const since = query.get("updated_since") ?? "";
+    const found = orders.filter((order) => (order.updated_at as string) >= since);
+    const [start, limit] = [Number(query.get("after") ?? 0), 7];
+    const data = found.slice(start, start + limit).map((order) => ({ ...order, ...colour }));
+    if (path.endsWith("/drift")) colour = { colour: "red" };
+    if (path.endsWith("/customers")) return { body: [] };
+    return { body: { data, next: start + limit < found.length ? start + limit : null } };
+  });
+  const copy = await installExample("shop-api", tempDir());
+  const drift = `fetch("${server.url}/drift", { headers: { authorization: "Bearer ${token}" } }).then((a) => a.text())`;
+  const file = {
+    config: { url: server.url, token },
+    bad_configs: [
+      { set: { url: "nonsense" }, path: "config" },
+      { set: { url: "http://127.0.0.1:1" }, path: "config" },
+    ],
+    bad_credentials: [{ token: "another token" }],
+    source: {
+      stream: "orders",
+      mode: "incremental",
+      cursor_field: "updated_at",
+      records: orders.length,
+      limited: { url: `${server.url}/limited` },
+      drift: [process.execPath, "-e", drift],
+    },
+  };
+  writeFileSync(join(copy, "certify.json"), JSON.stringify(file));
+  await certify(copy, "certify.json", process.execPath, "plugin.ts");
+  await server.close();
+});
