@@ -12,4 +12,10 @@ export interface Connectors {
     options: DestinationOptions,
   ): Promise<{ readonly destination: Destination; readonly type: string }>;
   readonly lookups: Lookups;
+  /**
+   * What each connector is made of at the moment, by its name: another text where its config is another, or what a
+   * reference in it stands for. A destination is opened anew by itself, between two writes; what else runs with another
+   * one is for the caller to open anew.
+   */
+  versions(): Promise<ReadonlyMap<string, string>>;
 }

@@ -77,15 +77,15 @@ export class EndlessRuns {
   }
 }
 
-/** `connectors`: their versions by name. */
+/** `connectors`: what they are made of, by name. */
 export function basisOf(
   { spec, version, enabled }: Pick<IntegrationRow, "spec" | "version" | "enabled">,
-  connectors: ReadonlyMap<string, number>,
+  connectors: ReadonlyMap<string, string>,
 ): Basis | null {
   const { trigger, sources, destinations, steps } = resolveIntegration(spec);
   if (!enabled || trigger.type !== "event") return null;
   const asked = steps.flatMap((step) => (step.type === "enrich" ? [step.connector] : []));
   const names = new Set([...[...sources, ...destinations].map(({ connector }) => connector), ...asked]);
-  const versions = Array.from(names, (name) => connectors.get(name) ?? 0);
+  const versions = Array.from(names, (name) => connectors.get(name) ?? "");
   return { integrationVersion: version, mark: JSON.stringify([version, versions]) };
 }

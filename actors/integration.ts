@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { JsonObject } from "../connectors/sdk/index.ts";
 import { type Actor, type Context, oneForOne, type Props } from "../runtime/actor/index.ts";
-import { resolveIntegration } from "../runtime/config/index.ts";
+import { type ResolvedIntegration, resolveIntegration } from "../runtime/config/index.ts";
 import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
@@ -47,7 +47,9 @@ export type IntegrationMessage =
   | { readonly type: "lost"; readonly run: RunRow; readonly error: unknown }
   | { readonly type: "cancel"; readonly runId: string }
   /** By what it is read all the time, or null. `others`: a run waits for the one under way. */
-  | { readonly type: "event"; readonly basis: Basis | null; readonly others: boolean };
+  | { readonly type: "event"; readonly basis: Basis | null; readonly others: boolean }
+  /** What connectors are made of at the moment. */
+  | { readonly type: "connectors"; readonly versions: ReadonlyMap<string, string> };
 
 /** A run that crashes so often without getting on is failed: what crashes it would crash it for ever. */
 const crashesMax = 5;
@@ -62,6 +64,8 @@ interface CurrentRun {
   readonly endless: boolean;
   readonly stop: () => Promise<unknown>;
   readonly tell: (message: RunMessage) => void;
+  /** Whether what it reads and asks by is made of something else by now. */
+  readonly outdated: (versions: ReadonlyMap<string, string>, clock: Clock) => boolean;
 }
 
 /** Of the run that crashed last; outlives the actor. */
@@ -143,7 +147,22 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       case "cancel":
         if (this.#run?.row.id === message.runId) this.#run.tell({ type: "cancel" });
         else await this.#cancelQueued(message.runId, ctx);
+        return;
+      case "connectors":
+        if (this.#run?.outdated(message.versions, ctx.clock)) await this.#anew(this.#run, ctx);
     }
+  }
+
+  /** What is in hand is finished, and the run goes on with its connectors as they are now: a password was rotated. */
+  async #anew(run: CurrentRun, ctx: Context<IntegrationMessage>): Promise<void> {
+    const { logger, vitals } = this.#options;
+    logger.info(
+      { integration: vitals.name, run: run.row.id },
+      "a connector changed: its run goes on with it as it is now",
+    );
+    this.#run = undefined;
+    await run.stop();
+    await this.#next(ctx);
   }
 
   /** One that nobody carries out: it waits for its turn, or for the logs. */
@@ -320,6 +339,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const left = await untilAborted(ctx.signal, destinationsLeft(logs.deliver));
     const isEndless = run.trigger === "event";
     if (isEndless) await this.#events.begun(ctx.clock);
+    // Before they are opened: what changes from here on is seen.
+    const madeOf = await ask(() => services.connectors.versions());
     const ref = ctx.spawn(
       runProps({
         ...services,
@@ -345,7 +366,13 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         stale: (error) => ctx.self.tell({ type: "lost", run, error }),
       }),
     );
-    this.#run = { row: run, endless: isEndless, tell: (message) => ref.tell(message), stop: () => ctx.stop(ref) };
+    this.#run = {
+      row: run,
+      endless: isEndless,
+      tell: (message) => ref.tell(message),
+      stop: () => ctx.stop(ref),
+      outdated: changes(resolved, madeOf, this.#options.vitals),
+    };
     ctx.watch(ref, ({ reason }) => {
       if (reason.kind !== "stop") ctx.self.tell({ type: "lost", run, error: reason.error });
     });
@@ -364,6 +391,23 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const ends = { ingest: epoch, deliver: await untilAborted(signal, deliver.own()) };
     return { ...this.#opened, epoch, ends };
   }
+}
+
+/** A destination is opened anew by itself, and tried at once; for a source or a look-up the run has to. */
+function changes(
+  { sources, steps, destinations }: ResolvedIntegration,
+  first: ReadonlyMap<string, string>,
+  vitals: Vitals,
+): CurrentRun["outdated"] {
+  const readers = [...sources, ...steps.filter((step) => step.type === "enrich")];
+  let before = first;
+  return (versions, clock) => {
+    for (const { id, connector } of destinations) {
+      if (versions.get(connector) !== before.get(connector)) vitals.tryNow(id, clock.now());
+    }
+    before = versions;
+    return readers.some(({ connector }) => versions.get(connector) !== first.get(connector));
+  };
 }
 
 /** The same in each life of a run: what it has passed on to the log waits there, or is settled in its account. */

@@ -137,15 +137,15 @@ export class NodeActor implements Actor<NodeMessage> {
   }
 
   async #reconcile(ctx: Context<NodeMessage>): Promise<void> {
-    const { store, cluster, view } = this.#options;
+    const { store, cluster, connectors, view } = this.#options;
     let rows: readonly IntegrationRow[];
     let runs: readonly RunRow[];
-    let connectors: ReadonlyMap<string, number>;
+    let versions: ReadonlyMap<string, string>;
     try {
       // In this order: a run's integration was there before it.
       runs = await store.runs.running();
       rows = await store.integrations.all();
-      connectors = rows.some(isEvent) ? await store.connectors.versions() : new Map();
+      versions = runs.length > 0 || rows.some(isEvent) ? await connectors.versions() : new Map();
       const there = new Set(rows.map(({ id }) => id));
       // Of an integration that was deleted nobody else would end the runs.
       const error = { code: "NOT_FOUND" as const, message: "the integration was deleted" };
@@ -194,8 +194,9 @@ export class NodeActor implements Actor<NodeMessage> {
       const own = running.get(row.id) ?? [];
       const isRead = own.some(({ trigger }) => trigger === "event");
       if (isRead || isEvent(row)) {
-        ref?.tell({ type: "event", basis: basisOf(row, connectors), others: own.length > 1 });
+        ref?.tell({ type: "event", basis: basisOf(row, versions), others: own.length > 1 });
       }
+      if (own.length > 0) ref?.tell({ type: "connectors", versions });
       if (own.length > (isRead ? 1 : 0)) ref?.tell({ type: "wake" });
     }
     // A message that says so may be lost.

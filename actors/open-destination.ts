@@ -8,6 +8,7 @@ import { Retries } from "./retries.ts";
 import type { RunParts } from "./run-options.ts";
 import { Lives } from "./suspects.ts";
 import { untilAborted } from "./until-aborted.ts";
+import { untilReady } from "./until-ready.ts";
 
 /** What a consumer does about records that are tried again later. */
 type Later = Pick<Processor, "settled" | "beside" | "unfinished">;
@@ -103,33 +104,35 @@ async function openWriter(
   const waiting = (reason: string | null) => parts.waiting(destination.id, reason);
   for (let attempt = 1; ; attempt++) {
     try {
-      const writer = await DestinationWriter.open({
-        integration: name,
-        integrationId: run.integrationId,
-        // What earlier runs have written stays: a replay adds to it.
-        destination: run.jobId && destination.mode === "replace" ? { ...destination, mode: "append" } : destination,
-        delivery: integration.delivery,
-        connectors,
-        store: store.checkpoints,
-        runId: run.id,
-        epoch,
-        owned: () => owned(parts, signal),
-        state: state as Json | null,
-        clock,
-        metrics,
-        tracing,
-        vitals,
-        signal,
-        circuit: options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
-        limit: rateLimit(parts, destination.id),
-        ...own,
-        suspects: store.suspects,
-        waiting,
-        stale,
-        warn: (warning) => say("warn", warning, { destination: destination.id }),
-        openTooLong: (ms, reason) =>
-          say("warn", "a circuit stays open", { destination: destination.id, seconds: ms / 1000, reason }),
-      });
+      const open = () =>
+        DestinationWriter.open({
+          integration: name,
+          integrationId: run.integrationId,
+          // What earlier runs have written stays: a replay adds to it.
+          destination: run.jobId && destination.mode === "replace" ? { ...destination, mode: "append" } : destination,
+          delivery: integration.delivery,
+          connectors,
+          store: store.checkpoints,
+          runId: run.id,
+          epoch,
+          owned: () => owned(parts, signal),
+          state: state as Json | null,
+          clock,
+          metrics,
+          tracing,
+          vitals,
+          signal,
+          circuit: options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
+          limit: rateLimit(parts, destination.id),
+          ...own,
+          suspects: store.suspects,
+          waiting,
+          stale,
+          warn: (warning) => say("warn", warning, { destination: destination.id }),
+          openTooLong: (ms, reason) =>
+            say("warn", "a circuit stays open", { destination: destination.id, seconds: ms / 1000, reason }),
+        });
+      const writer = await untilReady(open, { clock, signal, waiting });
       vitals.waiting = false;
       waiting(null);
       return writer;

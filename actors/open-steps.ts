@@ -14,6 +14,7 @@ import { hasMerge, inSourceOrder } from "./source-order.ts";
 import { processSteps } from "./steps.ts";
 import { StreamGate } from "./stream-gate.ts";
 import { Ticker } from "./ticker.ts";
+import { untilReady } from "./until-ready.ts";
 
 /** The steps, and the destination where there is one. */
 export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<Processor> {
@@ -137,15 +138,17 @@ async function restoreWindows(
 /** Opens what the `enrich` steps ask. What is wrong with a setting fails the run; a far side that is away is waited for. */
 function openRunLookUps({ options, clock, waiting }: RunParts, signal: AbortSignal): Promise<OpenLookUps> {
   const { name, integration, connectors, metrics } = options;
-  return openLookUps(integration, {
-    lookups: connectors.lookups,
-    retry: integration.delivery.retry,
-    timeoutMs: integration.delivery.timeout.totalMs,
-    clock,
-    signal,
-    waiting: (step, reason) => waiting(`step ${step}`, reason),
-    called: (step, connectorType, outcome) => metrics.request(name, { step }, connectorType, outcome),
-  });
+  const open = () =>
+    openLookUps(integration, {
+      lookups: connectors.lookups,
+      retry: integration.delivery.retry,
+      timeoutMs: integration.delivery.timeout.totalMs,
+      clock,
+      signal,
+      waiting: (step, reason) => waiting(`step ${step}`, reason),
+      called: (step, connectorType, outcome) => metrics.request(name, { step }, connectorType, outcome),
+    });
+  return untilReady(open, { clock, signal, waiting: (reason) => waiting("steps", reason) });
 }
 
 /** Whose schema contract holds a batch: none those records that were let in before. */

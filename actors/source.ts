@@ -17,6 +17,7 @@ import { type KeptReadings, Reading } from "./reading.ts";
 import type { SourceBatch } from "./replay-source.ts";
 import { sourceName } from "./source-name.ts";
 import { untilAborted } from "./until-aborted.ts";
+import { untilReady } from "./until-ready.ts";
 
 export interface SourceOptions {
   readonly run: RunRow;
@@ -105,7 +106,10 @@ export class SourceActor implements Actor<never> {
         const failure = failureOf(error);
         const hasBegun = intake.position(source).batches > 0;
         if (intake.position(source).batches > from.batches) attempt = 1;
-        const settled = failure.fault !== "transient" && failure.code !== "UNAVAILABLE" && failure.code !== "TIMEOUT";
+        // What it was let in with before may have been replaced: each try takes what there is then.
+        const denied = hasBegun && (failure.code === "UNAUTHORIZED" || failure.code === "FORBIDDEN");
+        const passing = failure.fault === "transient" || failure.code === "UNAVAILABLE" || failure.code === "TIMEOUT";
+        const settled = !passing && !denied;
         const attempts = hasBegun ? retry.maxAttempts : openAttempts;
         const givenUp = endless ? failure.code === "VALIDATION_ERROR" : settled || attempt >= attempts;
         if (givenUp && !failure.notReady) {
@@ -124,7 +128,8 @@ export class SourceActor implements Actor<never> {
     const { source, waiting, endless } = this.#options;
     const name = sourceName(source);
     const kept = await endless?.kept.take(name, from.cursor, clock);
-    const reading = kept ?? (await this.#open(from, clock, until));
+    const open = () => this.#open(from, clock, until);
+    const reading = kept ?? (await untilReady(open, { clock, signal: until, waiting }));
     const stop = () => reading.abort(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
     waiting(null);

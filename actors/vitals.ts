@@ -65,6 +65,11 @@ export class Vitals {
     return consumer.circuit;
   }
 
+  /** What a destination was refused for may be mended: it is tried at once. */
+  tryNow(destination: string, now: number): void {
+    this.consumer(destination).circuit?.tryNow(now);
+  }
+
   /** By destination. */
   get openCircuits(): OpenCircuits {
     const open: Record<string, OpenCircuit> = {};

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import path from "node:path";
+import { parseDuration } from "../runtime/config/duration.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import { dataDirOf, defaultHttpPort } from "./settings.ts";
 
@@ -22,6 +23,8 @@ export interface NodeSettings {
   readonly allowAddresses: readonly string[];
   /** Of Kafka connectors that name none. */
   readonly kafkaBrokers: readonly string[];
+  /** How often references that are in use are looked up again. */
+  readonly secretsRefreshMs: number;
   readonly logLevel: string;
   /** Of what is read all the time. For tests: not documented, and an hour where it is left out. */
   readonly eventRunMs: number | undefined;
@@ -47,6 +50,7 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     pluginRoots: folders(env.SLUICE_PLUGIN_ROOTS, [path.join(dataDir, "plugins")]),
     allowAddresses: cidrs(env.SLUICE_ALLOW_ADDRESSES ?? ""),
     kafkaBrokers: list(env.SLUICE_KAFKA_BROKERS ?? ""),
+    secretsRefreshMs: durationMs(env, "SLUICE_SECRETS_REFRESH", 30_000),
     logLevel: env.SLUICE_LOG_LEVEL || "info",
     eventRunMs: Number(env.SLUICE_TEST_EVENT_RUN_MS) || undefined,
     env,
@@ -79,6 +83,14 @@ function replicas(text: string | undefined): number | undefined {
     throw new SluiceError("VALIDATION_ERROR", `SLUICE_NATS_REPLICAS is "${text}": copies of each log, from 1 to 5`);
   }
   return Number(text);
+}
+
+function durationMs(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = env[name];
+  if (text === undefined || text === "") return fallback;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms >= 1000) return ms;
+  throw new SluiceError("VALIDATION_ERROR", `${name} is "${text}": a duration such as 30s or 5m, of a second at least`);
 }
 
 /** 0 picks a free one. */

@@ -61,7 +61,11 @@ export async function previewFiles(
 
   const integration = resolveIntegration(spec);
   const given = records ?? (await sampled(integration));
-  const { lookups } = actorConnectors({ connectors: { byName } }, registry, resolveReference);
+  const { lookups } = actorConnectors(
+    { connectors: { byName, versions: async () => new Map() } },
+    registry,
+    resolveReference,
+  );
   const sandbox = createSandbox();
   try {
     const name = spec.name as string;

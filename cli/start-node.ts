@@ -13,7 +13,14 @@ import { connectLogs, joinCluster } from "../adapters/jetstream/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
 import { PluginHost } from "../adapters/plugin/index.ts";
 import { openStore } from "../adapters/postgres/index.ts";
-import { connectVault, createSealer, keyring, masterKeys, referenceResolver } from "../adapters/secrets/index.ts";
+import {
+  connectVault,
+  createSealer,
+  keyring,
+  masterKeys,
+  ReferenceWatch,
+  referenceResolver,
+} from "../adapters/secrets/index.ts";
 import { prometheusMetrics, startLogger, startTracing } from "../adapters/telemetry/index.ts";
 import { createWorkerPool } from "../adapters/workers/index.ts";
 import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
@@ -188,7 +195,8 @@ async function start(
   const copies = logs.replicas;
   const tier = settings.natsUrl === undefined ? "synced" : copies > 1 ? "replicated" : "server";
   const runner = createRunner({ store, cluster, cron, durability: { tier, copies } });
-  const connectors = actorConnectors(store, registry, resolveReference);
+  const watch = new ReferenceWatch({ resolve: resolveReference, clock: realClock, everyMs: settings.secretsRefreshMs });
+  const connectors = actorConnectors(store, registry, resolveReference, watch);
   const { lookups } = connectors;
   const services = createServices({ store, registry, plugins, runner, validator, sealer, sandbox, lookups, checkCron });
   const token = await ensureToken(dataDir, store.tokens);

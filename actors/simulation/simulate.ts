@@ -167,6 +167,7 @@ class Simulation {
         const destination = (this.#destinations.get(connector) as HeldRecords).open(options, life, beforeWrite);
         return { destination, type: connector };
       },
+      versions: async () => new Map(),
       lookups: {
         open: async (connector) => {
           const answers = this.#lookups.get(connector) ?? new GivenAnswers(connector);

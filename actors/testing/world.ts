@@ -147,6 +147,7 @@ export class World extends Servers {
         return { destination: this.#destination(life, stream), type: "fake" };
       },
       lookups: { open: () => Promise.reject(new Error("nothing is looked up here")), resolve: async (text) => text },
+      versions: async () => new Map(),
     };
   }
 

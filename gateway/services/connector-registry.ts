@@ -37,7 +37,7 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
     type: (reference) => findType(all(), reference),
     with: (pluginTypes) => createConnectorRegistry({ ...options, pluginTypes: () => pluginTypes }),
 
-    async open(row) {
+    async open(row, resolved) {
       const type = findType(all(), row.type);
       if (type === undefined) throw new SluiceError("NOT_FOUND", unknownType(all(), row.type));
       const secrets = row.sealed === null ? {} : await options.sealer.unseal(row.id, row.sealed);
@@ -48,6 +48,7 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
         const value = await options.resolveReference(scheme, argument);
         own.add(value);
         options.redactor?.add(value);
+        resolved?.({ scheme, argument, value });
         return value;
       })) as JsonObject;
       const cut = splitSecrets(type.config, config).secrets;

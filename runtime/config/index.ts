@@ -11,7 +11,12 @@ export type { Note } from "./plan-notes.ts";
 export { pluginSchema } from "./plugin-schema.ts";
 export { publishedSchema } from "./published-schema.ts";
 export { Redactor } from "./redactor.ts";
-export { type ReferenceScheme, type ResolveReference, resolveReferences } from "./references.ts";
+export {
+  type ReferenceScheme,
+  type ResolvedReference,
+  type ResolveReference,
+  resolveReferences,
+} from "./references.ts";
 export { completeIntegration, resolveIntegration } from "./resolve.ts";
 export type {
   Feed,

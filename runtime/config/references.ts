@@ -5,6 +5,13 @@ export type ReferenceScheme = "env" | "file" | "vault";
 /** Looks a reference up: `${env:NAME}` is asked for as ("env", "NAME"). Throws SluiceError VALIDATION_ERROR naming it. */
 export type ResolveReference = (scheme: ReferenceScheme, argument: string) => Promise<string>;
 
+/** A reference, and what it stood for. */
+export interface ResolvedReference {
+  readonly scheme: ReferenceScheme;
+  readonly argument: string;
+  readonly value: string;
+}
+
 /** `$${` stands for `${`; anything else in braces that begins with no known scheme is text. */
 const pattern = /\$\$\{|\$\{(env|file|vault):([^}]*)\}/g;
 

@@ -78,6 +78,13 @@ export class Circuit {
     else if (open) this.#changed();
   }
 
+  /** Half open at once, where it is open: what it opened for may be mended. */
+  tryNow(now: number): void {
+    if (!this.#open || now >= this.#open.until) return;
+    this.#open = { ...this.#open, until: now };
+    this.#changed();
+  }
+
   /** Calls `listener` after each change; returns how to stop that. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);

@@ -1,4 +1,5 @@
 import type { Connector, ConnectorType, Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { ResolvedReference } from "../config/index.ts";
 import type { FieldError } from "../errors/index.ts";
 import type { ConnectorRow } from "./store.ts";
 
@@ -19,9 +20,12 @@ export interface ConnectorRegistry {
   /**
    * Makes a connector of its stored form: secrets unsealed, references resolved, config validated. Does not connect.
    * Throws SluiceError: NOT_FOUND for an unknown type, VALIDATION_ERROR with paths below `config` otherwise.
-   * The caller closes it.
+   * The caller closes it. `resolved` is told of each reference and what it stood for.
    */
-  open(row: Pick<ConnectorRow, "id" | "type" | "config" | "sealed">): Promise<Connector>;
+  open(
+    row: Pick<ConnectorRow, "id" | "type" | "config" | "sealed">,
+    resolved?: (reference: ResolvedReference) => void,
+  ): Promise<Connector>;
 }
 
 /** Seals what must not be read in the store; bound to the connector's id (additional data). */

@@ -39,7 +39,6 @@ async function connected(env: Record<string, string> = {}, to: TestVault = vault
   const all = {
     SLUICE_VAULT_ADDR: to.url,
     ...(env.SLUICE_VAULT_ROLE_ID || env.SLUICE_VAULT_KUBERNETES_ROLE ? {} : { SLUICE_VAULT_TOKEN: to.token }),
-    SLUICE_VAULT_REFRESH: "1s",
     ...env,
   };
   const secret = (token: string) => void told.push(token);
@@ -246,7 +245,7 @@ test("a secret with a lease is renewed while Vault lets it, and read anew when i
   onTestFinished(() => leased.stop());
   await leased.call("POST", "secret/sluice/db", { password: "one", ttl: "2s" });
   await leased.call("POST", "sys/mounts/secret/tune", { max_lease_ttl: "5s" });
-  const { resolve } = await connected({ SLUICE_VAULT_REFRESH: "1h" }, leased);
+  const { resolve } = await connected({}, leased);
   const reference = "${vault:secret/sluice/db#password}";
   expect(await resolve(reference)).toBe("one");
   await leased.call("POST", "secret/sluice/db", { password: "two", ttl: "2s" });
@@ -279,7 +278,6 @@ test("data keys are wrapped by Vault's transit key, which rotates there, and nev
 
 test.each([
   [{ SLUICE_VAULT_ADDR: "vault:8200" }, /SLUICE_VAULT_ADDR is no address/],
-  [{ SLUICE_VAULT_ADDR: "http://127.0.0.1:1", SLUICE_VAULT_REFRESH: "soon" }, /SLUICE_VAULT_REFRESH is no duration/],
   [{ SLUICE_VAULT_ADDR: "http://127.0.0.1:1", SLUICE_VAULT_PATHS: "a,,b" }, /SLUICE_VAULT_PATHS has an empty path/],
   [
     { SLUICE_VAULT_ADDR: "http://127.0.0.1:1", SLUICE_VAULT_CACERT: "/nonexistent" },

@@ -5,7 +5,7 @@ import type { VaultSession } from "./session.ts";
 import type { VaultSettings } from "./settings.ts";
 
 export interface VaultReaderOptions {
-  readonly settings: Pick<VaultSettings, "paths" | "refreshMs">;
+  readonly settings: Pick<VaultSettings, "paths">;
   readonly session: Pick<VaultSession, "call">;
   readonly clock: Clock;
 }
@@ -34,6 +34,8 @@ interface Mount {
 
 /** Of a lease, after how much it is renewed. */
 const renewAfter = 2 / 3;
+/** Several references of a connector are one read; whoever opens one later gets what is there then. */
+const freshMs = 2_000;
 /** A value without a lease has no end: this long it stands in for a Vault that is away. */
 const keepMs = 24 * 60 * 60_000;
 const retryMs = 5_000;
@@ -125,7 +127,7 @@ export class VaultReader {
   }
 
   async #fetch(path: string): Promise<Known> {
-    const { session, settings, clock } = this.#options;
+    const { session, clock } = this.#options;
     const mount = await this.#mount(path);
     const rest = path.slice(mount.path.length);
     const answer = await session.call("GET", mount.version === 2 ? `${mount.path}data/${rest}` : path);
@@ -139,8 +141,13 @@ export class VaultReader {
     const now = clock.now();
     const ms = (answer?.lease_duration ?? 0) * 1000;
     const lease = answer?.lease_id ? { id: answer.lease_id, renewable: answer.renewable === true, ms } : undefined;
-    const [freshMs, usableMs] = lease ? [ms * renewAfter, ms] : [settings.refreshMs, keepMs];
-    return { values: values as Known["values"], lease, freshUntil: now + freshMs, usableUntil: now + usableMs };
+    const freshFor = lease ? ms * renewAfter : freshMs;
+    return {
+      values: values as Known["values"],
+      lease,
+      freshUntil: now + freshFor,
+      usableUntil: now + (lease ? ms : keepMs),
+    };
   }
 
   /** Which engine serves a path, as Vault's own command line asks. */

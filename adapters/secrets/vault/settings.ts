@@ -25,8 +25,6 @@ export interface VaultSettings {
   readonly auth: VaultAuth;
   /** References reach what is below these, and nothing else. */
   readonly paths: readonly string[];
-  /** How old a value without a lease becomes before it is read again. */
-  readonly refreshMs: number;
   /** The key that data keys are wrapped by; undefined: Vault has no part in it. */
   readonly transit: { readonly mount: string; readonly key: string } | undefined;
 }
@@ -34,7 +32,6 @@ export interface VaultSettings {
 type Environment = { readonly [name: string]: string | undefined };
 
 const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-const unitMs = { s: 1000, m: 60_000, h: 3_600_000 } as const;
 
 /** Undefined without SLUICE_VAULT_ADDR. Throws SluiceError VALIDATION_ERROR that names the variable at fault. */
 export function readVaultSettings(env: Environment): VaultSettings | undefined {
@@ -52,7 +49,6 @@ export function readVaultSettings(env: Environment): VaultSettings | undefined {
     ca: env.SLUICE_VAULT_CACERT ? certificates(env.SLUICE_VAULT_CACERT) : undefined,
     auth: auth(env),
     paths: paths(env.SLUICE_VAULT_PATHS || "secret/sluice"),
-    refreshMs: refreshMs(env.SLUICE_VAULT_REFRESH || "1m"),
     transit: env.SLUICE_VAULT_TRANSIT_KEY ? transit(env.SLUICE_VAULT_TRANSIT_KEY) : undefined,
   };
 }
@@ -93,12 +89,6 @@ function paths(text: string): string[] {
     throw refused("SLUICE_VAULT_PATHS", "has an empty path: it lists what references may reach, such as secret/sluice");
   }
   return prefixes;
-}
-
-function refreshMs(text: string): number {
-  const [, count, unit] = /^([1-9][0-9]{0,5})(s|m|h)$/.exec(text) ?? [];
-  if (count === undefined) throw refused("SLUICE_VAULT_REFRESH", "is no duration such as 30s, 5m or 1h");
-  return Number(count) * unitMs[unit as keyof typeof unitMs];
 }
 
 /** `sluice`, or `MOUNT/sluice`. */
