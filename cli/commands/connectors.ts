@@ -1,5 +1,5 @@
 import type { Json } from "../../connectors/sdk/index.ts";
-import { parseArguments, type Syntax } from "../arguments.ts";
+import { integerOption, parseArguments, type Syntax } from "../arguments.ts";
 import { byName, createClient, type List } from "../client.ts";
 import { exitCode } from "../exit.ts";
 import { note, print, printJson, printTable, shortTime } from "../output.ts";
@@ -15,7 +15,8 @@ interface Connector {
 
 interface ConnectorType {
   readonly type: string;
-  readonly version: string;
+  readonly versions: readonly string[];
+  readonly plugin: string | null;
   readonly description: string;
   readonly capabilities: Readonly<Record<"source" | "destination", { readonly modes: readonly string[] } | undefined>>;
 }
@@ -46,11 +47,22 @@ const typesSyntax = syntax("types", "Lists the connector types.", 0);
 const testSyntax = syntax("test NAME", "Connects, and shows a sample.", 1);
 const discoverSyntax = syntax("discover NAME", "Lists the streams that a connector has.", 1);
 
+const sampleSyntax: Syntax = {
+  usage: "sluice connectors sample NAME [STREAM] [--limit N] [--json]",
+  summary: "Prints the first records of a stream, a line each; no cursor moves.",
+  options: {
+    limit: { type: "string", value: "N", help: "Most records (10)." },
+    json: { type: "boolean", help: "Print as one JSON object." },
+  },
+  positionals: [1, 2],
+};
+
 export const connectors = subcommand("connectors", "Looks at connectors and their types.", {
   list: { summary: listSyntax.summary, run: list },
   types: { summary: typesSyntax.summary, run: types },
   test: { summary: testSyntax.summary, run: test },
   discover: { summary: discoverSyntax.summary, run: discover },
+  sample: { summary: sampleSyntax.summary, run: sample },
 });
 
 async function list(argv: readonly string[]): Promise<number> {
@@ -77,14 +89,15 @@ async function types(argv: readonly string[]): Promise<number> {
   const found = await createClient().call<List<ConnectorType>>("GET", "/v1/connector-types");
   if (args.flag("json")) printJson(found);
   else {
-    const row = ({ type, version, capabilities: { source, destination }, description }: ConnectorType) => [
+    const row = ({ type, versions, plugin, capabilities: { source, destination }, description }: ConnectorType) => [
       type,
-      version,
+      versions.join(","),
+      plugin,
       source?.modes.join(","),
       destination?.modes.join(","),
       description,
     ];
-    printTable(["TYPE", "VERSION", "SOURCE", "DESTINATION", "DESCRIPTION"], found.items.map(row));
+    printTable(["TYPE", "VERSIONS", "PLUGIN", "SOURCE", "DESTINATION", "DESCRIPTION"], found.items.map(row));
   }
   return exitCode.done;
 }
@@ -123,5 +136,19 @@ async function discover(argv: readonly string[]): Promise<number> {
     ];
     printTable(["STREAM", "KEY", "CURSOR FIELDS", "FIELDS"], found.streams.map(row));
   }
+  return exitCode.done;
+}
+
+async function sample(argv: readonly string[]): Promise<number> {
+  const args = parseArguments(sampleSyntax, argv);
+  if (args === null) return exitCode.done;
+  const [name, stream] = args.positionals as [string, string?];
+  const limit = integerOption(args.string("limit"), "limit", 1, 100) ?? 10;
+  const client = createClient();
+  const { id } = await byName(client, "connector", name);
+  const query = new URLSearchParams({ limit: String(limit), ...(stream !== undefined && { stream }) });
+  const found = await client.call<{ records: readonly Json[] }>("POST", `/v1/connectors/${id}/sample?${query}`);
+  if (args.flag("json")) printJson(found);
+  else for (const record of found.records) print(JSON.stringify(record));
   return exitCode.done;
 }

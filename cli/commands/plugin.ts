@@ -1,6 +1,8 @@
 import { subcommand } from "../subcommand.ts";
 import { certify, certifySyntax } from "./plugin-certify.ts";
+import { pluginRegistry } from "./plugin-registry.ts";
 
-export const plugin = subcommand("plugin", "Makes and tries connectors that are programs of their own.", {
+export const plugin = subcommand("plugin", "Registers, makes and tries connectors that are programs of their own.", {
+  ...pluginRegistry,
   certify: { summary: certifySyntax.summary, run: certify },
 });

@@ -283,6 +283,8 @@ export const streams = object({
   },
 });
 
+export const sample = object({ stream: string, records: { type: "array", items: anything } });
+
 export const plan = object({
   dry_run: { type: "boolean" },
   changes: {

@@ -137,6 +137,21 @@ const connectors: Route[] = [
     problems: [422, 504],
     handle: async (request, { connectors }) => connectors.discover(id(request)),
   },
+  {
+    method: "POST",
+    path: "/v1/connectors/{id}/sample",
+    operationId: "sampleStream",
+    tag: "connectors",
+    summary: "The first records of a stream; no cursor moves.",
+    query: {
+      stream: { type: "string", minLength: 1, description: "Left out: the first that discover tells." },
+      limit: { type: "integer", minimum: 1, maximum: 100, default: 10, description: "Most records." },
+    },
+    answer: ok("The records.", schemas.sample),
+    problems: [422, 504],
+    handle: async (request, { connectors }) =>
+      connectors.sample(id(request), { stream: text(request, "stream"), limit: request.query.limit as number }),
+  },
 ];
 
 const integrations: Route[] = [

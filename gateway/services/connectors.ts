@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { Connector, Json, JsonObject } from "../../connectors/sdk/index.ts";
 import {
   checkConnector,
   joinSecrets,
@@ -10,6 +10,7 @@ import {
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { ConnectorRegistry, Sealer } from "../../runtime/ports/connectors.ts";
 import type { ConnectorRow, Page, PageOptions } from "../../runtime/ports/store.ts";
+import { sampleSource } from "../../runtime/preview/index.ts";
 import { found, type IfMatch, listOrNamed, matched, newId, refuse, type ServiceContext, usersOf } from "./context.ts";
 import { failureOf, probeTimeoutMs, sampleRecord, within } from "./probe.ts";
 import { streamResource } from "./resources.ts";
@@ -89,22 +90,34 @@ export function connectorService({ store, registry, runner, validator, sealer }:
       }
     },
 
-    async discover(id: string): Promise<JsonObject> {
-      const row = await one(id);
-      const connector = await registry.open(row);
-      try {
-        const streams = await within(probeTimeoutMs, (signal) => connector.discover(signal));
-        return { streams: streams.map(streamResource) };
-      } catch (error) {
-        const { code, message, path } = failureOf(error);
-        // That the far side refuses sluice is not the caller's lack of rights.
-        const answer = code === "UNAVAILABLE" || code === "TIMEOUT" ? code : "BUSINESS_RULE";
-        throw new SluiceError(answer, message, path === undefined ? [] : [{ path, message }], error);
-      } finally {
-        await connector.close();
-      }
-    },
+    discover: (id: string): Promise<JsonObject> =>
+      opened(id, async (connector, signal) => ({ streams: (await connector.discover(signal)).map(streamResource) })),
+
+    /** The first records of a stream, the first one unless it is named; what cannot be read is left out. */
+    sample: (id: string, { stream, limit }: { readonly stream: string | null; readonly limit: number }) =>
+      opened(id, async (connector, signal): Promise<JsonObject> => {
+        const name = stream ?? (await connector.discover(signal))[0]?.name;
+        if (name === undefined) throw new SluiceError("BUSINESS_RULE", "there is no stream to take a sample of");
+        const source = { connector: "", stream: name, mode: "full", cursorField: undefined } as const;
+        const records = await sampleSource(connector, source, limit, signal);
+        return { stream: name, records: records.flatMap(({ value }) => (value === undefined ? [] : [value])) };
+      }),
   };
+
+  /** What the far side refuses is told as such, within a time limit. */
+  async function opened(id: string, work: (connector: Connector, signal: AbortSignal) => Promise<JsonObject>) {
+    const connector = await registry.open(await one(id));
+    try {
+      return await within(probeTimeoutMs, (signal) => work(connector, signal));
+    } catch (error) {
+      const { code, message, path } = failureOf(error);
+      // That the far side refuses sluice is not the caller's lack of rights.
+      const answer = code === "UNAVAILABLE" || code === "TIMEOUT" ? code : "BUSINESS_RULE";
+      throw new SluiceError(answer, message, path === undefined ? [] : [{ path, message }], error);
+    } finally {
+      await connector.close();
+    }
+  }
 }
 
 const withConfig = (body: Json): ConnectorInput =>
