@@ -25,7 +25,7 @@ import { prometheusMetrics, startLogger, startTracing } from "../adapters/teleme
 import { createWorkerPool } from "../adapters/workers/index.ts";
 import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
-import { createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
+import { ConnectorEvents, createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
 import { Redactor } from "../runtime/config/index.ts";
 import { messageOf, SluiceError } from "../runtime/errors/index.ts";
@@ -187,6 +187,9 @@ async function start(
     resolveReference,
     redactor,
   });
+  const connectorEvents = new ConnectorEvents({ store, registry, logger });
+  connectorEvents.start();
+  closers.push(() => connectorEvents.stop());
   const metrics = prometheusMetrics();
   const settler = new Settler(store.checkpoints, realClock, logger);
   const view: NodeView = { health: new Map(), vitals: new Map(), owned: new Set() };

@@ -1,16 +1,19 @@
 import { and, desc, eq, lt, sql } from "drizzle-orm";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { ConflictError, type ConnectorStore } from "../../runtime/ports/store.ts";
+import { ConflictError, type ConnectorRow, type ConnectorStore } from "../../runtime/ports/store.ts";
+import { addConnectorEvent } from "./connector-events.ts";
 import type { Database } from "./database.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
 import { connectors, integrations } from "./schema.ts";
 
 export function connectorStore(db: Database): ConnectorStore {
   return {
-    async create(row) {
-      const [made] = await db.orm.insert(connectors).values(row).returning();
-      return made!;
-    },
+    create: (row) =>
+      db.transaction(async (tx) => {
+        const [made] = await tx.orm.insert(connectors).values(row).returning();
+        await addConnectorEvent(tx, "created", made!);
+        return made!;
+      }),
 
     update: (id, change, version) =>
       db.transaction(async (tx) => {
@@ -25,6 +28,8 @@ export function connectorStore(db: Database): ConnectorStore {
           .set({ name, type, config, sealed, version: current.version + 1, updatedAt: sql`now()` })
           .where(eq(connectors.id, id))
           .returning();
+        const { config: before, sealed: sealedBefore } = current;
+        await addConnectorEvent(tx, "updated", row!, { config: before, sealed: sealedBefore });
         return row!;
       }),
 
@@ -75,6 +80,7 @@ export function connectorStore(db: Database): ConnectorStore {
         }
         await refuseWhileUsed(tx, current.name, "removed");
         await tx.orm.delete(connectors).where(eq(connectors.id, id));
+        await addConnectorEvent(tx, "deleted", current);
         return true;
       }),
   };
@@ -84,10 +90,9 @@ export function staleVersion(current: number): string {
   return `it was changed meanwhile and is at version ${current}: read it again`;
 }
 
-async function locked(tx: Database, id: string): Promise<{ name: string; version: number } | undefined> {
+async function locked(tx: Database, id: string): Promise<ConnectorRow | undefined> {
   if (!isUuid(id)) return undefined;
-  const { name, version } = connectors;
-  const [row] = await tx.orm.select({ name, version }).from(connectors).where(eq(connectors.id, id)).for("update");
+  const [row] = await tx.orm.select().from(connectors).where(eq(connectors.id, id)).for("update");
   return row;
 }
 

@@ -2,6 +2,7 @@ import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Store } from "../../runtime/ports/store.ts";
 import { checkpointStore } from "./checkpoints.ts";
 import { claimStore, tokenStore } from "./claims.ts";
+import { connectorEventStore } from "./connector-events.ts";
 import { connectorStore } from "./connectors.ts";
 import { type Database, openPool } from "./database.ts";
 import { deadLetterStore } from "./dead-letters.ts";
@@ -76,6 +77,7 @@ function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "cl
   return {
     plugins: guarded(pluginStore(db)),
     connectors: guarded(connectorStore(db)),
+    connectorEvents: guarded(connectorEventStore(db)),
     integrations: guarded(integrationStore(db)),
     runs: guarded(runStore(db)),
     deadLetters: guarded(deadLetterStore(db)),

@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import {
   bigint,
+  bigserial,
   boolean,
   index,
   integer,
@@ -13,6 +14,7 @@ import {
 } from "drizzle-orm/pg-core";
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../../runtime/errors/index.ts";
+import type { ConnectorEvent } from "../../runtime/ports/connector-events.ts";
 import type { Ledger } from "../../runtime/ports/ledger.ts";
 import type { TypeDescription } from "../../runtime/ports/plugins.ts";
 import type { JobKind, JobStatus, ReplayOptions, Resolution } from "../../runtime/ports/replays.ts";
@@ -49,6 +51,26 @@ export const connectors = sluice.table(
     updatedAt: time("updated_at").notNull().defaultNow(),
   },
   (t) => [unique("connectors_name").on(t.name)],
+);
+
+/** What connector types have yet to be told of their connectors: added with the change itself, gone once it is told. */
+export const connectorEvents = sluice.table(
+  "connector_events",
+  {
+    id: bigserial("id", { mode: "number" }).primaryKey(),
+    /** Of one that may be gone. */
+    connectorId: uuid("connector_id").notNull(),
+    event: text("event").$type<ConnectorEvent["event"]>().notNull(),
+    type: text("type").notNull(),
+    config: json("config").$type<JsonObject>().notNull(),
+    sealed: bytea("sealed"),
+    previousConfig: json("previous_config").$type<JsonObject>(),
+    previousSealed: bytea("previous_sealed"),
+    createdAt: time("created_at").notNull().defaultNow(),
+    dueAt: time("due_at").notNull().defaultNow(),
+    attempts: integer("attempts").notNull().default(0),
+  },
+  (t) => [index("connector_events_by_connector").on(t.connectorId, t.id)],
 );
 
 /** Programs that serve connector types. A version of a type has one of them. */

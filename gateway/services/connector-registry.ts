@@ -4,12 +4,14 @@ import {
   findType,
   joinSecrets,
   Redactor,
+  type ResolvedReference,
   type ResolveReference,
   resolveReferences,
   splitSecrets,
   unknownType,
 } from "../../runtime/config/index.ts";
 import { joinPath, SluiceError } from "../../runtime/errors/index.ts";
+import type { ConnectorSnapshot } from "../../runtime/ports/connector-events.ts";
 import type { ConnectorRegistry, RegisteredType, Sealer, Validator } from "../../runtime/ports/connectors.ts";
 import { redactedConnector } from "./redacted-connector.ts";
 
@@ -38,22 +40,9 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
     with: (pluginTypes) => createConnectorRegistry({ ...options, pluginTypes: () => pluginTypes }),
 
     async open(row, resolved) {
-      const type = findType(all(), row.type);
-      if (type === undefined) throw new SluiceError("NOT_FOUND", unknownType(all(), row.type));
-      const secrets = row.sealed === null ? {} : await options.sealer.unseal(row.id, row.sealed);
-      // Invariant 7: the secrets are whole from here on, in the connector and nowhere else.
+      const type = typeOf(row.type);
       const own = new Redactor();
-      const joined = joinSecrets(type.config, row.config, secrets);
-      const config = (await resolveReferences(joined, async (scheme, argument) => {
-        const value = await options.resolveReference(scheme, argument);
-        own.add(value);
-        options.redactor?.add(value);
-        resolved?.({ scheme, argument, value });
-        return value;
-      })) as JsonObject;
-      const cut = splitSecrets(type.config, config).secrets;
-      own.addAll(cut);
-      options.redactor?.addAll(cut);
+      const config = await wholeConfig(type, row, own, resolved);
       try {
         const errors = options.validator
           .compile(type.config as object | boolean)(config)
@@ -66,5 +55,35 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
         throw own.redactError(error);
       }
     },
+
+    configOf: (row) => wholeConfig(typeOf(row.type), row, new Redactor()),
   };
+
+  function typeOf(reference: string): RegisteredType {
+    const type = findType(all(), reference);
+    if (type === undefined) throw new SluiceError("NOT_FOUND", unknownType(all(), reference));
+    return type;
+  }
+
+  /** Invariant 7: the secrets are whole from here on, in the connector and nowhere else. */
+  async function wholeConfig(
+    type: ConnectorType,
+    row: ConnectorSnapshot,
+    own: Redactor,
+    resolved?: (reference: ResolvedReference) => void,
+  ): Promise<JsonObject> {
+    const secrets = row.sealed === null ? {} : await options.sealer.unseal(row.id, row.sealed);
+    const joined = joinSecrets(type.config, row.config, secrets);
+    const config = (await resolveReferences(joined, async (scheme, argument) => {
+      const value = await options.resolveReference(scheme, argument);
+      own.add(value);
+      options.redactor?.add(value);
+      resolved?.({ scheme, argument, value });
+      return value;
+    })) as JsonObject;
+    const cut = splitSecrets(type.config, config).secrets;
+    own.addAll(cut);
+    options.redactor?.addAll(cut);
+    return config;
+  }
 }

@@ -9,6 +9,7 @@ import { pluginService } from "./plugins.ts";
 import { previewService } from "./preview.ts";
 import { secretsService } from "./secrets.ts";
 
+export { ConnectorEvents } from "./connector-events.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { IfMatch, ServiceContext } from "./context.ts";
 export { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";

@@ -1,7 +1,7 @@
 import type { Connector, ConnectorType, Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { ResolvedReference } from "../config/index.ts";
 import type { FieldError } from "../errors/index.ts";
-import type { ConnectorRow } from "./store.ts";
+import type { ConnectorSnapshot } from "./connector-events.ts";
 
 /** A connector type with where it comes from. */
 export interface RegisteredType extends ConnectorType {
@@ -22,10 +22,9 @@ export interface ConnectorRegistry {
    * Throws SluiceError: NOT_FOUND for an unknown type, VALIDATION_ERROR with paths below `config` otherwise.
    * The caller closes it. `resolved` is told of each reference and what it stood for.
    */
-  open(
-    row: Pick<ConnectorRow, "id" | "type" | "config" | "sealed">,
-    resolved?: (reference: ResolvedReference) => void,
-  ): Promise<Connector>;
+  open(row: ConnectorSnapshot, resolved?: (reference: ResolvedReference) => void): Promise<Connector>;
+  /** The config that `open` makes a connector of, secrets and all, unchecked. Throws NOT_FOUND for an unknown type. */
+  configOf(row: ConnectorSnapshot): Promise<JsonObject>;
 }
 
 /** Seals what must not be read in the store; bound to the connector's id (additional data). */

@@ -1,5 +1,6 @@
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import { type FieldError, StaleOwnerError } from "../errors/index.ts";
+import type { ConnectorEventStore } from "./connector-events.ts";
 import type { Attempt, NewDeadLetter } from "./dead-letters.ts";
 import type { Ledger } from "./ledger.ts";
 import type { PluginStore } from "./plugins.ts";
@@ -470,6 +471,7 @@ export interface TokenStore {
 export interface Store {
   readonly plugins: PluginStore;
   readonly connectors: ConnectorStore;
+  readonly connectorEvents: ConnectorEventStore;
   readonly integrations: IntegrationStore;
   readonly runs: RunStore;
   readonly deadLetters: DeadLetterStore;
