@@ -124,6 +124,7 @@ export async function servePlugin(type: ConnectorType, options: PluginOptions = 
   });
   const address = wanted.startsWith("unix:") ? wanted : wanted.replace(/:\d+$/, `:${port}`);
   const stop = async () => {
+    process.off("SIGTERM", end).off("SIGINT", end);
     const force = setTimeout(() => server.forceShutdown(), graceMs);
     await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     clearTimeout(force);
