@@ -99,7 +99,7 @@ export class PluginHost implements Plugins {
     const { type } = plugin;
     if (builtIn.includes(type.type)) {
       await plugin.stop();
-      throw new SluiceError("CONFLICT", takesBuiltIn(type));
+      throw new SluiceError("CONFLICT", `plugin ${name} ${takesBuiltIn(type)}`);
     }
     return { type: { ...type, plugin: name }, close: () => plugin.stop() };
   }

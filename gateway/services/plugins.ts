@@ -202,8 +202,10 @@ export async function findBreaks(
 }
 
 export function refuseBreaks(breaks: readonly FieldError[]): void {
-  if (breaks.length === 0) return;
-  throw new SluiceError("CONFLICT", `connectors would not work any more: ${sentenceOf(breaks)}`, breaks);
+  const [first, ...more] = breaks;
+  if (first === undefined) return;
+  const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
+  throw new SluiceError("CONFLICT", `nothing was changed: ${first.message}${others}`, breaks);
 }
 
 function namesOf(names: readonly string[]): string {

@@ -40,12 +40,13 @@ function connectorOf({ secret, count = 10, pause = 0 }: NotedConfig, version: st
         });
     },
     discover: async () => [{ name: "numbers", schema: {} }],
-    async openSource({ from, signal }) {
+    async openSource({ from, batch, signal }) {
+      const size = Math.min(10, batch.records);
       return {
         async *read() {
-          for (let n = Number(from ?? 0); n < count; n += 10) {
+          for (let n = Number(from ?? 0); n < count; n += size) {
             await delay(pause, undefined, { signal });
-            const records = Array.from({ length: Math.min(10, count - n) }, (_, i) => ({ n: n + i, version }));
+            const records = Array.from({ length: Math.min(size, count - n) }, (_, i) => ({ n: n + i, version }));
             yield batchOf(records, n + records.length, { base: "numbers", offset: n });
           }
         },
