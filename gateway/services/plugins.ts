@@ -13,16 +13,7 @@ import type { RegisteredType, Sealer } from "../../runtime/ports/connectors.ts";
 import type { PluginRow, TriedPlugin } from "../../runtime/ports/plugins.ts";
 import type { Page, PageOptions } from "../../runtime/ports/store.ts";
 import { isObject } from "../../runtime/record/index.ts";
-import {
-  allConnectors,
-  type IfMatch,
-  matched,
-  newId,
-  refuse,
-  type ServiceContext,
-  sentenceOf,
-  usersOf,
-} from "./context.ts";
+import { allConnectors, type IfMatch, matched, newId, refuse, type ServiceContext, usersOf } from "./context.ts";
 import { failureOf } from "./probe.ts";
 
 export interface PluginOptions {
