@@ -93,13 +93,12 @@ export async function inspect(
   const older = await storeLoss(view);
   const history = await historyLoss(view, older !== undefined, async (id) => (await store.runs.get(id)) !== null);
   const losses: (Loss | undefined)[] = [older];
-  // Also of one destination alone, where there were several before.
-  const several = view.destinations.length > 1 || delivered > 0;
-  if (several && owner?.logs && owner.logs.deliver !== identity.deliver) {
+  const logged = isLogged(view);
+  if (logged && owner?.logs && owner.logs.deliver !== identity.deliver) {
     losses.unshift(await deliverLoss(view, "deliver_log_lost"));
-  } else if (several && (await endsBefore("deliver", owner?.ends?.deliver ?? 0))) {
+  } else if (logged && (await endsBefore("deliver", owner?.ends?.deliver ?? 0))) {
     losses.unshift(await deliverLoss(view, "deliver_log_older"));
-  } else if (several && (older ?? history) && (await areDeliveriesMissing(view))) {
+  } else if (logged && (older ?? history) && (await areDeliveriesMissing(view))) {
     losses.unshift(await deliverLoss(view, "deliveries_lost"));
   }
   // What is taken through the steps again says itself what of them is settled.
@@ -109,6 +108,13 @@ export async function inspect(
 
 function settledTo({ settled }: View): number {
   return settled("steps").settled.bounds.at(-1) ?? 0;
+}
+
+/** One destination alone has the deliver log in use where there were several before, in the latest run. */
+function isLogged({ destinations, progress }: View): boolean {
+  const { runId } = progress("steps");
+  const sinks = destinations.map((id) => progress(sinkName(id)));
+  return destinations.length > 1 || sinks.some((sink) => sink.runId === runId && sink.sequences !== null && !sink.done);
 }
 
 /** The latest message of the ingest log that a delivery was made of. */

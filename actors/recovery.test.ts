@@ -340,3 +340,20 @@ test.each([1, 2])(
     }
   },
 );
+
+test("a log of deliveries that is not in use any more is not missed", async () => {
+  const world = new World(specOf({ destinations: 2 }));
+  world.batches = batchesOf(4);
+  world.open();
+  await untilDone(world);
+  world.change(2, specOf({ destinations: 1 }));
+  world.batches = batchesOf(8);
+  world.open(2);
+  await untilDone(world);
+  world.streams.deliver = new MemoryStream(1_000_000);
+  world.batches = batchesOf(12);
+  const run = world.open(2);
+  await untilDone(world);
+  expect(world.losses).toEqual([]);
+  expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 20 } });
+});
