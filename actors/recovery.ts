@@ -61,8 +61,11 @@ function olderLogs({ losses }: Inspection): readonly LogKind[] {
   return kinds.has("deliver_log_older") ? ["deliver"] : [];
 }
 
-async function openLogs({ service, integrationId }: RecoveryOptions): Promise<Logs> {
-  return { ingest: await service.open(integrationId, "ingest"), deliver: await service.open(integrationId, "deliver") };
+async function openLogs({ service, store, integrationId }: RecoveryOptions): Promise<Logs> {
+  const owner = await store.checkpoints.owner(integrationId);
+  const above = Math.max(0, owner?.epoch ?? 0, ...Object.values(owner?.ends ?? {}));
+  const open = (kind: LogKind) => service.open(integrationId, kind, above);
+  return { ingest: await open("ingest"), deliver: await open("deliver") };
 }
 
 export async function closeLogs({ ingest, deliver }: Logs): Promise<void> {

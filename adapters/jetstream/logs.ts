@@ -26,7 +26,7 @@ export interface JetStreamLogs extends LogService {
   readonly link: NatsLink;
   /** Copies of each log. */
   readonly replicas: number;
-  open(integrationId: string, kind: LogKind): Promise<JetStreamLog>;
+  open(integrationId: string, kind: LogKind, above?: number): Promise<JetStreamLog>;
   /** Whether the server has the log: one that was made and is missing must not be made again without a word. */
   exists(integrationId: string, kind: LogKind): Promise<boolean>;
   /** Closes the logs that are open and the connection. */
@@ -69,12 +69,12 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
     link,
     replicas,
     exists: async (integrationId, kind) => (await copies(integrationId, kind)) > 0,
-    async open(integrationId, kind) {
+    async open(integrationId, kind, above = 0) {
       const subjects = subjectsOf(integrationId, kind);
       const { signal } = closing;
       const kept = await copies(integrationId, kind);
       if (kept === 0) {
-        const config = streamConfig(subjects, { replicas, maxBytes });
+        const config = streamConfig(subjects, { replicas, maxBytes, above });
         await link.retry(() => link.jsm.streams.add(config), { signal });
       } else if (kept < replicas) {
         // Made when there were fewer servers.

@@ -55,7 +55,7 @@ export function integrationOfStream(stream: string): string | undefined {
 /** Kept until the product purges it: an age limit would delete the last cursor. */
 export function streamConfig(
   subjects: Subjects,
-  options: { readonly replicas: number; readonly maxBytes: number },
+  options: { readonly replicas: number; readonly maxBytes: number; readonly above: number },
 ): Partial<StreamConfig> & { readonly name: string } {
   return {
     name: subjects.stream,
@@ -68,8 +68,9 @@ export function streamConfig(
     allow_direct: true,
     duplicate_window: nanos(120_000),
     // A log that was lost and is made anew goes on far above the sequences it had: they are epochs, and keys of what is
-    // settled, which the store remembers. Microseconds since 1970: no log takes a million messages a second.
-    first_seq: Date.now() * 1000,
+    // settled, which the store remembers. Microseconds since 1970: no log takes a million messages a second; but clocks
+    // are set back.
+    first_seq: Math.max(Date.now() * 1000, options.above + 1_000_000),
     num_replicas: options.replicas,
   };
 }

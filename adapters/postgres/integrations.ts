@@ -1,5 +1,6 @@
 import { and, desc, eq, gt, inArray, lt, notExists, sql } from "drizzle-orm";
 import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
+import { clean } from "./clean.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
@@ -101,7 +102,7 @@ export function integrationStore(db: Database): IntegrationStore {
         .where(and(eq(checkpointOwners.integrationId, id), gt(checkpointOwners.epoch, epoch)));
       await db.orm
         .update(integrations)
-        .set({ health: status, healthReason: reason, circuits, losses })
+        .set({ health: status, healthReason: clean(reason), circuits, losses })
         .where(and(eq(integrations.id, id), notExists(later)));
     },
 

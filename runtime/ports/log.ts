@@ -184,8 +184,11 @@ export interface LogConsumer {
 export type LogKind = "ingest" | "deliver";
 
 export interface LogService {
-  /** Opens the log of an integration, and makes it where there is none: whether there was one, the store knows. */
-  open(integrationId: string, kind: LogKind): Promise<Log>;
+  /**
+   * Opens the log of an integration, and makes it where there is none: whether there was one, the store knows. One that is
+   * made begins above the sequence `above`, which one before it had, whatever the clock says.
+   */
+  open(integrationId: string, kind: LogKind, above?: number): Promise<Log>;
   /** Ids of all integrations that have logs. */
   all(): Promise<readonly string[]>;
   /** Deletes logs of an integration; both unless said otherwise. */

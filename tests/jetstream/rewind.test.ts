@@ -62,4 +62,8 @@ test("a log that is made anew is known by the sequence it begins with", async ()
   const anew = await (await logs.open(id, "ingest")).stats();
   expect(anew.born).toBeGreaterThan(last);
   expect(anew.last).toBeLessThan(anew.born);
+  // A clock that is set back takes no sequences back.
+  await logs.remove(id);
+  const late = anew.born + 86_400_000_000;
+  expect((await (await logs.open(id, "ingest", late)).stats()).born).toBeGreaterThan(late);
 });

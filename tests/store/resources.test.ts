@@ -230,6 +230,9 @@ test("how an integration does is kept, but not what a former owner says of it", 
   expect(await health()).toEqual(["waiting", "crm: away"]);
   await store.integrations.setHealth(id, 4, { status: "stopped", reason: "it failed", circuits: {}, losses: null });
   expect(await health()).toEqual(["stopped", "it failed"]);
+  // An error of a far side may hold what Postgres takes in no text: it would be tried for ever.
+  await store.integrations.setHealth(id, 4, { status: "stopped", reason: "a \0 b", circuits: {}, losses: null });
+  expect(await health()).toEqual(["stopped", "a \ufffd b"]);
   // A change, or enabling it, begins anew.
   await store.integrations.update(id, { name, spec, enabled: true }, version);
   expect(await health()).toEqual(["ok", null]);
