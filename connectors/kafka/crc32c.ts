@@ -1,8 +1,8 @@
 /** Tables for eight bytes at once. */
-const tables: readonly Uint32Array[] = makeTables();
+const tables: readonly Int32Array[] = makeTables();
 
-function makeTables(): Uint32Array[] {
-  const all = Array.from({ length: 8 }, () => new Uint32Array(256));
+function makeTables(): Int32Array[] {
+  const all = Array.from({ length: 8 }, () => new Int32Array(256));
   for (let n = 0; n < 256; n++) {
     let crc = n;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
@@ -20,14 +20,14 @@ function makeTables(): Uint32Array[] {
 /** CRC-32C (Castagnoli), which zlib has not. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
+    Int32Array,
   ];
   let crc = 0xffffffff;
   let at = start;
