@@ -55,6 +55,8 @@ function advice(type: string | undefined, mode: string): string[] {
   if (type === "file" && mode === "append")
     return ["delivery.ordering strict makes it exactly once, without windows and idempotency keys"];
   if (type === "postgres") return ["mode upsert makes it exactly once, and so does delivery.idempotency.window"];
+  if (type === "kafka")
+    return ["what the producer sends again by itself is there once; write.id_header lets readers tell the rest"];
   if (type === undefined) return ["the connector is not in these files: its type is not known here"];
   return [];
 }

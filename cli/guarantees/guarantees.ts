@@ -114,6 +114,12 @@ function source({ connector, stream, mode }: ResolvedSource, { typeOf }: Surroun
           "of a view or a query, a transaction that commits more than ten minutes late is missed",
         ]
       : []),
+    ...(typeOf(connector) === "kafka"
+      ? [
+          "messages that were deleted before they were read are a dead letter that names them (on_lost)",
+          "in a group, what a member that died had read and not committed comes again at another one",
+        ]
+      : []),
   );
 }
 

@@ -3,8 +3,8 @@ import { crc32c } from "./crc32c.ts";
 import { Reader, varBytesSize, varintSize, type Writer } from "./wire.ts";
 
 /**
- * Record batches of the message format 2 (Kafka 0.11 and later). Written and read without an object for each record:
- * kafkajs makes several, which cost more than all else on the way.
+ * Record batches of the message format 2 (Kafka 0.11 and later), written and read without objects for what a record is
+ * made of. See decision 0022.
  */
 
 /** Before what `length` counts. */
