@@ -6,7 +6,7 @@ import { type Outcome, root, run } from "./command.ts";
 const folder = join(root, "proto");
 /** The protocols as the last release has them: what plugins out there were built with. docs/decisions/0021. */
 const released = "released/v1.binpb";
-const goStubs = join(root, "cli/templates/go/gen");
+const goStubs = join(root, "templates/plugin/go/gen");
 
 /**
  * The .proto files keep buf's rules, break nothing that was released, and what is generated of them is what they say.
@@ -29,7 +29,8 @@ export async function checkProtocols(protos = folder): Promise<Outcome> {
     const go = await buf("generate", ...template, "--output", join(made, "go"));
     if (go.code !== 0) return go;
     const staleGo = difference(goStubs, join(made, "go", "gen"), ".go");
-    if (staleGo.length > 0) return outdated(staleGo, `npx buf generate ${template.join(" ")} -o ../cli/templates/go`);
+    if (staleGo.length > 0)
+      return outdated(staleGo, `npx buf generate ${template.join(" ")} -o ../templates/plugin/go`);
     return { code: 0, output: "" };
   } finally {
     rmSync(made, { recursive: true, force: true });

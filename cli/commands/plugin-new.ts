@@ -1,0 +1,77 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { unknownName } from "../../runtime/errors/index.ts";
+import { packSdk } from "../../scripts/sdk/build.ts";
+import { parseArguments, type Syntax } from "../arguments.ts";
+import { exitCode, usageError } from "../exit.ts";
+import { print } from "../output.ts";
+
+const templates = fileURLToPath(new URL("../../templates/plugin/", import.meta.url));
+const protos = fileURLToPath(new URL("../../proto/", import.meta.url));
+const contract = ["sluice/connector/v1/connector.proto", "sluice/record/v1/record.proto"];
+
+/** What the templates are called until they have a name. */
+const placeholder = { name: "my-connector", title: "My connector" };
+
+const steps: Readonly<Record<string, readonly string[]>> = {
+  ts: ["npm install", "npm test", "sluice plugin certify --config certify.yaml -- node plugin.ts"],
+  python: [
+    "python3 -m venv venv && venv/bin/pip install -r requirements.txt",
+    "venv/bin/python -m unittest",
+    "sluice plugin certify --config certify.yaml -- venv/bin/python connector.py",
+  ],
+  go: ["go test ./...", "go build -o plugin .", "sluice plugin certify --config certify.yaml ./plugin"],
+};
+const languages = Object.keys(steps);
+
+export const newSyntax: Syntax = {
+  usage: "sluice plugin new NAME --lang ts|python|go [--dir DIR]",
+  summary: "Writes a working plugin with its tests.",
+  options: {
+    lang: { type: "string", value: "LANG", help: "ts, python or go." },
+    dir: { type: "string", value: "DIR", help: "Folder to make (./NAME)." },
+  },
+  positionals: [1, 1],
+};
+
+export async function newPlugin(argv: readonly string[]): Promise<number> {
+  const args = parseArguments(newSyntax, argv);
+  if (args === null) return exitCode.done;
+  const name = args.positionals[0]!;
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
+    throw usageError(`${JSON.stringify(name)} is no name of a connector type: a-z, then a-z, 0-9 and "-", at most 40`);
+  }
+  const lang = args.string("lang");
+  if (lang === undefined) throw usageError(`--lang is missing: ${languages.join(", ")}`);
+  if (!languages.includes(lang)) throw usageError(unknownName("language", lang, languages));
+  const folder = path.resolve(args.string("dir") ?? name);
+  if (existsSync(folder)) throw usageError(`${folder} is there already`);
+  try {
+    await writePlugin(folder, name, lang);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+  print(`Wrote ${folder}. Next:\n\n  cd ${/^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder)}`);
+  for (const step of steps[lang]!) print(`  ${step}`);
+  return exitCode.done;
+}
+
+async function writePlugin(folder: string, name: string, lang: string): Promise<void> {
+  mkdirSync(path.dirname(folder), { recursive: true });
+  cpSync(path.join(templates, lang), folder, { recursive: true });
+  const title = name[0]!.toUpperCase() + name.slice(1).replaceAll("-", " ");
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = path.join(folder, entry.name);
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replaceAll(placeholder.name, name).replaceAll(placeholder.title, title));
+  }
+  if (lang === "ts") {
+    const vendor = path.join(folder, "vendor");
+    renameSync(await packSdk(vendor), path.join(vendor, "sluice-connector-sdk.tgz"));
+    return;
+  }
+  for (const file of contract) cpSync(path.join(protos, file), path.join(folder, "proto", file));
+}

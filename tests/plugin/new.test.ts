@@ -1,0 +1,87 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import type { Report } from "../../cli/certify/report.ts";
+import { sluice } from "../cli/sluice.ts";
+import { pythonFor } from "../support/python.ts";
+import { installSdk } from "../support/sdk.ts";
+import { tempDir } from "../support/temp-dir.ts";
+
+const run = promisify(execFile);
+
+interface Language {
+  /** Installs what the plugin needs, runs its own tests, and gives the command that starts it. */
+  prepare(folder: string): Promise<string[]>;
+}
+
+const languages: Readonly<Record<string, Language>> = {
+  ts: {
+    async prepare(folder) {
+      // What `npm install` does, without a registry.
+      await installSdk(folder, join(folder, "vendor", "sluice-connector-sdk.tgz"));
+      await run(process.execPath, ["--test"], { cwd: folder });
+      return [process.execPath, "plugin.ts"];
+    },
+  },
+  python: {
+    async prepare(folder) {
+      const { python } = await pythonFor(join(folder, "requirements.txt"));
+      await run(python, ["-m", "unittest"], { cwd: folder });
+      return [python, "connector.py"];
+    },
+  },
+  go: {
+    async prepare(folder) {
+      await run("go", ["test", "./..."], { cwd: folder });
+      await run("go", ["build", "-o", "plugin", "."], { cwd: folder });
+      return ["./plugin"];
+    },
+  },
+};
+
+test.for(Object.entries(languages))(
+  "a new plugin in %s passes its own tests, and is certified as it is",
+  { timeout: 600_000 },
+  async ([lang, { prepare }]) => {
+    const folder = join(tempDir(), "of mine", "parts-shop");
+    const made = await sluice(["plugin", "new", "parts-shop", "--lang", lang, "--dir", folder], { cwd: "/" });
+    expect(made).toMatchObject({
+      code: 0,
+      stderr: "",
+      stdout: expect.stringContaining("plugin certify --config certify.yaml"),
+    });
+    const command = await prepare(folder);
+    const args = ["plugin", "certify", "--quick", "--json", "--config", "certify.yaml", "--", ...command];
+    const { code, stdout, stderr } = await sluice(args, { cwd: folder });
+    expect(stderr).toBe("");
+    const { plugin, checks } = JSON.parse(stdout) as Report;
+    expect(checks.filter(({ status }) => status === "failed")).toEqual([]);
+    expect(plugin).toEqual({ type: "parts-shop", version: "1.0.0", title: "Parts shop" });
+    expect(code).toBe(0);
+  },
+);
+
+test.each([
+  [["Shop", "--lang", "go"], '"Shop" is no name of a connector type'],
+  [["shop"], "--lang is missing: ts, python, go"],
+  [["shop", "--lang", "pyton"], 'unknown language "pyton"; did you mean "python"?'],
+  [["taken", "--lang", "go"], "taken is there already"],
+])("a plugin is not made of %j", async (args, message) => {
+  const cwd = tempDir();
+  mkdirSync(join(cwd, "taken"));
+  const { code, stdout, stderr } = await sluice(["plugin", "new", ...args], { cwd });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain(message);
+  expect(existsSync(join(cwd, "shop"))).toBe(false);
+});
+
+test("certify says what it was not given, and what does not start has failed", async () => {
+  const cwd = tempDir();
+  const missing = await sluice(["plugin", "certify", "--config", "none.yaml", "x"], { cwd });
+  expect(missing).toEqual({ code: 2, stdout: "", stderr: "sluice plugin: none.yaml: there is no such file\n" });
+  const gone = await sluice(["plugin", "certify", "/nowhere/plugin"], { cwd });
+  expect(gone.code).toBe(1);
+  expect(gone.stdout).toMatch(/FAILED {2}spec\.start[\s\S]*there is no such program[\s\S]*Not certified: 0 checks passed, 1 failed/);
+});
