@@ -10,7 +10,16 @@ const handshakeMs = 10_000;
 const stopMs = 5_000;
 const memoryLookMs = 2_000;
 const defaultMemory = 1024 * 1024 * 1024;
-const inherited = ["PATH", "HOME", "LANG", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const inherited = [
+  "PATH",
+  "HOME",
+  "LANG",
+  "TMPDIR",
+  "TZ",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+];
 
 /** One life of a plugin that runs as a child. */
 export class PluginProcess implements PluginLife {

@@ -195,7 +195,7 @@ class Flawed implements Connector {
         if (is("a record left out")) slice = slice.filter(({ id }) => id !== 3);
         if (is("a record read twice") && before === 0) slice = [slice[0]!, ...slice];
         if (is("records lost at a limit") && self.#config.limit) slice = slice.slice(1);
-        if (is("memory kept of what was read")) leaked.push(Buffer.alloc(16 * 1024 * 1024, 1));
+        if (is("memory kept of what was read")) leaked.push(Buffer.alloc(64 * 1024 * 1024, 1));
         const cursor = is("a cursor before its records") ? before : is("a cursor behind its records") ? at + 1 : at;
         yield batchOf(slice, handle(cursor), { base: "in", offset: is("positions by batch") ? 0 : before });
       }
@@ -223,7 +223,7 @@ class Flawed implements Connector {
           signal.addEventListener("abort", spin);
           await new Promise((resolve) => setTimeout(resolve, 100));
         }
-        if (is("memory kept of what was written")) leaked.push(Buffer.alloc(16 * 1024 * 1024, 1));
+        if (is("memory kept of what was written")) leaked.push(Buffer.alloc(64 * 1024 * 1024, 1));
         if (is("two batches at once that collide") && underWay > 0) throw new Error("one at a time");
         underWay++;
         await new Promise((resolve) => setImmediate(resolve));

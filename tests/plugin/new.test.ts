@@ -83,5 +83,7 @@ test("certify says what it was not given, and what does not start has failed", a
   expect(missing).toEqual({ code: 2, stdout: "", stderr: "sluice plugin: none.yaml: there is no such file\n" });
   const gone = await sluice(["plugin", "certify", "/nowhere/plugin"], { cwd });
   expect(gone.code).toBe(1);
-  expect(gone.stdout).toMatch(/FAILED {2}spec\.start[\s\S]*there is no such program[\s\S]*Not certified: 0 checks passed, 1 failed/);
+  expect(gone.stdout).toMatch(
+    /FAILED {2}spec\.start[\s\S]*there is no such program[\s\S]*Not certified: 0 checks passed, 1 failed/,
+  );
 });
