@@ -165,7 +165,7 @@ export const promises = {
     promise:
       "**What is read all the time** (trigger `event`) has no gap and no overlap where one run ends and the next begins",
     conditions: "[where a source can be read again](#schedules)",
-    heldBy: ["actors/endless.test.ts", "tests/e2e/event-trigger.test.ts"],
+    heldBy: ["actors/endless.test.ts", "tests/e2e/event-trigger.test.ts", "tests/connector-nats/run.test.ts"],
   },
   memory: {
     promise: "**Memory is bounded** whatever a destination does; the source waits",

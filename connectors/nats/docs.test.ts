@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { createValidator } from "../../adapters/json-schema/index.ts";
+import { checkConfig } from "../../runtime/config/index.ts";
+import { postgres } from "../postgres/index.ts";
+import type { JsonObject } from "../sdk/index.ts";
+import { nats } from "./index.ts";
+import { Ranges } from "./ranges.ts";
+
+test("every example on the page is a valid configuration", () => {
+  const page = readFileSync(new URL("../../docs/connectors/nats.md", import.meta.url), "utf8");
+  const examples = Array.from(page.matchAll(/^```yaml\n(.*?)^```$/gms), ([, text]) => parse(text as string));
+  expect(examples).toHaveLength(1);
+  for (const example of examples as JsonObject[]) {
+    const { errors } = checkConfig(example, {
+      validator: createValidator(),
+      types: [nats, postgres] as never,
+      existing: new Map(),
+      allConnectorsKnown: true,
+      checkCron: () => undefined,
+    });
+    expect(errors).toEqual([]);
+  }
+});
+
+test("what a durable consumer gave is known by ranges, which join where nothing lies between", () => {
+  const ranges = new Ranges();
+  ranges.add(5, undefined);
+  ranges.add(9, 5);
+  ranges.add(20, undefined);
+  ranges.add(3, undefined);
+  expect(JSON.parse(JSON.stringify(ranges))).toEqual([
+    [3, 3],
+    [5, 9],
+    [20, 20],
+  ]);
+  expect([3, 4, 7, 10, 20].map((sequence) => ranges.has(sequence))).toEqual([true, false, true, false, true]);
+  ranges.forget(9);
+  expect(ranges.toJSON()).toEqual([[20, 20]]);
+  // What is forgotten is read again: never more than so many are kept.
+  for (let sequence = 100; sequence < 300; sequence += 2) ranges.add(sequence, undefined);
+  expect(ranges.toJSON()).toHaveLength(64);
+  expect(ranges.has(298)).toBe(true);
+});
