@@ -19,6 +19,7 @@ import {
 import { callErrorOf, durationOf, errorOf, misbehaves, PluginError, recordFailureOf } from "./failure.ts";
 import { messageBytes } from "./grpc.ts";
 import type { PluginCall, PluginLease } from "./plugin-source.ts";
+import { PoisonWatch } from "./poison.ts";
 
 const modes: { readonly [M in ModeName]: DestinationMode } = {
   append: DestinationMode.DESTINATION_MODE_APPEND,
@@ -56,13 +57,20 @@ export async function pluginDestination(
     return current;
   };
   const { concurrency, dedupes, warnings } = current.opened;
+  const watch = new PoisonWatch(plugin, of.plugin);
   return {
     concurrency: Math.min(concurrencyMax, Math.max(1, concurrency)),
     ...(dedupes && { dedupes }),
     warnings,
     write: async (batch) => {
-      const call = current.ended ? await live() : current;
-      const result = await call.write(batch);
+      let call: WriteCall | undefined;
+      const write = async () => {
+        call = current.ended ? await live() : current;
+        return await call.write(batch);
+      };
+      // A write that was given up says nothing, nor does one that never began.
+      const hasDied = () => call?.ended === true && !closed && !batch.signal.aborted;
+      const result = await watch.write(batch, write, hasDied);
       if (result.state !== undefined) state = result.state;
       return result;
     },

@@ -2,6 +2,8 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { Plugin } from "../../adapters/plugin/index.ts";
 import type { OutRecord, ReadBatch, Source } from "../../connectors/sdk/index.ts";
+import { type Delivered, deliver } from "../../runtime/delivery/index.ts";
+import { realClock } from "../../runtime/ports/clock.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
 
 const bad = fileURLToPath(new URL("programs/bad.ts", import.meta.url));
@@ -131,6 +133,25 @@ test("a plugin that dies fails what is under way, says how it ended, and lives a
   await expect.poll(() => plugin.pid !== before && plugin.pid !== undefined, { timeout: 30_000 }).toBe(true);
   expect(await plugin.type.create({}, context).discover(idle)).toEqual([]);
 });
+
+test("a record that the plugin dies of each time is found among those of two destinations, and only that one", async () => {
+  const plugin = await start("dies of 7");
+  const numbers = (from: number) => Array.from({ length: 60 }, (_, n) => record(from + n));
+  const ends: Delivered[] = [];
+  const written = [0, 100].map(async (from) => {
+    const opened = await destination(plugin);
+    const retry = { maxAttempts: 20, initialMs: 20, maxMs: 500, multiplier: 2, jitter: 0.2 };
+    const options = { destination: opened, retry, clock: realClock, signal: idle, waiting: () => {} };
+    const batches = [0, 20, 40].map((at) => numbers(from).slice(at, at + 20));
+    ends.push(...(await Promise.all(batches.map((batch) => deliver(batch, options)))));
+    await opened.close();
+  });
+  await Promise.all(written);
+  const undelivered = ends.flatMap((end) => end.undelivered);
+  expect(undelivered).toMatchObject([
+    { index: 7, code: "INTERNAL_ERROR", message: "plugin bad died each time that this record was written" },
+  ]);
+}, 120_000);
 
 test.runIf(process.platform === "linux")(
   "a plugin that leaks memory is ended and says so",
