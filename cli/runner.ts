@@ -5,21 +5,19 @@ import { resolveIntegration } from "../runtime/config/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import type { Cluster } from "../runtime/ports/cluster.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
-import type { Store } from "../runtime/ports/store.ts";
 
 export interface RunnerOptions {
-  readonly store: Store;
   readonly cluster: Cluster;
   readonly cron: Cron;
   readonly durability: Durability;
 }
 
 /** What the gateway asks of the nodes: the store holds what is to be done, a message says that it is there. */
-export function createRunner({ store, cluster, cron, durability }: RunnerOptions): Runner {
+export function createRunner({ cluster, cron, durability }: RunnerOptions): Runner {
   return {
     durability,
     nodes: () => cluster.members().length,
-    async start(integrationId, trigger) {
+    async start(integrationId, trigger, store) {
       const integration = await store.integrations.get(integrationId);
       if (!integration) throw new SluiceError("NOT_FOUND", `there is no integration ${integrationId}`);
       const isEvent = resolveIntegration(integration.spec).trigger.type === "event";

@@ -197,12 +197,12 @@ async function start(
   const cron = { next: nextFire };
   const copies = logs.replicas;
   const tier = settings.natsUrl === undefined ? "synced" : copies > 1 ? "replicated" : "server";
-  const runner = createRunner({ store, cluster, cron, durability: { tier, copies } });
+  const runner = createRunner({ cluster, cron, durability: { tier, copies } });
   const watch = new ReferenceWatch({ resolve: resolveReference, clock: realClock, everyMs: settings.secretsRefreshMs });
   const connectors = actorConnectors(store, registry, resolveReference, watch);
   const { lookups } = connectors;
   const services = createServices({ store, registry, plugins, runner, validator, sealer, sandbox, lookups, checkCron });
-  const token = await ensureToken(dataDir, store.tokens);
+  const token = await ensureToken(dataDir, store.apiKeys);
   redactor.add(token);
 
   const system = new ActorSystem({
@@ -255,7 +255,7 @@ async function start(
   };
   const rest = createRest({
     services,
-    auth: createAuthenticator(store.tokens),
+    auth: createAuthenticator(store.apiKeys),
     readiness,
     metrics,
     validator,

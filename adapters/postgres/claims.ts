@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { ClaimStore, TokenStore } from "../../runtime/ports/store.ts";
+import type { ClaimStore } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
 import { isUuid } from "./paging.ts";
-import { apiTokens } from "./schema.ts";
 
 export function claimStore(db: Database): ClaimStore {
   return {
@@ -32,24 +31,6 @@ export function claimStore(db: Database): ClaimStore {
         [integrationId],
       );
       return row!.bytes;
-    },
-  };
-}
-
-export function tokenStore(db: Database): TokenStore {
-  return {
-    async add(hash, name) {
-      const added = await db.orm
-        .insert(apiTokens)
-        .values({ hash, name })
-        .onConflictDoNothing()
-        .returning({ name: apiTokens.name });
-      return added.length > 0;
-    },
-
-    async nameOf(hash) {
-      const [row] = await db.query<{ name: string }>("select name from sluice.api_tokens where hash = $1", [hash]);
-      return row?.name ?? null;
     },
   };
 }

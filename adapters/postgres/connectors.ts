@@ -1,23 +1,31 @@
-import { and, desc, eq, lt, sql } from "drizzle-orm";
+import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { Caller } from "../../runtime/ports/identity.ts";
 import { ConflictError, type ConnectorRow, type ConnectorStore } from "../../runtime/ports/store.ts";
+import { audit, isOwn } from "./audit.ts";
 import { addConnectorEvent } from "./connector-events.ts";
 import type { Database } from "./database.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
 import { connectors, integrations } from "./schema.ts";
 
-export function connectorStore(db: Database): ConnectorStore {
+export function connectorStore(db: Database, caller: Caller | null): ConnectorStore {
+  const own = isOwn(connectors.owner, caller);
   return {
     create: (row) =>
       db.transaction(async (tx) => {
-        const [made] = await tx.orm.insert(connectors).values(row).returning();
+        const owner = row.owner ?? caller?.owner ?? null;
+        const [made] = await tx.orm
+          .insert(connectors)
+          .values({ ...row, owner })
+          .returning();
         await addConnectorEvent(tx, "created", made!);
+        await audit(tx, caller, "connector.created", made!, { after: told(made!) });
         return made!;
       }),
 
     update: (id, change, version) =>
       db.transaction(async (tx) => {
-        const current = await locked(tx, id);
+        const current = await locked(tx, id, own);
         if (current === undefined) return null;
         if (version !== undefined && version !== current.version)
           throw new ConflictError(staleVersion(current.version));
@@ -30,6 +38,7 @@ export function connectorStore(db: Database): ConnectorStore {
           .returning();
         const { config: before, sealed: sealedBefore } = current;
         await addConnectorEvent(tx, "updated", row!, { config: before, sealed: sealedBefore });
+        await audit(tx, caller, "connector.updated", row!, { before: told(current), after: told(row!) });
         return row!;
       }),
 
@@ -45,12 +54,18 @@ export function connectorStore(db: Database): ConnectorStore {
 
     async get(id) {
       if (!isUuid(id)) return null;
-      const [row] = await db.orm.select().from(connectors).where(eq(connectors.id, id));
+      const [row] = await db.orm
+        .select()
+        .from(connectors)
+        .where(and(eq(connectors.id, id), own));
       return row ?? null;
     },
 
     async byName(name) {
-      const [row] = await db.orm.select().from(connectors).where(eq(connectors.name, name));
+      const [row] = await db.orm
+        .select()
+        .from(connectors)
+        .where(and(eq(connectors.name, name), own));
       return row ?? null;
     },
 
@@ -59,7 +74,7 @@ export function connectorStore(db: Database): ConnectorStore {
       const rows = await db.orm
         .select()
         .from(connectors)
-        .where(before === undefined ? undefined : lt(connectors.id, before))
+        .where(and(own, before === undefined ? undefined : lt(connectors.id, before)))
         .orderBy(desc(connectors.id))
         .limit(options.limit + 1);
       return pageOf(rows, options);
@@ -73,7 +88,7 @@ export function connectorStore(db: Database): ConnectorStore {
 
     remove: (id, version) =>
       db.transaction(async (tx) => {
-        const current = await locked(tx, id);
+        const current = await locked(tx, id, own);
         if (current === undefined) return false;
         if (version !== undefined && version !== current.version) {
           throw new ConflictError(staleVersion(current.version));
@@ -81,6 +96,7 @@ export function connectorStore(db: Database): ConnectorStore {
         await refuseWhileUsed(tx, current.name, "removed");
         await tx.orm.delete(connectors).where(eq(connectors.id, id));
         await addConnectorEvent(tx, "deleted", current);
+        await audit(tx, caller, "connector.removed", current, { before: told(current) });
         return true;
       }),
   };
@@ -90,10 +106,19 @@ export function staleVersion(current: number): string {
   return `it was changed meanwhile and is at version ${current}: read it again`;
 }
 
-async function locked(tx: Database, id: string): Promise<ConnectorRow | undefined> {
+async function locked(tx: Database, id: string, own: SQL | undefined): Promise<ConnectorRow | undefined> {
   if (!isUuid(id)) return undefined;
-  const [row] = await tx.orm.select().from(connectors).where(eq(connectors.id, id)).for("update");
+  const [row] = await tx.orm
+    .select()
+    .from(connectors)
+    .where(and(eq(connectors.id, id), own))
+    .for("update");
   return row;
+}
+
+/** Of the secrets only whether there are any. */
+function told({ name, type, config, owner, version, sealed }: ConnectorRow) {
+  return { name, type, config, owner, version, has_secrets: sealed !== null };
 }
 
 async function refuseWhileUsed(tx: Database, connector: string, what: "renamed" | "removed"): Promise<void> {

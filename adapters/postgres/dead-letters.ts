@@ -1,8 +1,10 @@
 import { and, desc, eq, getTableColumns, gte, inArray, lt, lte, type SQL, sql } from "drizzle-orm";
 import type { Json } from "../../connectors/sdk/index.ts";
+import type { Caller } from "../../runtime/ports/identity.ts";
 import type { DeadLetterFilter, DeadLetterGroup } from "../../runtime/ports/replays.ts";
 import type { DeadLetterRow, DeadLetterStore } from "../../runtime/ports/store.ts";
 import { parseJson } from "../../runtime/record/index.ts";
+import { audit, isOfOwn } from "./audit.ts";
 import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
 import { withOriginals } from "./originals.ts";
@@ -12,11 +14,15 @@ import { deadLetterRecords } from "./schema.ts";
 // Lists never carry payloads.
 const { payload, raw, state, corrected, rawOf, stateOf, ...listed } = getTableColumns(deadLetterRecords);
 
-export function deadLetterStore(db: Database): DeadLetterStore {
+export function deadLetterStore(db: Database, caller: Caller | null): DeadLetterStore {
+  const own = isOfOwn(db, deadLetterRecords.integrationId, caller);
   return {
     async get(id) {
       if (!isUuid(id)) return null;
-      const [row] = await db.orm.select().from(deadLetterRecords).where(eq(deadLetterRecords.id, id));
+      const [row] = await db.orm
+        .select()
+        .from(deadLetterRecords)
+        .where(and(eq(deadLetterRecords.id, id), own));
       if (row === undefined) return null;
       const [whole] = await withOriginals(db, [row]);
       const { payload = null, raw, state, corrected } = whole!;
@@ -33,6 +39,7 @@ export function deadLetterStore(db: Database): DeadLetterStore {
         .where(
           and(
             eq(deadLetterRecords.integrationId, integrationId),
+            own,
             before === undefined ? undefined : lt(deadLetterRecords.id, before),
             ...conditions(resolved, filter),
           ),
@@ -48,13 +55,13 @@ export function deadLetterStore(db: Database): DeadLetterStore {
       const rows = await db.query<GroupRow>(
         `select groups.*, example.* from (
            select fingerprint, count(*) as count, min(first_failed_at) as first, max(last_attempted_at) as last
-             from sluice.dead_letter_records where integration_id = $1 and not resolved
+             from sluice.dead_letter_records where integration_id = $1 and not resolved and ${ofOwn("$4")}
             group by fingerprint order by count desc, fingerprint limit $2 offset $3) as groups,
            lateral (select id, code, message, step, destination, rule from sluice.dead_letter_records
              where integration_id = $1 and not resolved and fingerprint = groups.fingerprint
              order by id desc limit 1) as example
           order by groups.count desc, groups.fingerprint`,
-        [integrationId, options.limit + 1, offset],
+        [integrationId, options.limit + 1, offset, caller?.owner ?? null],
       );
       const items = rows.slice(0, options.limit).map(toGroup);
       return { items, nextCursor: rows.length > options.limit ? offsetCursor(offset + options.limit) : null };
@@ -64,6 +71,7 @@ export function deadLetterStore(db: Database): DeadLetterStore {
       const text = payload === null ? null : JSON.stringify(payload);
       return changed(
         db,
+        caller,
         `update sluice.dead_letter_records as letter
             set corrected = $2, corrected_at = case when $2::text is null then null else now() end,
                 corrected_by = case when $2::text is null then null else $3 end`,
@@ -74,6 +82,7 @@ export function deadLetterStore(db: Database): DeadLetterStore {
     async discard(id, reason, actor) {
       return changed(
         db,
+        caller,
         `update sluice.dead_letter_records as letter
             set resolved = true, resolution = 'discarded', resolution_reason = $2, resolved_at = now(),
                 resolved_by = $3`,
@@ -118,16 +127,27 @@ export function isPossible({ runId, ids, step, destination, fingerprint }: DeadL
 /** Of a dead letter that nobody else has in hand. */
 async function changed(
   db: Database,
+  caller: Caller | null,
   update: string,
   values: readonly [id: string, value: string | null, actor: string],
 ) {
-  if (!isUuid(values[0])) return false;
-  const rows = await db.query(
-    `${update} where id = $1 and not resolved and not exists
-       (select 1 from sluice.dead_letter_replays where dead_letter_id = letter.id and state = 'open') returning 1`,
-    values,
-  );
-  return rows.length > 0;
+  const [id] = values;
+  if (!isUuid(id)) return false;
+  return db.transaction(async (tx) => {
+    const rows = await tx.query<{ resolved: boolean }>(
+      `${update} where id = $1 and not resolved and ${ofOwn("$4")} and not exists
+         (select 1 from sluice.dead_letter_replays where dead_letter_id = letter.id and state = 'open') returning resolved`,
+      [...values, caller?.owner ?? null],
+    );
+    const [row] = rows;
+    if (row) await audit(tx, caller, row.resolved ? "dead_letter.discarded" : "dead_letter.corrected", { id });
+    return row !== undefined;
+  });
+}
+
+/** That a row is of an integration of the team that a parameter names; null: of any. */
+export function ofOwn(parameter: string): string {
+  return `(${parameter}::text is null or integration_id in (select id from sluice.integrations where owner = ${parameter}))`;
 }
 
 interface GroupRow {

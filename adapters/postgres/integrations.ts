@@ -1,5 +1,7 @@
 import { and, desc, eq, gt, inArray, lt, notExists, sql } from "drizzle-orm";
+import type { Caller } from "../../runtime/ports/identity.ts";
 import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
+import { audit, isOwn } from "./audit.ts";
 import { clean } from "./clean.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
@@ -7,24 +9,26 @@ import { lockRuns } from "./locks.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
 import { checkpointOwners, integrations, integrationVersions, pipelineRuns, removedIntegrations } from "./schema.ts";
 
-export function integrationStore(db: Database): IntegrationStore {
+export function integrationStore(db: Database, caller: Caller | null): IntegrationStore {
+  const own = isOwn(integrations.owner, caller);
   return {
     create: (row) =>
       db.transaction(async (tx) => {
-        const [made] = await tx.orm.insert(integrations).values(row).returning();
+        const owner = row.owner ?? caller?.owner ?? null;
+        const [made] = await tx.orm
+          .insert(integrations)
+          .values({ ...row, owner })
+          .returning();
         await keepVersion(tx, made!);
+        await audit(tx, caller, "integration.created", made!, { after: told(made!) });
         return made!;
       }),
 
     update: (id, change, version) =>
       db.transaction(async (tx) => {
         if (!isUuid(id)) return null;
-        const is = eq(integrations.id, id);
-        const [current] = await tx.orm
-          .select({ version: integrations.version })
-          .from(integrations)
-          .where(is)
-          .for("no key update");
+        const is = and(eq(integrations.id, id), own);
+        const [current] = await tx.orm.select().from(integrations).where(is).for("no key update");
         if (current === undefined) return null;
         if (version !== undefined && version !== current.version)
           throw new ConflictError(staleVersion(current.version));
@@ -43,17 +47,24 @@ export function integrationStore(db: Database): IntegrationStore {
           .where(is)
           .returning();
         await keepVersion(tx, row!);
+        await audit(tx, caller, "integration.updated", row!, { before: told(current), after: told(row!) });
         return row!;
       }),
 
     async get(id) {
       if (!isUuid(id)) return null;
-      const [row] = await db.orm.select().from(integrations).where(eq(integrations.id, id));
+      const [row] = await db.orm
+        .select()
+        .from(integrations)
+        .where(and(eq(integrations.id, id), own));
       return row ?? null;
     },
 
     async byName(name) {
-      const [row] = await db.orm.select().from(integrations).where(eq(integrations.name, name));
+      const [row] = await db.orm
+        .select()
+        .from(integrations)
+        .where(and(eq(integrations.name, name), own));
       return row ?? null;
     },
 
@@ -78,7 +89,7 @@ export function integrationStore(db: Database): IntegrationStore {
         })
         .from(integrationVersions)
         .innerJoin(integrations, eq(integrations.id, integrationId))
-        .where(and(eq(integrationId, id), eq(then.version, version)));
+        .where(and(eq(integrationId, id), eq(then.version, version), own));
       return row ?? null;
     },
 
@@ -87,13 +98,13 @@ export function integrationStore(db: Database): IntegrationStore {
       const rows = await db.orm
         .select()
         .from(integrations)
-        .where(before === undefined ? undefined : lt(integrations.id, before))
+        .where(and(own, before === undefined ? undefined : lt(integrations.id, before)))
         .orderBy(desc(integrations.id))
         .limit(options.limit + 1);
       return pageOf(rows, options);
     },
 
-    all: () => db.orm.select().from(integrations).orderBy(integrations.id),
+    all: () => db.orm.select().from(integrations).where(own).orderBy(integrations.id),
 
     setHealth: async (id, epoch, { status, reason, circuits, losses }) => {
       const later = db.orm
@@ -132,12 +143,13 @@ export function integrationStore(db: Database): IntegrationStore {
         await lockRuns(tx, id);
         const [removed] = await tx.orm
           .delete(integrations)
-          .where(eq(integrations.id, id))
-          .returning({ version: integrations.version });
+          .where(and(eq(integrations.id, id), own))
+          .returning();
         if (removed === undefined) return false;
         if (version !== undefined && version !== removed.version) {
           throw new ConflictError(staleVersion(removed.version));
         }
+        await audit(tx, caller, "integration.removed", removed, { before: told(removed) });
         await tx.orm.insert(removedIntegrations).values({ id }).onConflictDoNothing();
         await tx.orm
           .update(pipelineRuns)
@@ -146,6 +158,10 @@ export function integrationStore(db: Database): IntegrationStore {
         return true;
       }),
   };
+}
+
+function told({ name, spec, enabled, owner, version }: IntegrationRow) {
+  return { name, enabled, owner, version, ...spec };
 }
 
 async function keepVersion(tx: Database, row: IntegrationRow): Promise<void> {

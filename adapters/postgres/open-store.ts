@@ -1,7 +1,10 @@
 import { SluiceError } from "../../runtime/errors/index.ts";
+import type { Caller } from "../../runtime/ports/identity.ts";
 import type { Store } from "../../runtime/ports/store.ts";
+import { apiKeyStore } from "./api-keys.ts";
+import { auditStore } from "./audit.ts";
 import { checkpointStore } from "./checkpoints.ts";
-import { claimStore, tokenStore } from "./claims.ts";
+import { claimStore } from "./claims.ts";
 import { connectorEventStore } from "./connector-events.ts";
 import { connectorStore } from "./connectors.ts";
 import { type Database, openPool } from "./database.ts";
@@ -61,7 +64,7 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
     await Promise.all([main.close(), flushes.close()]);
   };
   const store: PostgresStore = {
-    ...storeOn(main.database, flushes.database, { ping: main.ping, close }),
+    ...storeOn(main.database, flushes.database, { ping: main.ping, close }, null),
     maintain: (now) => maintain(main.database, now, retentionDays),
   };
   try {
@@ -73,15 +76,15 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
   return store;
 }
 
-function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "close">): Store {
+function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "close">, caller: Caller | null): Store {
   return {
-    plugins: guarded(pluginStore(db)),
-    connectors: guarded(connectorStore(db)),
+    plugins: guarded(pluginStore(db, caller)),
+    connectors: guarded(connectorStore(db, caller)),
     connectorEvents: guarded(connectorEventStore(db)),
-    integrations: guarded(integrationStore(db)),
-    runs: guarded(runStore(db)),
-    deadLetters: guarded(deadLetterStore(db)),
-    replays: guarded(replayStore(db)),
+    integrations: guarded(integrationStore(db, caller)),
+    runs: guarded(runStore(db, caller)),
+    deadLetters: guarded(deadLetterStore(db, caller)),
+    replays: guarded(replayStore(db, caller)),
     retries: guarded(retryStore(db)),
     schedules: guarded(scheduleStore(db)),
     checkpoints: guarded(checkpointStore(db, flushes)),
@@ -89,8 +92,10 @@ function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "cl
     schemas: guarded(schemaStore(db)),
     quotas: guarded(quotaStore(db)),
     suspects: guarded(suspectStore(db)),
-    tokens: guarded(tokenStore(db)),
-    transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, pool))),
+    apiKeys: guarded(apiKeyStore(db, caller)),
+    audit: guarded(auditStore(db, caller)),
+    as: (other) => storeOn(db, flushes, pool, other),
+    transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, pool, caller))),
     ...pool,
   };
 }

@@ -1,19 +1,23 @@
 import { and, asc, eq, sql } from "drizzle-orm";
+import type { Caller } from "../../runtime/ports/identity.ts";
 import type { PluginRow, PluginStore, TypeDescription } from "../../runtime/ports/plugins.ts";
 import { ConflictError } from "../../runtime/ports/store.ts";
+import { audit } from "./audit.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { plugins } from "./schema.ts";
 
-export function pluginStore(db: Database): PluginStore {
+export function pluginStore(db: Database, caller: Caller | null): PluginStore {
   return {
-    async create(row) {
-      const [made] = await db.orm
-        .insert(plugins)
-        .values({ ...row, ...served(row.serves) })
-        .returning();
-      return toRow(made!);
-    },
+    create: (row) =>
+      db.transaction(async (tx) => {
+        const [made] = await tx.orm
+          .insert(plugins)
+          .values({ ...row, ...served(row.serves) })
+          .returning();
+        await audit(tx, caller, "plugin.created", made!, { after: told(made!) });
+        return toRow(made!);
+      }),
 
     update: (id, { spec, sealed, serves }, version) =>
       db.transaction(async (tx) => {
@@ -25,6 +29,7 @@ export function pluginStore(db: Database): PluginStore {
           .set({ spec, sealed, ...served(serves), version: version + 1, updatedAt: sql`now()` })
           .where(eq(plugins.id, id))
           .returning();
+        await audit(tx, caller, "plugin.updated", row!, { before: told(current), after: told(row!) });
         return toRow(row!);
       }),
 
@@ -46,10 +51,18 @@ export function pluginStore(db: Database): PluginStore {
       return (await db.orm.select().from(plugins).orderBy(asc(plugins.name))).map(toRow);
     },
 
-    async remove(id) {
-      return (await db.orm.delete(plugins).where(eq(plugins.id, id)).returning({ id: plugins.id })).length > 0;
-    },
+    remove: (id) =>
+      db.transaction(async (tx) => {
+        const [removed] = await tx.orm.delete(plugins).where(eq(plugins.id, id)).returning();
+        if (removed) await audit(tx, caller, "plugin.removed", removed, { before: told(removed) });
+        return removed !== undefined;
+      }),
   };
+}
+
+/** Of the secrets only whether there are any. */
+function told({ name, spec, type, typeVersion, version, sealed }: typeof plugins.$inferSelect) {
+  return { name, spec, type, type_version: typeVersion, version, has_secrets: sealed !== null };
 }
 
 const served = (serves: TypeDescription | null) => ({

@@ -1,7 +1,9 @@
-import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, type SQL, sql } from "drizzle-orm";
+import type { Caller } from "../../runtime/ports/identity.ts";
 import type { DeadLetterFilter, JobError, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
+import { audit, isOfOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
-import { conditions, isPossible } from "./dead-letters.ts";
+import { conditions, isPossible, ofOwn } from "./dead-letters.ts";
 import { lockReplays } from "./locks.ts";
 import { type Shared, withOriginals } from "./originals.ts";
 import { isUuid } from "./paging.ts";
@@ -10,7 +12,9 @@ import { deadLetterRecords, deadLetterReplays, jobs } from "./schema.ts";
 
 const analyzedFrom = 5_000;
 
-export function replayStore(db: Database): ReplayStore {
+export function replayStore(db: Database, caller: Caller | null): ReplayStore {
+  const own = isOfOwn(db, jobs.integrationId, caller);
+  const ownLetters = isOfOwn(db, deadLetterRecords.integrationId, caller);
   return {
     async open({ id, runId, integrationId, integrationVersion, options, filter, actor }) {
       return db.transaction(async (tx) => {
@@ -26,7 +30,7 @@ export function replayStore(db: Database): ReplayStore {
             failureId: sql`null::uuid`.as("failure_id"),
           })
           .from(deadLetterRecords)
-          .where(and(unresolved(integrationId, filter), isFree))
+          .where(and(unresolved(integrationId, filter), ownLetters, isFree))
           // As they are read and settled.
           .orderBy(asc(deadLetterRecords.id));
         if (isPossible(filter)) await tx.orm.insert(deadLetterReplays).select(letters);
@@ -44,13 +48,14 @@ export function replayStore(db: Database): ReplayStore {
         };
         await tx.orm.insert(jobs).values(job);
         await openRun(tx, id, runId);
-        return find(tx, id);
+        await audit(tx, caller, "job.created", { id }, { after: { integration_id: integrationId, options, filter } });
+        return find(tx, id, own);
       });
     },
 
     async count(integrationId, filter) {
       if (!isPossible(filter)) return 0;
-      return db.orm.$count(deadLetterRecords, unresolved(integrationId, filter));
+      return db.orm.$count(deadLetterRecords, and(unresolved(integrationId, filter), ownLetters));
     },
 
     async unresolved(integrationId, filter, after, limit) {
@@ -87,20 +92,20 @@ export function replayStore(db: Database): ReplayStore {
           stateOf,
         })
         .from(deadLetterRecords)
-        .where(and(unresolved(integrationId, filter), after === null ? undefined : gt(id, after)))
+        .where(and(unresolved(integrationId, filter), ownLetters, after === null ? undefined : gt(id, after)))
         .orderBy(asc(id))
         .limit(limit);
       return (await withOriginals(db, rows)).map((row) => toLetter(row, true));
     },
 
-    get: (id) => find(db, id),
+    get: (id) => find(db, id, own),
 
     async list(integrationId) {
       if (!isUuid(integrationId)) return [];
       const rows = await db.orm
         .select()
         .from(jobs)
-        .where(eq(jobs.integrationId, integrationId))
+        .where(and(eq(jobs.integrationId, integrationId), own))
         .orderBy(desc(jobs.id))
         .limit(100);
       return Promise.all(rows.map(async (row) => ({ ...row, progress: await progress(db, row.id) })));
@@ -113,11 +118,15 @@ export function replayStore(db: Database): ReplayStore {
 
     async move(id, from, to) {
       if (!isUuid(id)) return false;
-      const rows = await db.query(
-        "update sluice.jobs set status = $3 where id = $1 and status = any($2) and finished_at is null returning 1",
-        [id, from, to],
-      );
-      return rows.length > 0;
+      return db.transaction(async (tx) => {
+        const rows = await tx.query(
+          `update sluice.jobs set status = $3
+            where id = $1 and status = any($2) and finished_at is null and ${ofOwn("$4")} returning 1`,
+          [id, from, to, caller?.owner ?? null],
+        );
+        if (rows.length > 0) await audit(tx, caller, `job.${to}`, { id });
+        return rows.length > 0;
+      });
     },
 
     next: (id, runId, ending) => db.transaction((tx) => openRun(tx, id, runId, ending)),
@@ -158,9 +167,12 @@ export function replayStore(db: Database): ReplayStore {
   };
 }
 
-async function find(db: Database, id: string): Promise<JobRow | null> {
+async function find(db: Database, id: string, own: SQL | undefined): Promise<JobRow | null> {
   if (!isUuid(id)) return null;
-  const [row] = await db.orm.select().from(jobs).where(eq(jobs.id, id));
+  const [row] = await db.orm
+    .select()
+    .from(jobs)
+    .where(and(eq(jobs.id, id), own));
   return row === undefined ? null : { ...row, progress: await progress(db, id) };
 }
 

@@ -1,5 +1,7 @@
 import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
+import type { Caller } from "../../runtime/ports/identity.ts";
 import type { RunRow, RunStore } from "../../runtime/ports/store.ts";
+import { audit, isOfOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
@@ -7,9 +9,15 @@ import { integrations, pipelineRuns } from "./schema.ts";
 
 type NewRun = Parameters<RunStore["create"]>[0];
 
-export function runStore(db: Database): RunStore {
+export function runStore(db: Database, caller: Caller | null): RunStore {
+  const own = isOfOwn(db, pipelineRuns.integrationId, caller);
   return {
-    create: (run) => (run.onlyIfIdle ? db.transaction((tx) => createWhenIdle(tx, run)) : createRun(db, run)),
+    create: (run) =>
+      db.transaction(async (tx) => {
+        const made = await (run.onlyIfIdle ? createWhenIdle(tx, run) : createRun(tx, run));
+        if (made !== null) await audit(tx, caller, "run.started", made);
+        return made;
+      }),
 
     openEvent: ({ integrationId, integrationVersion, runId: id }) =>
       db.transaction(async (tx) => {
@@ -20,7 +28,10 @@ export function runStore(db: Database): RunStore {
 
     async get(id) {
       if (!isUuid(id)) return null;
-      const [row] = await db.orm.select().from(pipelineRuns).where(eq(pipelineRuns.id, id));
+      const [row] = await db.orm
+        .select()
+        .from(pipelineRuns)
+        .where(and(eq(pipelineRuns.id, id), own));
       return row === undefined ? null : toRun(row);
     },
 
@@ -33,6 +44,7 @@ export function runStore(db: Database): RunStore {
         .where(
           and(
             eq(pipelineRuns.integrationId, integrationId),
+            own,
             options.status === null ? undefined : eq(pipelineRuns.status, options.status),
             before === undefined ? undefined : lt(pipelineRuns.id, before),
           ),
@@ -51,15 +63,18 @@ export function runStore(db: Database): RunStore {
       return rows.map(toRun);
     },
 
-    async requestCancel(id) {
-      if (!isUuid(id)) return null;
-      const [row] = await db.orm
-        .update(pipelineRuns)
-        .set({ cancelRequestedAt: sql`coalesce(${pipelineRuns.cancelRequestedAt}, now())` })
-        .where(and(eq(pipelineRuns.id, id), running))
-        .returning();
-      return row === undefined ? null : toRun(row);
-    },
+    requestCancel: (id) =>
+      db.transaction(async (tx) => {
+        if (!isUuid(id)) return null;
+        const [row] = await tx.orm
+          .update(pipelineRuns)
+          .set({ cancelRequestedAt: sql`coalesce(${pipelineRuns.cancelRequestedAt}, now())` })
+          .where(and(eq(pipelineRuns.id, id), running, own))
+          .returning();
+        if (row === undefined) return null;
+        await audit(tx, caller, "run.cancelled", row);
+        return toRun(row);
+      }),
 
     async finish(id, { status, error, counts }) {
       const closed = await db.orm

@@ -451,8 +451,38 @@ export const suspects = sluice.table(
   (t) => [primaryKey({ columns: [t.integrationId, t.mark] })],
 );
 
-export const apiTokens = sluice.table("api_tokens", {
-  hash: bytea("hash").primaryKey(),
-  name: text("name").notNull(),
-  createdAt: time("created_at").notNull().defaultNow(),
-});
+export const apiKeys = sluice.table(
+  "api_keys",
+  {
+    id: uuid("id").primaryKey(),
+    hash: bytea("hash").notNull(),
+    name: text("name").notNull(),
+    prefix: text("prefix").notNull(),
+    role: text("role").notNull(),
+    scopes: text("scopes").array(),
+    owner: text("owner"),
+    createdAt: time("created_at").notNull().defaultNow(),
+    createdBy: text("created_by"),
+    expiresAt: time("expires_at"),
+    lastUsedAt: time("last_used_at"),
+    revokedAt: time("revoked_at"),
+  },
+  (t) => [unique("api_keys_hash").on(t.hash)],
+);
+
+export const auditLog = sluice.table(
+  "audit_log",
+  {
+    id: uuid("id").primaryKey(),
+    at: time("at").notNull().defaultNow(),
+    actor: text("actor").notNull(),
+    owner: text("owner"),
+    requestId: text("request_id"),
+    action: text("action").notNull(),
+    resourceId: uuid("resource_id"),
+    resourceName: text("resource_name"),
+    before: json("before").$type<Json>(),
+    after: json("after").$type<Json>(),
+  },
+  (t) => [index("audit_log_resource").on(t.resourceId, t.id)],
+);

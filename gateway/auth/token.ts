@@ -1,23 +1,17 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
-import type { TokenStore } from "../../runtime/ports/store.ts";
-
-export interface Authenticator {
-  /** The name of a bearer token of ours; null: it is none. */
-  verify(token: string): Promise<string | null>;
-}
-
-const hashOf = (token: string): Buffer => createHash("sha256").update(token).digest();
+import type { ApiKeyStore } from "../../runtime/ports/identity.ts";
+import { rowOf } from "./keys.ts";
 
 /**
  * The token of this data folder: its file `token`, readable by its owner alone, made at the first start. Known to the
- * store when this returns, as its SHA-256.
+ * store when this returns, as its SHA-256, as an administrator's key.
  */
-export async function ensureToken(dataDir: string, tokens: TokenStore): Promise<string> {
+export async function ensureToken(dataDir: string, keys: ApiKeyStore): Promise<string> {
   const file = path.join(dataDir, "token");
   const token = (await read(file)) ?? (await make(file));
-  await tokens.add(hashOf(token), "data folder");
+  await keys.ensure(rowOf(token, { name: "data folder", role: "admin", scopes: null, owner: null, expiresAt: null }));
   return token;
 }
 
@@ -43,28 +37,4 @@ async function make(file: string): Promise<string> {
     await unlink(aside);
   }
   return (await read(file))!;
-}
-
-/** How long a token that was found good is taken as such, so that not every request asks the store. */
-const trustMs = 10_000;
-
-/**
- * Looks tokens up by their SHA-256: what is compared is a hash that a caller cannot steer, so that the time a
- * comparison takes tells nothing about a token.
- */
-export function createAuthenticator(tokens: TokenStore): Authenticator {
-  const trusted = new Map<string, { readonly name: string; readonly until: number }>();
-  return {
-    async verify(token) {
-      const hash = hashOf(token);
-      const key = hash.toString("base64");
-      const held = trusted.get(key);
-      if (held !== undefined && held.until > performance.now()) return held.name;
-      const name = await tokens.nameOf(hash);
-      // As many entries as there are tokens that exist: what is refused is not kept.
-      if (name === null) trusted.delete(key);
-      else trusted.set(key, { name, until: performance.now() + trustMs });
-      return name;
-    },
-  };
 }

@@ -7,6 +7,7 @@ import type { Route } from "./route.ts";
 const descriptions: Readonly<Record<number, string>> = {
   400: "The request is not as it should be; `errors` has every fault with its path.",
   401: "There is no token, or it is none of ours.",
+  403: "Who asks may not do this.",
   404: "There is nothing of that id.",
   409: "It does not go with the present state.",
   412: "It was changed since the version that If-Match names.",
@@ -39,7 +40,11 @@ export function openApi(routes: readonly Route[], version: string): object {
     paths,
     components: {
       securitySchemes: {
-        token: { type: "http", scheme: "bearer", description: "The file `token` of the data folder." },
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description: "An API key, such as the file `token` of the data folder has.",
+        },
       },
       schemas: { Problem: problem },
       responses: Object.fromEntries(
@@ -53,6 +58,7 @@ function operation({
   operationId,
   tag,
   summary,
+  scopes,
   path,
   query = {},
   body,
@@ -67,6 +73,7 @@ function operation({
   const statuses = [
     400,
     401,
+    403,
     500,
     503,
     ...(inPath.length > 0 ? [404, 414] : []),
@@ -78,6 +85,7 @@ function operation({
     operationId,
     tags: [tag],
     summary,
+    "x-scopes": scopes,
     parameters: [
       ...inPath.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
       ...Object.entries(query).map(([name, schema]) => ({

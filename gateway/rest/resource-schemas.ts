@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { connectorSchema, integrationSchema, type Part, pluginSchema } from "../../runtime/config/index.ts";
 import { isObject } from "../../runtime/record/index.ts";
+import { roles } from "../auth/index.ts";
 import { ledger } from "./ledger-schema.ts";
 
 /*
@@ -405,4 +406,34 @@ export const rotation = object({
   rewrapped: integer,
   unchanged: { ...integer, description: "Connectors that were under this key before." },
   failed: { type: "array", items: object({ connector: string, code: string, message: string }) },
+});
+
+const keyFields = {
+  id,
+  name: string,
+  prefix: { ...string, description: "Its first characters, to know it by." },
+  role: { enum: Object.keys(roles) },
+  scopes: { type: ["array", "null"], items: string, description: "What of the role it may; null: all." },
+  owner: orNull(string),
+  created_by: orNull(string),
+  created_at: time,
+  expires_at: orNull(time),
+  last_used_at: { ...orNull(time), description: "To the minute." },
+  revoked_at: orNull(time),
+} satisfies Record<string, Part>;
+
+export const apiKey = object(keyFields);
+export const newApiKey = object({ ...keyFields, key: { ...string, description: "Shown this once." } });
+
+export const auditEntry = object({
+  id,
+  at: time,
+  actor: { ...string, description: "Name of the key." },
+  owner: orNull(string),
+  request_id: orNull(string),
+  action: { ...string, description: "Such as connector.updated." },
+  resource_id: { ...orNull(string), format: "uuid", description: "Null: the platform as a whole." },
+  resource_name: orNull(string),
+  before: anything,
+  after: anything,
 });

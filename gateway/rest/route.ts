@@ -1,5 +1,6 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
+import type { Identity, Scope } from "../auth/index.ts";
 import type { IfMatch, Services } from "../services/index.ts";
 
 /** One operation of the API: what serves it, checks it and documents it. */
@@ -8,6 +9,8 @@ export interface Route {
   /** With parameters in braces: `/v1/runs/{id}`. */
   readonly path: string;
   readonly operationId: string;
+  /** What a caller must be allowed, all of it. */
+  readonly scopes: readonly Scope[];
   readonly tag: string;
   readonly summary: string;
   /** Schemas of the query's parameters, each a scalar; no others are taken. */
@@ -27,9 +30,9 @@ export interface Route {
   };
   /** Its answer is of a version: that is its ETag, and where something is changed, If-Match is honoured. */
   readonly versioned?: true;
-  /** Statuses of the problems it may answer with, besides 400, 401, 404 (with an id), 500 and 503. */
+  /** Statuses of the problems it may answer with, besides 400, 401, 403, 404 (with an id), 500 and 503. */
   readonly problems?: readonly number[];
-  /** Resolves with the body of the answer; undefined for none. */
+  /** Resolves with the body of the answer; undefined for none. The services are those of who asks. */
   handle(request: RouteRequest, services: Services): Promise<object | undefined>;
 }
 
@@ -40,6 +43,5 @@ export interface RouteRequest {
   readonly body: Json;
   /** What the caller means to change, by If-Match; null: whatever is there. */
   readonly ifMatch: IfMatch;
-  /** The name of the token that it came with. */
-  readonly actor: string;
+  readonly caller: Identity;
 }

@@ -1,6 +1,8 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import { configSchema, connectorSchema, type Part } from "../../runtime/config/index.ts";
 import type { IntegrationRow, RunStatus } from "../../runtime/ports/store.ts";
+import { isObject } from "../../runtime/record/index.ts";
+import { requireScopes } from "../auth/index.ts";
 import { previewBody, type Services } from "../services/index.ts";
 import {
   connectorResource,
@@ -11,6 +13,7 @@ import {
   runResource,
 } from "../services/resources.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { keyRoutes } from "./key-routes.ts";
 import { pluginRoutes } from "./plugin-routes.ts";
 import { id, ok, page, paging, text } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
@@ -33,6 +36,7 @@ const connectorTypes: Route[] = [
     method: "GET",
     path: "/v1/connector-types",
     operationId: "listConnectorTypes",
+    scopes: ["connectors:read"],
     tag: "connector types",
     summary: "What connectors can be made of.",
     answer: ok("All types.", schemas.listOf(schemas.connectorType)),
@@ -46,6 +50,7 @@ const connectorTypes: Route[] = [
     method: "GET",
     path: "/v1/connector-types/{type}",
     operationId: "getConnectorType",
+    scopes: ["connectors:read"],
     tag: "connector types",
     summary: "One type, or one version of it (crm@1.2), with the JSON Schema of its config.",
     answer: ok("The type.", schemas.connectorType),
@@ -59,6 +64,7 @@ const connectors: Route[] = [
     method: "GET",
     path: "/v1/connectors",
     operationId: "listConnectors",
+    scopes: ["connectors:read"],
     tag: "connectors",
     summary: "Connectors, newest first.",
     query: { ...paging, ...byName },
@@ -70,6 +76,7 @@ const connectors: Route[] = [
     method: "POST",
     path: "/v1/connectors",
     operationId: "createConnector",
+    scopes: ["connectors:write"],
     versioned: true,
     tag: "connectors",
     summary: "Makes a connector; its config is checked against its type's schema.",
@@ -82,6 +89,7 @@ const connectors: Route[] = [
     method: "GET",
     path: "/v1/connectors/{id}",
     operationId: "getConnector",
+    scopes: ["connectors:read"],
     versioned: true,
     tag: "connectors",
     summary: "One connector.",
@@ -92,6 +100,7 @@ const connectors: Route[] = [
     method: "PUT",
     path: "/v1/connectors/{id}",
     operationId: "replaceConnector",
+    scopes: ["connectors:write"],
     versioned: true,
     tag: "connectors",
     summary: "Replaces a connector; *** in the place of a secret keeps it.",
@@ -111,6 +120,7 @@ const connectors: Route[] = [
     method: "DELETE",
     path: "/v1/connectors/{id}",
     operationId: "removeConnector",
+    scopes: ["connectors:write"],
     versioned: true,
     tag: "connectors",
     summary: "Removes a connector that no integration uses.",
@@ -122,6 +132,7 @@ const connectors: Route[] = [
     method: "POST",
     path: "/v1/connectors/{id}/test",
     operationId: "testConnector",
+    scopes: ["connectors:test"],
     tag: "connectors",
     summary: "Connects, and takes a sample.",
     answer: ok("How it went; a failure is an answer, too.", schemas.test),
@@ -131,6 +142,7 @@ const connectors: Route[] = [
     method: "POST",
     path: "/v1/connectors/{id}/discover",
     operationId: "discoverStreams",
+    scopes: ["connectors:test"],
     tag: "connectors",
     summary: "Streams that the connector has, with their JSON Schemas.",
     answer: ok("The streams.", schemas.streams),
@@ -159,6 +171,7 @@ const integrations: Route[] = [
     method: "GET",
     path: "/v1/integrations",
     operationId: "listIntegrations",
+    scopes: ["integrations:read"],
     tag: "integrations",
     summary: "Integrations, newest first.",
     query: { ...paging, ...byName },
@@ -173,6 +186,7 @@ const integrations: Route[] = [
     method: "POST",
     path: "/v1/integrations",
     operationId: "createIntegration",
+    scopes: ["integrations:write"],
     versioned: true,
     tag: "integrations",
     summary: "Makes an integration, checked as a whole.",
@@ -185,6 +199,7 @@ const integrations: Route[] = [
     method: "GET",
     path: "/v1/integrations/{id}",
     operationId: "getIntegration",
+    scopes: ["integrations:read"],
     versioned: true,
     tag: "integrations",
     summary: "One integration.",
@@ -195,6 +210,7 @@ const integrations: Route[] = [
     method: "PUT",
     path: "/v1/integrations/{id}",
     operationId: "replaceIntegration",
+    scopes: ["integrations:write"],
     versioned: true,
     tag: "integrations",
     summary: "Replaces an integration; its former version is kept.",
@@ -214,6 +230,7 @@ const integrations: Route[] = [
     method: "DELETE",
     path: "/v1/integrations/{id}",
     operationId: "removeIntegration",
+    scopes: ["integrations:write"],
     versioned: true,
     tag: "integrations",
     summary: "Removes an integration.",
@@ -225,6 +242,7 @@ const integrations: Route[] = [
     method: "PUT",
     path: "/v1/integrations/{id}/enable",
     operationId: "enableIntegration",
+    scopes: ["integrations:operate"],
     versioned: true,
     tag: "integrations",
     summary: "Lets schedules fire and runs start, once the integration is checked again.",
@@ -237,6 +255,7 @@ const integrations: Route[] = [
     method: "PUT",
     path: "/v1/integrations/{id}/losses/seen",
     operationId: "seeLosses",
+    scopes: ["integrations:operate"],
     tag: "integrations",
     summary: "What logs or store have lost of it has been seen: its health says so no more, a moment later.",
     answer: ok("The integration.", schemas.integration),
@@ -246,6 +265,7 @@ const integrations: Route[] = [
     method: "PUT",
     path: "/v1/integrations/{id}/disable",
     operationId: "disableIntegration",
+    scopes: ["integrations:operate"],
     versioned: true,
     tag: "integrations",
     summary: "Lets no schedule fire and no run start.",
@@ -258,6 +278,7 @@ const integrations: Route[] = [
     method: "POST",
     path: "/v1/integrations/{id}/run",
     operationId: "startRun",
+    scopes: ["runs:write"],
     tag: "runs",
     summary: "Starts a run.",
     answer: { status: 202, description: "The run, under way.", schema: schemas.run, location: "/v1/runs" },
@@ -268,6 +289,7 @@ const integrations: Route[] = [
     method: "POST",
     path: "/v1/integrations/{id}/preview",
     operationId: "previewIntegration",
+    scopes: ["integrations:write"],
     tag: "integrations",
     summary: "Takes given or sampled records through the steps, saved or drafted, and writes nothing.",
     body: previewBody,
@@ -283,6 +305,7 @@ const history: Route[] = [
     method: "GET",
     path: "/v1/integrations/{id}/runs",
     operationId: "listRuns",
+    scopes: ["runs:read"],
     tag: "runs",
     summary: "Runs of an integration, newest first.",
     query: { ...paging, status: { ...schemas.runStatus, description: "Only runs of this status." } },
@@ -296,6 +319,7 @@ const history: Route[] = [
     method: "GET",
     path: "/v1/runs/{id}",
     operationId: "getRun",
+    scopes: ["runs:read"],
     tag: "runs",
     summary: "One run.",
     answer: ok("The run, with the drift of its stream's schema.", schemas.runDetail),
@@ -305,6 +329,7 @@ const history: Route[] = [
     method: "POST",
     path: "/v1/runs/{id}/cancel",
     operationId: "cancelRun",
+    scopes: ["runs:write"],
     tag: "runs",
     summary: "Ends a run: its sources are closed, what is in hand is settled, and the rest is left to the next run.",
     answer: { status: 202, description: "The run, which ends soon, as its status says then.", schema: schemas.run },
@@ -318,6 +343,7 @@ const apply: Route[] = [
     method: "POST",
     path: "/v1/apply",
     operationId: "applyConfiguration",
+    scopes: ["connectors:write", "integrations:write"],
     tag: "configuration",
     summary: "Applies a configuration: all of it or nothing. What it does not name is left as it is.",
     query: {
@@ -333,6 +359,10 @@ const apply: Route[] = [
     answer: ok("What changed, or would.", schemas.plan),
     problems: [409, 422],
     handle: async (request, { apply }) => {
+      // Whoever registers a plugin runs a program on the servers.
+      if (isObject(request.body) && request.body.plugins !== undefined) {
+        requireScopes(request.caller, ["platform:write"]);
+      }
       const { dry_run: dryRun, skip_checks: skipChecks, allow_destructive: allowDestructive } = request.query;
       const { changes, left } = await apply(request.body, {
         dryRun: dryRun === true,
@@ -352,6 +382,7 @@ export const routes: readonly Route[] = [
   ...integrations,
   ...history,
   ...deadLetterRoutes,
+  ...keyRoutes,
   ...apply,
   ...secretsRoutes,
 ];

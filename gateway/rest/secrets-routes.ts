@@ -7,6 +7,7 @@ export const secretsRoutes: Route[] = [
     method: "GET",
     path: "/v1/secrets",
     operationId: "getSecrets",
+    scopes: ["platform:read"],
     tag: "secrets",
     summary: "Where the key of the connectors' secrets is, and how many are sealed under which version of it.",
     answer: ok("No secret, and no key.", schemas.secrets),
@@ -24,12 +25,14 @@ export const secretsRoutes: Route[] = [
     method: "POST",
     path: "/v1/secrets/rotate",
     operationId: "rotateSecrets",
+    scopes: ["platform:write"],
     tag: "secrets",
     summary: "Wraps the data key of every connector by the newest key, without reading a secret.",
     answer: ok("How many were wrapped anew.", schemas.rotation),
     problems: [409],
-    handle: async (_, { secrets }) => {
+    handle: async (_, { secrets, audit }) => {
       const { provider, keyVersion, newKey, rewrapped, unchanged, failed } = await secrets.rotate();
+      await audit.note("secrets.rotated", { provider, key_version: keyVersion, rewrapped });
       return { provider, key_version: keyVersion, new_key: newKey, rewrapped, unchanged, failed };
     },
   },

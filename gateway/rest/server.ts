@@ -10,7 +10,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
-import type { Authenticator } from "../auth/index.ts";
+import { type Authenticator, type Identity, requireScopes } from "../auth/index.ts";
 import type { MetricsText, Readiness, Services } from "../services/index.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { parseBody } from "./body.ts";
@@ -52,8 +52,8 @@ const always = {
 /** How long a client may take: to send the head of a request, all of it, and to ask again on the same connection. */
 const patience = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 72_000 };
 
-/** By request, the name of its token. */
-const actors = new WeakMap<FastifyRequest, string>();
+/** By request, who makes it. */
+const callers = new WeakMap<FastifyRequest, Identity>();
 
 /** The HTTP server with the API under /v1, not listening yet. `close()` lets requests that are under way finish. */
 export function createRest(options: RestOptions): FastifyInstance {
@@ -90,7 +90,7 @@ export function createRest(options: RestOptions): FastifyInstance {
   };
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ ...always, "x-request-id": request.id });
-    if (!open.has(request.routeOptions.url)) actors.set(request, await authenticate(request, auth));
+    if (!open.has(request.routeOptions.url)) callers.set(request, await authenticate(request, auth));
     // Before a body is read of a request that nobody answers.
     if (request.is404) refuseUnknown(request, reply);
   });
@@ -107,7 +107,8 @@ export function createRest(options: RestOptions): FastifyInstance {
       .status(ready ? 200 : 503)
       .send({ status: ready ? "ready" : "not_ready", parts: Object.fromEntries(shown) });
   });
-  app.get("/metrics", async (_, reply) => {
+  app.get("/metrics", async (request, reply) => {
+    requireScopes(callers.get(request) as Identity, ["platform:read"]);
     reply.type(options.metrics.contentType).serializer(String);
     return options.metrics.render();
   });
@@ -123,11 +124,13 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
     handler: async (request, reply) => {
       const query = readQuery(request.query as Record<string, string | string[]>, route.query ?? {}, checkQuery);
       const params = request.params as Record<string, string>;
-      const actor = actors.get(request) as string;
+      const caller = callers.get(request) as Identity;
+      requireScopes(caller, route.scopes);
+      const { name, owner } = caller;
       const ifMatch = ifMatchOf(request.headers["if-match"]);
       const result = await route.handle(
-        { params, query, body: readBody(request.body, route), actor, ifMatch },
-        services,
+        { params, query, body: readBody(request.body, route), caller, ifMatch },
+        services.as({ name, owner, requestId: request.id }),
       );
       reply.status(answer.status);
       if (route.versioned && result !== undefined) reply.header("etag", `"${(result as { version: number }).version}"`);
@@ -172,10 +175,10 @@ function readQuery(texts: Record<string, string | string[]>, schemas: Record<str
 }
 
 /** Who makes a request. */
-async function authenticate({ headers }: FastifyRequest, auth: Authenticator): Promise<string> {
+async function authenticate({ headers }: FastifyRequest, auth: Authenticator): Promise<Identity> {
   const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(headers.authorization ?? "") ?? [];
-  const actor = token === undefined ? null : await auth.verify(token);
-  if (actor !== null) return actor;
+  const caller = token === undefined ? null : await auth.verify(token);
+  if (caller !== null) return caller;
   const detail =
     token === undefined ? "a token is required: Authorization: Bearer TOKEN" : "the token is not known here";
   throw new SluiceError("UNAUTHORIZED", detail);

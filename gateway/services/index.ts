@@ -1,3 +1,4 @@
+import type { Caller } from "../../runtime/ports/identity.ts";
 import { applyService } from "./apply.ts";
 import { connectorService } from "./connectors.ts";
 import type { ServiceContext } from "./context.ts";
@@ -5,6 +6,7 @@ import { deadLetterService } from "./dead-letters.ts";
 import { dryRunService } from "./dry-run.ts";
 import { historyService } from "./history.ts";
 import { integrationService } from "./integrations.ts";
+import { keyService } from "./keys.ts";
 import { pluginService } from "./plugins.ts";
 import { previewService } from "./preview.ts";
 import { secretsService } from "./secrets.ts";
@@ -13,11 +15,11 @@ export { ConnectorEvents } from "./connector-events.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { IfMatch, ServiceContext } from "./context.ts";
 export { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
+export { keyBody } from "./keys.ts";
 export type { Durability, MetricsText, Readiness, Runner } from "./ports.ts";
 export { previewBody } from "./preview.ts";
 
-/** What the product can be asked for, whatever the protocol. All throw SluiceError, and ConflictError of the store. */
-export function createServices(context: ServiceContext) {
+function servicesOf(context: ServiceContext) {
   return {
     plugins: pluginService(context),
     connectors: connectorService(context),
@@ -27,8 +29,24 @@ export function createServices(context: ServiceContext) {
     dryRun: dryRunService(context),
     apply: applyService(context),
     preview: previewService(context),
-    secrets: secretsService(context),
+    keys: keyService(context),
+    audit: context.store.audit,
   };
 }
 
-export type Services = ReturnType<typeof createServices>;
+/** What belongs to no team, once for all who ask. */
+function platformOf(context: ServiceContext) {
+  return { secrets: secretsService(context) };
+}
+type Platform = ReturnType<typeof platformOf>;
+
+/** What the product can be asked for, whatever the protocol. All throw SluiceError, and ConflictError of the store. */
+export interface Services extends ReturnType<typeof servicesOf>, Platform {
+  /** The same, on behalf of a caller. */
+  as(caller: Caller): Services;
+}
+
+export function createServices(context: ServiceContext, platform: Platform = platformOf(context)): Services {
+  const as = (caller: Caller) => createServices({ ...context, store: context.store.as(caller) }, platform);
+  return { ...servicesOf(context), ...platform, as };
+}

@@ -104,7 +104,7 @@ export function integrationService({ store, registry, runner, validator, checkCr
     async run(id: string): Promise<RunRow> {
       const row = await one(id);
       if (!row.enabled) throw new SluiceError("CONFLICT", `${row.name} is disabled; enable it before running it`);
-      return runner.start(id, "manual");
+      return runner.start(id, "manual", store);
     },
 
     nextFire: (row: IntegrationRow) => runner.nextFire(row),

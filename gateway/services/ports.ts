@@ -1,12 +1,12 @@
-import type { IntegrationRow, RunRow, RunTrigger } from "../../runtime/ports/store.ts";
+import type { IntegrationRow, RunRow, RunTrigger, Store } from "../../runtime/ports/store.ts";
 
 /** What the services ask of the node that runs integrations. */
 export interface Runner {
   /**
-   * Opens a run and starts it; resolves when its row stands in the store, not when it ends.
+   * Opens a run in the store of whoever asks and starts it; resolves when its row stands in the store, not when it ends.
    * Throws SluiceError: CONFLICT while a run of the integration is under way, NOT_FOUND, or UNAVAILABLE while draining.
    */
-  start(integrationId: string, trigger: RunTrigger): Promise<RunRow>;
+  start(integrationId: string, trigger: RunTrigger, store: Store): Promise<RunRow>;
   /** Tells whoever carries a run out that it is to end, as the store says. */
   cancel(run: Pick<RunRow, "id" | "integrationId">): void;
   /** Integrations were created, updated, enabled, disabled or removed: take the change up. Returns once it is noted. */

@@ -2,7 +2,9 @@ import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/s
 import { type FieldError, StaleOwnerError } from "../errors/index.ts";
 import type { ConnectorEventStore } from "./connector-events.ts";
 import type { Attempt, NewDeadLetter } from "./dead-letters.ts";
+import type { ApiKeyStore, AuditStore, Caller } from "./identity.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Page, PageOptions } from "./page.ts";
 import type { PluginStore } from "./plugins.ts";
 import type { QuotaStore } from "./quotas.ts";
 import type { DeadLetterFilter, DeadLetterGroup, ReplayOf, ReplayStore, Resolution } from "./replays.ts";
@@ -10,6 +12,7 @@ import type { RetryStore, ScheduledRetry } from "./retries.ts";
 import type { SuspectStore } from "./suspects.ts";
 
 export type { Attempt, NewDeadLetter } from "./dead-letters.ts";
+export type { Page, PageOptions } from "./page.ts";
 
 /** Ids are UUIDv7 in their text form; times are Dates. */
 export interface ConnectorRow {
@@ -207,16 +210,6 @@ export interface Settlement {
   readonly retries?: readonly ScheduledRetry[];
   /** Ids of those that need no further try. */
   readonly retried?: readonly string[];
-}
-
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly nextCursor: string | null;
-}
-
-export interface PageOptions {
-  readonly limit: number;
-  readonly cursor: string | null;
 }
 
 /** `ConflictError` when a unique name is taken or `version` does not match; `null` or false where nothing was found. */
@@ -461,13 +454,6 @@ export interface SchemaStore {
   drift(runId: string): Promise<readonly DriftRow[]>;
 }
 
-export interface TokenStore {
-  /** Keeps the SHA-256 of a token; false when it is known. */
-  add(hash: Uint8Array, name: string): Promise<boolean>;
-  /** The name of a token, or null where it is not known. */
-  nameOf(hash: Uint8Array): Promise<string | null>;
-}
-
 export interface Store {
   readonly plugins: PluginStore;
   readonly connectors: ConnectorStore;
@@ -483,7 +469,13 @@ export interface Store {
   readonly schemas: SchemaStore;
   readonly quotas: QuotaStore;
   readonly suspects: SuspectStore;
-  readonly tokens: TokenStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly audit: AuditStore;
+  /**
+   * The same, on behalf of a caller: of connectors, integrations, runs, dead letters, jobs and keys only those of its
+   * team are there, what it makes is its team's, and what it changes is in the audit log, in the same transaction.
+   */
+  as(caller: Caller): Store;
   /** Runs `work` in one transaction: all of its changes or none (apply). */
   transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;
   /** Answers, or throws with a reason: for readyz. */

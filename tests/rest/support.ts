@@ -77,14 +77,14 @@ export async function startApi(): Promise<Api> {
   onTestFinished(() => sandbox.close());
   const { lookups } = actorConnectors(store, registry, resolveReference);
   const changed: string[] = [];
-  const runner = openingRunner(store, changed);
+  const runner = openingRunner(changed);
   const services = createServices({ store, registry, plugins, runner, validator, sealer, sandbox, lookups, checkCron });
-  const token = await ensureToken(dataDir, store.tokens);
+  const token = await ensureToken(dataDir, store.apiKeys);
   const parts: Record<string, string | null> = { nats: null, postgres: null };
   const log: string[] = [];
   const app = createRest({
     services,
-    auth: createAuthenticator(store.tokens),
+    auth: createAuthenticator(store.apiKeys),
     readiness: { check: async () => parts },
     metrics: { contentType: "text/plain; version=0.0.4", render: async () => "sluice_up 1\n" },
     validator,
@@ -117,9 +117,9 @@ export async function startApi(): Promise<Api> {
   return { app, store, dataDir, token, databaseUrl, changed, log, parts, call };
 }
 
-function openingRunner(store: Store, changed: string[]): Runner {
+function openingRunner(changed: string[]): Runner {
   return {
-    async start(integrationId, trigger) {
+    async start(integrationId, trigger, store) {
       const { version } = (await store.integrations.get(integrationId))!;
       const id = randomUUIDv7();
       const run = await store.runs.create({

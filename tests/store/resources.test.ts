@@ -199,12 +199,22 @@ test("a claim of 20 MB comes back byte for byte, until it is removed", async () 
   expect(await store.claims.get(claim)).toBeNull();
 });
 
-test("tokens are known by their hash", async () => {
+test("keys are known by their hash, until they are revoked or have expired", async () => {
   const hash = Buffer.alloc(32, 1);
-  expect(await store.tokens.nameOf(hash)).toBeNull();
-  expect(await store.tokens.add(hash, "first")).toBe(true);
-  expect(await store.tokens.add(hash, "again")).toBe(false);
-  expect(await store.tokens.nameOf(hash)).toBe("first");
+  const key = { name: "first", prefix: "slc_abc", role: "admin", scopes: null, owner: null, expiresAt: null, hash };
+  expect(await store.apiKeys.byHash(hash)).toBeNull();
+  const id = uuidV7();
+  expect(await store.apiKeys.ensure({ ...key, id })).toBe(true);
+  expect(await store.apiKeys.ensure({ ...key, id: uuidV7(), name: "again" })).toBe(false);
+  expect(await store.apiKeys.byHash(hash)).toMatchObject({ id, name: "first", lastUsedAt: null });
+  await store.apiKeys.used([id]);
+  expect((await store.apiKeys.get(id))?.lastUsedAt).toBeInstanceOf(Date);
+  expect(await store.apiKeys.revoke(id)).toBe(true);
+  expect(await store.apiKeys.revoke(id)).toBe(false);
+  expect(await store.apiKeys.byHash(hash)).toBeNull();
+  const old = { ...key, id: uuidV7(), hash: Buffer.alloc(32, 2), expiresAt: new Date(Date.now() - 1000) };
+  await store.apiKeys.create(old);
+  expect(await store.apiKeys.byHash(old.hash)).toBeNull();
 });
 
 test("no error of the store holds a parameter of its query", async () => {

@@ -1,0 +1,85 @@
+import { and, desc, eq, gt, inArray, isNull, lt, or, sql } from "drizzle-orm";
+import type { ApiKeyRow, ApiKeyStore, Caller } from "../../runtime/ports/identity.ts";
+import { audit, isOwn } from "./audit.ts";
+import type { Database } from "./database.ts";
+import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { apiKeys } from "./schema.ts";
+
+export function apiKeyStore(db: Database, caller: Caller | null): ApiKeyStore {
+  const own = isOwn(apiKeys.owner, caller);
+  return {
+    create: (key) =>
+      db.transaction(async (tx) => {
+        const [row] = await tx.orm
+          .insert(apiKeys)
+          .values({ ...key, scopes: key.scopes && [...key.scopes], createdBy: caller?.name ?? null })
+          .returning();
+        const made = toKey(row!);
+        await audit(tx, caller, "api_key.created", made, { after: { ...made } });
+        return made;
+      }),
+
+    async ensure(key) {
+      const made = await db.orm
+        .insert(apiKeys)
+        .values({ ...key, scopes: key.scopes && [...key.scopes] })
+        .onConflictDoNothing()
+        .returning({ id: apiKeys.id });
+      return made.length > 0;
+    },
+
+    async byHash(hash) {
+      const isValid = and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, sql`now()`)));
+      const [row] = await db.orm
+        .select()
+        .from(apiKeys)
+        .where(and(eq(apiKeys.hash, hash as Buffer), isValid));
+      return row === undefined ? null : toKey(row);
+    },
+
+    async get(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await db.orm
+        .select()
+        .from(apiKeys)
+        .where(and(eq(apiKeys.id, id), own));
+      return row === undefined ? null : toKey(row);
+    },
+
+    async list(options) {
+      const before = pageStart(options);
+      const rows = await db.orm
+        .select()
+        .from(apiKeys)
+        .where(and(own, before === undefined ? undefined : lt(apiKeys.id, before)))
+        .orderBy(desc(apiKeys.id))
+        .limit(options.limit + 1);
+      return pageOf(rows.map(toKey), options);
+    },
+
+    revoke: (id) =>
+      db.transaction(async (tx) => {
+        if (!isUuid(id)) return false;
+        const [row] = await tx.orm
+          .update(apiKeys)
+          .set({ revokedAt: sql`now()` })
+          .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt), own))
+          .returning();
+        if (row === undefined) return false;
+        await audit(tx, caller, "api_key.revoked", row);
+        return true;
+      }),
+
+    async used(ids) {
+      if (ids.length === 0) return;
+      await db.orm
+        .update(apiKeys)
+        .set({ lastUsedAt: sql`now()` })
+        .where(inArray(apiKeys.id, [...ids]));
+    },
+  };
+}
+
+function toKey({ hash: _, ...row }: typeof apiKeys.$inferSelect): ApiKeyRow {
+  return row;
+}

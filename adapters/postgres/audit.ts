@@ -1,0 +1,71 @@
+import { randomUUIDv7 } from "node:crypto";
+import { and, desc, eq, inArray, lt, type SQL } from "drizzle-orm";
+import type { PgColumn } from "drizzle-orm/pg-core";
+import type { Json } from "../../connectors/sdk/index.ts";
+import type { AuditStore, Caller } from "../../runtime/ports/identity.ts";
+import type { Database } from "./database.ts";
+import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { auditLog, integrations } from "./schema.ts";
+
+/** What of a row is told in the audit log. */
+type Told = { readonly [name: string]: unknown } | null;
+
+/** Notes a change in the transaction that makes it; nothing where nobody asked for it. */
+export async function audit(
+  tx: Database,
+  caller: Caller | null,
+  action: string,
+  resource: { readonly id: string | null; readonly name?: string | null },
+  change: { readonly before?: Told; readonly after?: Told } = {},
+): Promise<void> {
+  if (caller === null) return;
+  const { before = null, after = null } = change;
+  await tx.orm.insert(auditLog).values({
+    id: randomUUIDv7(),
+    actor: caller.name,
+    owner: caller.owner,
+    requestId: caller.requestId,
+    action,
+    resourceId: resource.id,
+    resourceName: resource.name ?? null,
+    before: before as Json,
+    after: after as Json,
+  });
+}
+
+/** That a row is the caller's. */
+export function isOwn(column: PgColumn, caller: Caller | null): SQL | undefined {
+  return caller === null || caller.owner === null ? undefined : eq(column, caller.owner);
+}
+
+/** That a row is of an integration that is the caller's. */
+export function isOfOwn(db: Database, integrationId: PgColumn, caller: Caller | null): SQL | undefined {
+  const own = isOwn(integrations.owner, caller);
+  return own && inArray(integrationId, db.orm.select({ id: integrations.id }).from(integrations).where(own));
+}
+
+export function auditStore(db: Database, caller: Caller | null): AuditStore {
+  return {
+    note: (action, after) => audit(db, caller, action, { id: null }, { after }),
+
+    async list(options) {
+      const { resourceId, actor } = options;
+      if (resourceId !== null && !isUuid(resourceId)) return { items: [], nextCursor: null };
+      const before = pageStart(options);
+      const rows = await db.orm
+        .select()
+        .from(auditLog)
+        .where(
+          and(
+            isOwn(auditLog.owner, caller),
+            resourceId === null ? undefined : eq(auditLog.resourceId, resourceId),
+            actor === null ? undefined : eq(auditLog.actor, actor),
+            before === undefined ? undefined : lt(auditLog.id, before),
+          ),
+        )
+        .orderBy(desc(auditLog.id))
+        .limit(options.limit + 1);
+      return pageOf(rows, options);
+    },
+  };
+}

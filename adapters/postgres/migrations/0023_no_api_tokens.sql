@@ -1,0 +1,1 @@
+DROP TABLE "sluice"."api_tokens" CASCADE;

@@ -1,0 +1,59 @@
+import type { ApiKeyRow, ApiKeyStore } from "../../runtime/ports/identity.ts";
+import { hashOf } from "./keys.ts";
+import { type Scope, scopesOf } from "./scopes.ts";
+
+/** Who makes a request, and what it may. */
+export interface Identity {
+  readonly name: string;
+  /** A team, which sees only what is its own; null: everything. */
+  readonly owner: string | null;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+export interface Authenticator {
+  /** Whose a bearer token is; null: it is none of ours, or none any more. */
+  verify(token: string): Promise<Identity | null>;
+}
+
+/** How long a key that was found good is taken as such, so that not every request asks the store. */
+const trustMs = 10_000;
+/** That a key was used is kept by the minute. */
+const usedMs = 60_000;
+
+/**
+ * Looks keys up by their SHA-256: what is compared is a hash that a caller cannot steer, so that the time a comparison
+ * takes tells nothing about a key.
+ */
+export function createAuthenticator(keys: ApiKeyStore): Authenticator {
+  const trusted = new Map<string, { readonly identity: Identity; readonly until: number }>();
+  const used = new Map<string, number>();
+
+  function note({ id }: ApiKeyRow): void {
+    const now = performance.now();
+    if ((used.get(id) ?? Number.NEGATIVE_INFINITY) > now - usedMs) return;
+    used.set(id, now);
+    // Best effort: a request is not refused for want of a note.
+    keys.used([id]).catch(() => {});
+  }
+
+  return {
+    async verify(token) {
+      const hash = hashOf(token);
+      const key = hash.toString("base64");
+      const held = trusted.get(key);
+      if (held !== undefined && held.until > performance.now()) return held.identity;
+      const row = await keys.byHash(hash);
+      // As many entries as there are keys that exist: what is refused is not kept.
+      if (row === null) {
+        trusted.delete(key);
+        return null;
+      }
+      note(row);
+      const { name, owner, role, scopes, expiresAt } = row;
+      const identity = { name, owner, scopes: scopesOf(role, scopes, owner) };
+      const leftMs = expiresAt === null ? trustMs : Math.min(trustMs, expiresAt.getTime() - Date.now());
+      trusted.set(key, { identity, until: performance.now() + leftMs });
+      return identity;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { Page, PageOptions } from "./page.ts";
+
+/** On whose behalf the store is asked. */
+export interface Caller {
+  /** Name of the key or the token's subject: who did it, in the audit log. */
+  readonly name: string;
+  /** A team, which sees only what is its own; null: everything. */
+  readonly owner: string | null;
+  /** Of the request that it came with. */
+  readonly requestId: string | null;
+}
+
+export interface ApiKeyRow {
+  readonly id: string;
+  readonly name: string;
+  /** The first characters of the key, to know it by. */
+  readonly prefix: string;
+  readonly role: string;
+  /** Narrows the role down; null: all that it may. */
+  readonly scopes: readonly string[] | null;
+  readonly owner: string | null;
+  readonly createdAt: Date;
+  readonly createdBy: string | null;
+  readonly expiresAt: Date | null;
+  /** To the minute. */
+  readonly lastUsedAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
+export type NewApiKey = Pick<ApiKeyRow, "id" | "name" | "prefix" | "role" | "scopes" | "owner" | "expiresAt"> & {
+  /** SHA-256 of the key, which is not kept. */
+  readonly hash: Uint8Array;
+};
+
+export interface ApiKeyStore {
+  create(key: NewApiKey): Promise<ApiKeyRow>;
+  /** Makes it where its hash is not known; false where it is. */
+  ensure(key: NewApiKey): Promise<boolean>;
+  /** One that is neither revoked nor expired. */
+  byHash(hash: Uint8Array): Promise<ApiKeyRow | null>;
+  get(id: string): Promise<ApiKeyRow | null>;
+  /** Newest first; revoked ones, too. */
+  list(options: PageOptions): Promise<Page<ApiKeyRow>>;
+  /** False where it is revoked already, or there is none. */
+  revoke(id: string): Promise<boolean>;
+  /** That they were used now. */
+  used(ids: readonly string[]): Promise<void>;
+}
+
+/** One change: who, what, before and after. Secrets are in none of them. */
+export interface AuditRow {
+  readonly id: string;
+  readonly at: Date;
+  readonly actor: string;
+  readonly owner: string | null;
+  readonly requestId: string | null;
+  /** What was done, such as `connector.updated`. */
+  readonly action: string;
+  /** Id and name of what it was done to; null: the platform as a whole. */
+  readonly resourceId: string | null;
+  readonly resourceName: string | null;
+  readonly before: Json;
+  readonly after: Json;
+}
+
+export interface AuditStore {
+  /** Notes what is no change of a row: which of those that the store makes it notes itself. */
+  note(action: string, after: JsonObject): Promise<void>;
+  /** Newest first. */
+  list(
+    options: PageOptions & { readonly resourceId: string | null; readonly actor: string | null },
+  ): Promise<Page<AuditRow>>;
+}

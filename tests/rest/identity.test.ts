@@ -1,0 +1,212 @@
+import { randomUUIDv7 } from "node:crypto";
+import { expect, test } from "vitest";
+import { routes } from "../../gateway/rest/routes.ts";
+import type { NewDeadLetter } from "../../runtime/ports/store.ts";
+import { type Api, fileConnector, integration, startApi } from "./support.ts";
+
+/** Calls with a key of its own. */
+async function withKey(api: Api, body: object) {
+  const { status, body: made } = await api.call("POST", "/v1/api-keys", { name: "a key", ...body });
+  expect([status, made]).toEqual([201, expect.objectContaining({ key: expect.stringMatching(/^slc_/) })]);
+  const authorization = `Bearer ${made.key}`;
+  return {
+    id: made.id as string,
+    key: made.key as string,
+    call: (method: string, url: string, body?: unknown) => api.call(method, url, body, { authorization }),
+  };
+}
+
+/** Two teams, of which one has something of everything; its ids by kind. */
+async function teams() {
+  const api = await startApi();
+  const mine = await withKey(api, { role: "admin", owner: "sales" });
+  const other = await withKey(api, { role: "admin", owner: "finance" });
+  const connector = (await other.call("POST", "/v1/connectors", fileConnector(api))).body;
+  expect(connector).toMatchObject({ owner: "finance" });
+  const { id: integrationId } = (await other.call("POST", "/v1/integrations", integration())).body;
+  const { id: runId } = (await other.call("POST", `/v1/integrations/${integrationId}/run`)).body;
+  const letter = deadLetter({ runId, integrationId });
+  await api.store.checkpoints.commit([
+    { integrationId, epoch: 1, run: null, checkpoints: [], deadLetters: [letter], groups: [] },
+  ]);
+  const counts = { in: 1, out: 0, filtered: 0, failed: 1, byDestination: {} };
+  await api.store.runs.finish(runId, { status: "partial", error: null, counts });
+  const job = (await other.call("POST", `/v1/integrations/${integrationId}/dead-letter/replay-all`)).body;
+  const theirs: Readonly<Record<string, string>> = {
+    connectors: connector.id,
+    integrations: integrationId,
+    runs: runId,
+    "dead-letter": letter.id,
+    jobs: job.id,
+    "api-keys": other.id,
+  };
+  return { api, mine, other, theirs };
+}
+
+const withId = routes.filter(({ path }) => path.includes("{id}"));
+
+test("a team finds nothing of another's, on any route, and is not told that it exists", async () => {
+  const { mine, other, theirs } = await teams();
+  for (const [kind, id] of Object.entries(theirs)) {
+    expect([kind, (await other.call("GET", `/v1/${kind}/${id}`)).status]).toEqual([kind, 200]);
+  }
+  for (const { method, path } of withId) {
+    const [, kind] = /^\/v1\/([\w-]+)\/\{id\}/.exec(path)!;
+    const body =
+      method === "PATCH"
+        ? { payload: null }
+        : method === "PUT" && path.endsWith("{id}")
+          ? replacements[kind!]
+          : undefined;
+    const answers = [];
+    for (const id of [theirs[kind!]!, randomUUIDv7()]) {
+      const { status, body: problem } = await mine.call(method, path.replace("{id}", id), body);
+      answers.push([method, path, status, problem.detail.replace(id, "ID")]);
+    }
+    expect(answers[0]).toEqual([method, path, 404, expect.any(String)]);
+    // Word for word as for what was never there.
+    expect(answers[0]).toEqual(answers[1]);
+  }
+  expect((await other.call("GET", `/v1/connectors/${theirs.connectors}`)).body.version).toBe(1);
+});
+
+/** Bodies that would be taken, so that it is the id that is refused. */
+const replacements: Readonly<Record<string, unknown>> = {
+  connectors: { name: "other", type: "blackhole", config: {} },
+  integrations: integration(),
+};
+
+test("a team has lists of its own, uses no connector of another, and has no say in the platform", async () => {
+  const { api, mine, other, theirs } = await teams();
+  for (const kind of ["connectors", "integrations", "api-keys"]) {
+    const ids = async (who: Pick<Api, "call">) =>
+      (await who.call("GET", `/v1/${kind}`)).body.items.map(({ id }: { id: string }) => id);
+    expect(await ids(mine)).not.toContain(theirs[kind]);
+    expect(await ids(other)).toContain(theirs[kind]);
+    expect(await ids(api)).toContain(theirs[kind]);
+  }
+  expect((await mine.call("GET", "/v1/connectors?name=files")).body.items).toEqual([]);
+  const theft = integration({ name: "theft" });
+  const named = await mine.call("POST", "/v1/integrations", theft);
+  expect(named.body.errors).toContainEqual(expect.objectContaining({ path: "source.connector" }));
+  const byId = { ...theft, source: { stream: "a.ndjson" }, source_connector_id: theirs.connectors };
+  const wrongId = { path: "source_connector_id", message: "is the id of no connector" };
+  expect((await mine.call("POST", "/v1/integrations", byId)).body.errors).toContainEqual(wrongId);
+  expect((await mine.call("POST", "/v1/apply", { integrations: [theft] })).status).toBe(400);
+  const applied = { connectors: [{ name: "own", type: "blackhole" }] };
+  expect((await mine.call("POST", "/v1/apply", applied)).status).toBe(200);
+  expect((await mine.call("GET", "/v1/connectors")).body.items).toMatchObject([{ name: "own", owner: "sales" }]);
+
+  for (const url of ["/v1/secrets", "/metrics"]) expect((await mine.call("GET", url)).status).toBe(403);
+  expect((await mine.call("POST", "/v1/secrets/rotate")).status).toBe(403);
+  const { items } = (await mine.call("GET", "/v1/audit-log")).body;
+  expect(items.map(({ owner, action }: Record<string, string>) => [owner, action])).toEqual([
+    ["sales", "connector.created"],
+  ]);
+
+  const stranger = await mine.call("POST", "/v1/api-keys", { name: "x", role: "viewer", owner: "finance" });
+  expect(stranger.body.errors).toEqual([{ path: "owner", message: expect.stringContaining("sales") }]);
+  const own = await mine.call("POST", "/v1/api-keys", { name: "x", role: "viewer" });
+  expect(own).toMatchObject({ status: 201, body: { owner: "sales" } });
+});
+
+/** What each role is the first to be allowed. */
+const first = {
+  viewer: "connectors:read integrations:read runs:read dead-letters:read platform:read",
+  operator: "connectors:test integrations:operate runs:write dead-letters:write",
+  editor: "connectors:write integrations:write",
+  admin: "keys:read keys:write audit:read platform:write",
+};
+
+test("each role may what its scopes say, on every route", async () => {
+  const api = await startApi();
+  const allowed = new Set<string>();
+  for (const [role, more] of Object.entries(first)) {
+    for (const scope of more.split(" ")) allowed.add(scope);
+    const { call } = await withKey(api, { role });
+    for (const { method, path, scopes } of routes) {
+      const url = path.replaceAll(/\{\w+\}/g, "no-such-thing");
+      // Without a body: what is allowed fails later than what is not.
+      const { status } = await call(method, url);
+      const isRefused = !scopes.every((scope) => allowed.has(scope));
+      expect([role, method, url, status === 403]).toEqual([role, method, url, isRefused]);
+    }
+  }
+});
+
+test("scopes narrow a role down, and a key makes none that may more than itself", async () => {
+  const api = await startApi();
+  const { call } = await withKey(api, { role: "admin", scopes: ["keys:write", "runs:read"] });
+  expect((await call("GET", "/v1/connectors")).status).toBe(403);
+  expect((await call("GET", "/v1/api-keys")).body).toMatchObject({
+    code: "FORBIDDEN",
+    detail: expect.stringContaining("keys:read"),
+  });
+  const more = await call("POST", "/v1/api-keys", { name: "more", role: "viewer" });
+  expect(more.body.errors).toEqual([{ path: "role", message: expect.stringContaining("connectors:read") }]);
+  const editor = await withKey(api, { role: "editor" });
+  const plugin = { plugins: [{ name: "shell", command: ["sh"] }] };
+  expect((await editor.call("POST", "/v1/apply", plugin)).body).toMatchObject({ code: "FORBIDDEN" });
+  expect((await call("POST", "/v1/api-keys", { name: "less", role: "viewer", scopes: ["runs:read"] })).status).toBe(
+    201,
+  );
+});
+
+test("a key is shown once, and refused once it is revoked or has expired", async () => {
+  const api = await startApi();
+  const expires_at = new Date(Date.now() + 1_500).toISOString();
+  const short = await withKey(api, { role: "viewer", expires_at });
+  expect((await short.call("GET", "/v1/connectors")).status).toBe(200);
+  const { body } = await api.call("GET", `/v1/api-keys/${short.id}`);
+  expect(body).toMatchObject({ prefix: short.key.slice(0, 10), role: "viewer", expires_at, created_by: "data folder" });
+  expect(JSON.stringify((await api.call("GET", "/v1/api-keys")).body)).not.toContain(short.key);
+  await expect.poll(async () => (await short.call("GET", "/v1/connectors")).status, { timeout: 10_000 }).toBe(401);
+  const revoked = await withKey(api, { role: "viewer" });
+  expect((await api.call("DELETE", `/v1/api-keys/${revoked.id}`)).status).toBe(204);
+  expect((await revoked.call("GET", "/v1/connectors")).status).toBe(401);
+  expect((await api.call("DELETE", `/v1/api-keys/${revoked.id}`)).status).toBe(409);
+  const past = { name: "late", role: "viewer", expires_at: "2020-01-01T00:00:00Z" };
+  expect((await api.call("POST", "/v1/api-keys", past)).body.errors[0].path).toBe("expires_at");
+});
+
+test("every change is in the audit log, with who, before and after, and no secret", async () => {
+  const api = await startApi();
+  const { call } = await withKey(api, { name: "ann", role: "editor" });
+  const password = "hunter2-in-the-log";
+  const config = { host: "127.0.0.1", port: 1, database: "d", user: "u", password };
+  const { id } = (await call("POST", "/v1/connectors", { name: "db", type: "postgres", config })).body;
+  await call("PUT", `/v1/connectors/${id}`, { name: "db2", type: "postgres", config: { ...config, password: "***" } });
+  await call("DELETE", `/v1/connectors/${id}`);
+  const { items } = (await api.call("GET", `/v1/audit-log?resource_id=${id}`)).body;
+  expect(items).toMatchObject([
+    { actor: "ann", action: "connector.removed", before: { name: "db2", version: 2 }, after: null },
+    { actor: "ann", action: "connector.updated", before: { name: "db" }, after: { name: "db2", has_secrets: true } },
+    { actor: "ann", action: "connector.created", before: null, after: { name: "db" }, request_id: expect.any(String) },
+  ]);
+  const all = await api.call("GET", "/v1/audit-log");
+  expect(JSON.stringify(all.body)).not.toContain(password);
+  expect(all.body.items.at(-1)).toMatchObject({
+    actor: "data folder",
+    action: "api_key.created",
+    resource_name: "ann",
+  });
+  expect((await api.call("GET", "/v1/audit-log?actor=ann")).body.items).toHaveLength(3);
+});
+
+const deadLetter = (of: Pick<NewDeadLetter, "runId" | "integrationId">): NewDeadLetter => ({
+  id: randomUUIDv7(),
+  ...of,
+  integrationVersion: 1,
+  recordId: "r",
+  step: "map",
+  destination: null,
+  rule: 2,
+  code: "VALIDATION_ERROR",
+  message: "rule 2: a string is no number",
+  raw: Buffer.from('{"a":1}'),
+  state: null,
+  position: { base: "a.ndjson", ordinal: 7 },
+  attempts: [],
+  fingerprint: "f",
+  traceId: null,
+});
