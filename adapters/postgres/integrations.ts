@@ -122,7 +122,7 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
       const [row] = await db.orm
         .update(integrations)
         .set({ lossesSeen: sql`(${integrations.losses}->>'at')::bigint` })
-        .where(eq(integrations.id, id))
+        .where(and(eq(integrations.id, id), own))
         .returning();
       return row ?? null;
     },
