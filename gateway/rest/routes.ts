@@ -153,6 +153,7 @@ const connectors: Route[] = [
     method: "POST",
     path: "/v1/connectors/{id}/sample",
     operationId: "sampleStream",
+    scopes: ["connectors:test"],
     tag: "connectors",
     summary: "The first records of a stream; no cursor moves.",
     query: {
