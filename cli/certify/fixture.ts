@@ -2,14 +2,15 @@ import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import type { DestinationFixture, Fixture, SourceFixture } from "../../connectors/conformance/suite.ts";
-import type {
-  Connector,
-  ConnectorContext,
-  ConnectorType,
-  DestinationMode,
-  Json,
-  JsonObject,
-  SourceMode,
+import {
+  type Connector,
+  type ConnectorContext,
+  type ConnectorType,
+  type DestinationMode,
+  type Json,
+  type JsonObject,
+  parseExact,
+  type SourceMode,
 } from "../../connectors/sdk/index.ts";
 import { usageError } from "../exit.ts";
 import type { CertifyFile } from "./certify-file.ts";
@@ -92,7 +93,7 @@ function destinationOf(
   const look = async (): Promise<Json[]> => {
     if (stored && "command" in stored) {
       const lines = (await carryOut(stored.command)).split("\n");
-      return lines.flatMap((line) => (line.trim() === "" ? [] : [JSON.parse(line) as Json]));
+      return lines.flatMap((line) => (line.trim() === "" ? [] : [parseExact(line)]));
     }
     return readAll(connector, { stream: numbered(stored!.stream), mode: "full", cursorField: undefined });
   };
@@ -128,7 +129,7 @@ async function readAll(
   try {
     for await (const { data, count } of source.read()) {
       const texts = count === 0 ? [] : Buffer.from(data).toString().split("\n");
-      for (const text of texts) records.push(JSON.parse(text) as Json);
+      for (const text of texts) records.push(parseExact(text));
       if (records.length > mostRecords) {
         throw usageError(`stream ${options.stream} has more than ${mostRecords} records: name a small one`);
       }

@@ -1,4 +1,12 @@
-import type { Connector, Cursor, Json, ReadBatch, Source, SourceOptions } from "../sdk/index.ts";
+import {
+  type Connector,
+  type Cursor,
+  type Json,
+  parseExact,
+  type ReadBatch,
+  type Source,
+  type SourceOptions,
+} from "../sdk/index.ts";
 import type { SourceFixture } from "./fixture.ts";
 
 export const defaultAims = { records: 500, bytes: 100_000 };
@@ -42,7 +50,7 @@ export function textsOf(batch: ReadBatch): string[] {
 }
 
 export function recordsOf(batches: readonly ReadBatch[]): Json[] {
-  return batches.flatMap((batch) => textsOf(batch).map((text) => JSON.parse(text) as Json));
+  return batches.flatMap((batch) => textsOf(batch).map((text) => parseExact(text)));
 }
 
 /** What identifies each record of a batch. */

@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import type { Report } from "../../cli/certify/report.ts";
 import type { JsonObject } from "../../connectors/sdk/index.ts";
@@ -12,6 +14,7 @@ import { pythonFor } from "../support/python.ts";
 import { installExample } from "../support/sdk.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
+const run = promisify(execFile);
 const examples = fileURLToPath(new URL("../../examples/plugins/", import.meta.url));
 
 /** As a connector's author does it. */
@@ -32,6 +35,22 @@ test("the example in Python, which has nothing of ours but the .proto files, is 
   db.close();
   const { python, path } = await pythonFor(join(examples, "sqlite", "requirements.txt"));
   await certify(folder, "certify.yaml", "env", `PYTHONPATH=${path}`, python, join(examples, "sqlite", "plugin.py"));
+});
+
+test("the example in Go, which has nothing of ours but the .proto files, is certified", {
+  timeout: 600_000,
+}, async () => {
+  const folder = join(tempDir(), "bolt");
+  const template = fileURLToPath(new URL("../../templates/plugin/go/", import.meta.url));
+  cpSync(join(examples, "bolt"), folder, { recursive: true });
+  cpSync(join(template, "gen"), join(folder, "gen"), { recursive: true });
+  // What speaks the protocol is what a new plugin gets.
+  for (const name of ["main.go", "plugin.go"]) {
+    expect(readFileSync(join(folder, name), "utf8")).toBe(readFileSync(join(template, name), "utf8"));
+  }
+  await run("go", ["build", "-o", "plugin", "."], { cwd: folder });
+  await run("go", ["run", "./seed", "certify.bolt"], { cwd: folder });
+  await certify(folder, "certify.yaml", "./plugin");
 });
 
 test("the example in TypeScript reads a real API in under 40 lines, and is certified", async () => {
