@@ -357,3 +357,46 @@ test("a log of deliveries that is not in use any more is not missed", async () =
   expect(world.losses).toEqual([]);
   expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 20 } });
 });
+
+test("whatever is put back to whichever moment, a run that follows makes it whole, and none goes on for ever", async () => {
+  const moment = fc.record({
+    part: fc.constantFrom("store" as const, "ingest" as const, "deliver" as const),
+    kept: fc.integer({ min: 0, max: 3 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        seed: fc.integer({ min: 1, max: 1e6 }),
+        destinations: fc.integer({ min: 1, max: 3 }),
+        steps: fc.array(fc.integer({ min: 10, max: 200 }), { minLength: 4, maxLength: 4 }),
+        moments: fc.uniqueArray(moment, { minLength: 1, maxLength: 3, selector: ({ part }) => part }),
+      }),
+      async ({ seed, destinations, steps, moments }) => {
+        const world = new World(specOf({ destinations }), seed);
+        world.batches = batchesOf(4);
+        world.open();
+        await untilDone(world);
+        world.batches = batchesOf(60);
+        world.open();
+        const node = world.begin();
+        const backs: (() => void)[] = [];
+        for (const [at, ms] of steps.entries()) {
+          await node.advance(ms);
+          for (const { part, kept } of moments) {
+            if (kept === at) backs.push(part === "store" ? copyOf(world.tables) : world.streams[part].keep());
+          }
+        }
+        node.kill();
+        for (const back of backs) back();
+        await untilDone(world);
+        for (let n = 0; n < 2; n++) {
+          world.open();
+          await untilDone(world);
+          expect(world.running).toBe(false);
+        }
+        expectWhole(world, destinations);
+      },
+    ),
+    { numRuns: 15 },
+  );
+}, 120_000);
