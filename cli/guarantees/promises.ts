@@ -176,7 +176,12 @@ export const promises = {
     promise:
       "**A server that lost what it had confirmed is found out.** Logs and Postgres are compared before anybody goes on; what is missing is delivered again or read again, and what cannot be is told",
     conditions: "[what of it](#lost-data)",
-    heldBy: ["actors/recovery.test.ts", "actors/unknown-logs.test.ts", "tests/chaos/suite/lost-data.test.ts"],
+    heldBy: [
+      "actors/recovery.test.ts",
+      "actors/unknown-logs.test.ts",
+      "tests/chaos/suite/lost-data.test.ts",
+      "tests/e2e/lost-log.test.ts",
+    ],
   },
   fullDisk: {
     promise: "**A full disk loses nothing.** Runs say what they wait for, and go on when there is room",

@@ -1,9 +1,12 @@
 import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import pg from "pg";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { wholeRun } from "../chaos/chaos.ts";
+import { startServer } from "../jetstream/server.ts";
+import { connectTo } from "../jetstream/support.ts";
 import { sluice } from "../support/cli.ts";
+import { copyFolder } from "../support/copy-folder.ts";
 import { TestNode } from "../support/node.ts";
 import { copyRules, kept, landedInFile, query, writeRecords } from "../support/records.ts";
 
@@ -83,4 +86,40 @@ test("a batch that Postgres lost is dead letters, and the run goes on with the o
       health: "degraded",
       health_reason: expect.stringMatching(/read them again from the source/),
     });
+});
+
+test("what Postgres forgot and the log has no more is told with its sequences, before anybody needs it", async () => {
+  const nats = await startServer();
+  onTestFinished(() => nats.remove());
+  const node = await TestNode.start({ env: { SLUICE_NATS_URL: nats.url } });
+  writeRecords(join(node.files, "in.ndjson"), 5_000);
+  await node.api.connector("files", "file", { path: node.files });
+  const id = await node.api.integration({
+    name: "trimmed",
+    source: { connector: "files", stream: "in.ndjson" },
+    destination: { connector: "files", stream: "out.ndjson", mode: "replace" },
+    ...copyRules,
+  });
+  const runs = async () => expect(await node.api.runAndWait(id)).toMatchObject(wholeRun(5_000, ["files"]));
+  await runs();
+  await node.stop();
+  const then = join(dirname(node.cluster), "then");
+  onTestFinished(() => rmSync(then, { recursive: true, force: true }));
+  await copyFolder(node.cluster, then);
+  await node.start();
+  await runs();
+  await node.stop();
+  // As after three days.
+  const logs = await connectTo(nats.url);
+  const log = await logs.open(id, "ingest");
+  await log.purge("r.0", (await log.stats()).last);
+  await logs.close();
+  await copyFolder(then, node.cluster);
+  await node.start();
+  const health = async () => await node.api.call("GET", `/v1/integrations/${id}`);
+  const health_reason = expect.stringMatching(/sequences \d+ to \d+ has left the log since.*in neither place/);
+  await expect.poll(health, { timeout: 60_000 }).toMatchObject({ health: "degraded", health_reason });
+  expect((await sluice(node, "doctor")).stdout).toMatch(/^warn +lost data .*history lost: trimmed/m);
+  await runs();
+  expect(await health()).toMatchObject({ health: "degraded", health_reason });
 });

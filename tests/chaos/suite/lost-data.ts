@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
 import pg from "pg";
 import { expect } from "vitest";
 import { startPostgres } from "../../../adapters/embedded/index.ts";
@@ -10,12 +8,11 @@ import { clusterFolder } from "../../../adapters/embedded/postgres-cluster.ts";
 import { postgresUser } from "../../../adapters/embedded/postgres-user.ts";
 import { startServer } from "../../jetstream/server.ts";
 import { sluice } from "../../support/cli.ts";
+import { copyFolder } from "../../support/copy-folder.ts";
 import type { TestNode } from "../../support/node.ts";
 import { Increments, told } from "./increments.ts";
 import type { Account, Scenario } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
-
-const run = promisify(execFile);
 
 /** A load of one destination and one of two, of which a run has ended whole. */
 async function begin(
@@ -121,14 +118,6 @@ async function held(stage: Stage, { database, tables }: Increments): Promise<() 
   stage.atEnd(release);
   await client.query(`BEGIN; LOCK TABLE "${tables.at(-1)}" IN ACCESS EXCLUSIVE MODE`);
   return release;
-}
-
-/** A folder of Postgres as it is now, beside it, or put back where it was. */
-async function copyFolder(from: string, to: string): Promise<void> {
-  rmSync(to, { recursive: true, force: true });
-  mkdirSync(dirname(to), { recursive: true });
-  // With owners and times, as Postgres wants its files.
-  await run("cp", ["-Rp", from, to]);
 }
 
 async function untilUp(node: TestNode): Promise<void> {
