@@ -99,6 +99,7 @@ export class KafkaDestination implements Destination {
     signal.addEventListener("abort", stop);
     try {
       for (const group of groups) {
+        if (outcome.isGone) break;
         if (outcome.error) outcome.leave(group);
         else this.#producer.send(group[0]!.partition, outcome.expect(group));
         if (ordered) await outcome.settled;
@@ -114,6 +115,7 @@ export class KafkaDestination implements Destination {
   async complete(): Promise<void> {}
 
   async close(): Promise<void> {
+    this.#producer.close();
     this.#client.close();
   }
 

@@ -4,6 +4,7 @@ import { type EventsConfig, unwrapped } from "../sdk/events.ts";
 import { type Json, parseExact, type ReadBatch, type ReadFailure, rawLimit, type SourceOptions } from "../sdk/index.ts";
 import type { Format, StreamSettings } from "./config.ts";
 import type { BatchReader } from "./record-batch.ts";
+import type { TopicPartition } from "./topics.ts";
 
 const lineFeed = 0x0a;
 const jsonNull = Buffer.from("null");
@@ -11,13 +12,13 @@ const jsonNull = Buffer.from("null");
 /** A message that makes no record. */
 class Unreadable extends Error {}
 
-/** Puts messages of one partition together as records into batches that keep the aims. */
+/** Puts messages of one partition, and then of another, together as records into batches that keep the aims. */
 export class Messages {
   readonly #aims: SourceOptions["batch"];
-  readonly #topic: string;
-  readonly #partition: number;
   readonly #settings: StreamSettings;
   readonly #isPlain: boolean;
+  #topic = "";
+  #partition = 0;
   #out: Buffer = Buffer.allocUnsafeSlow(128 * 1024);
   #written = 0;
   #ordinals: number[] = [];
@@ -25,13 +26,18 @@ export class Messages {
   #searched: Buffer | undefined;
   #lineFeed = 0;
 
-  constructor(topic: string, partition: number, settings: StreamSettings, aims: SourceOptions["batch"]) {
-    this.#topic = topic;
-    this.#partition = partition;
+  constructor(settings: StreamSettings, aims: SourceOptions["batch"]) {
     this.#settings = settings;
     this.#aims = aims;
     const { record = "value", format = "json", cloudevents } = settings;
     this.#isPlain = record === "value" && format === "json" && cloudevents === undefined;
+  }
+
+  /** What was collected and not taken is dropped. */
+  begin({ topic, partition }: TopicPartition): void {
+    this.#topic = topic;
+    this.#partition = partition;
+    this.#clear();
   }
 
   get count(): number {
@@ -78,9 +84,7 @@ export class Messages {
     const data = Buffer.from(this.#out.subarray(0, this.#written));
     if (this.#isPlain && !isUtf8(data)) this.#findNoUtf8(data);
     const failures = this.#failures;
-    this.#written = 0;
-    this.#ordinals = [];
-    this.#failures = [];
+    this.#clear();
     return {
       data,
       count: ordinals.length,
@@ -88,6 +92,12 @@ export class Messages {
       position: { base: `${this.#topic}/${this.#partition}`, offset, ...(isWhole ? {} : { ordinals }) },
       ...(failures.length > 0 ? { failures } : {}),
     };
+  }
+
+  #clear(): void {
+    this.#written = 0;
+    this.#ordinals = [];
+    this.#failures = [];
   }
 
   #append(bytes: Buffer, start: number, end: number, offset: number): boolean {

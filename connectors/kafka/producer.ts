@@ -74,6 +74,7 @@ export class TopicProducer {
   readonly #out = new Writer(256 * 1024);
   readonly #body = new Writer(256 * 1024);
   #producer: Promise<Producer> | undefined;
+  #isClosed = false;
   #refreshing: Promise<void> | undefined;
 
   constructor(client: KafkaClient, options: ProducerOptions) {
@@ -85,6 +86,11 @@ export class TopicProducer {
     const lane = this.#lane(partition);
     for (const item of items) lane.queue.push(item);
     this.#kick(lane.leader);
+  }
+
+  /** Nothing is sent again. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** Their leaders are known from now on. */
@@ -276,7 +282,7 @@ export class TopicProducer {
     for (const lane of lanes) {
       const { current } = lane;
       // What was never sent is not waited for here: the records wait where they come from.
-      if (!current?.isSent || performance.now() > current.until) this.#giveUp(lane, error);
+      if (!current?.isSent || this.#isClosed || performance.now() > current.until) this.#giveUp(lane, error);
     }
   }
 

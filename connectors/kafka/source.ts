@@ -12,9 +12,10 @@ import { protocolError } from "./errors.ts";
 import { type Commit, GroupMember } from "./group.ts";
 import { errorName, type KafkaClient } from "./kafkajs.ts";
 import { Messages } from "./messages.ts";
+import { type Held, Places, startOf } from "./places.ts";
 import { BatchReader, CorruptBatch } from "./record-batch.ts";
 import { type Fetched, fetchRequest } from "./requests.ts";
-import { keyOf, type Led, offsetsAt, type TopicChoice, type TopicPartition, type When } from "./topics.ts";
+import { keyOf, type Led, offsetsAt, type TopicChoice, type TopicPartition } from "./topics.ts";
 import { Wake } from "./wake.ts";
 import { Writer } from "./wire.ts";
 
@@ -45,26 +46,6 @@ const passing: ReadonlySet<string> = new Set([
   "OFFSET_NOT_AVAILABLE",
 ]);
 
-/** A partition that is read. */
-interface Held extends TopicPartition {
-  leader: number;
-  /** Before the next message that is handed out. */
-  position: number;
-  /** Before the next one that is asked for. */
-  next: number;
-  /** A bounded read ends here. */
-  end: number;
-  /** The group's commit. */
-  committed: number;
-  /** Where reading began, until something was handed out: it may be committed. */
-  begin: number | undefined;
-  /** Since when it cannot be read, */
-  staleSince: number | undefined;
-  /** and whether it is not asked for at the moment. */
-  isPaused: boolean;
-  readonly messages: Messages;
-}
-
 interface Answer {
   readonly leader: number;
   readonly asked: readonly Held[];
@@ -94,14 +75,12 @@ export class KafkaSource implements Source {
   #held = new Map<string, Held>();
   /** What the group gave last, also while it changes. */
   #mine: readonly Held[] = [];
-  /** Where a bounded read ends. */
-  readonly #ends = new Map<string, number>();
+  readonly #places: Places;
   readonly #asked = new Map<number, Promise<Answer>>();
+  readonly #messages: Messages;
   #handedOut: KafkaCursor | undefined;
   /** Whether it is known which partitions are to be read. */
   #isAssigned = false;
-  /** Whether what is new to this reader was there when it began. */
-  #isFirst: boolean;
   #lookedAt = performance.now();
   #partitions: readonly Led[] = [];
   #failure: { readonly error: unknown } | undefined;
@@ -112,7 +91,13 @@ export class KafkaSource implements Source {
     this.#options = options;
     this.#cursor = cursorOf(options.from);
     this.#stored = this.#cursor;
-    this.#isFirst = options.from === null;
+    this.#places = new Places(client, {
+      endless: options.endless ?? false,
+      start: startOf(stream.settings.start, options.mode),
+      isFirst: options.from === null,
+      metadata: this.#metadata,
+    });
+    this.#messages = new Messages(stream.settings, options.batch);
     const { group } = stream.settings;
     if (group === undefined || options.mode === "full") {
       if (stream.settings.start === "latest" && options.mode === "incremental") {
@@ -245,12 +230,15 @@ export class KafkaSource implements Source {
     }
     // While these are handed out the next ones are on their way.
     this.#ask();
-    for (const { held, reader } of readers) yield* this.#messages(held, reader);
+    for (const { held, reader } of readers) yield* this.#records(held, reader);
   }
 
-  *#messages(held: Held, reader: BatchReader): Generator<ReadBatch> {
-    const { messages, end } = held;
+  *#records(held: Held, reader: BatchReader): Generator<ReadBatch> {
+    const messages = this.#messages;
+    const { end } = held;
     const isGone = () => this.#held.get(keyOf(held)) !== held;
+    if (isGone()) return;
+    messages.begin(held);
     let after = held.position;
     try {
       while (reader.next() && reader.offset < end) {
@@ -280,7 +268,7 @@ export class KafkaSource implements Source {
     held.begin = undefined;
     this.#cursor = moved(this.#cursor, held.topic, held.partition, after);
     this.#handedOut = this.#cursor;
-    return held.messages.take(asJson(this.#cursor));
+    return this.#messages.take(asJson(this.#cursor));
   }
 
   #nothing(): ReadBatch {
@@ -304,12 +292,13 @@ export class KafkaSource implements Source {
 
   /** What was to be read next is not there: never passed over in silence. */
   async *#outOfRange(held: Held): AsyncGenerator<ReadBatch> {
-    const { position, topic, partition, messages } = held;
+    const { position, topic, partition } = held;
     const [first, end] = (await Promise.all(
       (["earliest", "latest"] as const).map(
         async (when) => (await offsetsAt(this.#client, [held], when)).get(keyOf(held)) ?? 0,
       ),
     )) as [number, number];
+    if (this.#held.get(keyOf(held)) !== held) return;
     if (position >= first && position <= end) return this.#pause(held);
     const what =
       position < first
@@ -320,9 +309,10 @@ export class KafkaSource implements Source {
       const message = `${what}. With on_lost: dead_letter reading goes on with the first message that is there, ${first}.`;
       throw settingError("NOT_FOUND", message, `${at}.on_lost`);
     }
-    messages.lost(position, `${what}.`, { topic, partition, from: position, to: first });
+    this.#messages.begin(held);
+    this.#messages.lost(position, `${what}.`, { topic, partition, from: position, to: first });
     held.next = first;
-    held.end = this.#endOf(keyOf(held), first);
+    held.end = this.#places.endOf(keyOf(held), first);
     yield this.#batch(held, first);
   }
 
@@ -366,53 +356,15 @@ export class KafkaSource implements Source {
   }
 
   async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
-    const { endless = false } = this.#options;
     const leaders = new Map(this.#partitions.map((each) => [keyOf(each), each.leader]));
     const led = partitions.map((each) => ({ ...each, leader: leaders.get(keyOf(each)) ?? -1 }));
-    const committed = (await this.#group?.committed(led)) ?? new Map<string, never>();
-    const isNew = (each: TopicPartition) =>
-      offsetIn(this.#cursor, each.topic, each.partition) === undefined && !committed.has(keyOf(each));
-    // What was made since the first run began is read from its beginning.
-    const begins = await offsetsAt(this.#client, led.filter(isNew), this.#isFirst ? this.#start() : "earliest");
-    if (!endless) {
-      const unbounded = led.filter((each) => !this.#ends.has(keyOf(each)));
-      for (const [key, end] of await offsetsAt(this.#client, unbounded, "latest")) this.#ends.set(key, end);
+    this.#held = await this.#places.hold(led, this.#cursor, (await this.#group?.committed(led)) ?? new Map());
+    for (const { topic, partition, position } of this.#held.values()) {
+      this.#cursor = moved(this.#cursor, topic, partition, position);
     }
-    this.#isFirst = false;
-    this.#held = new Map(
-      led.map((each) => {
-        const key = keyOf(each);
-        const commit = committed.get(key);
-        const own = offsetIn(this.#cursor, each.topic, each.partition);
-        const begin = begins.get(key);
-        // The log knows best, save where somebody else read on. Our own commit is never ahead of it, unless the log is
-        // older than it was: what it lost is read again then.
-        const isOthers = commit !== undefined && commit.metadata !== this.#metadata;
-        const position = (own === undefined || (isOthers && commit.offset > own) ? commit?.offset : own) ?? begin ?? 0;
-        this.#cursor = moved(this.#cursor, each.topic, each.partition, position);
-        const held: Held = {
-          ...each,
-          position,
-          next: position,
-          end: this.#endOf(key, position),
-          committed: commit?.offset ?? -1,
-          begin,
-          staleSince: undefined,
-          isPaused: each.leader < 0,
-          messages: new Messages(each.topic, each.partition, this.#stream.settings, this.#options.batch),
-        };
-        return [key, held];
-      }),
-    );
     this.#mine = [...this.#held.values()];
     this.#isAssigned = true;
     this.#wake.up();
-  }
-
-  /** One that ends before what is to be read next is asked all the same: the broker says what is the matter. */
-  #endOf(key: string, position: number): number {
-    const end = this.#ends.get(key) ?? Number.POSITIVE_INFINITY;
-    return position > end ? Number.POSITIVE_INFINITY : end;
   }
 
   async #revoked(): Promise<void> {
@@ -437,12 +389,5 @@ export class KafkaSource implements Source {
       held.committed = stored;
       return [{ topic, partition, offset: stored }];
     });
-  }
-
-  #start(): When {
-    const { start = "earliest" } = this.#stream.settings;
-    // Mode full begins at the beginning.
-    if (start === "earliest" || (start === "latest" && !this.#group)) return "earliest";
-    return start === "latest" ? start : Date.parse(start);
   }
 }
