@@ -111,7 +111,7 @@ export const promises = {
     promise:
       "**A source goes on where its last record in the log was.** Its cursor is stored with the records before it",
     conditions: "",
-    heldBy: ["tests/jetstream", "tests/chaos"],
+    heldBy: ["tests/jetstream", "tests/chaos", "tests/connector-kafka/faults.test.ts"],
   },
   oneOwner: {
     promise:

@@ -40,6 +40,7 @@ export const kafka: ConnectorType<KafkaConfig> = {
 /** How much is looked at to tell the schema of a stream, and of how many streams. */
 const sample = { records: 100, bytes: 1024 * 1024 };
 const sampledStreams = 100;
+const sampledAtOnce = 10;
 
 class Kafka implements Connector {
   readonly #config: KafkaConfig;
@@ -67,9 +68,11 @@ class Kafka implements Connector {
     const topics = found.filter(({ isInternal, topicErrorCode }) => !isInternal && topicErrorCode === 0);
     const names = [...new Set([...own, ...topics.map(({ topic }) => topic).sort()])];
     const streams: StreamInfo[] = [];
-    for (const [index, name] of names.entries()) {
-      const schema = index < sampledStreams ? inferSchema(await this.#sample(name, signal)) : {};
-      streams.push({ name, schema });
+    for (let start = 0; start < names.length; start += sampledAtOnce) {
+      const some = names.slice(start, start + sampledAtOnce).map(async (name) => {
+        return { name, schema: start < sampledStreams ? inferSchema(await this.#sample(name, signal)) : {} };
+      });
+      streams.push(...(await Promise.all(some)));
     }
     return streams;
   }

@@ -65,7 +65,7 @@ test("nodes in a group are killed, and so is the broker: each message is deliver
   await arrived();
 
   // The first dies with messages in hand; the second takes its partitions over.
-  await send(20_000);
+  await send(10_000);
   await vi.waitFor(async () => expect(await written(outputs[0]!)).toBeGreaterThan(500), {
     timeout: 150_000,
     interval: 5,
@@ -84,7 +84,7 @@ test("nodes in a group are killed, and so is the broker: each message is deliver
   await arrived();
 
   // The broker dies with both of them at work, and is started again.
-  await send(20_000);
+  await send(10_000);
   await cluster.broker.kill();
   await cluster.broker.start();
   await arrived();
