@@ -44,6 +44,8 @@ export class PluginError extends Error {
   readonly retryAfterMs: number | undefined;
   /** There is no plugin at the moment: neither a record's fault nor the far side's. It is waited for. */
   readonly notReady: boolean;
+  /** Its program crashed: by a bug, or by a record that is too much for it. */
+  readonly defect: boolean;
 
   constructor(
     code: ErrorCode,
@@ -53,6 +55,7 @@ export class PluginError extends Error {
       readonly path?: string;
       readonly retryAfterMs?: number | undefined;
       readonly notReady?: boolean;
+      readonly defect?: boolean;
     } = {},
   ) {
     super(message);
@@ -61,6 +64,7 @@ export class PluginError extends Error {
     this.path = options.path;
     this.retryAfterMs = options.retryAfterMs;
     this.notReady = options.notReady ?? false;
+    this.defect = options.defect ?? false;
   }
 }
 
@@ -98,6 +102,19 @@ export function callErrorOf({ code, details, metadata }: ServiceError, plugin: s
   // A call of the host's that never came through is no fault of a record.
   const fault = codes[name].fault === "record" ? "destination" : codes[name].fault;
   return new PluginError(name, `plugin ${plugin}: ${details || status[code]}`, { fault });
+}
+
+/** How a call ended, and its program with it where that is why: which record it dies of can be found out then. */
+export async function lostCall(
+  error: ServiceError,
+  plugin: string,
+  { died }: { died(): Promise<string | undefined> },
+): Promise<Error> {
+  const failure = callErrorOf(error, plugin);
+  const told = (error.metadata?.get("sluice-failure-bin") ?? []).length > 0;
+  const end = told || error.code === status.CANCELLED ? undefined : await died();
+  if (end === undefined) return failure;
+  return new PluginError("UNAVAILABLE", `plugin ${plugin} ${end}`, { fault: "transient", defect: true });
 }
 
 /** A record that was not written, or a request that was not answered. */

@@ -16,7 +16,7 @@ import {
   type WriteResponse,
   type WriteResult as WriteResultMessage,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import { callErrorOf, durationOf, errorOf, misbehaves, PluginError, recordFailureOf } from "./failure.ts";
+import { durationOf, errorOf, lostCall, misbehaves, PluginError, recordFailureOf } from "./failure.ts";
 import { messageBytes } from "./grpc.ts";
 import type { PluginCall, PluginLease } from "./plugin-source.ts";
 import { PoisonWatch } from "./poison.ts";
@@ -104,11 +104,11 @@ class WriteCall {
   }
 
   static async open(
-    { client, release }: PluginLease,
+    lease: PluginLease,
     { plugin, instance }: PluginCall,
     options: DestinationOptions,
   ): Promise<WriteCall> {
-    const call: ClientDuplexStream<WriteRequest, WriteResponse> = client.write();
+    const call: ClientDuplexStream<WriteRequest, WriteResponse> = lease.client.write();
     const opened = Promise.withResolvers<WriteOpened>();
     const waiting = new Map<bigint, Open>();
     let made: WriteCall | undefined;
@@ -119,10 +119,15 @@ class WriteCall {
     };
     call.once("status", () => {
       options.signal.removeEventListener("abort", cancel);
-      release();
+      lease.release();
     });
-    call.on("error", (error) => fail(callErrorOf(error as never, plugin)));
-    call.on("end", () => fail(misbehaves(plugin, "ended the call")));
+    // What fails also ends: the failure says why.
+    let broken = false;
+    call.on("error", (error) => {
+      broken = true;
+      void lostCall(error as never, plugin, lease).then(fail);
+    });
+    call.on("end", () => broken || fail(misbehaves(plugin, "ended the call")));
     call.on("data", ({ response }: WriteResponse) => {
       if (response?.$case === "opened") return opened.resolve(response.value);
       if (response?.$case !== "result") return;

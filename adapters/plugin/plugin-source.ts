@@ -8,13 +8,15 @@ import {
   type ReadResponse,
   SourceMode,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import { callErrorOf, misbehaves, recordFailureOf } from "./failure.ts";
+import { lostCall, misbehaves, recordFailureOf } from "./failure.ts";
 
 /** A plugin in use: it is not ended before it is released. */
 export interface PluginLease {
   readonly client: ConnectorServiceClient;
   /** May be called again. */
   release(): void;
+  /** How its program ended just now, by itself; undefined where it lives, runs elsewhere or was asked to end. */
+  died(): Promise<string | undefined>;
 }
 
 /** Batches that may be on their way from the plugin. */
@@ -31,12 +33,12 @@ export interface PluginCall {
  * the stream.
  */
 export async function pluginSource(
-  { client, release }: PluginLease,
+  lease: PluginLease,
   { plugin, instance, endless: isTold }: PluginCall & { readonly endless: boolean },
   { stream, mode, cursorField, from, batch, endless = false, signal }: SourceOptions,
 ): Promise<Source> {
-  const call: ClientDuplexStream<ReadRequest, ReadResponse> = client.read();
-  call.once("status", release);
+  const call: ClientDuplexStream<ReadRequest, ReadResponse> = lease.client.read();
+  call.once("status", lease.release);
   const cancel = () => call.cancel();
   signal.addEventListener("abort", cancel, { once: true });
   const arrived = new Arrivals<ReadBatch>();
@@ -64,8 +66,14 @@ export async function pluginSource(
       cancel();
     }
   });
-  call.on("error", (error) => fail(callErrorOf(error as never, plugin)));
+  // What fails also ends: that is no end of the stream.
+  let broken = false;
+  call.on("error", (error) => {
+    broken = true;
+    void lostCall(error as never, plugin, lease).then(fail);
+  });
   call.on("end", () => {
+    if (broken) return;
     opened.reject(misbehaves(plugin, "ended the call before it had opened the stream"));
     arrived.end();
   });

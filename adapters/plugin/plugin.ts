@@ -26,6 +26,7 @@ export interface KeptPluginOptions extends PluginOptions {
 const backoff = { initialMs: 200, maxMs: 30_000 };
 /** One that lived this long has recovered: its next death starts with the shortest delay again. */
 const healthyMs = 60_000;
+const deathMs = 1_000;
 /** For one that is being started: a start takes as long as its handshake and its answer may. */
 const startMs = 20_000;
 
@@ -107,7 +108,7 @@ export class Plugin implements PluginClient {
       released = true;
       if (--this.#leases === 0) this.#free();
     };
-    return { client: life.client, release };
+    return { client: life.client, release, died: () => this.#died(life) };
   }
 
   async stop(): Promise<void> {
@@ -126,6 +127,14 @@ export class Plugin implements PluginClient {
       clearTimeout(timer);
     }
     await this.stop();
+  }
+
+  async #died(life: PluginLife): Promise<string | undefined> {
+    if (life.pid === undefined) return undefined;
+    // The connection breaks a moment before the program is known to be gone.
+    const moment = AbortSignal.timeout(deathMs);
+    const end = await Promise.race([life.exited, aborted(moment)]);
+    return end === undefined || this.#stopping.signal.aborted ? undefined : endingOf(end);
   }
 
   /** The end of a start, however it went. */
@@ -153,7 +162,7 @@ export class Plugin implements PluginClient {
         life.client.close();
         life = undefined;
         if (Date.now() - since > healthyMs) attempt = 0;
-        const reason = end.startsWith("was ended") ? end : `ended (${end})`;
+        const reason = endingOf(end);
         // One that has died for the first time is there again at once.
         this.#become(undefined, { status: attempt === 0 ? "starting" : "unavailable", reason });
         this.#options.logger.warn({ plugin: this.name, end }, "plugin ended");
@@ -199,6 +208,8 @@ async function beginOf({ plugin, ...rest }: PluginOptions): Promise<PluginLife> 
   if ("address" in target) return await PluginConnection.open({ ...rest, plugin: target });
   return await PluginProcess.start({ ...rest, plugin: target });
 }
+
+const endingOf = (end: string): string => (end.startsWith("was ended") ? end : `ended (${end})`);
 
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {

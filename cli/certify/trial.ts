@@ -32,7 +32,7 @@ export class Trial implements PluginHandle {
     this.#spans = spans;
     this.type = pluginType(describe(life.spec, name), {
       name,
-      lease: async () => ({ client: this.#life.client, release: () => {} }),
+      lease: async () => ({ client: this.#life.client, release: () => {}, died: async () => undefined }),
     });
     if (life.child !== undefined) this.process = this.#processOf(start);
   }
