@@ -184,7 +184,7 @@ test("all of a transaction is done or nothing of it", async () => {
 test("a failure that is caught within a transaction does not pass for success", async () => {
   const swallowed = store.transaction(async (tx) => {
     await tx.connectors.create(connector("swallowed"));
-    await tx.connectors.create(connector("swallowed")).catch(() => {});
+    await tx.claims.put("no uuid", Buffer.alloc(1)).catch(() => {});
   });
   await expect(swallowed).rejects.toThrow("rolled back");
   expect(await store.connectors.byName("swallowed")).toBeNull();
