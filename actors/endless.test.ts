@@ -124,6 +124,18 @@ test("a run that waits, such as a replay, is let pass; the source stays open", a
   node.kill();
 });
 
+test("a run that is cancelled is followed by the next, which reads on", async () => {
+  const { world, feed } = endlessWorld();
+  const node = begin(world);
+  await node.advance(hour, has(world, 1));
+  node.tell({ type: "cancel", runId: runs(world)[0]!.id });
+  feed();
+  await node.advance(10_000, has(world, 2));
+  expect(runs(world).map(({ status }) => status)).toEqual(["cancelled", "running"]);
+  expect(landed(world)).toEqual(once(2));
+  node.kill();
+});
+
 test("a source that is away is waited for without end; one whose configuration is wrong is not, until that changes", async () => {
   const { world } = endlessWorld();
   world.beforeOpen = () => {

@@ -60,6 +60,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "cheap and heavy mappings on the main thread, and with worker threads beside it",
     load: () => import("./scenarios/workers.ts"),
   },
+  nats: {
+    summary: "a JetStream stream, by sequence and durable, into a blackhole; a file into a stream and a core subject",
+    load: () => import("./scenarios/nats.ts"),
+  },
   http: {
     summary: "http as a source of pages of 1,000 records, and as a destination by batches of 100",
     load: () => import("./scenarios/http.ts"),

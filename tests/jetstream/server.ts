@@ -23,6 +23,8 @@ export interface TestServer {
 
 export interface TestServerOptions {
   readonly maxPayload?: number;
+  /** Its `sync_interval`; left out: always. */
+  readonly sync?: string;
   /** More lines for `jetstream { }`. */
   readonly jetstream?: string;
   readonly folder?: string;
@@ -39,7 +41,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     [
       `listen: "127.0.0.1:${port}"`,
       `max_payload: ${options.maxPayload ?? 1024 * 1024}`,
-      `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: always\n ${options.jetstream ?? ""} }`,
+      `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: ${options.sync ?? "always"}\n ${options.jetstream ?? ""} }`,
     ].join("\n"),
   );
   let child: ChildProcess | undefined;

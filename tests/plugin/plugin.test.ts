@@ -54,6 +54,24 @@ test("a plugin that keeps to the contract is read, and what it says on stdout an
   expect(Buffer.from(batch!.data).toString()).toBe('{"n":0}\n{"n":1}\n{"n":2}');
 });
 
+test("a plugin that can be read without an end is told what is stored, by its own cursor", async () => {
+  const program = fileURLToPath(new URL("programs/endless.ts", import.meta.url));
+  const command = [process.execPath, program] as const;
+  const plugin = await Plugin.start({ name: "endless", plugin: { command }, logger: noLogger });
+  onTestFinished(() => plugin.stop());
+  expect(plugin.type.capabilities.source).toEqual({ modes: ["incremental"], ownCursor: true, endless: true });
+  const options = { stream: "s", mode: "incremental" as const, cursorField: undefined, from: null, endless: true };
+  const batch = { records: 100, bytes: 100_000 };
+  const opened = await plugin.type.create({}, context).openSource!({ ...options, batch, signal: idle });
+  const texts: string[] = [];
+  for await (const { data, cursor } of opened.read()) {
+    texts.push(Buffer.from(data).toString());
+    opened.stored!(cursor);
+  }
+  expect(texts).toEqual(['{"endless":true}', '{"stored":{"at":1}}']);
+  await opened.close();
+});
+
 test.each([
   ["fails at once", /^plugin bad ended before its first line \(exit code 3\): there is no such database$/],
   ["odd handshake", /^plugin bad begins with a line that is no handshake: Hello$/],
