@@ -82,7 +82,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./commands/dlq.ts")).dlq,
   },
   secrets: {
-    summary: "Look after the key of the connectors' secrets.",
+    summary: "Look after the key that secrets are sealed with.",
     load: async () => (await import("./commands/secrets.ts")).secrets,
   },
   doctor: {

@@ -27,7 +27,7 @@ import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
 import { ConnectorEvents, createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
-import { Redactor } from "../runtime/config/index.ts";
+import { Redactor, type ResolveReference } from "../runtime/config/index.ts";
 import { messageOf, SluiceError } from "../runtime/errors/index.ts";
 import { expressions } from "../runtime/mapping/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
@@ -90,7 +90,7 @@ async function start(
   closers.push(() => lock.release());
   const file = path.join(dataDir, "sluice.log");
   // Invariant 7: knows every secret that this node holds.
-  const redactor = new Redactor();
+  const redactor = new Redactor({ shortest: 6 });
   addEnvironmentSecrets(redactor, env);
   const { redact } = redactor;
   const { logger, close } = startLogger({ file, level: settings.logLevel, also: logLine, redact });
@@ -163,7 +163,13 @@ async function start(
   closers.push(() => vault?.close());
   const local = await masterKeys({ env, dataDir, secret });
   const sealer = createSealer(vault?.key ? keyring(vault.key, [local]) : local);
-  const resolveReference = referenceResolver({ env, secretsDir: path.join(dataDir, "secrets"), vault: vault?.reader });
+  const secretsDir = path.join(dataDir, "secrets");
+  const resolve = referenceResolver({ env, secretsDir, vault: vault?.reader });
+  const resolveReference: ResolveReference = async (scheme, argument) => {
+    const value = await resolve(scheme, argument);
+    redactor.add(value);
+    return value;
+  };
   const { fileRoots, pluginRoots, allowAddresses, kafkaBrokers } = settings;
   const plugins = new PluginHost({
     store,

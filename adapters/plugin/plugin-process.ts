@@ -57,7 +57,8 @@ export class PluginProcess implements PluginLife {
     const child = startGuarded({ command: plugin.command, cwd: plugin.cwd, env: { ...env, ...plugin.env } });
     const last: string[] = [];
     createInterface({ input: child.stderr }).on("line", (line) => {
-      const said = redact(line.slice(0, 4_000));
+      // Whole: a secret that is cut is not known again.
+      const said = redact(line).slice(0, 4_000);
       last.push(said);
       if (last.length > 5) last.shift();
       logger.info({ plugin: name, pid: child.pid }, said);

@@ -42,6 +42,11 @@ export function pluginStore(db: Database, caller: Caller | null): PluginStore {
       return rows.length > 0;
     },
 
+    async reseal(id, before, after) {
+      const same = and(eq(plugins.id, id), eq(plugins.sealed, before));
+      return (await db.orm.update(plugins).set({ sealed: after }).where(same).returning({ id: plugins.id })).length > 0;
+    },
+
     async byName(name) {
       const [row] = await db.orm.select().from(plugins).where(eq(plugins.name, name));
       return row === undefined ? null : toRow(row);

@@ -9,7 +9,7 @@ interface Status {
   readonly key_version: string;
   readonly versions: readonly {
     readonly key_version: string;
-    readonly connectors: number;
+    readonly sealed: number;
     readonly current: boolean;
   }[];
 }
@@ -20,7 +20,7 @@ interface Rotation {
   readonly new_key: boolean;
   readonly rewrapped: number;
   readonly unchanged: number;
-  readonly failed: readonly { readonly connector: string; readonly message: string }[];
+  readonly failed: readonly { readonly name: string; readonly message: string }[];
 }
 
 const syntax = (name: string, summary: string): Syntax => ({
@@ -30,13 +30,10 @@ const syntax = (name: string, summary: string): Syntax => ({
   positionals: [0, 0],
 });
 
-const statusSyntax = syntax(
-  "status",
-  "Shows where the key is, and how many connectors are sealed under which version.",
-);
-const rotateSyntax = syntax("rotate", "Wraps the data key of every connector by the newest key.");
+const statusSyntax = syntax("status", "Shows where the key is, and what is sealed under which version.");
+const rotateSyntax = syntax("rotate", "Wraps the data keys of connectors and plugins by the newest key.");
 
-export const secrets = subcommand("secrets", "Looks after the key that connectors' secrets are sealed with.", {
+export const secrets = subcommand("secrets", "Looks after the key that secrets are sealed with.", {
   status: { summary: statusSyntax.summary, run: status },
   rotate: { summary: rotateSyntax.summary, run: rotate },
 });
@@ -51,12 +48,8 @@ async function status(argv: readonly string[]): Promise<number> {
   }
   print(`Key: ${found.provider}, ${found.key_version}`);
   printTable(
-    ["KEY VERSION", "CONNECTORS", ""],
-    found.versions.map(({ key_version, connectors, current }) => [
-      key_version,
-      connectors,
-      current ? "current" : "older",
-    ]),
+    ["KEY VERSION", "SEALED", ""],
+    found.versions.map(({ key_version, sealed, current }) => [key_version, sealed, current ? "current" : "older"]),
   );
   return exitCode.done;
 }
@@ -68,8 +61,8 @@ async function rotate(argv: readonly string[]): Promise<number> {
   if (args.flag("json")) printJson(done);
   else {
     const made = done.new_key ? "new key" : "key";
-    print(`${done.rewrapped} connectors rewrapped, ${done.unchanged} unchanged: ${made} ${done.key_version}`);
+    print(`${done.rewrapped} rewrapped, ${done.unchanged} unchanged: ${made} ${done.key_version}`);
   }
-  for (const { connector, message } of done.failed) note(`${connector}: ${message}`);
+  for (const { name, message } of done.failed) note(`${name}: ${message}`);
   return done.failed.length > 0 ? exitCode.failed : exitCode.done;
 }

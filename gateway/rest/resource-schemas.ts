@@ -395,7 +395,7 @@ export const secrets = object({
   key_version: { ...string, description: "The key that seals now." },
   versions: {
     type: "array",
-    items: object({ key_version: string, connectors: integer, current: { type: "boolean" } }),
+    items: object({ key_version: string, sealed: integer, current: { type: "boolean" } }),
   },
 });
 
@@ -404,8 +404,8 @@ export const rotation = object({
   key_version: string,
   new_key: { type: "boolean", description: "Whether the key was made for this rotation." },
   rewrapped: integer,
-  unchanged: { ...integer, description: "Connectors that were under this key before." },
-  failed: { type: "array", items: object({ connector: string, code: string, message: string }) },
+  unchanged: { ...integer, description: "What was under this key before." },
+  failed: { type: "array", items: object({ name: string, code: string, message: string }) },
 });
 
 const keyFields = {

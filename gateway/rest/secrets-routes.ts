@@ -9,13 +9,14 @@ export const secretsRoutes: Route[] = [
     operationId: "getSecrets",
     scopes: ["platform:read"],
     tag: "secrets",
-    summary: "Where the key of the connectors' secrets is, and how many are sealed under which version of it.",
+    summary:
+      "Where the key of the secrets is, and how many connectors and plugins are sealed under which version of it.",
     answer: ok("No secret, and no key.", schemas.secrets),
     handle: async (_, { secrets }) => {
       const { provider, keyVersion, byKeyVersion } = await secrets.status();
-      const versions = Array.from(byKeyVersion, ([key_version, connectors]) => ({
+      const versions = Array.from(byKeyVersion, ([key_version, sealed]) => ({
         key_version,
-        connectors,
+        sealed,
         current: key_version === keyVersion,
       }));
       return { provider, key_version: keyVersion, versions };
@@ -27,7 +28,7 @@ export const secretsRoutes: Route[] = [
     operationId: "rotateSecrets",
     scopes: ["platform:write"],
     tag: "secrets",
-    summary: "Wraps the data key of every connector by the newest key, without reading a secret.",
+    summary: "Wraps the data key of every connector and plugin by the newest key, without reading a secret.",
     answer: ok("How many were wrapped anew.", schemas.rotation),
     problems: [409],
     handle: async (_, { secrets, audit }) => {

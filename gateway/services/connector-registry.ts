@@ -24,7 +24,7 @@ export interface ConnectorRegistryOptions {
   readonly validator: Validator;
   readonly sealer: Pick<Sealer, "unseal">;
   readonly resolveReference: ResolveReference;
-  /** Told of every secret that a connector is made of; left out: nobody has to know. */
+  /** The node's: told of every secret that a connector is made of, and clears what connectors say of others'. */
   readonly redactor?: Redactor;
 }
 
@@ -41,7 +41,7 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
 
     async open(row, resolved) {
       const type = typeOf(row.type);
-      const own = new Redactor();
+      const own = new Redactor({ others: options.redactor });
       const config = await wholeConfig(type, row, own, resolved);
       try {
         const errors = options.validator

@@ -1,8 +1,7 @@
 import { codes, messageOf, NotReadyError, SluiceError } from "../../runtime/errors/index.ts";
-import type { ConnectorRow } from "../../runtime/ports/store.ts";
 import { allConnectors, type ServiceContext } from "./context.ts";
 
-/** Under which keys the connectors' secrets are sealed. */
+/** Under which keys the secrets of connectors and plugins are sealed. */
 export interface SecretsStatus {
   readonly provider: string;
   /** The key that seals now. */
@@ -15,27 +14,44 @@ export interface Rotation {
   readonly keyVersion: string;
   /** Whether the key was made for this rotation. */
   readonly newKey: boolean;
-  /** Connectors whose data keys were wrapped anew. */
+  /** Connectors and plugins whose data keys were wrapped anew. */
   readonly rewrapped: number;
   /** Those that were under this key before. */
   readonly unchanged: number;
   /** Those that stay as they are, since their key is not here. */
-  readonly failed: readonly { readonly connector: string; readonly code: string; readonly message: string }[];
+  readonly failed: readonly { readonly name: string; readonly code: string; readonly message: string }[];
 }
 
-type Sealed = ConnectorRow & { readonly sealed: Uint8Array };
+/** A row with secrets. */
+interface Sealed {
+  readonly id: string;
+  readonly name: string;
+  readonly sealed: Uint8Array;
+  reseal(id: string, before: Uint8Array, after: Uint8Array): Promise<boolean>;
+  /** As it is by now. */
+  again(): Promise<{ readonly sealed: Uint8Array | null } | null>;
+}
 
 export function secretsService({ store, sealer, runner }: ServiceContext) {
   let rotating: Promise<Rotation> | undefined;
-  const sealedRows = async () => (await allConnectors(store)).filter((row): row is Sealed => row.sealed !== null);
+  const sealedRows = async (): Promise<Sealed[]> => {
+    const { connectors, plugins } = store;
+    const ofConnectors = (await allConnectors(store)).flatMap(({ id, name, sealed }) =>
+      sealed === null ? [] : [{ id, name, sealed, reseal: connectors.reseal, again: () => connectors.get(id) }],
+    );
+    const ofPlugins = (await plugins.all()).flatMap(({ id, name, sealed }) =>
+      sealed === null ? [] : [{ id, name, sealed, reseal: plugins.reseal, again: () => plugins.byName(name) }],
+    );
+    return [...ofConnectors, ...ofPlugins];
+  };
 
   /** True where it was wrapped anew. Whoever replaced the secrets meanwhile has sealed them under the newest key. */
   async function rewrap(row: Sealed, keyVersion: string): Promise<boolean> {
-    let current: ConnectorRow | null = row;
+    let current: { readonly sealed: Uint8Array | null } | null = row;
     while (current?.sealed && sealer.keyVersion(current.sealed) !== keyVersion) {
       const anew = await sealer.rewrap(row.id, current.sealed);
-      if (await store.connectors.reseal(row.id, current.sealed, anew)) return true;
-      current = await store.connectors.get(row.id);
+      if (await row.reseal(row.id, current.sealed, anew)) return true;
+      current = await row.again();
     }
     return false;
   }
@@ -64,7 +80,7 @@ export function secretsService({ store, sealer, runner }: ServiceContext) {
       } catch (error) {
         // What is away is away for all of them. What is done stays done.
         if (error instanceof NotReadyError || !(error instanceof SluiceError)) throw error;
-        failed.push({ connector: row.name, code: error.code, message: messageOf(error) });
+        failed.push({ name: row.name, code: error.code, message: messageOf(error) });
       }
     }
     const unchanged = rows.length - rewrapped - failed.length;

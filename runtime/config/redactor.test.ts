@@ -39,6 +39,15 @@ test("the longest goes first, and what is short is no secret", () => {
   expect(knowing("secret", "secret-longer", "abc").redact("secret-longer secret abc")).toBe("*** *** abc");
 });
 
+test("what another one knows is taken out as well, save for what is too short for it", () => {
+  const others = new Redactor({ shortest: 6 });
+  for (const each of ["short", "longer"]) others.add(each);
+  const redactor = new Redactor({ others });
+  redactor.add("own");
+  redactor.add("mine");
+  expect(redactor.redact("own mine short longer")).toBe("own *** short ***");
+});
+
 test("an error keeps its class and loses the secret, wherever it says it", () => {
   const cause = Object.assign(new TypeError("inner hidden-value"), { detail: "Key (hidden-value)" });
   const error = Object.assign(new RangeError("outer hidden-value", { cause }), {

@@ -1,7 +1,5 @@
 import { redacted } from "./secrets.ts";
 
-/** Shorter ones would take words apart that are no secrets. */
-const shortest = 4;
 /** Of the many that change with every lease, the latest. */
 const most = 20_000;
 
@@ -10,15 +8,26 @@ const most = 20_000;
  * URLs, in JSON, in base64 and in hex. What goes to a log, an error or an answer passes it (invariant 7).
  */
 export class Redactor {
+  readonly #shortest: number;
+  readonly #others: Redactor | undefined;
   /** The encodings of each secret, the latest used last. */
   readonly #secrets = new Map<string, readonly string[]>();
   /** All of them, the longest first: one may hold another. */
   #forms: readonly string[] | undefined;
 
+  /**
+   * Shorter secrets than `shortest` would take words apart that are no secrets. What `others` knows is taken out as
+   * well.
+   */
+  constructor({ shortest = 4, others }: { readonly shortest?: number; readonly others?: Redactor | undefined } = {}) {
+    this.#shortest = shortest;
+    this.#others = others;
+  }
+
   /** Its passwords too where it is a URL, and its lines where it has several. */
   add(secret: string): void {
     for (const part of partsOf(secret)) {
-      if (part.length < shortest) continue;
+      if (part.length < this.#shortest) continue;
       const known = this.#secrets.get(part);
       this.#secrets.delete(part);
       this.#secrets.set(part, known ?? formsOf(part));
@@ -39,7 +48,7 @@ export class Redactor {
     this.#forms ??= [...new Set([...this.#secrets.values()].flat())].sort((a, b) => b.length - a.length);
     let clean = text;
     for (const form of this.#forms) if (clean.includes(form)) clean = clean.replaceAll(form, redacted);
-    return clean;
+    return this.#others ? this.#others.redact(clean) : clean;
   };
 
   /** The same error, with what it says redacted, and what caused it. */
@@ -94,11 +103,15 @@ function formsOf(secret: string): string[] {
     JSON.stringify(inJson).slice(1, -1),
     encodeURIComponent(secret.toWellFormed()),
     new URLSearchParams([["", secret]]).toString().slice(1),
-    ...(bytes.length < 6 ? [] : [bytes.toString("hex"), ...[0, 1, 2].flatMap((at) => inBase64(bytes, at))]),
+    ...(bytes.length < 6 ? [] : [bytes.toString("hex"), bytes.toString("base64"), bytes.toString("base64url")]),
+    ...[0, 1, 2].flatMap((at) => inBase64(bytes, at)),
   ];
 }
 
-/** What stays of it in the base64 of any longer text that has it `offset` bytes (modulo 3) from its start. */
+/**
+ * What stays of it in the base64 of any longer text that has it `offset` bytes (modulo 3) from its start: all but two
+ * bytes at either end.
+ */
 function inBase64(bytes: Buffer, offset: number): string[] {
   const whole = bytes.subarray((3 - offset) % 3);
   const base64 = whole.subarray(0, whole.length - (whole.length % 3)).toString("base64");

@@ -25,6 +25,8 @@ export interface PluginStore {
   update(id: string, change: Pick<PluginRow, "spec" | "sealed" | "serves">, version: number): Promise<PluginRow | null>;
   /** What it says now, where the row is still at the version: its own version stays. False: it is not. */
   describe(id: string, version: number, serves: TypeDescription): Promise<boolean>;
+  /** The same secrets sealed anew; false where they were replaced meanwhile. The version stays. */
+  reseal(id: string, before: Uint8Array, after: Uint8Array): Promise<boolean>;
   byName(name: string): Promise<PluginRow | null>;
   /** By name. */
   all(): Promise<readonly PluginRow[]>;

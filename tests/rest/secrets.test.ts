@@ -24,7 +24,7 @@ test("a rotation makes a new key, wraps every data key by it, and leaves secrets
   expect(rotated.body.key_version).not.toBe(before.key_version);
   expect((await api.call("GET", "/v1/secrets")).body).toMatchObject({
     key_version: rotated.body.key_version,
-    versions: [{ key_version: rotated.body.key_version, connectors: 2, current: true }],
+    versions: [{ key_version: rotated.body.key_version, sealed: 2, current: true }],
   });
   expect((await sealed(ids[0]!)).equals(first)).toBe(false);
   const row = (await api.store.connectors.get(ids[0]!))!;
@@ -61,7 +61,7 @@ test("secrets whose key is not here are named, and the others are rotated", asyn
   await api.store.connectors.reseal(lost, former, strange);
   const { status, body } = await api.call("POST", "/v1/secrets/rotate");
   expect(status).toBe(200);
-  expect(body).toMatchObject({ rewrapped: 0, unchanged: 1, failed: [{ connector: "lost", code: "INTERNAL_ERROR" }] });
+  expect(body).toMatchObject({ rewrapped: 0, unchanged: 1, failed: [{ name: "lost", code: "INTERNAL_ERROR" }] });
   // The former keys stay in the file, for backups.
   expect(readFileSync(keyFile(api), "utf8").endsWith(text)).toBe(true);
 });

@@ -155,7 +155,7 @@ test("the key rotates beside a running integration, by the command line, and the
   const before = JSON.parse((await sluice(node, "secrets", "status", "--json")).stdout);
   const rotated = await sluice(node, "secrets", "rotate");
   expect(rotated).toMatchObject({ code: 0, stderr: "" });
-  expect(rotated.stdout).toMatch(/^4 connectors rewrapped, 0 unchanged: new key local-[0-9a-f]{16}\n$/);
+  expect(rotated.stdout).toMatch(/^4 rewrapped, 0 unchanged: new key local-[0-9a-f]{16}\n$/);
   const status = await sluice(node, "secrets", "status");
   expect(status.stdout).toMatch(/local-[0-9a-f]{16} +4 +current\n$/);
   expect(status.stdout).not.toContain(before.key_version);
