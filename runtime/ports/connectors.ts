@@ -1,5 +1,5 @@
 import type { Connector, ConnectorType, Json, JsonObject } from "../../connectors/sdk/index.ts";
-import type { ResolvedReference } from "../config/index.ts";
+import type { ResolvedReference } from "../config/references.ts";
 import type { FieldError } from "../errors/index.ts";
 import type { ConnectorSnapshot } from "./connector-events.ts";
 
