@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { LogMessage } from "../runtime/ports/log.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import { RunLedger } from "./ledger.ts";
-import { isSettled } from "./settled-keys.ts";
+import { isForgotten, isSettled } from "./settled-keys.ts";
 
 const run = { id: "run", integrationId: "i", counts: { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} } };
 
@@ -72,4 +72,18 @@ test("messages whose last part never comes do not pile up", () => {
   const ledger = ledgerOf(Array.from({ length: 1000 }, (_, n) => piece(n + 1, "each.1")));
   expect(stored(ledger).parts?.length).toBeLessThanOrEqual(64);
   expect(isSettled(ledger.consumer("sink"), piece(1000, "each.1"))).toBe(true);
+});
+
+test("where versions of a message were in the log is known after a restart, in little room", () => {
+  const version = (n: number) => ({ ...piece(n, `#${n}`), sequence: 1_795_000_000_000_000 + 2 * n });
+  const all = Array.from({ length: 3_000 }, (_, n) => version(n));
+  const ledger = ledgerOf(all);
+  expect(JSON.stringify(stored(ledger)).length).toBeLessThan(10_000);
+  const reborn = new RunLedger(run, 2, ledger.snapshot().settlement.checkpoints).consumer("sink");
+  for (const [n, message] of all.entries()) expect(isSettled(reborn, message)).toBe(n >= 3_000 - 1_024);
+  expect(isForgotten(reborn, version(0))).toBe(true);
+  expect(isForgotten(reborn, version(2_500))).toBe(false);
+  // The same in another place is another one, unless it is among the latest messages.
+  expect(isSettled(reborn, { ...version(2_000), sequence: 1 })).toBe(false);
+  expect(isSettled(reborn, { ...version(2_999), sequence: 1 })).toBe(true);
 });

@@ -17,6 +17,7 @@ import {
   settledKeys,
   settleKey,
   storedParts,
+  storedVersions,
 } from "./settled-keys.ts";
 
 /** What a consumer has done of the current run. Kept in its checkpoint. */
@@ -372,7 +373,7 @@ export class RunLedger {
       const stored: StoredProgress = {
         ...progress,
         ...(parts.size > 0 && { parts: storedParts(parts) }),
-        ...(versions.bounds.length > 0 && { versions: [...versions.bounds] }),
+        ...(versions.bounds.length > 0 && { versions: storedVersions(versions) }),
       };
       checkpoints.push({ consumer, settled: [...settled.bounds], state, progress: stored as unknown as Json });
     }

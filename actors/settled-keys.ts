@@ -52,7 +52,9 @@ export function settledKeys(
   versions: readonly number[] = [],
 ): SettledKeys {
   const known = parts.map(([at, all, some]) => [at, { settled: new Set(some), all: all ?? undefined }] as const);
-  return { settled: new KeyRanges(settled), parts: new Map(known), versions: new KeyRanges(versions) };
+  let at = 0;
+  const bounds = versions.map((distance) => (at += distance));
+  return { settled: new KeyRanges(settled), parts: new Map(known), versions: new KeyRanges(bounds) };
 }
 
 export function storedParts(parts: SettledKeys["parts"]): StoredParts[] {
@@ -60,6 +62,14 @@ export function storedParts(parts: SettledKeys["parts"]): StoredParts[] {
 }
 
 type Known = Pick<LogMessage, "header" | "sequence">;
+
+/**
+ * As it is in a checkpoint: each bound by its distance from the one before. There are many of them, since a log's other
+ * destinations are in between, and each commit writes them.
+ */
+export function storedVersions({ bounds }: KeyRanges): number[] {
+  return bounds.map((bound, i) => bound - (i === 0 ? 0 : (bounds[i - 1] as number)));
+}
 
 /** Whether it is settled here: it came again. */
 export function isSettled({ settled, parts, versions }: Readonly<SettledKeys>, { header, sequence }: Known): boolean {
