@@ -72,6 +72,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "kafka as a source, and as a destination without keys and with them, a broker beside",
     load: () => import("./scenarios/kafka.ts"),
   },
+  plugin: {
+    summary: "a plugin as a source and as a destination, and the same without plugins",
+    load: () => import("./scenarios/plugin.ts"),
+  },
   kernel: {
     summary: "actors' mail and streams by credit alone, on one core",
     load: () => import("./scenarios/kernel.ts"),
