@@ -4,6 +4,7 @@ import { connectorTypes } from "../../cli/connector-types.ts";
 import { promises } from "../../cli/guarantees/index.ts";
 import { publishedSchema } from "../../runtime/config/index.ts";
 import { publishedTestSchema } from "../../runtime/testing/index.ts";
+import { certificationPage } from "./certification.ts";
 import { withPromises } from "./promises.ts";
 import { referencePage } from "./reference.ts";
 
@@ -17,6 +18,7 @@ export async function generatedFiles(): Promise<Record<string, string>> {
     "docs/guarantees.md": withPromises(guarantees, Object.values(promises)),
     "docs/schema/sluice.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
     "docs/schema/sluice-tests.schema.json": `${JSON.stringify({ $comment: how, ...publishedTestSchema() }, null, 2)}\n`,
+    "docs/connectors/certification.md": `<!-- ${how} -->\n\n${await certificationPage()}`,
     "docs/reference.md": `<!-- ${how} -->\n\n${await referencePage(connectorTypes)}`,
   };
 }

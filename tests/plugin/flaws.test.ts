@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -50,6 +50,13 @@ async function tried(flaw: Flaw, only?: string): Promise<CheckResult[]> {
 
 const failedIn = (results: readonly CheckResult[]) =>
   results.flatMap(({ id, status, reason }) => (status === "failed" ? [`${id}: ${reason}`] : []));
+
+test("the flaws are those that docs/connectors/certification.md lists", () => {
+  const file = fileURLToPath(new URL("../../docs/connectors/certification/flaws.json", import.meta.url));
+  const all = { ...flaws, ...programFlaws };
+  if (process.env.SLUICE_CERTIFY === "write") writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
+  expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(all);
+});
 
 describe("within this process", () => {
   test("one without a flaw passes every check", async () => {
