@@ -109,7 +109,7 @@ test("a destination that answers 429 twice and then times out is asked again, an
       outputs: { d: { records: records.slice(0, 1), duplicates: true, count: 2 } },
       attempts: { d: 4 },
       acks: "all",
-      elapsed: { at_least: "60s", at_most: "65s" },
+      elapsed: { at_least: "60s", at_most: "70s" },
     },
   });
   expect(found).toEqual([]);
