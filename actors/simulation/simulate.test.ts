@@ -205,7 +205,7 @@ test("what is the destination's fault waits, is no attempt of a record, and the 
   expect(found).toEqual([]);
 });
 
-test("a source that fails on the way is read on from its cursor; one that says why fails the run", async () => {
+test("a source that fails on the way is read on from its cursor; one that keeps saying why fails the run", async () => {
   const reads = [{ code: "OK", times: 2 }, { code: "UNAVAILABLE" }] as const;
   const passing = await run(append, {
     faults: { sources: { in: { reads } } },
@@ -213,7 +213,9 @@ test("a source that fails on the way is read on from its cursor; one that says w
   });
   expect(passing.found).toEqual([]);
   const failing = await run(append, {
-    faults: { sources: { "s/in": { reads: [{ code: "OK" }, { code: "FORBIDDEN", message: "not for you" }] } } },
+    faults: {
+      sources: { "s/in": { reads: [{ code: "OK" }, { code: "FORBIDDEN", message: "not for you", times: "always" }] } },
+    },
     expect: {
       status: "failed",
       error: { code: "FORBIDDEN", message: "for you" },
