@@ -1,8 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
-import { describeConnector } from "../../connectors/conformance/index.ts";
+import { describeConnector, type Fixture } from "../../connectors/conformance/index.ts";
 import { compressions } from "../../connectors/kafka/compression.ts";
 import { type KafkaConfig, kafka } from "../../connectors/kafka/index.ts";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
+import { certifyBuiltIn } from "../support/certify.ts";
 import { kafkaUser } from "../support/kafka.ts";
 import { localhostTls } from "../support/tls.ts";
 import { context, never, useKafka, write } from "./cluster.ts";
@@ -12,7 +13,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
 
 const cluster = useKafka();
 
-describeConnector(kafka, async () => {
+async function fixture(): Promise<Fixture> {
   const records: JsonObject[] = Array.from({ length: 20 }, (_, index) => ({
     id: index + 1,
     name: `name ${index}`,
@@ -39,7 +40,13 @@ describeConnector(kafka, async () => {
       { config: { brokers: [`localhost:${broker.ports.mtls}`], tls: { ca: localhostTls.cert } }, path: "config.tls" },
       { config: { brokers, streams: { gone: { topic: "no-such-topic" } } }, path: "config.streams.gone" },
     ],
-    source: { stream, mode: "full", records, missing: { stream: "no-such-topic", path: "source.stream" } },
+    source: {
+      stream,
+      mode: "full",
+      records,
+      missing: { stream: "no-such-topic", path: "source.stream" },
+      drift: () => cluster.produce(stream, [{ value: JSON.stringify({ id: "21", colour: "red" }) }]),
+    },
     destination: {
       stream: landed,
       modes: ["append", "upsert"],
@@ -57,9 +64,17 @@ describeConnector(kafka, async () => {
         await cluster.broker.createTopic(landed, 3);
       },
     },
-    close: async () => {},
+    close: async () => {
+      await cluster.admin.deleteTopics({ topics: [landed] });
+    },
   };
-});
+}
+
+describeConnector(kafka, fixture);
+
+test("kafka is certified as a plugin, and documented so", { timeout: 600_000 }, async () =>
+  certifyBuiltIn("kafka", await fixture()),
+);
 
 describe("log-in and TLS", () => {
   const login = (mechanism: string, password: string = kafkaUser.password) =>

@@ -1,13 +1,14 @@
 import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { inject } from "vitest";
-import { describeConnector } from "../../connectors/conformance/index.ts";
+import { inject, test } from "vitest";
+import { describeConnector, type Fixture } from "../../connectors/conformance/index.ts";
 import { nats } from "../../connectors/nats/index.ts";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { expressions } from "../../runtime/mapping/index.ts";
+import { certifyBuiltIn } from "../support/certify.ts";
 import { uniqueName } from "../support/servers.ts";
 
-describeConnector(nats, async () => {
+async function fixture(): Promise<Fixture> {
   const { host, username: user, password } = new URL(inject("natsUrl"));
   const connection = await connect({ servers: host, user, pass: password });
   const manager = await jetstreamManager(connection);
@@ -41,7 +42,15 @@ describeConnector(nats, async () => {
       { servers, user, password: "wrong" },
       { servers, token: "wrong" },
     ],
-    source: { stream: people, mode: "incremental", records, missing: { stream: "peopel", path: "source.stream" } },
+    source: {
+      stream: people,
+      mode: "incremental",
+      records,
+      missing: { stream: "peopel", path: "source.stream" },
+      drift: async () => {
+        await jetstream(connection).publish(people, JSON.stringify({ id: "21", colour: "red" }));
+      },
+    },
     destination: {
       stream: landed,
       modes: ["append"],
@@ -57,7 +66,13 @@ describeConnector(nats, async () => {
       await connection.close();
     },
   };
-});
+}
+
+describeConnector(nats, fixture);
+
+test("nats is certified as a plugin, and documented so", { timeout: 600_000 }, async () =>
+  certifyBuiltIn("nats", await fixture()),
+);
 
 async function all(manager: JetStreamManager, stream: string): Promise<Json[]> {
   const { state } = await manager.streams.info(stream);
