@@ -26,7 +26,7 @@ const waiting = { messages: 65_536, bytes: 64 * 1024 * 1024 };
  */
 export class CoreSource implements Source {
   readonly #options: CoreSourceOptions;
-  readonly #subscription: Subscription;
+  #subscription: Subscription | undefined;
   readonly #arrived = new Arrivals<Msg>();
   readonly #read: ReturnType<typeof textsOf>;
   /** Of this subscription: each has positions of its own. */
@@ -38,9 +38,12 @@ export class CoreSource implements Source {
   #lost = 0;
 
   constructor(options: CoreSourceOptions) {
-    const { link, subject, config } = options;
     this.#options = options;
-    this.#read = textsOf(config);
+    this.#read = textsOf(options.config);
+  }
+
+  #subscribe(): void {
+    const { link, subject, config } = this.#options;
     link.lost.addEventListener("abort", () => this.#arrived.end(), { once: true });
     this.#subscription = link.connection.subscribe(subject, {
       ...(config.queue !== undefined && { queue: config.queue }),
@@ -60,6 +63,12 @@ export class CoreSource implements Source {
     const { signal, batch } = options;
     const base = `${subject}#${this.#session}`;
     const collector = new Collector(base, batch);
+    // Not before: what only tries whether it can be read takes no message from others of its queue group.
+    this.#subscribe();
+    await link.connection.flush().catch(() => {});
+    link.lost.throwIfAborted();
+    // The server has the subscription: nothing from here on is missed.
+    yield collector.take({ session: this.#session, count: 0 });
     for (;;) {
       await this.#arrived.some(quietMs, signal);
       if (this.#arrived.length === 0) link.lost.throwIfAborted();
@@ -98,7 +107,7 @@ export class CoreSource implements Source {
   async close(): Promise<void> {
     const { connection, close } = this.#options.link;
     if (!connection.isClosed()) {
-      this.#subscription.unsubscribe();
+      this.#subscription?.unsubscribe();
       await connection.flush().catch(() => {});
     }
     await close();

@@ -82,14 +82,19 @@ class Nats implements Connector {
     const link = await this.#open(signal);
     try {
       if (via !== "jetstream") {
-        const source = new CoreSource({ link, subject: subject ?? name, config, options, ...(reply && { reply }) });
-        // The server has the subscription now, or has said that it must not be.
-        await link.connection.flush();
-        link.lost.throwIfAborted();
-        return source;
+        return new CoreSource({ link, subject: subject ?? name, config, options, ...(reply && { reply }) });
       }
       const manager = await jetstreamManager(link.connection, { checkAPI: false, timeout: this.#readMs() });
-      return await StreamSource.open({ link, manager, stream: config.stream ?? this.#named(name), config, options });
+      // All of it, each time, is read beside whoever shares the consumer.
+      const { durable: _, ...byItself } = config;
+      const read = options.mode === "full" ? byItself : config;
+      return await StreamSource.open({
+        link,
+        manager,
+        stream: config.stream ?? this.#named(name),
+        config: read,
+        options,
+      });
     } catch (error) {
       await link.close();
       signal.throwIfAborted();

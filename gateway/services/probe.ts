@@ -100,7 +100,8 @@ export async function probeIntegration(
     if (connector?.openSource === undefined) continue;
     await attempt(several.sources ? `sources[${index}]` : "source", "source", async (signal) => {
       const { batch } = integration.delivery;
-      const opened = await connector.openSource!({ stream, mode, cursorField, from: null, batch, signal });
+      const endless = integration.trigger.type === "event" && { endless: true };
+      const opened = await connector.openSource!({ stream, mode, cursorField, from: null, batch, signal, ...endless });
       await opened.close();
     });
   }

@@ -37,8 +37,12 @@ test("JetStream, core messages and requests are read all the time, over hours, k
   await api.connector("files", "file", { path: node.files });
   const trigger = { type: "event" };
   const delivery = { retry: { initial: "100ms", max: "1s" } };
-  const integration = (name: string, stream: string, destination: object) =>
-    api.integration({ name, source: { connector: "bus", stream }, destination, trigger, delivery });
+  const applied = async (integrations: object[]) => await api.call("POST", "/v1/apply", { integrations });
+  const integration = async (name: string, stream: string, destination: object) => {
+    await applied([{ name, source: { connector: "bus", stream }, destination, trigger, delivery }]);
+    const { items } = await api.call<{ items: { id: string }[] }>("GET", `/v1/integrations?name=${name}`);
+    return items[0]!.id;
+  };
   const orders = await integration("orders", "orders", { connector: "bus", stream: "copies" });
   const ticks = await integration("ticks", "ticks", { connector: "files", stream: "ticks.ndjson" });
   await integration("ask", "ask", { connector: "files", stream: "ask.ndjson" });

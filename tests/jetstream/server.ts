@@ -27,6 +27,8 @@ export interface TestServerOptions {
   readonly sync?: string;
   /** More lines for `jetstream { }`. */
   readonly jetstream?: string;
+  /** More lines beside it. */
+  readonly more?: string;
   readonly folder?: string;
 }
 
@@ -42,6 +44,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       `listen: "127.0.0.1:${port}"`,
       `max_payload: ${options.maxPayload ?? 1024 * 1024}`,
       `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: ${options.sync ?? "always"}\n ${options.jetstream ?? ""} }`,
+      options.more ?? "",
     ].join("\n"),
   );
   let child: ChildProcess | undefined;
