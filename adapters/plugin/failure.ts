@@ -44,8 +44,8 @@ export class PluginError extends Error {
   readonly retryAfterMs: number | undefined;
   /** There is no plugin at the moment: neither a record's fault nor the far side's. It is waited for. */
   readonly notReady: boolean;
-  /** Its program crashed: by a bug, or by a record that is too much for it. */
-  readonly defect: boolean;
+  /** Its program ended meanwhile: by a bug, or by a record that is too much for it. */
+  readonly died: boolean;
 
   constructor(
     code: ErrorCode,
@@ -55,7 +55,7 @@ export class PluginError extends Error {
       readonly path?: string;
       readonly retryAfterMs?: number | undefined;
       readonly notReady?: boolean;
-      readonly defect?: boolean;
+      readonly died?: boolean;
     } = {},
   ) {
     super(message);
@@ -64,7 +64,7 @@ export class PluginError extends Error {
     this.path = options.path;
     this.retryAfterMs = options.retryAfterMs;
     this.notReady = options.notReady ?? false;
-    this.defect = options.defect ?? false;
+    this.died = options.died ?? false;
   }
 }
 
@@ -114,7 +114,7 @@ export async function lostCall(
   const told = (error.metadata?.get("sluice-failure-bin") ?? []).length > 0;
   const end = told || error.code === status.CANCELLED ? undefined : await died();
   if (end === undefined) return failure;
-  return new PluginError("UNAVAILABLE", `plugin ${plugin} ${end}`, { fault: "transient", defect: true });
+  return new PluginError("UNAVAILABLE", `plugin ${plugin} ${end}`, { fault: "transient", died: true });
 }
 
 /** A record that was not written, or a request that was not answered. */

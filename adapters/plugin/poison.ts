@@ -99,7 +99,9 @@ export class PoisonWatch {
         .then((result) => this.#took(records, result))
         .catch((error: unknown) => {
           if (hasDied()) for (const { id } of records) this.#suspects.set(id, this.#fresh);
-          throw error;
+          if (records.length === 1 || !(error instanceof PluginError) || !error.died) throw error;
+          // Halved at once: nobody's attempt, and nothing that the destination's circuit should weigh.
+          throw new PluginError(error.code, error.message, { fault: "record" });
         })
         .finally(end);
     }

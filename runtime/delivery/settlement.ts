@@ -44,8 +44,7 @@ export function failureOf(error: unknown): Failure {
   if (isConnectorError(error)) {
     const { code, fault, message, path, retryAfterMs } = error;
     const notReady = "notReady" in error && error.notReady === true;
-    const defect = "defect" in error && error.defect === true;
-    return { code, fault, message, path, retryAfterMs, ...(notReady && { notReady }), ...(defect && { defect }) };
+    return { code, fault, message, path, retryAfterMs, ...(notReady && { notReady }) };
   }
   const none = { path: undefined, retryAfterMs: undefined };
   if (error instanceof SluiceError) {

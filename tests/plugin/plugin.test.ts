@@ -171,6 +171,24 @@ test("a record that the plugin dies of each time is found among those of two des
   ]);
 }, 120_000);
 
+test("a write that is more than a message may hold fails by itself, and the next one goes through", async () => {
+  const opened = await destination(await start(""));
+  const large: OutRecord = { text: `"${"x".repeat(65 * 1024 * 1024)}"`, value: null, id: "large" };
+  await expect(opened.write({ records: [large], signal: idle })).rejects.toMatchObject({
+    code: "VALIDATION_ERROR",
+    fault: "record",
+    message: expect.stringMatching(/^a record of 68157442 bytes is more than plugin bad takes in a message$/),
+  });
+  expect(await opened.write({ records: [record(1)], signal: idle })).toEqual({});
+});
+
+test("a message of more than 64 MiB from a plugin ends the call and is named", { timeout: 60_000 }, async () => {
+  await expect(all(source(await start("sends too much")))).rejects.toMatchObject({
+    code: "INTERNAL_ERROR",
+    message: "plugin bad sent a message of more than 64 MiB",
+  });
+});
+
 test.runIf(process.platform === "linux")(
   "a plugin that leaks memory is ended and says so",
   { timeout: 60_000 },
