@@ -12,16 +12,26 @@ test("thirty integrations on three nodes are shared evenly; what a node that lea
   const group = await Group.start(3, atEnd, (await ownNats(atEnd)).url);
   const [first, , third] = group.nodes as [TestNode, TestNode, TestNode];
   await first.api.connector("numbers", "generator", { count: 10 });
+  await first.api.connector("slow", "generator", { rate: 1, count: 100_000 });
   await first.api.connector("nowhere", "blackhole", {});
+  const ids: string[] = [];
   for (let n = 0; n < integrations; n++) {
-    await first.api.integration({
+    const id = await first.api.integration({
       name: `integration-${n}`,
-      source: { connector: "numbers", stream: "numbers" },
+      source: { connector: n === 0 ? "slow" : "numbers", stream: "numbers" },
       destination: { connector: "nowhere", stream: "all" },
     });
+    ids.push(id);
   }
   const three = await shares(group.nodes);
   expect(Math.max(...sizes(three))).toBeLessThanOrEqual(12);
+
+  // A run is cancelled by whichever node is asked.
+  const elsewhere = group.nodes.find((node) => !three.get(node)?.has("integration-0")) as TestNode;
+  const run = await elsewhere.api.run(ids[0] as string);
+  await elsewhere.api.until(run, ({ records_in }) => records_in > 0);
+  await elsewhere.api.call("POST", `/v1/runs/${run}/cancel`);
+  expect(await elsewhere.api.ended(run)).toMatchObject({ status: "cancelled" });
 
   expect(await third.stop()).toBe(0);
   const two = await shares(group.alive);
