@@ -60,7 +60,10 @@ export class Retries {
   /** What there is to wait for, or null. */
   get reason(): string | null {
     if (this.#open === 0) return null;
-    const next = Number.isFinite(this.#nextDue) ? `, the next at ${new Date(this.#nextDue).toISOString()}` : "";
+    const next =
+      Number.isFinite(this.#nextDue) && this.#nextDue > this.#options.clock.now()
+        ? `, the next at ${new Date(this.#nextDue).toISOString()}`
+        : "";
     return `${this.#open} record${this.#open === 1 ? " is" : "s are"} tried again${next}`;
   }
 

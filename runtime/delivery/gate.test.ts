@@ -44,3 +44,22 @@ test("what was taken of the rate limit for a write that the circuit then held ba
   expect(waits.at(-1)).toBe("rate limit of 2 calls a day reached (until 2026-01-02T00:00:00Z)");
   gate.close();
 });
+
+test("a circuit that a far side keeps open for an hour is told of after five minutes, once", async () => {
+  const clock = new VirtualClock(Date.parse("2026-01-01T00:00:00Z"));
+  const options = { failurePercent: 50, windowMs: 60_000, minimumCalls: 10, openForMs: 30_000, halfOpenRequests: 1 };
+  const told: string[] = [];
+  const openTooLong = (ms: number, reason: string) => told.push(`${reason} for ${ms / 1000} s`);
+  const gate = new Gate({ circuit: new Circuit(options), clock, waiting: () => {}, openTooLong });
+  const { signal } = new AbortController();
+  const failed = { records: 1, failed: 1, broken: true, reason: "closed for today", retryAfterMs: 3_600_000 };
+  gate.end(await gate.begin(signal), failed);
+  const next = gate.begin(signal);
+  await clock.advance(290_000);
+  expect(told).toEqual([]);
+  await clock.advance(3_300_000);
+  expect(told).toEqual(["closed for today for 300 s"]);
+  await clock.advance(30_000);
+  gate.end(await next, undefined);
+  gate.close();
+});
