@@ -18,11 +18,15 @@ interface Token {
   readonly token: string;
   /** Whether another can be had by logging in. */
   readonly replaceable: boolean;
+  /** When it was got. */
+  readonly since: number;
 }
 
 /** Of a token's time, after how much it is renewed. */
 const renewAfter = 2 / 3;
 const retryMs = 5_000;
+/** A token that is newer was not denied for its age: nobody logs in for each path that is not theirs to read. */
+const newMs = 2_000;
 
 /** Requests with a token that is kept alive: renewed in time, and got anew where it cannot be. */
 export class VaultSession {
@@ -69,14 +73,14 @@ export class VaultSession {
   async #replacement(denied: Token): Promise<Token | undefined> {
     const held = await this.#current();
     if (held.token !== denied.token) return held;
-    if (!held.replaceable) return undefined;
+    if (!held.replaceable || this.#options.clock.now() < held.since + newMs) return undefined;
     this.#token = undefined;
     const next = await this.#current();
     return next.token === denied.token ? undefined : next;
   }
 
   async #login(): Promise<Token> {
-    const { settings, request, secret } = this.#options;
+    const { settings, request, clock, secret } = this.#options;
     const { auth } = settings;
     if (auth.method === "token" || auth.method === "token file") {
       const token = auth.method === "token" ? auth.token : await fromFile(auth.file, "Vault's token");
@@ -87,7 +91,7 @@ export class VaultSession {
         return this.#answerOf(error, "auth/token/lookup-self");
       });
       const { ttl = 0, renewable = false } = (found?.data ?? {}) as { ttl?: number; renewable?: boolean };
-      const held = { token, replaceable: auth.method === "token file" };
+      const held = { token, replaceable: auth.method === "token file", since: clock.now() };
       if (ttl > 0 && renewable) void this.#keep(held, ttl * 1000);
       return held;
     }
@@ -106,7 +110,7 @@ export class VaultSession {
     if (!answer?.auth) throw new NotReadyError(`Vault at ${settings.address} answered a login with no token`);
     const { client_token: token, lease_duration } = answer.auth;
     secret(token);
-    const held = { token, replaceable: true };
+    const held = { token, replaceable: true, since: clock.now() };
     if (lease_duration > 0) void this.#keep(held, lease_duration * 1000);
     return held;
   }
