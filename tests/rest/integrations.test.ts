@@ -105,6 +105,21 @@ test("a replaced integration is one version on", async () => {
   expect(renamed.body).toMatchObject({ name: "renamed", version: 2 });
 });
 
+test("what was lost of an integration is seen once somebody says so, and its node is told", async () => {
+  const api = await withConnector();
+  const { id } = (await api.call("POST", "/v1/integrations", integration())).body;
+  const losses = { at: Date.now(), reasons: ["its log was lost"] };
+  const health = { status: "degraded", reason: "its log was lost", circuits: {}, losses } as const;
+  await api.store.integrations.setHealth(id, 1, health);
+  api.changed.length = 0;
+  const { status, body } = await api.call("PUT", `/v1/integrations/${id}/losses/seen`);
+  expect([status, body.id, body.version]).toEqual([200, id, 1]);
+  expect(api.changed).toEqual([id]);
+  expect((await api.store.integrations.get(id))?.lossesSeen).toBe(losses.at);
+  const unknown = await api.call("PUT", `/v1/integrations/${randomUUIDv7()}/losses/seen`);
+  expect([unknown.status, unknown.body.code]).toEqual([404, "NOT_FOUND"]);
+});
+
 test("a disabled integration does not run until it is enabled again", async () => {
   const api = await withConnector();
   const { id } = await made(api);
