@@ -1,5 +1,12 @@
 import { credentials } from "@grpc/grpc-js";
-import { connect, describe, PluginProcess, pluginType, specOf } from "../../adapters/plugin/index.ts";
+import {
+  connect,
+  describe,
+  type PluginAddress,
+  PluginProcess,
+  pluginType,
+  specOf,
+} from "../../adapters/plugin/index.ts";
 import type { PluginHandle } from "../../connectors/conformance/suite.ts";
 import type { ConnectorType } from "../../connectors/sdk/index.ts";
 import { HealthClient } from "../../proto/gen/grpc/health/v1/health.ts";
@@ -8,7 +15,7 @@ import { noLogger } from "../../runtime/ports/logger.ts";
 import { SpanCollector } from "./span-collector.ts";
 
 /** A program and its arguments, or an address: `unix:PATH` or `HOST:PORT`. */
-export type Tried = { readonly command: readonly [string, ...string[]] } | { readonly address: string };
+export type Tried = { readonly command: readonly [string, ...string[]] } | PluginAddress;
 
 interface Life {
   readonly client: ConnectorServiceClient;

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import type { PluginAddress } from "../../adapters/plugin/index.ts";
 import { type CheckResult, checksOf, runChecks } from "../../connectors/conformance/suite.ts";
 import { messageOf } from "../../runtime/errors/index.ts";
 import { integerOption, parseArguments, type Syntax } from "../arguments.ts";
@@ -20,6 +21,9 @@ export const certifySyntax: Syntax = {
     only: { type: "string", value: "ID", multiple: true, help: "Only checks whose id begins so: read, write.append." },
     report: { type: "string", value: "FILE", help: "Write the report there, as JSON." },
     limit: { type: "string", value: "SECONDS", help: `How long a check may take (${defaultLimitSeconds}).` },
+    ca: { type: "string", value: "FILE", help: "Of an address with mutual TLS: who signed its certificate (PEM)." },
+    cert: { type: "string", value: "FILE", help: "Certificate to show there (PEM)." },
+    key: { type: "string", value: "FILE", help: "Its key (PEM)." },
     quick: { type: "boolean", help: "Look at memory for 1 s and not for 6, and kill at 3 positions at most." },
     json: { type: "boolean", help: "Print the report as JSON." },
   },
@@ -29,7 +33,10 @@ export const certifySyntax: Syntax = {
 export async function certify(argv: readonly string[]): Promise<number> {
   const args = parseArguments(certifySyntax, argv);
   if (args === null) return exitCode.done;
-  const plugin = triedOf(args.positionals);
+  const plugin = triedOf(
+    args.positionals,
+    ["ca", "cert", "key"].map((name) => args.string(name)),
+  );
   const limitMs = 1_000 * (integerOption(args.string("limit"), "limit", 1, 3_600) ?? defaultLimitSeconds);
   const isJson = args.flag("json");
   const file: CertifyFile =
@@ -93,13 +100,25 @@ async function results(plugin: Tried, file: CertifyFile, { only, quick, limitMs,
 }
 
 /** One argument with blanks in it is a command line; quotes keep blanks together. */
-function triedOf(positionals: readonly string[]): Tried {
+function triedOf(positionals: readonly string[], pems: readonly (string | undefined)[]): Tried {
   const [first = ""] = positionals;
   if (positionals.length > 1) return { command: positionals as [string, ...string[]] };
-  if (/^(unix:.+|[^\s:/]+:\d+)$/.test(first)) return { address: first };
+  if (/^(unix:.+|[^\s:/]+:\d+)$/.test(first)) return { address: first, ...tlsOf(pems) };
   const words = [...first.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? "");
   if (words.length === 0) throw usageError("a command or an address is missing");
   return { command: words as [string, ...string[]] };
+}
+
+function tlsOf(files: readonly (string | undefined)[]): Pick<PluginAddress, "tls"> {
+  const given = files.filter((file) => file !== undefined);
+  if (given.length === 0) return {};
+  if (given.length < files.length) throw usageError("mutual TLS takes --ca, --cert and --key");
+  try {
+    const [ca, cert, key] = given.map((file) => readFileSync(file, "utf8")) as [string, string, string];
+    return { tls: { ca, cert, key } };
+  } catch (error) {
+    throw usageError(messageOf(error));
+  }
 }
 
 function writeReport(file: string, report: object): void {

@@ -1,6 +1,8 @@
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import type { Report } from "../../cli/certify/report.ts";
@@ -75,6 +77,42 @@ test.each([
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain(message);
   expect(existsSync(join(cwd, "shop"))).toBe(false);
+});
+
+test("what runs elsewhere is certified at its address, but for what only its process could show", async () => {
+  const program = fileURLToPath(new URL("programs/built-in.ts", import.meta.url));
+  const child = spawn(process.execPath, [program, "generator"], { stdio: ["pipe", "pipe", "inherit"] });
+  try {
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const { address } = JSON.parse(line.toString()) as { address: string };
+    const cwd = tempDir();
+    writeFileSync(
+      join(cwd, "certify.json"),
+      '{ "config": { "count": 9 }, "source": { "stream": "any", "missing": false } }',
+    );
+    const args = [
+      "plugin",
+      "certify",
+      "--config",
+      "certify.json",
+      "--report",
+      "report.json",
+      "--only",
+      "read",
+      address,
+    ];
+    const { code, stdout, stderr } = await sluice(args, { cwd });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^ok {6}read\.all +every record is read once, in order \(records 9\)$/m);
+    const { checks, tried } = JSON.parse(readFileSync(join(cwd, "report.json"), "utf8")) as Report;
+    expect(tried).toBe(address);
+    const kill = checks.find(({ id }) => id === "read.kill");
+    expect(kill).toMatchObject({ status: "skipped", reason: "its process is not ours to end and to look at" });
+    const halfTls = await sluice(["plugin", "certify", "--ca", "certify.json", address], { cwd });
+    expect(halfTls).toMatchObject({ code: 2, stderr: "sluice plugin: mutual TLS takes --ca, --cert and --key\n" });
+  } finally {
+    child.kill();
+  }
 });
 
 test("certify says what it was not given, and what does not start has failed", async () => {
