@@ -1,8 +1,14 @@
 import type { JsonObject } from "../../connectors/sdk/index.ts";
-import type { ConnectorRow } from "./store.ts";
 
 /** What of a connector makes its instance. */
-export type ConnectorSnapshot = Pick<ConnectorRow, "id" | "type" | "config" | "sealed">;
+export interface ConnectorSnapshot {
+  readonly id: string;
+  readonly type: string;
+  /** The config without its secrets. */
+  readonly config: JsonObject;
+  /** The secrets, sealed by adapters/secrets; opaque to the store. */
+  readonly sealed: Uint8Array | null;
+}
 
 /** What a connector's type has to be told of. The store adds it in the transaction of the change itself. */
 export interface ConnectorEvent {

@@ -1,6 +1,6 @@
 import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import { type FieldError, StaleOwnerError } from "../errors/index.ts";
-import type { ConnectorEventStore } from "./connector-events.ts";
+import type { ConnectorEventStore, ConnectorSnapshot } from "./connector-events.ts";
 import type { Attempt, NewDeadLetter } from "./dead-letters.ts";
 import type { ApiKeyStore, AuditStore, Caller } from "./identity.ts";
 import type { Ledger } from "./ledger.ts";
@@ -15,14 +15,8 @@ export type { Attempt, NewDeadLetter } from "./dead-letters.ts";
 export type { Page, PageOptions } from "./page.ts";
 
 /** Ids are UUIDv7 in their text form; times are Dates. */
-export interface ConnectorRow {
-  readonly id: string;
+export interface ConnectorRow extends ConnectorSnapshot {
   readonly name: string;
-  readonly type: string;
-  /** The config without its secrets. */
-  readonly config: JsonObject;
-  /** The secrets, sealed by adapters/secrets; opaque to the store. */
-  readonly sealed: Uint8Array | null;
   readonly owner: string | null;
   readonly version: number;
   readonly createdAt: Date;

@@ -11,8 +11,11 @@ const ALLOWED = new Set(
 /** Used while developing only, never shipped, and not linked into anything: by name and licence. */
 const ALLOWED_TOOLS = new Map([["lightningcss", "MPL-2.0"]]);
 
+/** Old packages give an object, or a list to choose from, where there should be an SPDX expression. */
+type License = string | { readonly type: string } | readonly { readonly type: string }[];
+
 interface LockEntry {
-  readonly license?: string;
+  readonly license?: License;
   readonly dev?: boolean;
   readonly devOptional?: boolean;
 }
@@ -25,7 +28,7 @@ export function refusedLicenses(): string[] {
   return Object.entries(lock.packages).flatMap(([path, entry]) => {
     if (path === "") return [];
     const name = path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
-    const license = entry.license ?? installedLicense(path);
+    const license = entry.license === undefined ? installedLicense(path) : expressionOf(entry.license);
     if (isAccepted(license)) return [];
     const tool = [...ALLOWED_TOOLS].some(([tool, allowed]) => name.startsWith(tool) && license === allowed);
     return tool && (entry.dev || entry.devOptional) ? [] : [`${name}: ${license ?? "no licence given"}`];
@@ -39,14 +42,16 @@ export function isAccepted(license: string | undefined): boolean {
   return alternatives.some((terms) => terms.split(/\s+AND\s+/i).every((term) => ALLOWED.has(term.trim())));
 }
 
-/** Old packages give an object or a list, which the lock file leaves out. */
+function expressionOf(license: License): string {
+  if (typeof license === "string") return license;
+  return "type" in license ? license.type : license.map(({ type }) => type).join(" OR ");
+}
+
+/** Where the lock file leaves it out. */
 function installedLicense(path: string): string | undefined {
   const file = join(root, path, "package.json");
   if (!existsSync(file)) return undefined;
-  const { license, licenses } = JSON.parse(readFileSync(file, "utf8")) as {
-    license?: string | { type: string };
-    licenses?: { type: string }[];
-  };
-  if (typeof license === "string") return license;
-  return license?.type ?? licenses?.map(({ type }) => type).join(" OR ");
+  const { license, licenses } = JSON.parse(readFileSync(file, "utf8")) as { license?: License; licenses?: License };
+  const given = license ?? licenses;
+  return given && expressionOf(given);
 }
