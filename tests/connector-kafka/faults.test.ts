@@ -25,7 +25,7 @@ async function startMember(input: string, output: string, group: string): Promis
   return node;
 }
 
-test("nodes in a group are killed, and so is the broker: each message is delivered, and those under way alone twice", async () => {
+test("nodes in a group are killed, and so is the broker while they rebalance: each message is delivered, and those under way alone twice", async () => {
   const input = await cluster.topic(partitions);
   const outputs = [await cluster.topic(partitions), await cluster.topic(partitions)];
   let sent = 0;
@@ -83,8 +83,17 @@ test("nodes in a group are killed, and so is the broker: each message is deliver
   }, patience);
   await arrived();
 
-  // The broker dies with both of them at work, and is started again.
+  // The broker dies in the middle of a rebalance: the group waits for the member that died, and the new one for the group.
   await send(10_000);
+  await first.kill();
+  await first.start();
+  await vi.waitFor(
+    async () => {
+      const { groups } = await cluster.admin.describeGroups([group]);
+      expect(groups[0]?.state).toBe("PreparingRebalance");
+    },
+    { timeout: 60_000, interval: 5 },
+  );
   await cluster.broker.kill();
   await cluster.broker.start();
   await arrived();
