@@ -27,7 +27,9 @@ async function certify(cwd: string, file: string, ...command: string[]): Promise
   demandDocumented(JSON.parse(stdout) as Report);
 }
 
-test("the example in Python, which has nothing of ours but the .proto files, is certified", async () => {
+test("the example in Python, which has nothing of ours but the .proto files, is certified", {
+  timeout: 600_000,
+}, async () => {
   const folder = tempDir();
   for (const name of ["certify.yaml", "certify.sql"]) cpSync(join(examples, "sqlite", name), join(folder, name));
   const db = new DatabaseSync(join(folder, "certify.db"));
@@ -53,7 +55,9 @@ test("the example in Go, which has nothing of ours but the .proto files, is cert
   await certify(folder, "certify.yaml", "./plugin");
 });
 
-test("the example in TypeScript reads a real API in under 40 lines, and is certified", async () => {
+test("the example in TypeScript reads a real API in under 40 lines, and is certified", {
+  timeout: 600_000,
+}, async () => {
   const code = readFileSync(join(examples, "shop-api", "plugin.ts"), "utf8");
   expect(code.split("\n").filter((line) => line.trim() !== "").length).toBeLessThan(40);
   const token = "the token of the shop";
