@@ -136,6 +136,8 @@ test("the types are listed with their schemas and capabilities", async () => {
     "file",
     "generator",
     "http",
+    "kafka",
+    "nats",
     "postgres",
   ]);
   expect((await call("GET", "/v1/connector-types/file")).body).toMatchObject({
