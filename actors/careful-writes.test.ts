@@ -100,3 +100,13 @@ test("while nobody is suspect nothing is noted", async () => {
   expect(world.run(run)).toMatchObject({ status: "success", counts: { out: 60 } });
   expect(noted).toEqual([]);
 });
+
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  "batches that later ones overtook are not taken for lost after a crash (%i)",
+  async (seed) => {
+    const world = new World(specOf(["b"], "none"), seed * 1000);
+    world.batches = batches;
+    const { run } = await livesOf(world, () => false);
+    expect(world.run(run)).toMatchObject({ status: "partial", error: null });
+  },
+);

@@ -240,8 +240,17 @@ async function historyLoss(
   const { runId, kind, totals } = found.header;
   const { batches, runId: lastRun, done } = progress("steps");
   const before = totals.batches - (kind === "records" ? 1 : 0);
+  let known = runId === lastRun ? batches : 0;
+  if (before > known) {
+    // Those that later ones overtook are in the log still.
+    for await (const message of logs.ingest.headers([sourceSubject], 0)) {
+      if (message.sequence >= from) break;
+      const { header } = message;
+      if (header.runId === runId && header.kind === "records" && !isSettled(settled("steps"), message)) known++;
+    }
+  }
   // Of its run there were batches that the store does not know; or whole runs were there.
-  const missing = before > (runId === lastRun ? batches : 0);
+  const missing = before > known;
   const to = found.sequence - 1;
   if (!missing && (to === from || !(older || !(await isKnown(runId))))) return undefined;
   const kept = checkpoints.find(({ consumer }) => consumer === "steps");

@@ -95,6 +95,9 @@ export class Settler {
         this.#wake = undefined;
         continue;
       }
+      // Not in the middle of a turn: messages that were written by one write are settled one after another in it, and with
+      // the first the destination's state is after them all. A commit holds all of them or none.
+      await this.#clock.sleep(0);
       try {
         await this.#commit();
         if (this.#reason !== null) this.#logger.info({}, "the store is back");

@@ -84,3 +84,29 @@ test("what a record becomes does not wait for a linger that only more of it woul
   node.kill();
   expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 1, out: 20_000 } });
 });
+
+test("a commit holds a destination's state after the records that it settles, and after no others", async () => {
+  const world = new World({
+    source: { connector: "s", stream: "s", mode: "incremental", cursor_field: "n" },
+    trigger: { type: "manual" },
+    destination: { connector: "d", stream: "a", mode: "append" },
+    mapping_spec: [{ source: "$", destination: "*" }],
+    delivery: { ordering: "strict", batch: { records: 10, linger: "50ms" } },
+  });
+  world.concurrency = 1;
+  // Each batch has a field that is new: its schema is kept before it is settled.
+  world.batches = Array.from({ length: 60 }, (_, n) => [{ ...record(n), [`field${n}`]: n }]);
+  const commits: unknown[][] = [];
+  world.committing = (settlements) => {
+    for (const { run, checkpoints } of settlements) {
+      for (const { state } of checkpoints) commits.push([state ?? 0, run?.counts.out]);
+    }
+  };
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(60_000, () => !world.running);
+  node.kill();
+  expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 60, out: 60 } });
+  expect(commits.length).toBeGreaterThan(3);
+  for (const [state, settled] of commits) expect(state).toBe(settled);
+});

@@ -72,7 +72,6 @@ async function process(message: LogMessage, options: StepsOptions, turn: Turn | 
   if (!outlet.holdsTurn) turn?.passed();
   const { delivered, state, processed } = await delivery.end();
   turn?.passed();
-  await gate?.saved();
 
   for (const failure of delivered?.undelivered ?? []) account.undelivered(failure, options.clock);
   const { reached, filtered, failed } = account.close();
@@ -173,6 +172,8 @@ async function throughSteps(
   account.entered(source.origins);
   for (const failure of sourceFailures(message, decoded)) account.fail(failure.origin, "", failure.cause);
   const held = gate?.apply(source.values);
+  // Before anything of it may be written, since between that and its settlement nothing is waited for (settler.ts).
+  await gate?.saved();
   for (const { index, message: text } of held?.failures ?? []) {
     const state = JSON.stringify(source.values[index]);
     account.fail(source.origins[index] as number, "", contractCause(text, state));

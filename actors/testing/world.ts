@@ -205,7 +205,7 @@ export class World extends Servers {
         this.wrote(stream, taken, chance >= this.faults.write);
         if (chance < this.faults.write) throw away();
         await life.delay();
-        return { failed };
+        return { failed, state: [...held.values()].reduce((sum, times) => sum + times, 0) };
       },
       complete: async () => life.delay(),
       close: async () => {},

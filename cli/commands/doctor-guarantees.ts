@@ -76,12 +76,15 @@ function guaranteesText(name: string, guarantees: readonly Guarantee[]): string[
   const width = Math.max(...guarantees.map(({ about }) => about.length)) + 2;
   const below = (text: string) => " ".repeat(width) + text;
   return [
-    `${name}: what is promised as it is configured, where that ends (-), and the tests that hold it`,
-    ...guarantees.flatMap(({ about, promise, limits, held_by }) => [
+    `${name}: what is promised as it is configured, where that ends (-), the tests that hold it, and the scenarios (npm run chaos -- --only SCENARIO) that show it`,
+    ...guarantees.flatMap(({ about, promise, limits, held_by, shown_by: { scenarios, load } }) => [
       "",
       about.padEnd(width) + promise,
       ...limits.map((limit) => below(`- ${limit}`)),
       ...(held_by.length === 0 ? [] : [below(`held by ${held_by.join(", ")}`)]),
+      ...(scenarios.length === 0
+        ? []
+        : [below(`shown by ${load === null ? "" : `load ${load} in `}${scenarios.join(", ")}`)]),
     ]),
   ];
 }

@@ -197,6 +197,27 @@ test("windows, retries, circuit, limits and schedule are told with their setting
   expect(about("schedule", {})).toBeUndefined();
 });
 
+test("the scenarios of the fault suite are those of the integration's own configuration", () => {
+  const append = { destination: { connector: "crm", stream: "users", mode: "append" } };
+  const remembered = { ...append, delivery: { idempotency: { window: "1h" } } };
+  const toFileStrict = { destination: { ...toFile, mode: "append" }, delivery: { ordering: "strict" } };
+  const shown = (name: string, spec: JsonObject, surroundings = here) => about(name, spec, surroundings).shown_by;
+  expect(shown("duplicates", {}).load).toBe("upsert");
+  expect(shown("duplicates", append).load).toBe("append");
+  expect(shown("duplicates", remembered).load).toBe("idempotent");
+  expect(shown("duplicates", toFileStrict).load).toBe("strict");
+  expect(shown("order", toFileStrict)).toMatchObject({ load: "strict" });
+  expect(shown("order", {})).toEqual({ scenarios: [], load: null });
+  // A file is not reached over a network.
+  expect(shown("loss", {}).scenarios).toContain("half-open-destination");
+  expect(shown("loss", toFileStrict).scenarios).not.toContain("half-open-destination");
+  expect(shown("loss", toFileStrict).scenarios).toContain("half-open-store");
+  expect(shown("loss", {}).scenarios).not.toContain("cluster-leader");
+  expect(shown("loss", {}, { ...here, nats: "replicated" }).scenarios).toContain("cluster-leader");
+  expect(shown("lost data", {}).scenarios).not.toContain("deliver-log-lost");
+  expect(shown("limits", {}).scenarios).toEqual([]);
+});
+
 test("durability is promised of the servers that are sluice's own", () => {
   expect(about("durability", {})).toMatchObject({ limits: [], held_by: ["tests/embedded/servers.test.ts"] });
   const external = about("durability", {}, { ...here, nats: "external", postgres: "external" });

@@ -6,6 +6,7 @@ import type {
 } from "../../runtime/config/index.ts";
 import { effectOf } from "./effect.ts";
 import { promises } from "./promises.ts";
+import { loadLike, type Shown, scenariosFor } from "./scenarios.ts";
 
 /** What is promised of one thing in an integration's own configuration. */
 export interface Guarantee {
@@ -16,6 +17,15 @@ export interface Guarantee {
   readonly limits: readonly string[];
   /** Tests, or folders of them, by their paths in the clone. */
   readonly held_by: readonly string[];
+  readonly shown_by: Shown;
+}
+
+/** A guarantee before its scenarios are looked up. */
+interface Told extends Omit<Guarantee, "shown_by"> {
+  readonly name: keyof typeof promises;
+  /** Of one destination; else of all. */
+  readonly destination?: ResolvedDestination;
+  readonly load?: string;
 }
 
 /** What the integration's connectors and the node's servers are. */
@@ -27,12 +37,8 @@ export interface Surroundings {
   readonly postgres: "embedded" | "external" | "elsewhere";
 }
 
-const entry = (
-  name: keyof typeof promises,
-  about: string,
-  promise: string,
-  ...limits: readonly string[]
-): Guarantee => ({
+const entry = (name: keyof typeof promises, about: string, promise: string, ...limits: readonly string[]): Told => ({
+  name,
   about,
   promise,
   limits,
@@ -42,8 +48,9 @@ const entry = (
 /** What sluice promises of an integration as it is configured, in the order in which one would ask. */
 export function guaranteesOf(integration: ResolvedIntegration, surroundings: Surroundings): Guarantee[] {
   const { trigger, steps, destinations, sources } = integration;
+  const { ordering } = integration.delivery;
   const windows = steps.filter((step) => step.type === "aggregate");
-  return [
+  const told: readonly Told[] = [
     loss(integration),
     ...sources.map((each) => source(each, surroundings)),
     ...destinations.map((each) => duplicates(each, integration, surroundings)),
@@ -70,8 +77,14 @@ export function guaranteesOf(integration: ResolvedIntegration, surroundings: Sur
     ),
     entry("nodes", "nodes", "of a node that dies another goes on within about five seconds; one that stops hands over"),
     entry("memory", "memory", "bounded however slow a destination is: the log fills, then the source waits"),
+    entry("lostData", "lost data", "a server that comes back without what it had confirmed is found out, and told"),
     durability(surroundings),
   ];
+  return told.map(({ name, destination, load = null, ...rest }) => {
+    const types = (destination ? [destination] : destinations).map(({ connector }) => surroundings.typeOf(connector));
+    const scenarios = scenariosFor(name, { types, ordering, nats: surroundings.nats });
+    return { ...rest, shown_by: { scenarios, load } };
+  });
 }
 
 function takenOver({ destinations }: ResolvedIntegration, { typeOf }: Surroundings): string[] {
@@ -85,7 +98,7 @@ function takenOver({ destinations }: ResolvedIntegration, { typeOf }: Surroundin
   ];
 }
 
-function loss({ steps, contract }: ResolvedIntegration): Guarantee {
+function loss({ steps, contract }: ResolvedIntegration): Told {
   const dropping = steps.filter(({ onError }) => onError === "drop").map(({ id }) => id);
   return entry(
     "atLeastOnce",
@@ -99,7 +112,7 @@ function loss({ steps, contract }: ResolvedIntegration): Guarantee {
   );
 }
 
-function source({ connector, stream, mode }: ResolvedSource, { typeOf }: Surroundings): Guarantee {
+function source({ connector, stream, mode }: ResolvedSource, { typeOf }: Surroundings): Told {
   const goesOn = "goes on where the last record in the log was";
   const overlapping = mode === "incremental" && typeOf(connector) === "postgres";
   return entry(
@@ -127,7 +140,7 @@ function duplicates(
   destination: ResolvedDestination,
   integration: ResolvedIntegration,
   { typeOf }: Surroundings,
-): Guarantee {
+): Told {
   const { delivery, destinations, sources } = integration;
   const type = typeOf(destination.connector);
   const { once, promise, limits } = effectOf(destination, type, integration);
@@ -141,6 +154,9 @@ function duplicates(
   const union = destination.needs.length > 1 ? ["a record that comes over several branches is written for each"] : [];
   const again = destination.mode === "append" && windowMs === null && sources.some(({ mode }) => mode === "full");
   return {
+    name: once ? "exactlyOnce" : "repeats",
+    destination,
+    load: loadLike(destination, type, integration),
     about: destinations.length === 1 ? "duplicates" : `duplicates ${destination.id}`,
     promise,
     limits: [
@@ -158,7 +174,7 @@ function duplicates(
   };
 }
 
-function order({ delivery, sources, destinations }: ResolvedIntegration, { typeOf }: Surroundings): Guarantee {
+function order({ delivery, sources, destinations }: ResolvedIntegration, { typeOf }: Surroundings): Told {
   const { ordering, key } = delivery;
   const merged = sources.length > 1 ? ["each source by itself: between sources there is no order"] : [];
   if (ordering === "none") {
@@ -171,7 +187,7 @@ function order({ delivery, sources, destinations }: ResolvedIntegration, { typeO
     ({ mode, key: row }) => ordering === "key" && mode === "upsert" && !key.every((field) => row.includes(field)),
   );
   const unknown = destinations.filter(({ connector }) => typeOf(connector) === "blackhole").map(({ id }) => id);
-  return entry(
+  const told = entry(
     "order",
     "order",
     ordering === "key"
@@ -184,6 +200,7 @@ function order({ delivery, sources, destinations }: ResolvedIntegration, { typeO
     ...outside.map(({ id }) => `${id}: records of one row may differ in ${key.join(", ")}; those have no order`),
     ...unknown.map((id) => `${id} keeps nothing`),
   );
+  return { ...told, load: ordering };
 }
 
 function windowText({ count, durationMs }: Extract<ResolvedStep, { type: "aggregate" }>["window"]): string {
@@ -191,7 +208,7 @@ function windowText({ count, durationMs }: Extract<ResolvedStep, { type: "aggreg
   return `each record is in exactly one window, closed after ${[...ends, "the run's end"].join(" or ")}`;
 }
 
-function failures({ steps, contract }: ResolvedIntegration): Guarantee {
+function failures({ steps, contract }: ResolvedIntegration): Told {
   const stopping = steps.filter(({ onError }) => onError === "stop").map(({ id }) => id);
   return entry(
     "steps",
@@ -201,7 +218,7 @@ function failures({ steps, contract }: ResolvedIntegration): Guarantee {
   );
 }
 
-function delivery({ delivery: { retry, circuitBreaker, rateLimit, timeout } }: ResolvedIntegration): Guarantee[] {
+function delivery({ delivery: { retry, circuitBreaker, rateLimit, timeout } }: ResolvedIntegration): Told[] {
   const { maxAttempts, initialMs, maxMs } = retry;
   const { failurePercent, minimumCalls, windowMs, openForMs } = circuitBreaker;
   const limits = [
@@ -231,14 +248,14 @@ function delivery({ delivery: { retry, circuitBreaker, rateLimit, timeout } }: R
   ];
 }
 
-function schedule({ misfire, overlap }: Extract<ResolvedIntegration["trigger"], { type: "schedule" }>): Guarantee {
+function schedule({ misfire, overlap }: Extract<ResolvedIntegration["trigger"], { type: "schedule" }>): Told {
   const missed = misfire === "once" ? "what was missed is caught up once" : "what was missed is skipped";
   const late = { skip: "is skipped", queue: "waits", run: "waits" }[overlap];
   return entry("schedule", "schedule", `fires once at each instant; ${missed}; while a run lasts, the next ${late}`);
 }
 
 /** What a confirmed batch and a commit are worth when the power fails. */
-function durability({ nats, postgres }: Surroundings): Guarantee {
+function durability({ nats, postgres }: Surroundings): Told {
   const texts = {
     nats: {
       embedded: "nats-server (embedded) syncs each message to the disk before it confirms it",

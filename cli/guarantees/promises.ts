@@ -179,6 +179,8 @@ export const promises = {
     heldBy: [
       "actors/recovery.test.ts",
       "actors/unknown-logs.test.ts",
+      "tests/jetstream/outage.test.ts",
+      "tests/store/restored.test.ts",
       "tests/chaos/suite/lost-data.test.ts",
       "tests/e2e/lost-log.test.ts",
     ],

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Destination, DestinationOptions, WriteBatch, WriteResult } from "../sdk/index.ts";
+import { Beginning } from "./beginning.ts";
 import { openBytes } from "./bytes.ts";
 import { CsvRow, csvColumns } from "./csv-row.ts";
 import { CsvEncoder, type Encoder, encoderOf } from "./encoder.ts";
@@ -10,7 +11,7 @@ import { type ArrayEnd, endOfArray, repairGzip, repairLines } from "./repair.ts"
 import { bytesOf, encoded, endingOf, type FileState, resultOf, type Target } from "./target.ts";
 import { Window } from "./window.ts";
 
-/** What was written after the last checkpoint is compared with what comes again, up to this much. */
+/** What was written after the last checkpoint, or the run's beginning, is compared with what comes again, up to this much. */
 const replayLimit = 64 * 1024 * 1024;
 
 /**
@@ -24,6 +25,9 @@ export class AppendDestination implements Destination {
   readonly #target: Target;
   readonly #output: Output;
   readonly #encoder: Encoder;
+  readonly #beginning: Beginning;
+  /** How much was there before is known from the run's checkpoint, or was kept. */
+  #hasBegun: boolean;
   #records: number;
   /** What the next write begins with, to end a last line. */
   #lead: string;
@@ -34,7 +38,7 @@ export class AppendDestination implements Destination {
     target: Target,
     output: Output,
     encoder: Encoder,
-    end: { records: number; lead: string; replay: Buffer | undefined },
+    end: { records: number; lead: string; replay: Buffer | undefined; beginning: Beginning; hasBegun: boolean },
   ) {
     this.#target = target;
     this.#output = output;
@@ -42,14 +46,20 @@ export class AppendDestination implements Destination {
     this.#records = end.records;
     this.#lead = end.lead;
     this.#replay = end.replay;
+    this.#beginning = end.beginning;
+    this.#hasBegun = end.hasBegun;
   }
 
   static async open(target: Target, options: DestinationOptions): Promise<AppendDestination> {
-    const state = options.state as FileState | null;
-    if (target.format === "json") return await AppendDestination.#openArray(target, options);
+    const beginning = new Beginning(target.path, options.runId);
+    const state = (options.state as FileState | null) ?? (await beginning.read());
+    const begun = { beginning, hasBegun: state !== null };
+    if (target.format === "json") return await AppendDestination.#openArray(target, options, state, begun);
     const output = await Output.open(target.path, "a+");
     try {
-      const columns = target.format === "csv" ? await columnsOf(target.path, options.signal) : undefined;
+      // The header of a file that was empty comes again, too.
+      const hasHeader = target.format === "csv" && state?.bytes !== 0;
+      const columns = hasHeader ? await columnsOf(target.path, options.signal) : undefined;
       const after = state === null ? 0 : output.length - state.bytes;
       const replay = after > 0 && after <= replayLimit ? await output.read(state!.bytes, output.length) : undefined;
       if (replay) output.length = state!.bytes;
@@ -57,6 +67,7 @@ export class AppendDestination implements Destination {
         records: output.length,
         lead: "",
         replay,
+        ...begun,
       });
       if (!replay) await made.#repair(columns);
       return made;
@@ -66,9 +77,13 @@ export class AppendDestination implements Destination {
     }
   }
 
-  static async #openArray(target: Target, options: DestinationOptions): Promise<AppendDestination> {
+  static async #openArray(
+    target: Target,
+    options: DestinationOptions,
+    state: FileState | null,
+    begun: { readonly beginning: Beginning; readonly hasBegun: boolean },
+  ): Promise<AppendDestination> {
     const { path } = target;
-    const state = options.state as FileState | null;
     const size = (await stat(path).catch(() => undefined))?.size ?? 0;
     const isThere = state !== null && state.bytes <= size;
     const end = isThere ? state : size > 0 ? await endOf(target, options.signal) : { bytes: 0, records: 0 };
@@ -76,12 +91,13 @@ export class AppendDestination implements Destination {
     // What closes the array stays until the next write.
     output.length = end.bytes;
     const encoder = encoderOf("json", undefined);
-    const rest = { records: end.records, lead: "", replay: undefined };
+    const rest = { records: end.records, lead: "", replay: undefined, ...begun };
     return new AppendDestination(target, output, encoder, rest);
   }
 
   async write(batch: WriteBatch): Promise<WriteResult> {
     const { isGzip } = this.#target;
+    if (!this.#hasBegun) await this.#begin();
     const { bytes, failed } = await encoded(batch, this.#encoder, this.#records, isGzip, this.#lead);
     const added = batch.records.length - failed.length;
     if (bytes.length > 0) {
@@ -95,7 +111,11 @@ export class AppendDestination implements Destination {
   }
 
   async complete(): Promise<void> {
-    if (this.#records > 0) return;
+    if (this.#records === 0) await this.#completeEmpty();
+    await this.#beginning.remove();
+  }
+
+  async #completeEmpty(): Promise<void> {
     // An array without elements is one too, and so is a gzip file without lines.
     const { format, isGzip } = this.#target;
     const ending = await endingOf(this.#encoder.closing(0), this.#output.length, isGzip);
@@ -105,6 +125,14 @@ export class AppendDestination implements Destination {
 
   async close(): Promise<void> {
     await this.#output.close();
+  }
+
+  async #begin(): Promise<void> {
+    // A last line that is not ours is ended by itself: what follows is all that may come again.
+    if (this.#lead !== "") await this.#append(await bytesOf(this.#lead, this.#target.isGzip), Buffer.alloc(0));
+    this.#lead = "";
+    await this.#beginning.write({ bytes: this.#output.length, records: this.#records });
+    this.#hasBegun = true;
   }
 
   /** An array is written within: by its owner alone. Lines are added at the end, whoever else does so. */

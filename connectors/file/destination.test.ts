@@ -78,6 +78,7 @@ describe("append", () => {
       expect(JSON.parse(await contentOf("a.json"))).toEqual([...had, { id: 2 }, { id: 3 }]);
       await destination.write(batchOf({ id: 4 }));
       expect(JSON.parse(await contentOf("a.json"))).toEqual([...had, { id: 2 }, { id: 3 }, { id: 4 }]);
+      await destination.complete();
       await destination.close();
     }
   });
@@ -195,6 +196,44 @@ describe("append", () => {
     await second.write(batchOf(6));
     await second.close();
     expect(await contentOf("a.ndjson")).toBe("1\n2\n3\n4\n55\n6\n");
+  });
+
+  test.each<[string, string, string]>([
+    ["a.ndjson", "", '{"id":1}\n{"id":2}\n{"id":3}\n{"id":4}\n'],
+    ["a.ndjson", '{"id":0}', '{"id":0}\n{"id":1}\n{"id":2}\n{"id":3}\n{"id":4}\n'],
+    ["a.csv", "", "id\n1\n2\n3\n4\n"],
+    ["a.csv", "id\n0\n", "id\n0\n1\n2\n3\n4\n"],
+    ["a.json", "", '[\n{"id":1},\n{"id":2},\n{"id":3},\n{"id":4}\n]\n'],
+    ["a.json", '[\n{"id":0}\n]\n', '[\n{"id":0},\n{"id":1},\n{"id":2},\n{"id":3},\n{"id":4}\n]\n'],
+  ])("to %s (%j) what a run wrote before its first checkpoint is not written twice", async (stream, before, after) => {
+    if (before !== "") await put(stream, before);
+    const first = await open(stream, "append");
+    await first.write(batchOf({ id: 1 }));
+    await first.write(batchOf({ id: 2 }, { id: 3 }));
+    await first.close();
+    const second = await open(stream, "append");
+    await second.write(batchOf({ id: 1 }, { id: 2 }));
+    await second.write(batchOf({ id: 3 }, { id: 4 }));
+    await second.complete();
+    await second.close();
+    expect(await contentOf(stream)).toBe(after);
+    // Another run appends the same once more, and leaves nothing beside the file.
+    const next = await open(stream, "append", null, 3);
+    await next.write(batchOf({ id: 1 }));
+    await next.complete();
+    await next.close();
+    expect((await contentOf(stream)).match(/1/g)).toHaveLength(2);
+    expect(await readdir(folder)).toEqual([stream]);
+  });
+
+  test("what is kept of a run's beginning goes with a later run, where the run was given up", async () => {
+    const begins = async () => (await readdir(folder)).filter((name) => name.endsWith(".begin"));
+    for (const run of [2, 3]) {
+      const destination = await open("a.ndjson", "append", null, run);
+      await destination.write(batchOf({ id: run }));
+      await destination.close();
+      expect(await begins()).toEqual([`.a.ndjson.${runId(run)}.begin`]);
+    }
   });
 
   test("what another program appended meanwhile stays, and other batches follow it", async () => {

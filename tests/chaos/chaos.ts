@@ -24,18 +24,18 @@ export const killNodeTwice =
   };
 
 export interface Struck {
-  readonly run: Run;
+  readonly runs: readonly Run[];
   /** The node's highest resident memory in MB, of all its lives; 0 where the system does not tell. */
   readonly peakMb: number;
 }
 
 /**
- * Strikes `times` times while the run is going on, at random moments spread over the whole of it, then waits for its
- * end. Fails where the run ended before the last blow.
+ * Strikes `times` times while all of these runs are going on, at random moments spread over the whole of the fastest,
+ * then waits for their ends. Fails where one of them ended before the last blow.
  */
 export async function strike(
   node: TestNode,
-  runId: string,
+  runIds: readonly string[],
   options: {
     readonly records: number;
     readonly times: number;
@@ -49,13 +49,18 @@ export async function strike(
   for (let n = 0; n < times; n++) {
     // Not after the last tenth: reading runs ahead of the end of the run by less.
     const from = Math.floor(((n + random()) / times) * 0.9 * records);
-    const run = await node.api.until(runId, ({ records_in }) => records_in >= from);
-    expect(run, `before blow ${n + 1}`).toMatchObject({ status: "running" });
+    let runs: Run[] = [];
+    const reached = async () => {
+      runs = await Promise.all(runIds.map((id) => node.api.runById(id)));
+      return runs.some(({ status, records_in }) => status !== "running" || records_in >= from);
+    };
+    await expect.poll(reached, { timeout: 150_000, interval: 25 }).toBe(true);
+    for (const run of runs) expect(run, `before blow ${n + 1}`).toMatchObject({ status: "running" });
     peakMb = Math.max(peakMb, peakMemoryMb(node.pid));
     await blow(node);
   }
-  const run = await node.api.ended(runId, timeout);
-  return { run, peakMb: Math.max(peakMb, peakMemoryMb(node.pid)) };
+  const runs = await Promise.all(runIds.map((id) => node.api.ended(id, timeout)));
+  return { runs, peakMb: Math.max(peakMb, peakMemoryMb(node.pid)) };
 }
 
 /** How a run of `copyRules` over `records` ends, to the record. */

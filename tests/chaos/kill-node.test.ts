@@ -1,84 +1,76 @@
 import { join } from "node:path";
-import { beforeEach, expect, test } from "vitest";
-import { TestNode } from "../support/node.ts";
+import { beforeAll, expect, test } from "vitest";
+import { sharedNode } from "../support/node.ts";
 import { copyRules, kept, landedInFile, landedInTable, query, seededRandom, writeRecords } from "../support/records.ts";
 import { type Blow, killNode, killNodeTwice, strike, wholeRun } from "./chaos.ts";
 
-/** More of both for a long run: `CHAOS_RECORDS=1000000 CHAOS_KILLS=20`. */
-const records = Number(process.env.CHAOS_RECORDS ?? 200_000);
-const times = Number(process.env.CHAOS_KILLS ?? 3);
-const timeout = 180_000 + times * 20_000;
+/** Of each of four runs. More of both for a long run: `CHAOS_RECORDS=1000000 CHAOS_KILLS=20`. */
+const records = Number(process.env.CHAOS_RECORDS ?? 100_000);
+const times = Number(process.env.CHAOS_KILLS ?? 4);
+const timeout = 240_000 + times * 40_000;
 const exactly = { total: kept(records), missing: 0, duplicates: 0, strange: 0 };
 const memoryMb = 400;
 
-let node: TestNode;
+const node = sharedNode();
 
-beforeEach(async () => {
-  node = await TestNode.start();
-  writeRecords(join(node.files, "in.ndjson"), records);
-  await node.api.connector("files", "file", { path: node.files });
-  await query(node.databaseUrl(), "CREATE DATABASE landing");
-  await node.api.connector("table", "postgres", { url: node.databaseUrl("landing"), create_table: true });
+beforeAll(async () => {
+  const { api, files } = node();
+  writeRecords(join(files, "in.ndjson"), records);
+  await api.connector("files", "file", { path: files });
+  await query(node().databaseUrl(), "CREATE DATABASE landing");
+  await api.connector("table", "postgres", { url: node().databaseUrl("landing"), create_table: true });
 });
 
-const blows = () => ({ records, times, random: seededRandom(), blow: killNode });
-const source = { connector: "files", stream: "in.ndjson" };
-const toTable = { connector: "table", stream: "people", mode: "upsert", key: ["id"] };
+const upserted = (stream: string) => ({ id: "table", connector: "table", stream, mode: "upsert", key: ["id"] });
+const file = (stream: string, mode: "replace" | "append") => ({ id: "file", connector: "files", stream, mode });
 
-test("every record is upserted exactly once, however often the node is killed", { timeout }, async () => {
-  const integration = await node.api.integration({ name: "upsert", source, destination: toTable, ...copyRules });
-  const { run, peakMb } = await strike(node, await node.api.run(integration), blows());
-  expect(run).toMatchObject(wholeRun(records, ["table"]));
-  expect(await landedInTable(node.databaseUrl("landing"), "people", records)).toEqual(exactly);
-  expect(peakMb).toBeLessThan(memoryMb);
-});
+async function begin(name: string, ...destinations: readonly { readonly id: string }[]) {
+  const source = { connector: "files", stream: "in.ndjson" };
+  const id = await node().api.integration({ name, source, destinations, ...copyRules });
+  return {
+    id: await node().api.run(id),
+    whole: wholeRun(
+      records,
+      destinations.map(({ id }) => id),
+    ),
+  };
+}
 
-test("a file that is replaced holds every record exactly once, however often the node is killed", {
+test("however often the node is killed, also while it starts, tables by upsert and files that are replaced hold every record exactly once, and a file that is appended to misses none", {
   timeout,
 }, async () => {
-  const destination = { connector: "files", stream: "out.ndjson", mode: "replace" };
-  const integration = await node.api.integration({ name: "replace", source, destination, ...copyRules });
-  const { run, peakMb } = await strike(node, await node.api.run(integration), blows());
-  expect(run).toMatchObject(wholeRun(records, ["files"]));
-  expect(await landedInFile(join(node.files, "out.ndjson"), records)).toEqual(exactly);
-  expect(peakMb).toBeLessThan(memoryMb);
-});
-
-test("a file that is appended to misses nothing, however often the node is killed", { timeout }, async () => {
-  const destination = { connector: "files", stream: "out.ndjson", mode: "append" };
-  const integration = await node.api.integration({ name: "append", source, destination, ...copyRules });
-  const { run } = await strike(node, await node.api.run(integration), blows());
-  expect(run).toMatchObject(wholeRun(records, ["files"]));
-  const landed = await landedInFile(join(node.files, "out.ndjson"), records);
+  const begun = [
+    await begin("upsert", upserted("people")),
+    await begin("replace", file("replaced.ndjson", "replace")),
+    await begin("append", file("appended.ndjson", "append")),
+    await begin("both", upserted("both"), file("both.ndjson", "replace")),
+  ];
+  const random = seededRandom();
+  const twice = killNodeTwice(random);
+  let struck = 0;
+  const blow: Blow = (node) => (struck++ % 2 === 0 ? killNode(node) : twice(node));
+  const ids = begun.map(({ id }) => id);
+  const { runs, peakMb } = await strike(node(), ids, { records, times, random, blow, timeout });
+  for (const [i, { whole }] of begun.entries()) expect(runs[i]).toMatchObject(whole);
+  for (const table of ["people", "both"]) {
+    expect(await landedInTable(node().databaseUrl("landing"), table, records)).toEqual(exactly);
+  }
+  for (const replaced of ["replaced.ndjson", "both.ndjson"]) {
+    expect(await landedInFile(join(node().files, replaced), records)).toEqual(exactly);
+  }
+  const landed = await landedInFile(join(node().files, "appended.ndjson"), records);
   process.stderr.write(`append: ${landed.duplicates} of ${landed.total} records twice after ${times} kills\n`);
   expect(landed).toMatchObject({ missing: 0, strange: 0 });
-});
-
-test("a table and a file both hold every record exactly once, also when the node is killed while it starts", {
-  timeout,
-}, async () => {
-  const destinations = [
-    { id: "table", ...toTable },
-    { id: "file", connector: "files", stream: "out.ndjson", mode: "replace" },
-  ];
-  const integration = await node.api.integration({ name: "both", source, destinations, ...copyRules });
-  const { random, ...others } = blows();
-  const blow = killNodeTwice(random);
-  const { run, peakMb } = await strike(node, await node.api.run(integration), { random, ...others, blow });
-  expect(run).toMatchObject(wholeRun(records, ["table", "file"]));
-  expect(await landedInTable(node.databaseUrl("landing"), "people", records)).toEqual(exactly);
-  expect(await landedInFile(join(node.files, "out.ndjson"), records)).toEqual(exactly);
   expect(peakMb).toBeLessThan(memoryMb);
 });
 
 test("a node that is asked to stop settles what it has in hand: nothing is appended twice", { timeout }, async () => {
-  const destination = { connector: "files", stream: "out.ndjson", mode: "append" };
-  const integration = await node.api.integration({ name: "append", source, destination, ...copyRules });
-  const stopNode: Blow = async () => {
+  const { id, whole } = await begin("stopped", file("stopped.ndjson", "append"));
+  const stopNode: Blow = async (node) => {
     expect(await node.stop()).toBe(0);
     await node.start();
   };
-  const { run } = await strike(node, await node.api.run(integration), { ...blows(), blow: stopNode });
-  expect(run).toMatchObject(wholeRun(records, ["files"]));
-  expect(await landedInFile(join(node.files, "out.ndjson"), records)).toEqual(exactly);
+  const { runs } = await strike(node(), [id], { records, times, random: seededRandom(), blow: stopNode, timeout });
+  expect(runs).toMatchObject([whole]);
+  expect(await landedInFile(join(node().files, "stopped.ndjson"), records)).toEqual(exactly);
 });

@@ -1,5 +1,9 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
+import { guaranteesOf } from "../../cli/guarantees/index.ts";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import { resolveIntegration } from "../../runtime/config/index.ts";
+import { kindOf, loadKinds } from "./suite/load-kind.ts";
 import { perform, type Result } from "./suite/perform.ts";
 import { lineOf, repeatCommand, tablesOf } from "./suite/report.ts";
 import type { Account, Scenario } from "./suite/scenario.ts";
@@ -57,6 +61,37 @@ function testTheSuite(): void {
     const names = scenarios.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     for (const name of names) expect(name).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+  });
+
+  test("sluice doctor --guarantees names each scenario for some integration, and none that there is not, with loads that there are", () => {
+    const scenarioNames = new Set(scenarios.map(({ name }) => name));
+    const named = new Set<string>();
+    const like: readonly (readonly [string, string, JsonObject])[] = [
+      ["postgres", "upsert", {}],
+      ["postgres", "append", { idempotency: { window: "1h" } }],
+      ["file", "append", { ordering: "strict" }],
+      ["file", "append", { ordering: "key", key: ["id"] }],
+    ];
+    for (const nats of ["embedded", "replicated", "external"] as const) {
+      for (const [type, mode, delivery] of like) {
+        const to = { connector: "there", stream: "s", mode, ...(mode === "upsert" && { key: ["id"] }) };
+        const destinations = ["a", "b"].map((id) => ({ id, ...to }));
+        const spec = { name: "shop", source: { connector: "here", stream: "s" }, destinations, delivery };
+        const guarantees = guaranteesOf(resolveIntegration(spec), { typeOf: () => type, nats, postgres: "embedded" });
+        for (const { shown_by } of guarantees) {
+          for (const name of shown_by.scenarios) named.add(name);
+          if (shown_by.load !== null) expect(loadKinds).toContain(shown_by.load);
+        }
+      }
+    }
+    expect(named).toEqual(scenarioNames);
+  });
+
+  test("the loads take turns: each scenario has one in the short form, and all in as many long rounds", () => {
+    expect(new Set(scenarios.map(({ name }) => kindOf(name, 3, "short")))).toEqual(new Set(loadKinds));
+    expect(kindOf("kill-node", 3, "short")).toBe(kindOf("kill-node", 4, "short"));
+    const rounds = loadKinds.map((_, seed) => kindOf("kill-node", seed, "long"));
+    expect(new Set(rounds)).toEqual(new Set(loadKinds));
   });
 
   test("docs/faults.md shows no scenario that there is not", () => {
@@ -144,17 +179,25 @@ function testTheSuite(): void {
   });
 
   test("a family's table has a row for each scenario that ran, with its sums", () => {
-    const result: Result = { name: "try", seed: 5, seconds: 1.23, account: good, imbalance: 0, failure: undefined };
+    const result: Result = {
+      name: "try",
+      seed: 5,
+      seconds: 1.23,
+      loads: ["key"],
+      account: good,
+      imbalance: 0,
+      failure: undefined,
+    };
     const asked = [scenario(async () => good), { ...scenario(async () => good), name: "other" }];
     const failed: Result = { ...result, seed: 6, imbalance: 3, failure: "off" };
     expect(lineOf(result)).toBe(
-      "ok     try                        seed 5, 10 records, 2 faults, 0 lost, 1 duplicated (allowed 1), ledger balanced, 1.2 s",
+      "ok     try                        seed 5, key, 10 records, 2 faults, 0 lost, 1 duplicated (allowed 1), ledger balanced, 1.2 s",
     );
     const [heading, , ...rows] = tablesOf({ none: asked.slice(1), some: asked }, [result, failed])
       .trimEnd()
       .split("\n");
     expect(heading).toBe("### some");
-    expect(rows.slice(2)).toEqual(["| `try` | Something breaks | 2, 1 failed | 20 | 4 | 0 | 2 (2) | off |  |"]);
+    expect(rows.slice(2)).toEqual(["| `try` | Something breaks | key | 2, 1 failed | 20 | 4 | 0 | 2 (2) | off |  |"]);
     expect(repeatCommand(failed, "long")).toBe("npm run chaos -- --minutes 0 --only try --seed 6");
   });
 }

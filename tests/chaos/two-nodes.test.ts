@@ -1,16 +1,13 @@
-import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { startNats } from "../../adapters/embedded/index.ts";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Api, Run } from "../support/api.ts";
-import { TestNode } from "../support/node.ts";
+import type { TestNode } from "../support/node.ts";
 import { copyRules, kept, landedInFile, landedInTable, query, writeRecords } from "../support/records.ts";
-import { createDatabase } from "../support/servers.ts";
-import { tempDir } from "../support/temp-dir.ts";
 import { wholeRun } from "./chaos.ts";
+import { Group, ownNats } from "./suite/group.ts";
 
-const records = 200_000;
+const records = 100_000;
 const exactly = { total: kept(records), missing: 0, duplicates: 0, strange: 0 };
 const destinations = ["table", "file", "added", "lines"];
 /** Records of a batch, by default. */
@@ -19,22 +16,21 @@ const few = 10;
 /** What a table that is appended to without keys gets twice: 16 messages in hand, and what no commit held yet. */
 const inHand = 20_000;
 
-let nodes: TestNode[];
+let nodes: readonly TestNode[];
 let database: string;
+const ends: (() => unknown)[] = [];
 
 /** Two nodes on one nats-server, which is theirs alone, and one database. */
+beforeAll(async () => {
+  const atEnd = (end: () => unknown) => void ends.push(end);
+  const group = await Group.start(2, atEnd, (await ownNats(atEnd)).url);
+  ({ nodes, database } = group);
+});
 beforeEach(async () => {
-  const folder = tempDir();
-  mkdirSync(join(folder, "servers"));
-  const nats = await startNats({ dataDir: join(folder, "servers"), port: 0 });
-  onTestFinished(() => nats.stop());
-  database = await createDatabase();
-  const env = {
-    SLUICE_NATS_URL: nats.url,
-    SLUICE_DATABASE_URL: database,
-    SLUICE_MASTER_KEY: randomBytes(32).toString("base64"),
-  };
-  nodes = await Promise.all(["first", "second"].map((data) => TestNode.start({ folder, data, env })));
+  for (const node of nodes) if (!node.alive) await node.start();
+});
+afterAll(async () => {
+  for (const end of ends.reverse()) await end();
 });
 
 test("a run whose node died is finished by another, every record exactly once", { timeout: 240_000 }, async () => {
@@ -44,9 +40,9 @@ test("a run whose node died is finished by another, every record exactly once", 
   const taken = await other.api.runById(runId);
   expect(taken.status).toBe("running");
   expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, destinations));
-  expect(await landedInTable(database, "people", records)).toEqual(exactly);
-  expect(await landedInFile(join(files, "out.ndjson"), records)).toEqual(exactly);
-  await addedOnce();
+  expect(await landedInTable(database, "people-both", records)).toEqual(exactly);
+  expect(await landedInFile(join(files, "out-both.ndjson"), records)).toEqual(exactly);
+  await addedOnce("both");
 });
 
 test("a node that is paused for longer than its lease adds nothing stale when it wakes up", {
@@ -60,28 +56,28 @@ test("a node that is paused for longer than its lease adds nothing stale when it
   let lines: number;
   try {
     expect(await other.api.ended(runId)).toMatchObject(wholeRun(records, destinations));
-    added = await addedOnce();
-    lines = (await landedInFile(join(files, "lines.ndjson"), records)).total;
+    added = await addedOnce("paused");
+    lines = (await landedInFile(join(files, "lines-paused.ndjson"), records)).total;
   } finally {
     process.kill(pid, "SIGCONT");
   }
   // The file of that run stays to be looked at: the next ones take its place. They are small.
-  renameSync(join(files, "out.ndjson"), join(files, "first.ndjson"));
-  rmSync(join(files, "in.ndjson"));
-  writeRecords(join(files, "in.ndjson"), few);
+  renameSync(join(files, "out-paused.ndjson"), join(files, "first.ndjson"));
+  rmSync(join(files, "in-paused.ndjson"));
+  writeRecords(join(files, "in-paused.ndjson"), few);
   let runs = 0;
   // Until the integration is the woken node's again: it has let go of what it had in hand before.
   for (const before = await recordsIn(owner, "paused"); (await recordsIn(owner, "paused")) === before; runs++) {
     expect(await other.api.ended(await other.api.run(id))).toMatchObject(wholeRun(few, destinations));
   }
   expect(await other.api.runById(runId)).toMatchObject(wholeRun(records, destinations));
-  expect(await landedInTable(database, "people", records)).toEqual(exactly);
+  expect(await landedInTable(database, "people-paused", records)).toEqual(exactly);
   expect(await landedInFile(join(files, "first.ndjson"), records)).toEqual(exactly);
-  expect(await landedInFile(join(files, "out.ndjson"), few)).toEqual({ ...exactly, total: kept(few) });
+  expect(await landedInFile(join(files, "out-paused.ndjson"), few)).toEqual({ ...exactly, total: kept(few) });
   // What the later runs added, and nothing of what the woken node had in hand.
-  expect((await landedInTable(database, "added", records)).total - added).toBe(runs * kept(few));
+  expect((await landedInTable(database, "added-paused", records)).total - added).toBe(runs * kept(few));
   // A file of lines cannot refuse: the batch that was under way, and no more.
-  const stale = (await landedInFile(join(files, "lines.ndjson"), records)).total - lines - runs * kept(few);
+  const stale = (await landedInFile(join(files, "lines-paused.ndjson"), records)).total - lines - runs * kept(few);
   process.stderr.write(`${runs} runs later, ${stale} records of the woken node in a file of lines\n`);
   expect(stale).toBeGreaterThanOrEqual(0);
   expect(stale).toBeLessThanOrEqual(batch);
@@ -115,17 +111,17 @@ test("a schedule fires once at each instant across nodes, also when the node tha
 /** A run into a table and a file that is a third on its way. */
 async function begun(name: string): Promise<{ files: string; id: string; runId: string }> {
   const [{ api, files }] = nodes as [TestNode];
-  writeRecords(join(files, "in.ndjson"), records);
-  await api.connector("files", "file", { path: files });
-  await api.connector("table", "postgres", { url: database, schema: "public", create_table: true });
+  writeRecords(join(files, `in-${name}.ndjson`), records);
+  await api.connector(`files-${name}`, "file", { path: files });
+  await api.connector(`table-${name}`, "postgres", { url: database, schema: "public", create_table: true });
   const id = await api.integration({
     name,
-    source: { connector: "files", stream: "in.ndjson" },
+    source: { connector: `files-${name}`, stream: `in-${name}.ndjson` },
     destinations: [
-      { id: "table", connector: "table", stream: "people", mode: "upsert", key: ["id"] },
-      { id: "file", connector: "files", stream: "out.ndjson", mode: "replace" },
-      { id: "added", connector: "table", stream: "added", mode: "append" },
-      { id: "lines", connector: "files", stream: "lines.ndjson", mode: "append" },
+      { id: "table", connector: `table-${name}`, stream: `people-${name}`, mode: "upsert", key: ["id"] },
+      { id: "file", connector: `files-${name}`, stream: `out-${name}.ndjson`, mode: "replace" },
+      { id: "added", connector: `table-${name}`, stream: `added-${name}`, mode: "append" },
+      { id: "lines", connector: `files-${name}`, stream: `lines-${name}.ndjson`, mode: "append" },
     ],
     ...copyRules,
   });
@@ -135,8 +131,8 @@ async function begun(name: string): Promise<{ files: string; id: string; runId: 
 }
 
 /** After one run: how many rows the table has that is appended to. */
-async function addedOnce(): Promise<number> {
-  const { total, missing, duplicates, strange } = await landedInTable(database, "added", records);
+async function addedOnce(name: string): Promise<number> {
+  const { total, missing, duplicates, strange } = await landedInTable(database, `added-${name}`, records);
   process.stderr.write(`${duplicates} of ${records} records appended twice\n`);
   expect({ missing, strange }).toEqual({ missing: 0, strange: 0 });
   expect(duplicates).toBeLessThan(inHand);

@@ -349,6 +349,7 @@ test("doctor --guarantees tells what is promised of an integration of a file, wi
   const { code, stdout, stderr } = await sluice(["doctor", "--guarantees", "copy", "shop.yaml"], { cwd });
   expect([code, stderr]).toEqual([0, ""]);
   expect(stdout).toMatch(/^duplicates +at least once: .*\n( +- .*\n)+ +held by actors\/settler.test.ts/m);
+  expect(stdout).toMatch(/^ +shown by load append in .*\bcrash-write\b/m);
   expect(stdout).toMatch(/^durability +nats-server \(embedded\) syncs each message/m);
 
   const env = { SLUICE_NATS_URL: "nats://127.0.0.1:4222" };

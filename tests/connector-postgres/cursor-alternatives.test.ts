@@ -51,7 +51,10 @@ strategies.ours = async (state) => {
   return { ids: batches.flatMap(textsOf).map((text) => (JSON.parse(text) as { id: number }).id), state };
 };
 
-/** Each makes row 1, which the first run cannot see, around that run; row 2 is seen by it. */
+/**
+ * Each makes row 1, which the first run cannot see, around that run; row 2 is seen by it, also by who waits for the oldest
+ * transaction of the whole server, on which other tests have theirs.
+ */
 const scenarios: { [name: string]: (writer: pg.Client, run: () => Promise<void>) => Promise<void> } = {
   "commits after the run": async (writer, run) => {
     await writer.query("BEGIN; INSERT INTO items VALUES (1, now())");
@@ -60,12 +63,14 @@ const scenarios: { [name: string]: (writer: pg.Client, run: () => Promise<void>)
     await writer.query("COMMIT");
   },
   "has the same value": async (writer, run) => {
+    await database.settled();
     await run();
     await writer.query("INSERT INTO items SELECT 1, at FROM items WHERE id = 2");
   },
   "begins before the run and writes after it": async (writer, run) => {
     await writer.query("BEGIN; SELECT now()");
     await database.query("UPDATE items SET at = clock_timestamp()");
+    await database.settled();
     await run();
     await writer.query("INSERT INTO items VALUES (1, now()); COMMIT");
   },
@@ -78,6 +83,7 @@ const scenarios: { [name: string]: (writer: pg.Client, run: () => Promise<void>)
     await writer.query("COMMIT");
   },
   "carries the application's time, an hour ago": async (writer, run) => {
+    await database.settled();
     await run();
     await writer.query("INSERT INTO items VALUES (1, now() - interval '1 hour')");
   },

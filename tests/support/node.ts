@@ -64,6 +64,7 @@ export class TestNode {
     const own = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       SLUICE_DATA_DIR: dataDir,
       SLUICE_HTTP_PORT: "0",
       SLUICE_NATS_PORT: String(nats),

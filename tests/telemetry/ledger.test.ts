@@ -36,7 +36,7 @@ test("the ledger balances over several destinations although the node is killed 
   ];
   const id = await node.api.integration({ name: "two", source, destinations, ...copyRules });
   const blow = { records, times: 2, random: seededRandom(), blow: killNode };
-  const { run } = await strike(node, await node.api.run(id), blow);
+  const [run] = (await strike(node, [await node.api.run(id)], blow)).runs;
   expect(run).toMatchObject(wholeRun(records, ["file", "hole"]));
   await expect.poll(() => logged(node, "run ended").length).toBe(1);
   expect(await imbalance(node)).toBe(0);

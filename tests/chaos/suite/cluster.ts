@@ -32,7 +32,7 @@ function scenario(name: string, what: string, blow: Blow): Scenario {
       const stalls: string[] = [];
       for (let n = 0; n < rounds[stage.scale]; n++) {
         await clustered.nats.whole();
-        const load = await Load.begin(stage, group.any, { database: group.database, seconds: 5 });
+        const load = await Load.begin(stage, group.any, { database: group.database, seconds: 5, fenced: true });
         await load.reach(shareOf(0, 1, stage.random));
         const stall = longestStall(load, group.any);
         stall.catch(() => {}); // What fails is told by the account.

@@ -8,19 +8,24 @@ import { PostgresDestination } from "../../../connectors/postgres/destination.ts
 import type { CrashPoint } from "./crash-points.ts";
 
 /**
- * Loaded before the node's program (`node --import`), this ends it with SIGKILL at the n-th passage of a point on the way
- * of a record, as the file named by CRASH_POINT says (`after-write 7`); the product knows nothing of it.
+ * Loaded before the node's program (`node --import`), this ends a process with SIGKILL at the n-th passage of a point on
+ * the way of a record, as the file named by CRASH_POINT says (`after-write 7 4711`, in which 4711 is the process); the
+ * product knows nothing of it. The file may come, and change, while the node is up.
  */
 const file = process.env.CRASH_POINT;
-if (isMainThread && file !== undefined && existsSync(file)) {
-  const [point, passages] = readFileSync(file, "utf8").split(" ");
-  let left = Number(passages);
-  const pass = (passed: CrashPoint) => {
-    if (passed !== point || --left > 0) return;
+if (isMainThread && file !== undefined) watch(struckAt(file));
+
+function struckAt(file: string): (passed: CrashPoint) => void {
+  let asked = "";
+  let left = 0;
+  return (passed) => {
+    const now = existsSync(file) ? readFileSync(file, "utf8") : "";
+    const [point, passages, pid] = now.split(" ");
+    if (now !== asked) [asked, left] = [now, Number(passages)];
+    if (passed !== point || left === 0 || --left > 0) return;
     appendFileSync(`${file}.reached`, `${point}\n`);
-    process.kill(process.pid, "SIGKILL");
+    process.kill(Number(pid), "SIGKILL");
   };
-  watch(pass);
 }
 
 function watch(pass: (point: CrashPoint) => void): void {

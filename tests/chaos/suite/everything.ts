@@ -33,7 +33,8 @@ export const everything: readonly Scenario[] = [
       const times = stage.scale === "short" ? 5 : 30;
       const [asked] = nodes as [TestNode];
       const seconds = times * (stage.scale === "short" ? 1 : 2);
-      const begin = () => Load.begin(stage, asked, { database: table.url, counted: table.counted, seconds });
+      const begin = () =>
+        Load.begin(stage, asked, { database: table.url, counted: table.counted, seconds, fenced: true });
       const accounts: Account[] = [];
       let load = await begin();
       const broken = new Map<Target, Promise<void>>();
@@ -45,13 +46,14 @@ export const everything: readonly Scenario[] = [
         await broken.get(target);
         // Where nobody could be asked for long it may be over.
         if (!(await load.reaches(at, asked))) {
-          accounts.push(await load.account(0, 0, asked));
+          accounts.push(await load.account(times, { node: asked }));
           load = await begin();
         }
         broken.set(target, strike(ms));
       }
       await Promise.all(broken.values());
-      return sumOf([...accounts, await load.account(times, 0, asked)]);
+      accounts.push(await load.account(times, { node: asked }));
+      return { ...sumOf(accounts), faults: times };
     },
   },
   {
@@ -61,7 +63,7 @@ export const everything: readonly Scenario[] = [
       const { nodes, toNats, table } = await twoNodes(stage);
       const group = new Group(nodes, table.counted);
       const times = stage.scale === "short" ? 1 : 4;
-      const load = await Load.begin(stage, group.any, { database: table.counted, seconds: times * 4 });
+      const load = await Load.begin(stage, group.any, { database: table.counted, seconds: times * 4, fenced: true });
       const seconds: number[] = [];
       for (let n = 0; n < times; n++) {
         await load.reach(shareOf(n, times, stage.random), group.any);
@@ -77,7 +79,7 @@ export const everything: readonly Scenario[] = [
         await wire.enable();
       }
       const notes = `next record after ${seconds.map((each) => each.toFixed(1)).join(", ")} s`;
-      return { ...(await load.account(times, 0, group.any)), notes };
+      return { ...(await load.account(times, { node: group.any })), notes };
     },
   },
 ];

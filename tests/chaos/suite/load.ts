@@ -1,14 +1,23 @@
+import { createReadStream } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { expect } from "vitest";
 import type { Run } from "../../support/api.ts";
 import type { TestNode } from "../../support/node.ts";
 import { kept, type Landed, landedInFile, landedInTable } from "../../support/records.ts";
 import { uniqueName } from "../../support/servers.ts";
 import { wholeRun } from "../chaos.ts";
+import { kinds, type LoadKind } from "./load-kind.ts";
 import type { Account } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
 type Target = "table" | "file";
+/**
+ * What was in hand and not committed when something was broken, in messages: 16 that were taken, and as many that were
+ * settled since the last commit. What is appended may come twice so often.
+ */
+const messagesInHand = 32;
+const messagesPerSecond = 20;
 
 export interface LoadOptions {
   /** Postgres of the table, as the node reaches it. */
@@ -19,8 +28,14 @@ export interface LoadOptions {
   readonly seconds?: number;
   /** Both unless said otherwise. One is written right away, two from a log of their own each. */
   readonly to?: readonly Target[];
-  readonly mode?: "replace" | "append";
+  /** The stage's unless said otherwise. */
+  readonly kind?: LoadKind;
   readonly delivery?: object;
+  /**
+   * A former owner may wake up: nothing of a file of lines, which takes the write that was under way then, and is promised
+   * no more.
+   */
+  readonly fenced?: boolean;
 }
 
 /**
@@ -34,15 +49,15 @@ export function shareOf(n: number, times: number, random: () => number): number 
 /** For a run that was disturbed, on a machine that has other things to do. */
 const patience = { timeout: 180_000, interval: 50 };
 
-/**
- * A run of numbered records at a steady rate into two destinations that are counted: a table by upsert, and a file
- * that is replaced (or appended to). Every tenth record is filtered out.
- */
+/** A run of numbered records at a steady rate into a table and a file, which are counted. Every tenth is filtered out. */
 export class Load {
   readonly id: string;
   readonly runId: string;
+  /** What of an append may come twice for each fault, at each of its destinations. */
+  readonly inHand: number;
   readonly #node: TestNode;
   readonly #records: number;
+  readonly #kind: LoadKind;
   readonly #table: { readonly url: string; readonly name: string };
   readonly #file: string;
   readonly #to: readonly Target[];
@@ -50,7 +65,7 @@ export class Load {
   private constructor(
     node: TestNode,
     ids: { readonly id: string; readonly runId: string },
-    records: number,
+    load: { readonly records: number; readonly kind: LoadKind; readonly inHand: number },
     table: { readonly url: string; readonly name: string },
     file: string,
     to: readonly Target[],
@@ -58,28 +73,39 @@ export class Load {
     this.#node = node;
     this.id = ids.id;
     this.runId = ids.runId;
-    this.#records = records;
+    this.inHand = load.inHand;
+    this.#records = load.records;
+    this.#kind = load.kind;
     this.#table = table;
     this.#file = file;
     this.#to = to;
   }
 
   static async begin(stage: Stage, node: TestNode, options: LoadOptions): Promise<Load> {
-    const { database, counted = database, seconds = stage.scale === "short" ? 3 : 15, mode = "replace" } = options;
+    const { database, counted = database, seconds = stage.scale === "short" ? 3 : 15, kind = stage.kind } = options;
     const { to = ["table", "file"] } = options;
     const { records } = stage;
     const { api } = node;
+    stage.kinds.add(kind);
+    const { table, file, delivery } = kinds[kind];
+    const mode = options.fenced && kind === "strict" ? "replace" : file;
     const name = uniqueName("load").replace("_", "-");
-    const template = { id: "{{ index }}", name: "user {{ index }}", amount: "{{ float 0 1000 }}" };
+    const template = {
+      id: "{{ index }}",
+      name: "user {{ index }}",
+      account: "{{ int 0 49 }}",
+      amount: "{{ float 0 1000 }}",
+    };
     const rate = Math.ceil(records / seconds);
     await api.connector(`${name}-in`, "generator", { count: records, rate, template, size: 200 });
     await api.connector(`${name}-files`, "file", { path: node.files });
     await api.connector(`${name}-table`, "postgres", { url: database, create_table: true });
+    const key = table === "upsert" ? { key: ["id"] } : {};
     const id = await api.integration({
       name,
       source: { connector: `${name}-in`, stream: "numbers" },
       destinations: [
-        { id: "table", connector: `${name}-table`, stream: name, mode: "upsert", key: ["id"] },
+        { id: "table", connector: `${name}-table`, stream: name, mode: table, ...key },
         { id: "file", connector: `${name}-files`, stream: `${name}.ndjson`, mode },
       ].filter(({ id }) => to.includes(id as Target)),
       pipeline_spec: {
@@ -91,13 +117,15 @@ export class Load {
       mapping_spec: [
         { source: "$.id", destination: "id", cast: "integer" },
         { source: "$.name", destination: "name" },
+        { source: "$.account", destination: "account" },
         { source: "$.amount", destination: "amount" },
       ],
-      delivery: { circuit_breaker: { open_for: "1s" }, ...options.delivery },
+      delivery: { circuit_breaker: { open_for: "1s" }, ...delivery, ...options.delivery },
     });
     const runId = await api.run(id);
-    const file = join(node.files, `${name}.ndjson`);
-    return new Load(node, { id, runId }, records, { url: counted, name }, file, to);
+    const path = join(node.files, `${name}.ndjson`);
+    const inHand = messagesInHand * Math.ceil(rate / messagesPerSecond);
+    return new Load(node, { id, runId }, { records, kind, inHand }, { url: counted, name }, path, to);
   }
 
   /** Resolves when this share of the records (0 to 1) was read. Rejects where the run ended before. */
@@ -127,10 +155,13 @@ export class Load {
     return run as Run;
   }
 
-  /** Waits for the run's end, whose counts must be exact, and counts what is there; `node` is whichever is asked. */
-  async account(faults: number, allowed = 0, node: TestNode = this.#node): Promise<Account> {
+  /**
+   * Waits for the run's end, whose counts must be exact, and counts what is there; `node` is whichever is asked. What is
+   * appended may be there twice as far as it was in hand, `allowed` where that is given.
+   */
+  async account(faults: number, { allowed, node = this.#node }: AccountOptions = {}): Promise<Account> {
     const run = await this.until(() => false, node);
-    expect(run).toMatchObject(wholeRun(this.#records, this.#to));
+    expect(run, JSON.stringify(run)).toMatchObject(wholeRun(this.#records, this.#to));
     const landed = await Promise.all(
       this.#to.map((target) =>
         target === "table"
@@ -141,6 +172,37 @@ export class Load {
     const sum = (field: keyof Landed) => landed.reduce((total, each) => total + each[field], 0);
     expect(sum("strange"), "lines and rows that are no record of the source").toBe(0);
     expect(sum("total")).toBe(landed.length * kept(this.#records) - sum("missing") + sum("duplicates"));
-    return { records: this.#records, faults, lost: sum("missing"), duplicated: sum("duplicates"), allowed };
+    if ((this.#kind === "key" || this.#kind === "strict") && this.#to.includes("file")) {
+      const { count, first } = await overtaken(this.#file, this.#kind);
+      expect(count, `behind a newer one, first at ${first}; ${JSON.stringify(landed)}`).toBe(0);
+    }
+    const twice = this.#kind === "append" ? this.#to.length * faults * this.inHand : 0;
+    return {
+      records: this.#records,
+      faults,
+      lost: sum("missing"),
+      duplicated: sum("duplicates"),
+      allowed: allowed ?? twice,
+    };
   }
+}
+
+export interface AccountOptions {
+  readonly allowed?: number;
+  readonly node?: TestNode;
+}
+
+/** Lines of a file that stand behind a newer one, of their account or of all. */
+async function overtaken(path: string, order: "key" | "strict"): Promise<{ count: number; first: string }> {
+  const newest = new Map<number, number>();
+  let [count, lines, first] = [0, 0, "none"];
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    const { id, account } = JSON.parse(line) as { id: number; account: number };
+    lines++;
+    const key = order === "key" ? account : 0;
+    const before = newest.get(key) ?? -1;
+    if (id > before) newest.set(key, id);
+    else if (++count === 1) first = `line ${lines}: ${id} behind ${before}`;
+  }
+  return { count, first };
 }

@@ -5,6 +5,7 @@ import { exitWithParent } from "../../../adapters/embedded/parent.ts";
 import { integerOption, parseArguments, type Syntax } from "../../../cli/arguments.ts";
 import { CommandError, exitCode, usageError } from "../../../cli/exit.ts";
 import { messageOf, unknownName } from "../../../runtime/errors/index.ts";
+import { loadKinds } from "./load-kind.ts";
 import { asScenarios, families, scenarios } from "./scenarios.ts";
 import { inNamespace, needsNamespace } from "./small-disk.ts";
 
@@ -16,6 +17,7 @@ const syntax: Syntax = {
     minutes: { type: "string", value: "N", help: "How long (10); at least one round." },
     seed: { type: "string", value: "S", help: "Of the first round; the same seed breaks the same things." },
     only: { type: "string", value: "NAME", help: "One scenario, or one family of them, in the long form." },
+    load: { type: "string", value: "LOAD", help: `What all loads are like that may be: ${loadKinds.join(", ")}.` },
     results: { type: "string", value: "FILE", help: "Adds each result as a line of JSON; the table is of all in it." },
     list: { type: "boolean", help: "Print the scenarios." },
     kills: { type: "boolean", help: "As the first option: the long tests of kills instead; all else is vitest's." },
@@ -41,6 +43,10 @@ async function main(argv: readonly string[]): Promise<void> {
   if (only !== undefined && asked.length === 0) {
     throw usageError(unknownName("scenario", only, [...Object.keys(families), ...scenarios.map(({ name }) => name)]));
   }
+  const load = args.string("load");
+  if (load !== undefined && !(loadKinds as readonly string[]).includes(load)) {
+    throw usageError(unknownName("load", load, loadKinds));
+  }
   if (needsNamespace()) {
     process.exitCode = await inNamespace(process.argv.slice(1));
     return;
@@ -49,6 +55,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const seed = integerOption(args.string("seed"), "seed", 0, 1_000_000_000) ?? Date.now() % 1_000_000;
   Object.assign(process.env, { CHAOS_MINUTES: String(minutes), CHAOS_SEED: String(seed) });
   if (only !== undefined) process.env.CHAOS_ONLY = only;
+  if (load !== undefined) process.env.CHAOS_LOAD = load;
   const results = args.string("results");
   if (results !== undefined) process.env.CHAOS_RESULTS = path.resolve(results);
   console.log(`${asked.length} scenarios for ${minutes} minutes, from seed ${seed}`);

@@ -33,7 +33,7 @@ export const nodes: readonly Scenario[] = [
     what: "SIGTERM of the node that carries a run out, and its return; a file is appended to",
     async run(stage) {
       const group = await threeNodes(stage);
-      return oneAfterAnother(stage, group, { short: 1, long: 6 }, { mode: "append" }, async (load) => {
+      return oneAfterAnother(stage, group, { short: 1, long: 6 }, { kind: "append" }, async (load) => {
         const owner = await group.ownerOf(load);
         const stopped = owner.stop();
         const seconds = await untilNextRecord(load, group.other(owner));
@@ -50,7 +50,7 @@ export const nodes: readonly Scenario[] = [
       const group = await threeNodes(stage);
       const rounds = stage.scale === "short" ? 1 : 2;
       const loads: Load[] = [];
-      for (const _ of group.nodes) loads.push(await begin(stage, group, { mode: "append", seconds: rounds * 9 }));
+      for (const _ of group.nodes) loads.push(await begin(stage, group, { kind: "append", seconds: rounds * 9 }));
       await Promise.all(loads.map((load) => load.reach(0.02, group.any)));
       let restarts = 0;
       for (let round = 0; round < rounds; round++) {
@@ -61,7 +61,7 @@ export const nodes: readonly Scenario[] = [
         }
       }
       const accounts = [];
-      for (const load of loads) accounts.push(await load.account(0, 0, group.any));
+      for (const load of loads) accounts.push(await load.account(restarts, { allowed: 0, node: group.any }));
       return { ...sumOf(accounts), faults: restarts };
     },
   },
@@ -70,7 +70,8 @@ export const nodes: readonly Scenario[] = [
     what: "SIGSTOP of the node that carries a run out, for longer than every lease; it wakes up and goes on",
     async run(stage) {
       const group = await threeNodes(stage);
-      const loads = [await begin(stage, group, { seconds: 6 }), await begin(stage, group, { seconds: 6 })];
+      const options = { seconds: 6, fenced: true };
+      const loads = [await begin(stage, group, options), await begin(stage, group, options)];
       const [load] = loads as [Load];
       await load.reach(stage.random() * 0.5, group.any);
       const paused = await group.ownerOf(load);
@@ -84,7 +85,7 @@ export const nodes: readonly Scenario[] = [
         process.kill(pid, "SIGCONT");
       }
       const accounts = [];
-      for (const each of loads) accounts.push(await each.account(0, 0, paused));
+      for (const each of loads) accounts.push(await each.account(1, { node: paused }));
       return { ...sumOf(accounts), faults: 1 };
     },
   },
@@ -93,11 +94,11 @@ export const nodes: readonly Scenario[] = [
     what: "SIGSTOP of nats-server, for longer than every lease",
     async run(stage) {
       const group = await threeNodes(stage);
-      const loads = [await begin(stage, group, { mode: "append" }), await begin(stage, group, {})];
+      const loads = [await begin(stage, group, { kind: "append" }), await begin(stage, group, { fenced: true })];
       await (loads[0] as Load).reach(stage.random() * 0.5, group.any);
       await paused([group.nats.pid as number], stage);
       const accounts = [];
-      for (const load of loads) accounts.push(await load.account(0, 0, group.any));
+      for (const load of loads) accounts.push(await load.account(1, { allowed: 0, node: group.any }));
       return { ...sumOf(accounts), faults: 1 };
     },
   },
@@ -129,8 +130,9 @@ async function childrenOf(pid: number): Promise<number[]> {
 }
 
 interface LoadOptions {
-  readonly mode?: "append";
+  readonly kind?: "append";
   readonly seconds?: number;
+  readonly fenced?: boolean;
 }
 
 /** A blow in the middle of each of several loads, which gives the seconds until the next record. */
@@ -147,7 +149,9 @@ async function oneAfterAnother(
     const load = await begin(stage, group, { seconds: 5, ...options });
     await load.reach(shareOf(0, 1, stage.random), group.any);
     seconds.push((await blow(load)).toFixed(1));
-    accounts.push(await load.account(1, 0, group.any));
+    // Only what was killed may have something twice.
+    const allowed = options.kind === "append" ? { allowed: 0 } : {};
+    accounts.push(await load.account(1, { ...allowed, node: group.any }));
   }
   return { ...sumOf(accounts), notes: `next record after ${seconds.join(", ")} s` };
 }

@@ -1,3 +1,4 @@
+import type { LoadKind } from "./load-kind.ts";
 import type { Account, Scenario } from "./scenario.ts";
 import { endShared, type Scale, setStage } from "./stage.ts";
 
@@ -6,6 +7,7 @@ export interface Result {
   readonly name: string;
   readonly seed: number;
   readonly seconds: number;
+  readonly loads: readonly LoadKind[];
   /** Left out where the scenario ended before it could count. */
   readonly account?: Account;
   /** Records that the ledgers of the live nodes cannot account for. */
@@ -16,7 +18,7 @@ export interface Result {
 
 /** Runs a scenario once. Never throws: what fails is in the result. */
 export async function perform(scenario: Scenario, seed: number, scale: Scale): Promise<Result> {
-  const { stage, imbalance, end } = setStage(seed, scale);
+  const { stage, imbalance, end } = setStage(scenario.name, seed, scale);
   const start = performance.now();
   let account: Account | undefined;
   let unaccounted = 0;
@@ -34,7 +36,8 @@ export async function perform(scenario: Scenario, seed: number, scale: Scale): P
   // The next one does not inherit what this one may have broken.
   if (failure !== undefined) await endShared().catch(() => undefined);
   const seconds = (performance.now() - start) / 1000;
-  return { name: scenario.name, seed, seconds, ...(account && { account }), imbalance: unaccounted, failure };
+  const loads = [...stage.kinds];
+  return { name: scenario.name, seed, seconds, loads, ...(account && { account }), imbalance: unaccounted, failure };
 }
 
 function faultOf({ lost, duplicated, allowed, records, faults }: Account, imbalance: number): string | undefined {

@@ -5,8 +5,8 @@ import type { Scale } from "./stage.ts";
 const nameWidth = 26;
 
 /** One run of a scenario in one line. */
-export function lineOf({ name, seed, seconds, account, imbalance, failure }: Result): string {
-  const head = `${failure === undefined ? "ok    " : "FAILED"} ${name.padEnd(nameWidth)} seed ${seed}`;
+export function lineOf({ name, seed, seconds, loads, account, imbalance, failure }: Result): string {
+  const head = `${failure === undefined ? "ok    " : "FAILED"} ${name.padEnd(nameWidth)} seed ${seed}${loads.length === 0 ? "" : `, ${loads.join(" and ")}`}`;
   const counts =
     account === undefined
       ? ""
@@ -30,8 +30,8 @@ export function tablesOf(
 }
 
 const head = [
-  "| Scenario | What is broken | Runs | Records | Faults | Lost | Twice (allowed) | Ledger | |",
-  "|---|---|---|---|---|---|---|---|---|",
+  "| Scenario | What is broken | Loads | Runs | Records | Faults | Lost | Twice (allowed) | Ledger | |",
+  "|---|---|---|---|---|---|---|---|---|---|",
 ];
 
 function rowOf({ name, what }: Scenario, results: readonly Result[]): string[] {
@@ -43,6 +43,7 @@ function rowOf({ name, what }: Scenario, results: readonly Result[]): string[] {
   const cells = [
     `\`${name}\``,
     what,
+    [...new Set(runs.flatMap(({ loads }) => loads))].join(", "),
     failed === 0 ? runs.length : `${runs.length}, ${failed} failed`,
     sum("records"),
     sum("faults"),
@@ -56,7 +57,8 @@ function rowOf({ name, what }: Scenario, results: readonly Result[]): string[] {
 
 /** How to have a failure again. */
 export function repeatCommand({ name, seed }: Result, scale: Scale): string {
+  const { CHAOS_LOAD: load } = process.env;
   return scale === "long"
-    ? `npm run chaos -- --minutes 0 --only ${name} --seed ${seed}`
+    ? `npm run chaos -- --minutes 0 --only ${name} --seed ${seed}${load === undefined ? "" : ` --load ${load}`}`
     : `CHAOS_SEED=${seed} npx vitest run --project=integration tests/chaos/suite/ -t ${name}`;
 }

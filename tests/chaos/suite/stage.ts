@@ -4,6 +4,7 @@ import { TestNode, type TestNodeOptions } from "../../support/node.ts";
 import { createDatabase, uniqueName } from "../../support/servers.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { samples } from "../../telemetry/support.ts";
+import { kindOf, type LoadKind } from "./load-kind.ts";
 
 type End = () => unknown;
 
@@ -16,8 +17,12 @@ export interface Stage {
   readonly scale: Scale;
   /** From 0 to 1; the same ones for the same seed. */
   readonly random: () => number;
-  /** The size of the load. */
+  /** The size of a load. */
   readonly records: number;
+  /** What a load is like unless a scenario says so itself. */
+  readonly kind: LoadKind;
+  /** Those that there were. */
+  readonly kinds: Set<LoadKind>;
   /** Of this run alone; its name has a space. */
   readonly folder: string;
   /** Called when the scenario is over, however it ended; last first. */
@@ -47,7 +52,7 @@ export interface SetStage {
 
 const loads = { short: 20_000, long: 200_000 };
 
-export function setStage(seed: number, scale: Scale): SetStage {
+export function setStage(scenario: string, seed: number, scale: Scale): SetStage {
   const ends: End[] = [];
   const nodes = new Set<TestNode>();
   const atEnd = (end: End) => void ends.push(end);
@@ -57,6 +62,8 @@ export function setStage(seed: number, scale: Scale): SetStage {
     scale,
     random: randomFrom(seed),
     records: Number(process.env.CHAOS_RECORDS ?? loads[scale]),
+    kind: kindOf(scenario, seed, scale),
+    kinds: new Set(),
     folder,
     atEnd,
     shared,
