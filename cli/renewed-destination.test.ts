@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { Destination, Json, WriteBatch } from "../connectors/sdk/index.ts";
+import { ConnectorError, type Destination, type Json, type WriteBatch } from "../connectors/sdk/index.ts";
+import { NotReadyError, SluiceError } from "../runtime/errors/index.ts";
 import { RenewedDestination } from "./renewed-destination.ts";
 
 const batch = (): WriteBatch => ({ records: [], signal: new AbortController().signal });
@@ -81,4 +82,30 @@ test("where it cannot be opened the write fails, and the next one tries again", 
   world.latest = "3";
   await destination.write(batch());
   expect(log).toEqual(["open 1 null", "close 1", "open 3 null", "write 3", "wrote 3"]);
+});
+
+test.each([
+  ["a Vault that is away", new NotReadyError("Vault is sealed"), "UNAVAILABLE"],
+  ["a reference that does not resolve", new SluiceError("VALIDATION_ERROR", "resolves to nothing"), "VALIDATION_ERROR"],
+  ["a setting that is wrong", new ConnectorError("NOT_FOUND", "no such table", { fault: "record" }), "NOT_FOUND"],
+])("%s is waited for, and no record's fault", async (_, error, code) => {
+  const fine: Destination = {
+    concurrency: 1,
+    write: async () => ({}),
+    complete: async () => {},
+    close: async () => {},
+  };
+  let fails = false;
+  const open = async () => {
+    if (fails) throw error;
+    return { destination: fine, madeOf: "1" };
+  };
+  const destination = await RenewedDestination.open({ open, latest: () => (fails ? "2" : "1"), state: null });
+  await destination.write(batch());
+  fails = true;
+  await expect(destination.write(batch())).rejects.toMatchObject({
+    code,
+    fault: "destination",
+    message: error.message,
+  });
 });

@@ -1,4 +1,12 @@
-import type { Destination, Json, WriteBatch, WriteResult } from "../connectors/sdk/index.ts";
+import {
+  ConnectorError,
+  type Destination,
+  type Json,
+  type WriteBatch,
+  type WriteResult,
+} from "../connectors/sdk/index.ts";
+import { failureOf } from "../runtime/delivery/index.ts";
+import { NotReadyError } from "../runtime/errors/index.ts";
 
 export interface RenewedDestinationOptions {
   /** Opens it as the connector is at the moment; `state` is that of the last write. */
@@ -91,8 +99,18 @@ export class RenewedDestination implements Destination {
     const former = this.#current;
     this.#current = undefined;
     await former?.close().catch(() => {});
-    const { destination, madeOf } = await this.#options.open(this.#state);
+    const { destination, madeOf } = await this.#options.open(this.#state).catch((error: unknown) => {
+      throw ofNoRecord(error);
+    });
     this.#current = destination;
     this.#madeOf = madeOf;
   }
+}
+
+/** That it cannot be opened is no record's fault, and no try of one: a reference does not resolve, Vault is away. */
+function ofNoRecord(error: unknown): unknown {
+  if (error instanceof Error && error.name === "StaleOwnerError") return error;
+  const { code, fault, message, path } = failureOf(error);
+  if (fault === "transient" && !(error instanceof NotReadyError)) return error;
+  return new ConnectorError(code, message, { fault: "destination", ...(path !== undefined && { path }) });
 }

@@ -10,6 +10,7 @@ import { TestNode } from "../support/node.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { startVault, type TestVault, vaultBuildMs } from "../support/vault.ts";
 import { startOtlpServer } from "../telemetry/otlp-server.ts";
+import { plantedConnectors, plantedIntegrations } from "./planted-config.ts";
 import { filesBelow, found, plants } from "./plants.ts";
 
 const ends: (() => unknown)[] = [];
@@ -51,111 +52,6 @@ afterAll(async () => {
   for (const end of ends.reverse()) await end();
 });
 
-const reference = (text: string) => `\${${text}}`;
-
-/** The connectors, by name. */
-function connectors(databasePort: number): Record<string, { type: string; config: object }> {
-  const http = (config: object) => ({ type: "http", config: { base_url: server.url, ...config } });
-  const streams = Object.fromEntries(
-    ["records", "fail", "html", "half"].map((name) => [name, { path: `/${name}`, pagination: { type: "none" } }]),
-  );
-  const land = {
-    land: {
-      append: {
-        path: "/land",
-        batch: { records: 10 },
-        results: { path: "$.results", status: "$.ok", message: "$.error" },
-      },
-    },
-  };
-  return {
-    basic: http({
-      auth: { type: "basic", username: "etl", password: plants["a password in a config"] },
-      headers: { "X-Own": plants["a header in a config"] },
-      streams: { ...streams, ...land },
-    }),
-    query: http({
-      auth: { type: "api_key", in: "query", name: "key", value: reference("env:SLUICE_SECRET_PLANT") },
-      streams: { ...streams, ...land },
-    }),
-    file: http({ auth: { type: "bearer", token: reference("file:plant") }, streams }),
-    vault: http({
-      auth: { type: "bearer", token: reference("vault:secret/sluice/plant#token") },
-      streams: { ...streams, ...land },
-    }),
-    oauth: http({
-      auth: {
-        type: "oauth2_client_credentials",
-        token_url: `${server.url}/token`,
-        client_id: "etl",
-        client_secret: plants["an OAuth client's secret"],
-      },
-      streams,
-    }),
-    url: {
-      type: "postgres",
-      config: { url: `postgres://sluice:${plants["the password in a URL"]}@127.0.0.1:${databasePort}/sluice` },
-    },
-    rude: { type: "rude", config: { password: plants["a password of a plugin's connector"] } },
-    hole: { type: "blackhole", config: {} },
-  };
-}
-
-function integrations(): { name: string; [field: string]: unknown }[] {
-  const into = { connector: "hole", stream: "any" };
-  const retry = { max_attempts: 1 };
-  const failing = ["basic", "query", "file", "vault"].flatMap((connector) =>
-    ["fail", "html", "half"].map((stream) => ({
-      name: `${connector}-${stream}`,
-      source: { connector, stream },
-      destination: into,
-      delivery: { retry },
-    })),
-  );
-  const landing = ["basic", "query", "vault"].map((connector) => ({
-    name: `${connector}-lands`,
-    source: { connector: "basic", stream: "records" },
-    destination: { connector, stream: "land" },
-    delivery: { retry },
-  }));
-  const looks = {
-    name: "looks",
-    source: { connector: "basic", stream: "records" },
-    destination: into,
-    pipeline_spec: {
-      steps: [
-        {
-          id: "city",
-          type: "enrich",
-          connector: "query",
-          request: {
-            path: "/cities/{{ $.city }}",
-            headers: { "X-Look": reference("env:SLUICE_SECRET_ENRICH") },
-          },
-          merge_at: "place",
-        },
-      ],
-    },
-    delivery: { retry },
-  };
-  const plugin = [
-    { name: "rude-reads", source: { connector: "rude", stream: "any" }, destination: into, delivery: { retry } },
-    {
-      name: "rude-lands",
-      source: { connector: "basic", stream: "records" },
-      destination: { connector: "rude", stream: "any" },
-      delivery: { retry },
-    },
-  ];
-  const denied = ["oauth", "url"].map((connector) => ({
-    name: `${connector}-denied`,
-    source: { connector, stream: "records" },
-    destination: into,
-    delivery: { retry },
-  }));
-  return [...failing, ...landing, looks, ...plugin, ...denied];
-}
-
 /** Where planted secrets are looked for, with what was found there. */
 class Places {
   readonly searched = new Map<string, string[]>();
@@ -194,10 +90,10 @@ test("planted secrets are nowhere but where they belong", { timeout: 400_000 }, 
   const { api } = node;
 
   // Configuration: taken, refused, planned, tried.
-  const made = connectors(Number(new URL(node.databaseUrl()).port));
+  const made = plantedConnectors(server.url, Number(new URL(node.databaseUrl()).port));
   const config = {
     connectors: Object.entries(made).map(([name, each]) => ({ name, ...each })),
-    integrations: integrations(),
+    integrations: plantedIntegrations(),
   };
   const ask = async (method: string, path: string, body?: unknown) => {
     const { text } = await api.request(method, path, body);
