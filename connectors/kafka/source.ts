@@ -212,11 +212,12 @@ export class KafkaSource implements Source {
   async *#handOut(answer: Answer | undefined): AsyncGenerator<ReadBatch> {
     if (!answer) return;
     if (answer.error !== undefined) throw answer.error;
+    const asked = new Set(answer.asked);
     const readers: { readonly held: Held; readonly reader: BatchReader }[] = [];
     for (const each of answer.fetched) {
-      const held = answer.asked.find(({ topic, partition }) => topic === each.topic && partition === each.partition);
+      const held = this.#held.get(keyOf(each));
       // Another one has it by now, or it was begun anew.
-      if (!held || this.#held.get(keyOf(held)) !== held) continue;
+      if (!held || !asked.has(held)) continue;
       if (each.errorCode !== 0) {
         yield* this.#refused(held, errorName(each.errorCode));
         continue;
