@@ -114,19 +114,21 @@ export class CoreSource implements Source {
   }
 }
 
+/** What is no record becomes a dead letter, and its sender hears so. */
 function answer(message: Msg, { text, fault }: Text, reply: (record: Json) => Json): void {
-  if (text === undefined) {
-    const refused = headers();
-    refused.set("Nats-Service-Error", fault);
-    refused.set("Nats-Service-Error-Code", "400");
-    message.respond("", { headers: refused });
-    return;
-  }
-  let record: Json = null;
+  let why = fault ?? "The message is no JSON.";
   try {
-    record = parseExact(Buffer.from(text).toString());
+    if (text !== undefined) {
+      const record = parseExact(Buffer.from(text).toString());
+      why = "The reply cannot be made.";
+      message.respond(JSON.stringify(reply(record)));
+      return;
+    }
   } catch {
-    // It is in the log as it is, and becomes a dead letter.
+    // Said below.
   }
-  message.respond(JSON.stringify(reply(record)));
+  const refused = headers();
+  refused.set("Nats-Service-Error", why);
+  refused.set("Nats-Service-Error-Code", "400");
+  message.respond("", { headers: refused });
 }

@@ -6,7 +6,7 @@ import { checkConfig } from "../../runtime/config/index.ts";
 import { postgres } from "../postgres/index.ts";
 import type { JsonObject } from "../sdk/index.ts";
 import { nats } from "./index.ts";
-import { Ranges } from "./ranges.ts";
+import { Ranges, readThrough } from "./ranges.ts";
 
 test("every example on the page is a valid configuration", () => {
   const page = readFileSync(new URL("../../docs/connectors/nats.md", import.meta.url), "utf8");
@@ -36,10 +36,20 @@ test("what a durable consumer gave is known by ranges, which join where nothing 
     [20, 20],
   ]);
   expect([3, 4, 7, 10, 20].map((sequence) => ranges.has(sequence))).toEqual([true, false, true, false, true]);
-  ranges.forget(9);
-  expect(ranges.toJSON()).toEqual([[20, 20]]);
+  ranges.through(7);
+  expect(ranges.toJSON()).toEqual([
+    [1, 9],
+    [20, 20],
+  ]);
+  ranges.through(15);
+  expect(ranges.toJSON()).toEqual([
+    [1, 15],
+    [20, 20],
+  ]);
+  expect(readThrough(ranges.toJSON())).toBe(15);
+  expect(readThrough([[3, 9]])).toBe(0);
   // What is forgotten is read again: never more than so many are kept.
   for (let sequence = 100; sequence < 300; sequence += 2) ranges.add(sequence, undefined);
   expect(ranges.toJSON()).toHaveLength(64);
-  expect(ranges.has(298)).toBe(true);
+  expect([15, 298].map((sequence) => ranges.has(sequence))).toEqual([true, true]);
 });

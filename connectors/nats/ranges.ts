@@ -1,6 +1,12 @@
 /** More are forgotten, the lowest first: what is forgotten is read again, and never left out. */
 const most = 64;
 
+/** Up to here all was read. */
+export function readThrough(ranges: readonly (readonly [number, number])[] = []): number {
+  const [[from, to] = [0, 0]] = ranges;
+  return from <= 1 ? to : 0;
+}
+
 /** Sequences that were read, as ranges in order. */
 export class Ranges {
   readonly #ranges: [number, number][];
@@ -22,12 +28,16 @@ export class Ranges {
     }
     const at = this.#ranges.findIndex(([from]) => from > sequence);
     this.#ranges.splice(at === -1 ? this.#ranges.length : at, 0, [sequence, sequence]);
-    if (this.#ranges.length > most) this.#ranges.shift();
+    if (this.#ranges.length > most) this.#ranges.splice(1, 1);
   }
 
-  /** Those up to here never come again. */
-  forget(upTo: number): void {
-    while ((this.#ranges[0]?.[1] ?? Number.POSITIVE_INFINITY) <= upTo) this.#ranges.shift();
+  /** All up to this sequence was read. */
+  through(sequence: number): void {
+    if (sequence === 0) return;
+    while ((this.#ranges[0]?.[1] ?? Number.POSITIVE_INFINITY) <= sequence) this.#ranges.shift();
+    const [first] = this.#ranges;
+    if (first && first[0] <= sequence + 1) first[0] = 1;
+    else this.#ranges.unshift([1, sequence]);
   }
 
   toJSON(): [number, number][] {

@@ -13,7 +13,7 @@ import type { StreamConfig } from "./config.ts";
 import type { Link } from "./connection.ts";
 import { apiError, away } from "./errors.ts";
 import { Collector, textsOf } from "./payload.ts";
-import { Ranges } from "./ranges.ts";
+import { Ranges, readThrough } from "./ranges.ts";
 
 /**
  * `created`: of the stream, since one that was made anew counts from 1 again. `batch`: counts those of a reading. `read`:
@@ -63,7 +63,8 @@ export class StreamSource implements Source {
   /** What came last for the first time. */
   #previous: { readonly sequence: number; readonly consumed: number } | undefined;
   /** Not acknowledged: what a batch was made of. */
-  readonly #unacked: { readonly batch: number; readonly replies: string[] }[] = [];
+  readonly #unacked: { readonly batch: number; readonly replies: string[]; readonly sequences: number[] }[] = [];
+  readonly #inHand = new Set<number>();
   readonly #arrived = new Arrivals<Msg>();
   readonly #inbox = createInbox();
   readonly #subscription: Subscription;
@@ -83,7 +84,7 @@ export class StreamSource implements Source {
     this.#lost = begin.lost;
     this.#last = source.endless ? undefined : info.state.last_seq;
     this.#ranges = new Ranges(begin.read);
-    this.#ranges.forget(consumer.ack_floor.stream_seq);
+    if (options.config.durable) this.#ranges.through(consumer.ack_floor.stream_seq);
     link.lost.addEventListener("abort", () => this.#arrived.end(), { once: true });
     this.#subscription = link.connection.subscribe(this.#inbox, { callback: (_, message) => this.#take(message) });
   }
@@ -128,7 +129,7 @@ export class StreamSource implements Source {
         yield collector.take(this.#place());
         continue;
       }
-      const taken = { batch: ++this.#batch, replies: [] as string[] };
+      const taken = { batch: ++this.#batch, replies: [] as string[], sequences: [] as number[] };
       let isRead = false;
       while (!isRead) {
         const message = this.#arrived.peek();
@@ -149,6 +150,7 @@ export class StreamSource implements Source {
         if (this.#last !== undefined) {
           if (at.sequence > this.#last) {
             isRead = true;
+            if (isDurable) link.connection.publish(message.reply as string, nak);
             break;
           }
           isRead = at.sequence === this.#last || at.pending === 0;
@@ -158,7 +160,11 @@ export class StreamSource implements Source {
         const wantsTime = config.record === "message";
         const place = { sequence: at.sequence, ...(wantsTime && { time: timeOf(at.nanos) }) };
         collector.add(textOf({ subject, headers, data, ...place }), at.sequence, data);
-        if (isDurable) taken.replies.push(message.reply as string);
+        if (isDurable) {
+          taken.replies.push(message.reply as string);
+          taken.sequences.push(at.sequence);
+          this.#inHand.add(at.sequence);
+        }
         this.#sequence = Math.max(this.#sequence, at.sequence);
       }
       if (taken.replies.length > 0) this.#unacked.push(taken);
@@ -171,7 +177,8 @@ export class StreamSource implements Source {
     const { batch = 0 } = cursor as unknown as Place;
     const { link } = this.#options;
     while (this.#unacked.length > 0 && (this.#unacked[0]?.batch ?? 0) <= batch) {
-      const { replies } = this.#unacked.shift()!;
+      const { replies, sequences } = this.#unacked.shift()!;
+      for (const sequence of sequences) this.#inHand.delete(sequence);
       if (link.connection.isClosed()) continue;
       for (const reply of replies) link.connection.publish(reply, ack);
     }
@@ -249,10 +256,7 @@ export class StreamSource implements Source {
   /** False for what was read before: it is in the log, or in hand, and only its acknowledgement is missing. */
   #isNew({ sequence, consumed, deliveries }: Delivery, { reply }: Msg): boolean {
     if (this.#ranges.has(sequence)) {
-      const isInHand = this.#unacked.some(({ replies }) =>
-        replies.some((one) => deliveryOf(one).sequence === sequence),
-      );
-      if (!isInHand) this.#options.link.connection.publish(reply as string, ack);
+      if (!this.#inHand.has(sequence)) this.#options.link.connection.publish(reply as string, ack);
       return false;
     }
     // First deliveries come in order: between two that are numbered one after the other, there is nothing else.
@@ -294,7 +298,7 @@ interface Begin {
   readonly after: number;
   /** Nothing was read before. */
   readonly isFirst: boolean;
-  readonly read?: readonly (readonly [number, number])[] | undefined;
+  readonly read?: [number, number][] | undefined;
   readonly lost?: { readonly message: string; readonly from: number; readonly to: number };
 }
 
@@ -335,14 +339,17 @@ function told<T extends { readonly message: string }>(
 async function consumerOf(
   { manager, stream, config }: StreamSourceOptions,
   info: StreamInfo,
-  { after, isFirst }: Begin,
+  { after, isFirst, read }: Begin,
 ): Promise<ConsumerInfo> {
   const { durable, subject, start = "earliest" } = config;
   const filter = subject === undefined ? {} : { filter_subject: subject };
   const isLimits = info.config.retention === "limits";
   const from: Partial<ConsumerConfig> =
     !isFirst && isLimits
-      ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: after + 1 }
+      ? {
+          deliver_policy: DeliverPolicy.StartSequence,
+          opt_start_seq: (durable === undefined ? after : readThrough(read)) + 1,
+        }
       : !isLimits || start === "earliest"
         ? { deliver_policy: DeliverPolicy.All }
         : start === "latest"

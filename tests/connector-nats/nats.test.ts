@@ -269,6 +269,10 @@ test("requests are answered once they are stored; an answer's error is a record'
   source.stored!(batch!.cursor);
   await asked;
   expect(answer).toEqual({ id: 5, ok: true });
+  const broken = connection.request(subject, "{", { timeout: 30_000 });
+  const [taken] = await until(1, reading);
+  source.stored!(taken!.cursor);
+  expect((await broken).headers?.get("Nats-Service-Error")).toBe("The message is no JSON.");
 
   const service = uniqueName("service");
   const to = await destinationOf(service, { via: "request" });
