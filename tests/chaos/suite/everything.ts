@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { type ServerHandle, startNats, startPostgres } from "../../../adapters/embedded/index.ts";
+import { isAlive } from "../../../adapters/embedded/processes.ts";
 import { TestNode } from "../../support/node.ts";
 import { query } from "../../support/records.ts";
 import { tempDir } from "../../support/temp-dir.ts";
@@ -133,7 +134,11 @@ async function startTwo(atEnd: (end: () => unknown) => void): Promise<TwoNodes> 
 /** It is started again by itself. */
 function server(name: string, handle: ServerHandle): Target {
   const kill = async () => {
-    if (handle.pid !== undefined) process.kill(handle.pid, "SIGKILL");
+    // It may not be up again from the kill before.
+    for (; ; await delay(50)) {
+      const { pid } = handle;
+      if (pid !== undefined && isAlive(pid)) return void process.kill(pid, "SIGKILL");
+    }
   };
   return { name, strikes: [kill] };
 }
