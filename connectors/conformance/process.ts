@@ -11,8 +11,8 @@ const lookMs = 50;
 /** A heap that is collected by its own lights grows for a while. */
 const mostGrowthMb = { quick: 256, usual: 128 };
 /** Each half has so many batches at least, however busy the machine is, within reason. */
-const leastBatches = 100;
-const longestMs = 30_000;
+const leastBatches = 15;
+const longestMs = { quick: 5_000, usual: 30_000 };
 
 /** Demands that the plugin's process comes to rest. Nothing is asked where the system does not tell. */
 export async function quiet({ plugin, quick }: Subject, when: string): Promise<void> {
@@ -47,7 +47,7 @@ export async function flat(
   /** Whether a half that began then, with so many batches before it, is over. */
   const isOver = (since: number, earlier: number) => {
     const elapsed = performance.now() - since;
-    return elapsed > longestMs || (elapsed > warmMs[pace] && batches - earlier >= leastBatches);
+    return elapsed > longestMs[pace] || (elapsed > warmMs[pace] && batches - earlier >= leastBatches);
   };
   let batchesBefore = 0;
   const enough = () => {
