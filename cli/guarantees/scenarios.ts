@@ -56,7 +56,7 @@ const scenariosOf: { readonly [promise in keyof typeof promises]?: (traits: Trai
   lostData: ({ types }) => [
     "nats-data-lost-down",
     "nats-data-lost-up",
-    ...(types.length > 1 ? ["deliver-log-lost"] : []),
+    ...(types.length > 1 ? ["deliver-log-lost", "deliver-log-older"] : []),
     "nats-data-older",
     "nats-data-older-up",
     "postgres-older-down",
