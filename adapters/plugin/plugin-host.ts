@@ -159,11 +159,13 @@ export class PluginHost implements Plugins {
     if (known !== undefined && known.type !== says.type) return `is another one now: ${says.type} ${says.version}`;
     if (isDeepStrictEqual(hosted.serves, says)) return undefined;
     try {
-      await store.plugins.describe(row.id, row.version, says);
+      // Of one that was changed meanwhile it is of no interest.
+      if (!(await store.plugins.describe(row.id, row.version, says))) return undefined;
     } catch (error) {
       if (error instanceof ConflictError) return `serves ${says.type} ${says.version}: ${error.message}`;
       throw error;
     }
+    if (hosted.row.version !== row.version) return undefined;
     hosted.describe(says);
     logger.info({ plugin: row.name, type: says.type, version: says.version }, "plugin says what it serves");
     publish();

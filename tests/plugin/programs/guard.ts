@@ -1,10 +1,12 @@
 // Starts a program that nothing ends, as a node would, and says its process id.
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { startGuarded } from "../../../adapters/plugin/guard.ts";
 
 const line = "trap '' TERM HUP; sleep 1000 & echo $! >&2; while :; do sleep 1; done";
-const { pid, stderr } = await new Promise<{ pid: number; stderr: string }>((resolve) => {
-  const guarded = startGuarded({ command: ["/bin/sh", "-c", line], env: { PATH: process.env.PATH } });
-  guarded.stderr.once("data", (text: Buffer) => resolve({ pid: guarded.pid as number, stderr: text.toString() }));
-});
-console.log(`${pid} ${Number(stderr)}`);
+const guarded = startGuarded({ command: ["/bin/sh", "-c", line], env: { PATH: process.env.PATH } });
+const [text] = (await once(guarded.stderr, "data")) as [Buffer];
+// The shell says which one it is on another pipe.
+while (guarded.pid === undefined) await delay(10);
+console.log(`${guarded.pid} ${Number(text)}`);
 setInterval(() => {}, 1_000);
