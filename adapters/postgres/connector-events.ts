@@ -43,6 +43,26 @@ export function connectorEventStore(db: Database): ConnectorEventStore {
       const due = "due_at = now() + $2 * interval '1 millisecond'";
       await db.query(`update sluice.connector_events set ${due} where id = $1`, [id, delayMs]);
     },
+
+    async sealed() {
+      const rows = await db.query<{ id: string; connector_id: string; sealed: Uint8Array }>(
+        `select id, connector_id, each as sealed from sluice.connector_events,
+           lateral (values (sealed), (previous_sealed)) as both_of (each) where each is not null order by id`,
+        [],
+      );
+      return rows.map((row) => ({ id: Number(row.id), connectorId: row.connector_id, sealed: row.sealed }));
+    },
+
+    async reseal(id, before, after) {
+      const rows = await db.query(
+        `update sluice.connector_events
+            set sealed = case when sealed = $2 then $3 else sealed end,
+                previous_sealed = case when previous_sealed = $2 then $3 else previous_sealed end
+          where id = $1 and (sealed = $2 or previous_sealed = $2) returning 1`,
+        [id, before, after],
+      );
+      return rows.length > 0;
+    },
   };
 }
 

@@ -45,6 +45,19 @@ export function secretsService({ store, sealer, runner }: ServiceContext) {
     return [...ofConnectors, ...ofPlugins];
   };
 
+  /** What connectors' types have yet to be told, which is gone in seconds where they can be reached. */
+  const sealedEvents = async (): Promise<Sealed[]> => {
+    const { connectorEvents } = store;
+    return (await connectorEvents.sealed()).map(({ id, connectorId, sealed }) => ({
+      id: connectorId,
+      name: `what connector ${connectorId} is to be told`,
+      sealed,
+      reseal: (_: string, before: Uint8Array, after: Uint8Array) => connectorEvents.reseal(id, before, after),
+      // It was told meanwhile.
+      again: async () => null,
+    }));
+  };
+
   /** True where it was wrapped anew. Whoever replaced the secrets meanwhile has sealed them under the newest key. */
   async function rewrap(row: Sealed, keyVersion: string): Promise<boolean> {
     let current: { readonly sealed: Uint8Array | null } | null = row;
@@ -74,16 +87,16 @@ export function secretsService({ store, sealer, runner }: ServiceContext) {
     const keyVersion = await sealer.current();
     const failed: Rotation["failed"][number][] = [];
     let rewrapped = 0;
-    for (const row of rows) {
+    for (const row of [...rows, ...(await sealedEvents())]) {
       try {
-        if (await rewrap(row, keyVersion)) rewrapped++;
+        if ((await rewrap(row, keyVersion)) && rows.includes(row)) rewrapped++;
       } catch (error) {
         // What is away is away for all of them. What is done stays done.
         if (error instanceof NotReadyError || !(error instanceof SluiceError)) throw error;
         failed.push({ name: row.name, code: error.code, message: messageOf(error) });
       }
     }
-    const unchanged = rows.length - rewrapped - failed.length;
+    const unchanged = rows.filter((row) => !failed.some(({ name }) => name === row.name)).length - rewrapped;
     return { provider: sealer.provider, keyVersion, newKey, rewrapped, unchanged, failed };
   }
 
@@ -98,9 +111,11 @@ export function secretsService({ store, sealer, runner }: ServiceContext) {
 
   return {
     async status(): Promise<SecretsStatus> {
-      const counts = Map.groupBy(await sealedRows(), versionOf);
+      const keyVersion = await sealer.current();
+      const behind = (await sealedEvents()).filter((row) => versionOf(row) !== keyVersion);
+      const counts = Map.groupBy([...(await sealedRows()), ...behind], versionOf);
       const byKeyVersion = new Map(Array.from(counts, ([version, rows]) => [version, rows.length]));
-      return { provider: sealer.provider, keyVersion: await sealer.current(), byKeyVersion };
+      return { provider: sealer.provider, keyVersion, byKeyVersion };
     },
 
     /** Wraps all data keys by the newest key, without reading a secret. May be asked again after it was broken off. */

@@ -33,4 +33,8 @@ export interface ConnectorEventStore {
   done(id: number): Promise<void>;
   /** It comes again, and all that follow it of its connector wait. */
   putOff(id: number, delayMs: number): Promise<void>;
+  /** What is sealed in those that wait, by the event and its connector. */
+  sealed(): Promise<readonly { readonly id: number; readonly connectorId: string; readonly sealed: Uint8Array }[]>;
+  /** False where it is not the same any more. */
+  reseal(id: number, before: Uint8Array, after: Uint8Array): Promise<boolean>;
 }

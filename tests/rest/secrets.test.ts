@@ -27,6 +27,10 @@ test("a rotation makes a new key, wraps every data key by it, and leaves secrets
     versions: [{ key_version: rotated.body.key_version, sealed: 2, current: true }],
   });
   expect((await sealed(ids[0]!)).equals(first)).toBe(false);
+  // What their type is to be told of them goes along.
+  const events = await api.store.connectorEvents.sealed();
+  expect(events.map(({ connectorId }) => connectorId)).toEqual(ids);
+  expect(events[0]!.sealed).not.toEqual(first);
   const row = (await api.store.connectors.get(ids[0]!))!;
   expect(row.version).toBe(1);
   // *** keeps the secret: it is opened with the newer key, and sealed with it.
