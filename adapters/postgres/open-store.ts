@@ -10,6 +10,7 @@ import { connectorStore } from "./connectors.ts";
 import { type Database, openPool } from "./database.ts";
 import { deadLetterStore } from "./dead-letters.ts";
 import { guarded } from "./errors.ts";
+import { idempotencyStore } from "./idempotency.ts";
 import { integrationStore } from "./integrations.ts";
 import { migrate } from "./migrate.ts";
 import { maintain } from "./partitions.ts";
@@ -92,6 +93,7 @@ function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "cl
     schemas: guarded(schemaStore(db)),
     quotas: guarded(quotaStore(db)),
     suspects: guarded(suspectStore(db)),
+    idempotency: guarded(idempotencyStore(db)),
     apiKeys: guarded(apiKeyStore(db, caller)),
     audit: guarded(auditStore(db, caller)),
     as: (other) => storeOn(db, flushes, pool, other),

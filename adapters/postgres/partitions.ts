@@ -1,4 +1,5 @@
 import type { Database } from "./database.ts";
+import { forgetAnswers } from "./idempotency.ts";
 import { locks } from "./locks.ts";
 
 const day = 86_400_000;
@@ -27,6 +28,7 @@ export async function maintain(db: Database, now: Date, retentionDays: number): 
   }
   await deleteOld(db, new Date(oldest * day));
   await forgetProcessed(db, now);
+  await forgetAnswers(db);
 }
 
 /** Days since the epoch that have a partition. */

@@ -470,6 +470,22 @@ export const apiKeys = sluice.table(
   (t) => [unique("api_keys_hash").on(t.hash)],
 );
 
+/** Requests of the API that are made once, and what was answered. */
+export const idempotencyKeys = sluice.table(
+  "idempotency_keys",
+  {
+    caller: text("caller").notNull(),
+    key: text("key").notNull(),
+    fingerprint: bytea("fingerprint").notNull(),
+    begunAt: time("begun_at").notNull().defaultNow(),
+    /** Null while it is under way. */
+    status: integer("status"),
+    headers: json("headers"),
+    body: json("body"),
+  },
+  (t) => [primaryKey({ columns: [t.caller, t.key] })],
+);
+
 export const auditLog = sluice.table(
   "audit_log",
   {

@@ -4,6 +4,8 @@ import { type Scope, scopesOf } from "./scopes.ts";
 
 /** Who makes a request, and what it may. */
 export interface Identity {
+  /** Of the key. */
+  readonly id: string;
   readonly name: string;
   /** A team, which sees only what is its own; null: everything. */
   readonly owner: string | null;
@@ -49,8 +51,8 @@ export function createAuthenticator(keys: ApiKeyStore): Authenticator {
         return null;
       }
       note(row);
-      const { name, owner, role, scopes, expiresAt } = row;
-      const identity = { name, owner, scopes: scopesOf(role, scopes, owner) };
+      const { id, name, owner, role, scopes, expiresAt } = row;
+      const identity = { id, name, owner, scopes: scopesOf(role, scopes, owner) };
       const leftMs = expiresAt === null ? trustMs : Math.min(trustMs, expiresAt.getTime() - Date.now());
       trusted.set(key, { identity, until: performance.now() + leftMs });
       return identity;

@@ -46,7 +46,7 @@ export const keyRoutes: readonly Route[] = [
     tag: "api keys",
     summary: "Makes a key, which is shown this once.",
     body: keyBody,
-    answer: { status: 201, description: "The key.", schema: schemas.newApiKey },
+    answer: { status: 201, description: "The key.", schema: schemas.newApiKey, isSecret: true },
     handle: async ({ body, caller }, { keys }) => {
       const { key, row } = await keys.create(body, caller);
       return { ...keyResource(row), key };

@@ -1,4 +1,5 @@
 import type { Part } from "../../runtime/config/index.ts";
+import { idempotencyKeySchema } from "./idempotency.ts";
 import { problemType } from "./problem.ts";
 import { ifMatchPattern } from "./requests.ts";
 import { problem } from "./resource-schemas.ts";
@@ -79,6 +80,7 @@ function operation({
     ...(inPath.length > 0 ? [404, 414] : []),
     ...(body ? [413, 415] : []),
     ...(isConditional ? [412] : []),
+    ...(method === "POST" ? [409, 422] : []),
     ...problems,
   ];
   return {
@@ -95,6 +97,7 @@ function operation({
         schema,
       })),
       ...(isConditional ? [ifMatch] : []),
+      ...(method === "POST" ? [idempotencyKey] : []),
     ],
     ...(body && {
       requestBody: { required: bodyOptional === undefined, content: { "application/json": { schema: body } } },
@@ -118,6 +121,13 @@ const ifMatch = {
   in: "header",
   description: "The ETag of the version that is meant: one that was changed meanwhile is left as it is (412).",
   schema: { type: "string", pattern: ifMatchPattern },
+};
+
+const idempotencyKey = {
+  name: "Idempotency-Key",
+  in: "header",
+  description: "The request is made once, however often it comes in 24 hours: it is answered as it was the first time.",
+  schema: idempotencyKeySchema,
 };
 
 const json = (schema: Part) => ({ "application/json": { schema } });

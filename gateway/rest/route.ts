@@ -27,6 +27,8 @@ export interface Route {
     readonly key?: "name";
     /** Of 202: where what was begun is found, by its id. */
     readonly location?: "/v1/runs" | "/v1/jobs";
+    /** It has what is shown once. */
+    readonly isSecret?: true;
   };
   /** Its answer is of a version: that is its ETag, and where something is changed, If-Match is honoured. */
   readonly versioned?: true;

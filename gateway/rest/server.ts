@@ -10,10 +10,12 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
+import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
 import { type Authenticator, type Identity, requireScopes } from "../auth/index.ts";
 import type { MetricsText, Readiness, Services } from "../services/index.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { parseBody } from "./body.ts";
+import { idempotencyKeyOf, once } from "./idempotency.ts";
 import { openApi } from "./openapi.ts";
 import { problemType, toProblem } from "./problem.ts";
 import { ifMatchOf } from "./requests.ts";
@@ -128,18 +130,37 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
       requireScopes(caller, route.scopes);
       const { name, owner } = caller;
       const ifMatch = ifMatchOf(request.headers["if-match"]);
-      const result = await route.handle(
-        { params, query, body: readBody(request.body, route), caller, ifMatch },
-        services.as({ name, owner, requestId: request.id }),
-      );
-      reply.status(answer.status);
-      if (route.versioned && result !== undefined) reply.header("etag", `"${(result as { version: number }).version}"`);
-      const { key = "id" } = answer;
-      if (answer.status === 201) reply.header("location", `${path}/${(result as Record<typeof key, string>)[key]}`);
-      if (answer.location) reply.header("location", `${answer.location}/${(result as { id: string }).id}`);
-      return reply.send(result);
+      const body = readBody(request.body, route);
+      const work = async (): Promise<KeptAnswer> => {
+        const asked = { params, query, body, caller, ifMatch };
+        const result = await route.handle(asked, services.as({ name, owner, requestId: request.id }));
+        return { status: answer.status, headers: headersOf(route, result), body: (result ?? null) as Json };
+      };
+      const key = method === "POST" ? idempotencyKeyOf(request.headers["idempotency-key"]) : undefined;
+      const done =
+        key === undefined
+          ? await work()
+          : await once(
+              services.idempotency,
+              { caller: caller.id, key, method, url: request.url, body, isSecret: answer.isSecret === true },
+              work,
+            );
+      if ("replayed" in done && done.replayed) reply.header("idempotent-replayed", "true");
+      return reply
+        .status(done.status)
+        .headers(done.headers)
+        .send(done.body ?? undefined);
     },
   });
+}
+
+function headersOf({ path, answer, versioned }: Route, result: object | undefined): Record<string, string> {
+  const { version, ...given } = (result ?? {}) as { readonly version?: number; readonly [name: string]: unknown };
+  const { status, key = "id", location = status === 201 ? path : undefined } = answer;
+  return {
+    ...(versioned && version !== undefined && { etag: `"${version}"` }),
+    ...(location !== undefined && { location: `${location}/${given[key]}` }),
+  };
 }
 
 function readBody(body: unknown, route: Route): Json {

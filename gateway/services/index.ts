@@ -36,7 +36,7 @@ function servicesOf(context: ServiceContext) {
 
 /** What belongs to no team, once for all who ask. */
 function platformOf(context: ServiceContext) {
-  return { secrets: secretsService(context) };
+  return { secrets: secretsService(context), idempotency: context.store.idempotency };
 }
 type Platform = ReturnType<typeof platformOf>;
 

@@ -2,6 +2,7 @@ import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/s
 import { type FieldError, StaleOwnerError } from "../errors/index.ts";
 import type { ConnectorEventStore, ConnectorSnapshot } from "./connector-events.ts";
 import type { Attempt, NewDeadLetter } from "./dead-letters.ts";
+import type { IdempotencyStore } from "./idempotency.ts";
 import type { ApiKeyStore, AuditStore, Caller } from "./identity.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Page, PageOptions } from "./page.ts";
@@ -463,6 +464,7 @@ export interface Store {
   readonly schemas: SchemaStore;
   readonly quotas: QuotaStore;
   readonly suspects: SuspectStore;
+  readonly idempotency: IdempotencyStore;
   readonly apiKeys: ApiKeyStore;
   readonly audit: AuditStore;
   /**
