@@ -11,7 +11,9 @@ import {
 import { expressionKeyword } from "./expression-errors.ts";
 
 /** Ajv's errors as sentences with field paths, those that only explain another one left out. */
-export function toFieldErrors(errors: readonly ErrorObject[], value: Json): FieldError[] {
+export function toFieldErrors(all: readonly ErrorObject[], value: Json): FieldError[] {
+  // Nobody reads more, and what explains others is looked for among all of them.
+  const errors = all.slice(0, 1_000);
   const seen = new Set<string>();
   return withoutBranches(errors)
     .map((error) => toFieldError(error, value))

@@ -146,3 +146,20 @@ test("what is written in the mapping language is compiled where the schema says 
   ]);
   expect(check(schema, { records: 1 })).toEqual([{ path: "records", message: "must be a string, not a number" }]);
 });
+
+test("items are told apart by their values, a million of them in a moment", () => {
+  const unique = (value: Json) => check({ uniqueItems: true }, value);
+  const twice = (i: number, j: number) => [
+    { path: "", message: `must not hold an item twice (items ${i} and ${j} are equal)` },
+  ];
+  expect(unique([1, "1", true, null, { a: 1 }, { a: "1" }, [1], [[1]], "null", { b: null }])).toEqual([]);
+  expect(unique([{ a: 1, b: [0] }, 2, { b: [-0], a: 1 }])).toEqual(twice(0, 2));
+  expect(unique([["a,b"], ["a", "b"]])).toEqual([]);
+  expect(check({ uniqueItems: false }, [1, 1])).toEqual([]);
+  expect(unique(Array.from({ length: 1_000_000 }, (_, index) => index))).toEqual([]);
+});
+
+test("of endless faults a thousand are told", () => {
+  const value = Array.from({ length: 100_000 }, () => 0);
+  expect(check({ items: { type: "string" } }, value)).toHaveLength(1_000);
+});

@@ -7,6 +7,7 @@ import type { RawNumber } from "../../runtime/record/index.ts";
 import { holdsRawNumber, numberKeywords, withDoubles } from "./exact-numbers.ts";
 import { expressionErrors, expressionKeyword } from "./expression-errors.ts";
 import { toFieldErrors } from "./field-errors.ts";
+import { uniqueItems } from "./unique-items.ts";
 
 const noRaws: ReadonlyMap<string, RawNumber> = new Map();
 
@@ -82,6 +83,14 @@ function createAjv(ask: (value: number, pointer: string, limit: number | RawNumb
   const isUrl = formats.default.get("url") as RegExp;
   // Its expression takes the square of a text's length.
   ajv.addFormat("url", (text) => text.length <= urlMax && isUrl.test(text));
+  ajv.removeKeyword("uniqueItems");
+  ajv.addKeyword({
+    keyword: "uniqueItems",
+    type: "array",
+    schemaType: "boolean",
+    errors: "full",
+    validate: uniqueItems,
+  });
   ajv.addKeyword({ keyword: expressionKeyword, schemaType: "string", errors: "full", validate: expressionErrors });
   for (const [keyword, holds] of Object.entries(numberKeywords)) {
     ajv.removeKeyword(keyword);

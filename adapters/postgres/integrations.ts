@@ -117,15 +117,18 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
         .where(and(eq(integrations.id, id), notExists(later)));
     },
 
-    async seeLosses(id) {
-      if (!isUuid(id)) return null;
-      const [row] = await db.orm
-        .update(integrations)
-        .set({ lossesSeen: sql`(${integrations.losses}->>'at')::bigint` })
-        .where(and(eq(integrations.id, id), own))
-        .returning();
-      return row ?? null;
-    },
+    seeLosses: (id) =>
+      db.transaction(async (tx) => {
+        if (!isUuid(id)) return null;
+        const [row] = await tx.orm
+          .update(integrations)
+          .set({ lossesSeen: sql`(${integrations.losses}->>'at')::bigint` })
+          .where(and(eq(integrations.id, id), own))
+          .returning();
+        if (row === undefined) return null;
+        await audit(tx, caller, "integration.losses_seen", row);
+        return row;
+      }),
 
     async removed(ids) {
       const rows = await db.orm

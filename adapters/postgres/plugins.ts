@@ -53,6 +53,8 @@ export function pluginStore(db: Database, caller: Caller | null): PluginStore {
     },
 
     async all() {
+      // They are the platform's, which a team sees nothing of.
+      if (caller !== null && caller.owner !== null) return [];
       return (await db.orm.select().from(plugins).orderBy(asc(plugins.name))).map(toRow);
     },
 

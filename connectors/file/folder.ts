@@ -5,18 +5,12 @@ import type { FileConfig } from "./config.ts";
 import { fileError, isMissing } from "./file-error.ts";
 
 /** What the product itself keeps in the data folder: keys, secrets, servers. */
-const ownEntries = new Set([
-  "keys",
-  "nats",
-  "node-id",
-  "plugins",
-  "postgres",
-  "secrets",
-  "sluice.lock",
-  "sluice.log",
-  "token",
-  "url",
-]);
+const ownEntries = new Set(["keys", "nats", "node-id", "plugins", "postgres", "secrets", "sluice.lock", "url"]);
+/** The log with those before it, and the token with what it is written aside as. */
+const isOwn = (entry: string): boolean => ownEntries.has(entry) || /^(sluice\.log|token)(\.|$)/.test(entry);
+
+/** What is no data, and shows what a process knows. */
+const systemFolders = ["/proc", "/sys"];
 
 /** The folder of a connector: every path is resolved here, and refused when it leads out of the file roots. */
 export class Folder {
@@ -116,12 +110,16 @@ export class Folder {
       throw fileError(error, path, setting);
     });
     const own = (await below(this.#dataDir, real))?.split(sep)[0];
-    const closed = await Promise.all(this.#closed.map((folder) => below(folder, real)));
-    if ((own !== undefined && ownEntries.has(own)) || closed.some((way) => way !== undefined)) {
-      throw new ConnectorError("FORBIDDEN", `${path} is the product's own, which no connector may touch.`, {
-        fault: "destination",
-        path: setting,
-      });
+    const closed = await Promise.all([...systemFolders, ...this.#closed].map((folder) => below(folder, real)));
+    if ((own !== undefined && isOwn(own)) || closed.some((way) => way !== undefined)) {
+      throw new ConnectorError(
+        "FORBIDDEN",
+        `${path} is the product's own or the system's, which no connector may touch.`,
+        {
+          fault: "destination",
+          path: setting,
+        },
+      );
     }
     for (const root of this.#roots) if ((await below(root, real)) !== undefined) return real;
     throw new ConnectorError(

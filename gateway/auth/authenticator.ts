@@ -10,6 +10,8 @@ export interface Identity {
   /** A team, which sees only what is its own; null: everything. */
   readonly owner: string | null;
   readonly scopes: ReadonlySet<Scope>;
+  /** Null: never. */
+  readonly expiresAt: Date | null;
 }
 
 export interface Authenticator {
@@ -52,7 +54,7 @@ export function createAuthenticator(keys: ApiKeyStore): Authenticator {
       }
       note(row);
       const { id, name, owner, role, scopes, expiresAt } = row;
-      const identity = { id, name, owner, scopes: scopesOf(role, scopes, owner) };
+      const identity = { id, name, owner, scopes: scopesOf(role, scopes, owner), expiresAt };
       const leftMs = expiresAt === null ? trustMs : Math.min(trustMs, expiresAt.getTime() - Date.now());
       trusted.set(key, { identity, until: performance.now() + leftMs });
       return identity;

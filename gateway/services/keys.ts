@@ -15,8 +15,9 @@ export const keyBody: Part = {
     role: { enum: Object.keys(roles), description: "Each may what the one before it may, and more." },
     scopes: {
       type: ["array", "null"],
-      items: { enum: scopes },
+      items: { type: "string", enum: scopes },
       minItems: 1,
+      maxItems: scopes.length,
       uniqueItems: true,
       description: "What of the role it may; left out: all.",
     },
@@ -44,11 +45,17 @@ export function keyService({ store, validator }: ServiceContext) {
     async create(body: Json, caller: Identity): Promise<{ readonly key: string; readonly row: ApiKeyRow }> {
       refuse(validator.compile(keyBody)(body));
       const input = body as JsonObject as unknown as KeyInput;
-      const { owner } = caller;
+      const { owner, expiresAt: until } = caller;
       const expiresAt = input.expires_at ? new Date(input.expires_at) : null;
       const errors: FieldError[] = [];
       if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
         errors.push({ path: "expires_at", message: "has passed already" });
+      }
+      if (until !== null && (expiresAt === null || expiresAt > until)) {
+        errors.push({
+          path: "expires_at",
+          message: `must not be later than that of your own key, ${until.toISOString()}`,
+        });
       }
       if (owner !== null && input.owner !== undefined && input.owner !== owner) {
         errors.push({ path: "owner", message: `must be ${owner}: a team makes keys for itself alone` });

@@ -25,6 +25,7 @@ export const oneOfWords = (description: string, words: readonly string[], initia
 export const list = (description: string, items: JsonSchema, minItems = 0): Part => ({
   type: "array",
   description,
+  maxItems: 10_000,
   items,
   ...(minItems > 0 && { minItems }),
 });

@@ -48,3 +48,25 @@ test("a secret that is given anew stands against the stored one", () => {
   const { secrets } = splitSecrets(schema, config);
   expect(joinSecrets(schema, { password: "p2", host: "***" }, secrets)).toEqual({ password: "p2", host: "***" });
 });
+
+test("what a schema says by reference, pattern or position is as secret", () => {
+  const secret = { type: "string", writeOnly: true } as const;
+  const referring = {
+    $defs: { Auth: { properties: { token: secret, next: { $ref: "#/$defs/Auth" } } }, "a/b": secret },
+    properties: {
+      auth: { $ref: "#/$defs/Auth" },
+      slash: { $ref: "#/$defs/a~1b" },
+      far: { $ref: "https://else/where" },
+    },
+    patternProperties: { "^key_": secret },
+    prefixItems: [],
+    dependentSchemas: { auth: { properties: { pin: secret } } },
+  };
+  const given = { auth: { token: "s1", next: { token: "s2" } }, slash: "s3", key_a: "s4", pin: "s5", far: "open" };
+  const { open, secrets } = splitSecrets(referring, given);
+  expect(Object.values(secrets).toSorted()).toEqual(["s1", "s2", "s3", "s4", "s5"]);
+  expect(JSON.stringify(open)).not.toMatch(/s\d/);
+  expect(joinSecrets(referring, open, secrets)).toEqual(given);
+  const positions = { properties: { list: { prefixItems: [{}, secret], items: secret } } };
+  expect(splitSecrets(positions, { list: ["a", "b", "c"] }).open).toEqual({ list: ["***", "***", "***"] });
+});

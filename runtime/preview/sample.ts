@@ -3,6 +3,9 @@ import type { ResolvedSource } from "../config/index.ts";
 import { SluiceError } from "../errors/index.ts";
 import { recordsOf, type SourceRecord } from "./source-record.ts";
 
+/** Few large records are as good a sample as many small ones. */
+const maxBytes = 4 * 1024 * 1024;
+
 /** The first records of a source, read from its start; its cursor is not touched. Rejects as the connector does. */
 export async function sampleSource(
   connector: Connector,
@@ -14,10 +17,12 @@ export async function sampleSource(
   const batch = { records, bytes: 1024 * 1024 };
   const source = await connector.openSource({ stream, mode, cursorField, from: null, batch, signal });
   const found: SourceRecord[] = [];
+  let bytes = 0;
   try {
     for await (const read of source.read()) {
       found.push(...recordsOf(read).map((record) => ({ ...record, stream })));
-      if (found.length >= records) break;
+      bytes += read.data.byteLength;
+      if (found.length >= records || bytes >= maxBytes) break;
     }
   } finally {
     await source.close();
