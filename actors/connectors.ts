@@ -12,6 +12,8 @@ export interface Connectors {
     options: DestinationOptions,
   ): Promise<{ readonly destination: Destination; readonly type: string }>;
   readonly lookups: Lookups;
+  /** Those of a team alone: any other does not exist. Null: all of them. */
+  of(owner: string | null): Connectors;
   /**
    * What each connector is made of at the moment, by its name: another text where its config is another, or what a
    * reference in it stands for. A destination is opened anew by itself, between two writes; what else runs with another

@@ -344,6 +344,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const ref = ctx.spawn(
       runProps({
         ...services,
+        connectors: services.connectors.of(integration.owner),
         ...logs,
         suspects: crashes.suspects,
         left,

@@ -20,12 +20,28 @@ export function actorConnectors(
   resolveReference: ResolveReference,
   watch?: Watch,
 ): Connectors {
-  /** As they were seen last. */
-  let latest: ReadonlyMap<string, string> = new Map();
+  return connectorsOf(null, { store, registry, resolveReference, watch, seen: { latest: new Map() } });
+}
+
+interface Parts {
+  readonly store: { readonly connectors: Pick<ConnectorStore, "byName" | "versions"> };
+  readonly registry: ConnectorRegistry;
+  readonly resolveReference: ResolveReference;
+  readonly watch: Watch | undefined;
+  /** What connectors were made of when they were seen last. */
+  readonly seen: { latest: ReadonlyMap<string, string> };
+}
+
+/** Of a team, or of all. */
+function connectorsOf(owner: string | null, parts: Parts): Connectors {
+  const { store, registry, resolveReference, watch, seen } = parts;
   const madeOf = (name: string, version: number) => `${version}.${watch?.generation(name) ?? 0}`;
   const open = async (name: string): Promise<{ connector: Connector; type: string; madeOf: string }> => {
     const row = await store.connectors.byName(name);
-    if (!row) throw new SluiceError("NOT_FOUND", `there is no connector "${name}"`);
+    // A team's integration may name what was its own once, and is another's by now.
+    if (!row || (owner !== null && row.owner !== owner)) {
+      throw new SluiceError("NOT_FOUND", `there is no connector "${name}"`);
+    }
     // Before it is resolved: what changes from here on is seen.
     const made = madeOf(name, row.version);
     const references: ResolvedReference[] = [];
@@ -58,13 +74,16 @@ export function actorConnectors(
       throw error;
     }
   };
+  const of = (other: string | null) => connectorsOf(other, parts);
   return {
+    of,
+
     async versions() {
       // Not waited for: what it finds is there the next time.
       void watch?.look();
       const rows = await store.connectors.versions();
-      latest = new Map(Array.from(rows, ([name, version]) => [name, madeOf(name, version)]));
-      return latest;
+      seen.latest = new Map(Array.from(rows, ([name, version]) => [name, madeOf(name, version)]));
+      return seen.latest;
     },
 
     async source(name, options) {
@@ -75,7 +94,7 @@ export function actorConnectors(
       let type = "";
       const destination = await RenewedDestination.open({
         state: options.state,
-        latest: () => latest.get(name),
+        latest: () => seen.latest.get(name),
         async open(state) {
           const opened = await open(name);
           type = opened.type;
@@ -88,6 +107,7 @@ export function actorConnectors(
       return { destination, type };
     },
     lookups: {
+      of: (other) => of(other).lookups,
       async open(name) {
         const { connector, type } = await open(name);
         const lookup = connector.lookup?.bind(connector);

@@ -167,6 +167,9 @@ class Simulation {
         const destination = (this.#destinations.get(connector) as HeldRecords).open(options, life, beforeWrite);
         return { destination, type: connector };
       },
+      of() {
+        return this;
+      },
       versions: async () => new Map(),
       lookups: {
         open: async (connector) => {

@@ -147,6 +147,9 @@ export class World extends Servers {
         return { destination: this.#destination(life, stream), type: "fake" };
       },
       lookups: { open: () => Promise.reject(new Error("nothing is looked up here")), resolve: async (text) => text },
+      of() {
+        return this;
+      },
       versions: async () => new Map(),
     };
   }

@@ -47,6 +47,9 @@ export interface Services extends ReturnType<typeof servicesOf>, Platform {
 }
 
 export function createServices(context: ServiceContext, platform: Platform = platformOf(context)): Services {
-  const as = (caller: Caller) => createServices({ ...context, store: context.store.as(caller) }, platform);
+  const as = (caller: Caller) => {
+    const lookups = context.lookups.of?.(caller.owner) ?? context.lookups;
+    return createServices({ ...context, store: context.store.as(caller), lookups }, platform);
+  };
   return { ...servicesOf(context), ...platform, as };
 }

@@ -7,6 +7,8 @@ export interface Lookups {
    * that names the setting at fault. The caller closes it.
    */
   open(connector: string): Promise<Lookup>;
+  /** Those of a team alone. Left out where there are no teams. */
+  of?(owner: string | null): Lookups;
   /** A text with its references looked up. Rejects with a SluiceError that names the one that resolves to nothing. */
   resolve(text: string): Promise<string>;
 }

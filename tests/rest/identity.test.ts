@@ -210,3 +210,15 @@ const deadLetter = (of: Pick<NewDeadLetter, "runId" | "integrationId">): NewDead
   fingerprint: "f",
   traceId: null,
 });
+
+test("a team's integration that names what was its own once does not get at another's connector of that name", async () => {
+  const { api, mine, other } = await teams();
+  expect((await mine.call("POST", "/v1/connectors", { name: "shared", type: "blackhole" })).status).toBe(201);
+  const ends = { source: { connector: "shared", stream: "a" }, destination: { connector: "shared", stream: "b" } };
+  const { connectors } = api;
+  await expect(connectors.of("sales").lookups.open("shared")).rejects.toThrow(/cannot look anything up/);
+  await expect(connectors.of("finance").lookups.open("shared")).rejects.toThrow(/no connector "shared"/);
+  const preview = { spec: { ...integration(), ...ends } };
+  const { items } = (await other.call("GET", "/v1/integrations")).body;
+  expect((await other.call("POST", `/v1/integrations/${items[0].id}/preview`, preview)).status).toBe(400);
+});

@@ -4,6 +4,7 @@ import path from "node:path";
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
+import type { Connectors } from "../../actors/connectors.ts";
 import { checkCron, nextFire } from "../../adapters/cron/index.ts";
 import { createSandbox } from "../../adapters/isolate/index.ts";
 import { createValidator } from "../../adapters/json-schema/index.ts";
@@ -33,6 +34,8 @@ export interface Answer {
 export interface Api {
   readonly app: FastifyInstance;
   readonly store: Store;
+  /** As the actors get them. */
+  readonly connectors: Connectors;
   readonly dataDir: string;
   readonly token: string;
   readonly databaseUrl: string;
@@ -75,7 +78,8 @@ export async function startApi(): Promise<Api> {
   });
   const sandbox = createSandbox();
   onTestFinished(() => sandbox.close());
-  const { lookups } = actorConnectors(store, registry, resolveReference);
+  const connectors = actorConnectors(store, registry, resolveReference);
+  const { lookups } = connectors;
   const changed: string[] = [];
   const runner = openingRunner(changed);
   const services = createServices({ store, registry, plugins, runner, validator, sealer, sandbox, lookups, checkCron });
@@ -114,7 +118,7 @@ export async function startApi(): Promise<Api> {
     const isJson = /json/.test(String(response.headers["content-type"]));
     return { status: response.statusCode, body: isJson ? response.json() : response.body, headers: response.headers };
   }
-  return { app, store, dataDir, token, databaseUrl, changed, log, parts, call };
+  return { app, store, connectors, dataDir, token, databaseUrl, changed, log, parts, call };
 }
 
 function openingRunner(changed: string[]): Runner {
