@@ -9,8 +9,8 @@ import { createAgent } from "./connect.ts";
 import { type Answer, one, transportError } from "./errors.ts";
 import type { Redact } from "./redact.ts";
 
-/** What is kept of an answer that is an error, for its message. */
-const errorBytes = 8 * 1024;
+/** What is kept of an answer that is an error, for its message: more than is shown, so that secrets in it are whole. */
+export const errorBytes = 64 * 1024;
 const mostRedirects = 5;
 
 export interface ClientOptions {
@@ -175,7 +175,7 @@ export class HttpClient {
         signal,
       });
       const encoding = [answer.headers["content-encoding"] ?? ""].flat().join(",");
-      const { text } = await readUpTo(decoded(answer.body, encoding, where), 64 * errorBytes);
+      const { text } = await readUpTo(decoded(answer.body, encoding, where), 8 * errorBytes);
       return { status: answer.statusCode, headers: answer.headers, text };
     } catch (error) {
       const { code, message, path } = transportError(error, where, redact);

@@ -1,6 +1,13 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { type Asked, batchOf, connect, openDestination, serveHere } from "../../tests/support/http-server.ts";
+import {
+  type Asked,
+  batchOf,
+  connect,
+  httpContext,
+  openDestination,
+  serveHere,
+} from "../../tests/support/http-server.ts";
 import type { Json, JsonObject } from "../sdk/index.ts";
 
 const people = [
@@ -142,6 +149,36 @@ test("results tell the records of a batch apart, in order or by index", async ()
     const streams = batchStream({ results: config }, { records: 10 });
     const destination = await openDestination(connect({ base_url: server.url, streams }), "c");
     expect(await destination.write(batchOf(people))).toEqual({ failed });
+  }
+});
+
+test("of a secret that stands across the end of what is shown of an answer nothing is left", async () => {
+  const token = "s3cr3t-0123456789abcdefghijklmnopqrstuvwxyz";
+  const key = "of-the-query-0123456789";
+  const known = { ...httpContext, redact: (text: string) => text.replaceAll(key, "***") };
+  const results = { path: "$.results", status: "$.status", message: "$.text" };
+  for (const secret of [token, key]) {
+    for (const end of [280, 295, 299]) {
+      const text = `${"x".repeat(end)}${secret}`;
+      const said = `${"x".repeat(end)}***`;
+      const server = await serveHere(({ path }) =>
+        path === "/c"
+          ? { status: 207, body: { results: [{ status: 422, text }] } }
+          : { status: 422, body: path === "/json" ? { error: { message: text } } : text },
+      );
+      const config = {
+        base_url: server.url,
+        auth: { type: "bearer", token },
+        streams: { ...batchStream({ results }, { records: 10 }), json: {}, text: {} },
+      };
+      const connector = connect(config, known);
+      const write = async (stream: string) =>
+        (await openDestination(connector, stream)).write(batchOf(people.slice(0, 1)));
+      const shown = said.length > 300 ? `${said.slice(0, 300)}…` : said;
+      for (const stream of ["c", "json", "text"]) {
+        expect((await write(stream)).failed?.[0]?.message).toContain(shown);
+      }
+    }
   }
 });
 

@@ -35,7 +35,7 @@ export interface Answer {
 export function statusError(answer: Answer, where: string, path: string | undefined, redact: Redact): ConnectorError {
   const { status, headers } = answer;
   const [code, fault] = meaningOf(status);
-  const said = status >= 300 && status < 400 ? redirection(answer) : redact(messageIn(answer));
+  const said = status >= 300 && status < 400 ? redirection(answer) : messageIn(answer, redact);
   const message = `${where} answered ${status}${said === "" ? "" : `: ${said}`}`;
   const retryAfter = one(headers["retry-after"]);
   const retryAfterMs = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, Date.now());
@@ -90,16 +90,16 @@ function redirection({ headers }: Answer): string {
 const shown = 300;
 
 /** What the far side says is wrong: where APIs put it, else the beginning of a text. */
-function messageIn({ headers, text }: Answer): string {
+function messageIn({ headers, text }: Answer, redact: Redact): string {
   const type = one(headers["content-type"]) ?? "";
   if (/html/i.test(type) || /^\s*<(!doctype|html)/i.test(text)) {
     const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1]?.trim();
-    return `an HTML page${title ? ` with the title "${cut(title)}"` : ""}`;
+    return `an HTML page${title ? ` with the title "${cut(title, redact)}"` : ""}`;
   }
   try {
-    return cut(messageOf(JSON.parse(text)) ?? text);
+    return cut(messageOf(JSON.parse(text)) ?? text, redact);
   } catch {
-    return cut(text);
+    return cut(text, redact);
   }
 }
 
@@ -116,8 +116,9 @@ function messageOf(value: unknown): string | undefined {
   return undefined;
 }
 
-function cut(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
+/** The beginning of a text. Of a secret that stands across its end nothing is left: it is looked for in the whole. */
+export function cut(text: string, redact: Redact): string {
+  const line = redact(text).replace(/\s+/g, " ").trim();
   return line.length > shown ? `${line.slice(0, shown)}…` : line;
 }
 

@@ -62,16 +62,17 @@ class Http implements Connector {
   readonly #expressions: Expressions;
   readonly #guard: AddressGuard;
   readonly #auth: Auth;
-  readonly #redactor = new Redactor();
+  readonly #redactor: Redactor;
   readonly #slots: Semaphore;
   #lookupClient: HttpClient | undefined;
 
-  constructor(config: HttpConfig, { expressions, allowAddresses = [] }: ConnectorContext) {
+  constructor(config: HttpConfig, { expressions, allowAddresses = [], redact }: ConnectorContext) {
     if (!expressions) throw settingError("VALIDATION_ERROR", "This host has no mapping language", "config");
     this.#config = config;
     this.#base = new URL(config.base_url);
     this.#expressions = expressions;
     this.#guard = new AddressGuard(allowAddresses);
+    this.#redactor = new Redactor(redact);
     this.#auth = createAuth(config.auth, this.#redactor);
     this.#slots = new Semaphore(config.concurrency ?? defaultConcurrency);
     const streams = Object.values(config.streams ?? {}).flatMap((each) => [each, each.append, each.upsert]);

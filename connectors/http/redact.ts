@@ -7,6 +7,12 @@ const shortest = 4;
 /** The secrets of a connector: in whatever a far side answers, they are replaced. */
 export class Redactor {
   readonly #secrets = new Set<string>();
+  readonly #host: Redact;
+
+  /** `host`: what it knows of secrets besides. */
+  constructor(host: Redact = (text) => text) {
+    this.#host = host;
+  }
 
   /** As it stands, and as it stands in a URL and in Basic authentication. */
   add(secret: string): void {
@@ -22,6 +28,6 @@ export class Redactor {
     // The longest first: one may hold another.
     for (const secret of [...this.#secrets].sort((a, b) => b.length - a.length))
       clean = clean.replaceAll(secret, "***");
-    return clean;
+    return this.#host(clean);
   };
 }

@@ -1,7 +1,7 @@
 import type { ConnectorError, ErrorCode, Expressions, Json, WriteFailure } from "../sdk/index.ts";
 import { compiled, parseExact, sentence, settingError, textOf } from "../sdk/index.ts";
 import type { ResultsConfig } from "./config.ts";
-import { meaningOf } from "./errors.ts";
+import { cut, meaningOf } from "./errors.ts";
 import type { Redact } from "./redact.ts";
 
 type Path = (value: Json) => Json | undefined;
@@ -81,7 +81,7 @@ export class Results {
   #messageOf(result: Json, code: ErrorCode): string {
     const message = this.#message?.(result);
     const text = message === undefined || message === null ? `the far side says ${code}` : textOf(message);
-    return sentence(this.#redact(text.length > 300 ? `${text.slice(0, 300)}…` : text));
+    return sentence(cut(text, this.#redact));
   }
 
   /** The request was carried out, and what became of the records cannot be told: that is the setting's fault. */

@@ -12,7 +12,7 @@ import {
   settingError,
 } from "../sdk/index.ts";
 import { discard, readUpTo } from "./body.ts";
-import type { HttpClient, Response } from "./client.ts";
+import { errorBytes, type HttpClient, type Response } from "./client.ts";
 import { CutError } from "./cutter.ts";
 import { one, statusError, transportError } from "./errors.ts";
 import { Incremental, type Progress } from "./incremental.ts";
@@ -260,7 +260,7 @@ export class HttpSource implements Source {
   async #refused(response: Response): Promise<ConnectorError> {
     const { status, headers, body } = response;
     const { where } = this.#stream.request;
-    const { text } = await readUpTo(body, 8 * 1024);
+    const { text } = await readUpTo(body, errorBytes);
     return statusError({ status, headers, text }, where, "source.stream", this.#redact);
   }
 

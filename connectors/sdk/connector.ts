@@ -57,6 +57,11 @@ export interface ConnectorContext {
   readonly kafkaBrokers?: readonly string[];
   /** Left out by a host that has no mapping language. */
   readonly expressions?: Expressions;
+  /**
+   * Takes out of a text the secrets of the config. The host does it with all that a connector throws; what is cut
+   * passes it before, else the beginning of a secret stays.
+   */
+  readonly redact?: (text: string) => string;
 }
 
 /** A configured instance. May be used by several integrations at once; each opens its own source or destination. */

@@ -50,7 +50,8 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
         if (errors.length > 0) {
           throw new SluiceError("VALIDATION_ERROR", `${errors[0]!.path}: ${errors[0]!.message}`, errors);
         }
-        return redactedConnector(type.create(config, { ...options.context, connectorId: row.id }), own);
+        const context = { ...options.context, connectorId: row.id, redact: own.redact };
+        return redactedConnector(type.create(config, context), own);
       } catch (error) {
         throw own.redactError(error);
       }
