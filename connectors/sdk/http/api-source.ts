@@ -5,7 +5,7 @@ import { inferSchema } from "../infer.ts";
 import type { Json, JsonObject, JsonSchema } from "../json.ts";
 import { nearest } from "../nearest.ts";
 import { Api, type ApiOptions } from "./api.ts";
-import { firstPage, type PagePlace, type Paging, readPage, valueAt } from "./paging.ts";
+import { CircleGuard, firstPage, type PagePlace, type Paging, readPage, valueAt } from "./paging.ts";
 
 export interface ApiStream {
   /** Relative to the API's base URL. */
@@ -130,9 +130,11 @@ class ApiConnector implements Connector {
     const { since, known = [] } = begin;
     const before = new Set(known);
     const query: Record<string, string> = by && since !== undefined ? { [by.param]: String(since) } : {};
+    const circle = new CircleGuard(stream.path);
     while (page !== undefined) {
       signal.throwIfAborted();
       const { items, next } = await this.#page(stream, page, query, signal);
+      circle.visit(page, items);
       for (const [index, record] of items.entries()) {
         if (index < skip) continue;
         const value = by && valueAt(record, by.field);

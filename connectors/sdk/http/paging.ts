@@ -19,6 +19,32 @@ export interface PagePlace {
 
 export const firstPage: PagePlace = { at: null };
 
+/** So many pages are remembered that a circle of as many, and no more, is noticed. */
+const mostVisited = 100_000;
+
+/** Notices a list that goes in circles: it would be read for ever. */
+export class CircleGuard {
+  readonly #path: string;
+  readonly #visited = new Set<PagePlace["at"]>();
+  #before = "";
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Throws where the page was read before, or holds what the one before it held: a parameter that is ignored. */
+  visit({ at }: PagePlace, items: readonly Json[]): void {
+    if (this.#visited.has(at)) throw odd(`${this.#path}: a page leads to one that was read before`);
+    if (this.#visited.size === mostVisited) this.#visited.clear();
+    this.#visited.add(at);
+    const text = JSON.stringify(items);
+    if (items.length > 0 && text === this.#before) {
+      throw odd(`${this.#path}: a page holds the same records as the one before it`);
+    }
+    this.#before = text;
+  }
+}
+
 /** One page, and where the next one is; undefined: there is none. */
 export async function readPage(
   api: Api,
@@ -41,8 +67,6 @@ export async function readPage(
   const items = valueAt(answer.body, records);
   if (!Array.isArray(items)) throw odd(`${path}: there is no list at ${records || "the answer's top"}`);
   const next = nextOf(paging, answer, items.length, at);
-  // What leads to itself would be read for ever.
-  if (next !== undefined && next === at) throw odd(`${path}: a page says that it is the next one after itself`);
   return { items, next: next === undefined ? undefined : { at: next } };
 }
 
