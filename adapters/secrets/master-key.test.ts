@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { KeyProvider } from "./key-provider.ts";
 import { masterKeys } from "./master-key.ts";
 
@@ -47,6 +47,29 @@ test("a newer key in the file wraps from then on, the former ones open still, an
   expect(await later.unwrap(before, "c")).toHaveLength(32);
   expect(await readdir(path.join(dataDir, "keys"))).toEqual(["master.key"]);
   expect((await stat(file())).mode & 0o777).toBe(0o600);
+});
+
+test("a new key survives a power cut: the folder is synced behind it, where the file system can", async () => {
+  const handle = await open(dataDir, "r");
+  await handle.close();
+  const synced: { isFolder: boolean; names: string[] }[] = [];
+  const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, "sync");
+  try {
+    sync.mockImplementation(async function (this: FileHandle) {
+      const isFolder = (await this.stat()).isDirectory();
+      synced.push({ isFolder, names: await readdir(path.dirname(file())) });
+      if (isFolder) throw Object.assign(new Error("invalid argument"), { code: "EINVAL" });
+    });
+    const folders = () => synced.splice(0).filter(({ isFolder }) => isFolder);
+    const keys = await masterKeys({ env: {}, dataDir });
+    expect(folders().map(({ names }) => names)).toEqual([["master.key"], ["master.key"]]);
+    await keys.renew!();
+    expect(folders().map(({ names }) => names)).toEqual([["master.key"]]);
+    sync.mockRejectedValue(Object.assign(new Error("i/o error"), { code: "EIO" }));
+    await expect(keys.renew!()).rejects.toThrow("i/o error");
+  } finally {
+    sync.mockRestore();
+  }
 });
 
 test("SLUICE_MASTER_KEY is used in place of a file, the first of several wraps, and no file is made", async () => {

@@ -60,12 +60,28 @@ async function make(file: string): Promise<string> {
   } finally {
     await unlink(aside);
   }
+  await syncFolder(path.dirname(file));
+  await syncFolder(path.dirname(path.dirname(file)));
   return readFile(file, "utf8");
 }
 
 /** The former keys stay: backups of the store are sealed with them. */
 async function prepend(file: string): Promise<void> {
   await rename(await writeAside(file, newKey() + (await readFile(file, "utf8"))), file);
+  await syncFolder(path.dirname(file));
+}
+
+/** A name is durable once its folder is: else a power cut takes a key that the store has already been sealed with. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some file systems cannot: there the name is as durable as they make it.
+    if (!isCode(error, "EINVAL") && !isCode(error, "EPERM")) throw error;
+  } finally {
+    await handle.close();
+  }
 }
 
 const newKey = () => `${randomBytes(keyBytes).toString("base64")}\n`;
