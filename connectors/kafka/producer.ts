@@ -50,6 +50,11 @@ interface Lane {
   sequence: number;
 }
 
+interface Taken {
+  readonly lane: Lane;
+  readonly current: Current;
+}
+
 export interface ProducerOptions {
   readonly topic: string;
   readonly compression: Compression;
@@ -134,29 +139,11 @@ export class TopicProducer {
       const lanes = [...this.#lanes.values()].filter((lane) => lane.leader === leader && isWaiting(lane));
       if (lanes.length === 0) return;
       for (const lane of lanes) lane.isBusy = true;
-      let batches: readonly { readonly lane: Lane; readonly current: Current }[] = [];
+      let batches: readonly Taken[] = [];
       try {
         batches = await this.#take(lanes);
-        if (batches.length === 0) continue;
-        const parts = batches.map(({ lane: { partition }, current: { batch } }) => ({
-          topic: this.#options.topic,
-          partition,
-          batch,
-        }));
-        this.#request.clear();
-        const produced = await this.#client.send(
-          leader,
-          produceRequest(parts, this.#options.patienceMs),
-          this.#request,
-        );
-        for (const { lane, current } of batches) {
-          current.isSent = true;
-          this.#settle(
-            lane,
-            current,
-            produced.find(({ partition }) => partition === lane.partition),
-          );
-        }
+        // None where all that waited is of writes that were given up.
+        if (batches.length > 0) await this.#produce(leader, batches);
       } catch (error) {
         this.#broke(lanes, batches, asConnectorError(error));
       }
@@ -165,14 +152,32 @@ export class TopicProducer {
     }
   }
 
+  async #produce(leader: number, batches: readonly Taken[]): Promise<void> {
+    const parts = batches.map(({ lane: { partition }, current: { batch } }) => ({
+      topic: this.#options.topic,
+      partition,
+      batch,
+    }));
+    this.#request.clear();
+    const produced = await this.#client.send(leader, produceRequest(parts, this.#options.patienceMs), this.#request);
+    for (const { lane, current } of batches) {
+      current.isSent = true;
+      this.#settle(
+        lane,
+        current,
+        produced.find(({ partition }) => partition === lane.partition),
+      );
+    }
+  }
+
   /** The next batch of each partition; what is to be sent again comes first. */
-  async #take(lanes: readonly Lane[]): Promise<{ lane: Lane; current: Current }[]> {
+  async #take(lanes: readonly Lane[]): Promise<Taken[]> {
     this.#producer ??= this.#newProducer();
     const producer = await this.#producer.catch((error: unknown) => {
       this.#producer = undefined;
       throw error;
     });
-    const batches: { lane: Lane; current: Current }[] = [];
+    const batches: Taken[] = [];
     let bytes = 0;
     for (const lane of lanes) {
       if (bytes >= requestBytes) break;
@@ -272,11 +277,7 @@ export class TopicProducer {
   }
 
   /** A request without an answer. */
-  #broke(
-    lanes: readonly Lane[],
-    batches: readonly { readonly lane: Lane; readonly current: Current }[],
-    error: ConnectorError,
-  ): void {
+  #broke(lanes: readonly Lane[], batches: readonly Taken[], error: ConnectorError): void {
     const isSent = error.fault !== "destination";
     for (const { current } of batches) current.isSent ||= isSent && batches.length > 0;
     for (const lane of lanes) {

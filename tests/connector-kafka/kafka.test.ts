@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
 import { describeConnector, type Fixture } from "../../connectors/conformance/index.ts";
 import { compressions } from "../../connectors/kafka/compression.ts";
@@ -40,6 +41,10 @@ async function fixture(): Promise<Fixture> {
       { config: { brokers: [`localhost:${broker.ports.mtls}`], tls: { ca: localhostTls.cert } }, path: "config.tls" },
       { config: { brokers, streams: { gone: { topic: "no-such-topic" } } }, path: "config.streams.gone" },
     ],
+    badCredentials: ["plain", "scram-sha-512"].map((mechanism) => ({
+      brokers: [`127.0.0.1:${broker.ports.sasl}`],
+      sasl: { ...sasl, mechanism },
+    })),
     source: {
       stream,
       mode: "full",
@@ -263,6 +268,29 @@ describe("what is written", () => {
       { index: 1, code: "VALIDATION_ERROR", message: expect.stringContaining("without a key") },
     ]);
     expect((await cluster.messages(topic)).map(({ key }) => String(key))).toEqual(["a", "b"]);
+  });
+
+  test("writes that were given up while the broker was slow hold up no later ones", async () => {
+    const topic = await cluster.topic();
+    const destination = await cluster.destination(topic);
+    expect(await write(destination, [{ id: 0 }])).toEqual([]);
+    const { pid } = cluster.broker;
+    process.kill(pid, "SIGSTOP");
+    try {
+      const aborter = new AbortController();
+      const sent = write(destination, [{ id: 1 }], { signal: aborter.signal });
+      await setImmediate();
+      const queued = write(destination, [{ id: 2 }], { signal: aborter.signal });
+      aborter.abort(new Error("given up"));
+      for (const each of [sent, queued]) await expect(each).rejects.toThrow("given up");
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    const end = async () => Number((await cluster.admin.fetchTopicOffsets(topic))[0]?.high);
+    await vi.waitFor(async () => expect(await end()).toBe(2), { timeout: 60_000, interval: 50 });
+    expect(await write(destination, [{ id: 3 }], { signal: AbortSignal.timeout(30_000) })).toEqual([]);
+    await destination.close();
+    expect(await cluster.values(topic)).toEqual([{ id: 0 }, { id: 1 }, { id: 3 }]);
   });
 
   test("a topic that is gone is the destination's fault", async () => {
