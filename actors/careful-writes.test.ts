@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { ConnectorError, type Json } from "../connectors/sdk/index.ts";
+import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
+import { CarefulWrites } from "./careful-writes.ts";
 import { type TestRecord, World } from "./testing/world.ts";
 
 const records = Array.from({ length: 60 }, (_, n): TestRecord => ({ n, keep: true, bad: false }));
@@ -39,7 +41,8 @@ async function livesOf(world: World, fails: () => boolean): Promise<{ readonly r
 }
 
 /** Of writes, and of what is tried again. */
-const marksOf = (world: World) => [...world.tables.suspects.keys()].filter((mark) => !mark.startsWith("from "));
+const marksOf = (world: World) =>
+  [...world.tables.suspects.keys()].filter((mark) => /^(write|alone|retries) /.test(mark));
 
 test.each([
   ["none", ["b"]],
@@ -110,3 +113,81 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
     expect(world.run(run)).toMatchObject({ status: "partial", error: null });
   },
 );
+
+test.each(["strict", "none"])(
+  "a store that is away for longer than timeout.total fails no write that was confirmed (order %s)",
+  async (ordering) => {
+    const spec = specOf(["b"], ordering);
+    const world = new World({ ...spec, delivery: { ...(spec.delivery as object), timeout: { total: "2s" } } });
+    world.batches = batches;
+    const run = world.open();
+    // Until its messages are suspect.
+    for (let life = 0; life < 3; life++) {
+      const node = world.begin();
+      let writes = false;
+      world.beforeWrite = () => {
+        writes = true;
+        return new Promise<never>(() => {});
+      };
+      await node.advance(600_000, () => writes);
+      node.kill();
+    }
+    const back = Promise.withResolvers<void>();
+    let isAway = false;
+    let held = 0;
+    world.beforeWrite = () => {
+      isAway = true;
+    };
+    world.beforeNote = () => {
+      if (!isAway) return;
+      held++;
+      return back.promise;
+    };
+    const node = world.begin();
+    await node.advance(20_000);
+    expect(held).toBeGreaterThan(0);
+    back.resolve();
+    await node.advance(600_000, () => !world.running);
+    node.kill();
+    expect(world.run(run)).toMatchObject({ status: "success", counts: { out: 60, failed: 0 } });
+    expect([...(world.landed.get("b") ?? [])].sort(([x], [y]) => x - y)).toEqual(records.map(({ n }) => [n, 1]));
+    expect(marksOf(world)).toEqual([]);
+  },
+);
+
+test("what was given up while it was noted is not written when the store is back, and leaves no note", async () => {
+  const asked = Promise.withResolvers<void>();
+  const back = Promise.withResolvers<void>();
+  const noted = new Set<string>();
+  const owner = new AbortController();
+  const careful = await CarefulWrites.open({
+    integrationId: "i",
+    destination: "b",
+    store: {
+      take: async ({ marks }) => {
+        asked.resolve();
+        await back.promise;
+        for (const mark of marks) noted.add(mark);
+        return marks.map(() => 0);
+      },
+      letGo: async ({ marks }) => {
+        for (const mark of marks) noted.delete(mark);
+      },
+      left: async () => [],
+    },
+    clock: new VirtualClock(),
+    signal: owner.signal,
+  });
+  let writes = 0;
+  const batch = { records: [{ id: "1", text: "{}", value: {} }], ordered: false, signal: owner.signal };
+  const written = careful.write(batch, async () => {
+    writes++;
+    return {};
+  });
+  await asked.promise;
+  owner.abort(new Error("handed over"));
+  back.resolve();
+  await expect(written).rejects.toThrow("handed over");
+  await expect.poll(() => noted.size).toBe(0);
+  expect(writes).toBe(0);
+});

@@ -2,6 +2,7 @@ import { ConnectorError, type WriteBatch, type WriteResult } from "../connectors
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
 import { persist } from "./persist.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 export interface CarefulWritesOptions {
   readonly integrationId: string;
@@ -28,6 +29,7 @@ export class CarefulWrites {
   #suspect = 0;
   /** Ids of records that were in a write at a death. */
   readonly #died: Set<string>;
+  #lettingGo = Promise.resolve();
 
   private constructor(options: CarefulWritesOptions, died: Iterable<string>) {
     this.#options = options;
@@ -60,27 +62,30 @@ export class CarefulWrites {
     }
   }
 
-  /** Throws, for the records to be halved, while one that was at a death is not alone. */
+  /**
+   * Throws, for the records to be halved, while one that was at a death is not alone. Waits for the store before the
+   * write, and not behind it: `write` alone may take no longer than a write may, and what it said is told at once.
+   */
   async write(batch: WriteBatch, write: () => Promise<WriteResult>): Promise<WriteResult> {
     const { destination } = this.#options;
     const ids = [...new Set(batch.records.map(({ id }) => id))];
     const fresh = ids.filter((id) => !this.#died.has(id));
     const marks = fresh.map((id) => markOf(destination, id));
-    const times = await this.#take(marks);
+    const times = await this.#take(marks, batch);
     for (const [at, id] of fresh.entries()) if ((times[at] as number) > 0) this.#died.add(id);
     const died = ids.filter((id) => this.#died.has(id));
     if (died.length === 0) return this.#noted(marks, write);
     const [id] = died as [string];
     if (batch.records.length > 1) {
       // Not what they died in: they are noted again with their own write.
-      await this.#letGo(marks.filter((_, at) => times[at] === 0));
+      this.#letGo(marks.filter((_, at) => times[at] === 0));
       throw new ConnectorError("INTERNAL_ERROR", "the process died in a write of some of these", { fault: "record" });
     }
     const alone = `alone ${destination} ${id}`;
-    const [deaths] = await this.#take([alone]);
+    const [deaths] = await this.#take([alone], batch);
     const all = [alone, markOf(destination, id)];
     if ((deaths as number) >= deathsMax) {
-      await this.#letGo(all);
+      this.#letGo(all);
       this.#died.delete(id);
       const message = `the process died each time that this record was written to ${destination}`;
       throw new ConnectorError("INTERNAL_ERROR", message, { fault: "record" });
@@ -91,23 +96,33 @@ export class CarefulWrites {
   }
 
   async #noted(marks: readonly string[], write: () => Promise<WriteResult>): Promise<WriteResult> {
-    const cancel = this.#options.clock.after(longMs, () => void this.#letGo(marks));
+    const cancel = this.#options.clock.after(longMs, () => this.#letGo(marks));
     try {
       return await write();
     } finally {
       cancel();
-      await this.#letGo(marks);
+      this.#letGo(marks);
     }
   }
 
-  async #take(marks: readonly string[]): Promise<readonly number[]> {
-    const { integrationId, store, clock, signal } = this.#options;
-    return marks.length === 0 ? [] : persist(clock, signal, () => store.take({ integrationId, marks }));
+  /** Rejects where the batch was given up meanwhile: it is somebody else's to write. */
+  async #take(marks: readonly string[], { signal }: Pick<WriteBatch, "signal">): Promise<readonly number[]> {
+    if (marks.length === 0) return [];
+    const { integrationId, store, clock } = this.#options;
+    // What is not let go yet would look like a death.
+    await untilAborted(signal, this.#lettingGo);
+    const times = await persist(clock, signal, () => store.take({ integrationId, marks }));
+    if (signal.aborted) this.#letGo(marks);
+    signal.throwIfAborted();
+    return times;
   }
 
-  async #letGo(marks: readonly string[]): Promise<void> {
+  /** Nobody waits for it but who takes again. */
+  #letGo(marks: readonly string[]): void {
+    if (marks.length === 0) return;
     const { integrationId, store, clock, signal } = this.#options;
-    if (marks.length > 0) await persist(clock, signal, () => store.letGo({ integrationId, marks })).catch(() => {});
+    const letGo = () => persist(clock, signal, () => store.letGo({ integrationId, marks })).catch(() => {});
+    this.#lettingGo = this.#lettingGo.then(letGo);
   }
 }
 

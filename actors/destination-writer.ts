@@ -16,6 +16,7 @@ import {
   Lanes,
   type Order,
   type RateLimit,
+  within,
 } from "../runtime/delivery/index.ts";
 import { parseFieldPath } from "../runtime/mapping/index.ts";
 import { groupKey } from "../runtime/pipeline/index.ts";
@@ -104,7 +105,6 @@ export class DestinationWriter {
       destination: { concurrency: destination.concurrency, write: (batch) => this.#request(batch) },
       batch: delivery.batch,
       retry: delivery.retry,
-      timeoutMs: delivery.timeout.totalMs,
       putsOff,
       clock,
       signal,
@@ -186,8 +186,12 @@ export class DestinationWriter {
     }
   }
 
+  /** Its time is limited, and that of the notes around it is not: while the store is away it is waited for. */
   #request(batch: WriteBatch): Promise<WriteResult> {
-    return this.#careful.isNeeded(batch) ? this.#careful.write(batch, () => this.#call(batch)) : this.#call(batch);
+    const { delivery, clock } = this.#options;
+    const write = () =>
+      within(delivery.timeout.totalMs, { clock, signal: batch.signal }, (signal) => this.#call({ ...batch, signal }));
+    return this.#careful.isNeeded(batch) ? this.#careful.write(batch, write) : write();
   }
 
   /** One write as the destination sees it: what is tried again counts again. */

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { ConnectorError, type Json } from "../connectors/sdk/index.ts";
+import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
+import { EndlessRuns } from "./endless.ts";
 import { type Incarnation, type TestRecord, World } from "./testing/world.ts";
 
 /** As long as a run is here: time passes in steps of 5 ms. */
@@ -206,4 +208,46 @@ test("records that wait for a later try hold the run's end, and not the reading"
   expect(landed(world).toSorted(([a], [b]) => a - b)).toEqual(once(2));
   expect(runs(world)[0]).toMatchObject({ status: "success", counts: { in: 10, out: 10 } });
   node.kill();
+});
+
+const failure = { code: "UNAVAILABLE", message: "away" } as const;
+
+/** Runs without an end that failed so often that the next one waits for minutes. */
+async function failedOften(clock: VirtualClock): Promise<EndlessRuns> {
+  const endless = new EndlessRuns();
+  endless.change(basis, undefined);
+  for (let run = 0; run < 10; run++) {
+    await endless.begun(clock);
+    endless.ended(failure, clock);
+  }
+  expect(endless.pauseMs(clock)).toBeGreaterThan(400_000);
+  return endless;
+}
+
+test("what was changed after runs that failed is tried at once", async () => {
+  const clock = new VirtualClock();
+  const endless = await failedOften(clock);
+  endless.change(basis, undefined);
+  expect(endless.pauseMs(clock)).toBeGreaterThan(400_000);
+  endless.change({ ...basis, mark: "mended" }, undefined);
+  expect(endless.pauseMs(clock)).toBe(0);
+  expect(endless.reason).toBeNull();
+  await endless.begun(clock);
+  endless.ended(failure, clock);
+  expect(endless.pauseMs(clock)).toBeLessThan(2_000);
+  // Also where a run of the former one fails only then.
+  const late = await failedOften(clock);
+  await late.begun(clock);
+  late.change({ ...basis, mark: "mended" }, undefined);
+  late.ended(failure, clock);
+  expect(late.pauseMs(clock)).toBe(0);
+});
+
+test("behind a run that did well for long the waits begin anew", async () => {
+  const clock = new VirtualClock();
+  const endless = await failedOften(clock);
+  await endless.begun(clock);
+  await clock.advance(50 * 60_000);
+  endless.ended(failure, clock);
+  expect(endless.pauseMs(clock)).toBeLessThan(2_000);
 });

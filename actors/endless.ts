@@ -14,7 +14,7 @@ export interface Basis {
 /** An hour: the history of what is read all the time stays readable. */
 export const eventRunMs = 60 * 60 * 1000;
 
-/** Between a run that failed and the next one. */
+/** Between a run that failed and the next one; the waits begin anew behind one that lasted for longer than the longest. */
 const retry = { initialMs: 1_000, maxMs: 10 * 60 * 1000, multiplier: 2, jitter: 0.2 };
 
 /**
@@ -29,6 +29,7 @@ export class EndlessRuns {
   #begun: Basis | undefined;
   /** The mark of the basis by which a run failed for good. */
   #refused: string | undefined;
+  #begunAt = 0;
   #failures = 0;
   #notBefore = 0;
   #reason: string | null = null;
@@ -50,6 +51,8 @@ export class EndlessRuns {
 
   /** True where a run of this version is to end, since it is of another basis, or nothing is to be read any more. */
   change(basis: Basis | null, version: number | undefined): boolean {
+    // Whoever changes something wants it tried.
+    if (basis?.mark !== this.#basis?.mark) this.#tryAtOnce();
     this.#basis = basis;
     if (basis && basis.integrationVersion === version) this.#begun ??= basis;
     return basis === null || basis.mark !== this.#begun?.mark;
@@ -59,6 +62,7 @@ export class EndlessRuns {
   async begun(clock: Clock): Promise<void> {
     if (this.#begun?.mark !== this.#basis?.mark) await this.kept.close(clock);
     this.#begun = this.#basis ?? undefined;
+    this.#begunAt = clock.now();
     this.#reason = null;
   }
 
@@ -67,13 +71,22 @@ export class EndlessRuns {
     const isFinal = error?.code === "VALIDATION_ERROR" || error?.code === "BUSINESS_RULE";
     if (error !== null || this.#basis === null) void this.kept.close(clock);
     this.#refused = isFinal ? this.#begun?.mark : undefined;
-    this.#failures = error === null ? 0 : this.#failures + 1;
+    if (error === null || clock.now() - this.#begunAt >= retry.maxMs) this.#tryAtOnce();
     if (error === null || isFinal) return !isFinal;
+    // What failed is not what runs next.
+    if (this.#begun?.mark !== this.#basis?.mark) return true;
+    this.#failures++;
     const pauseMs = backoffMs(retry, this.#failures, clock.random);
     this.#notBefore = clock.now() + pauseMs;
     const seconds = Math.ceil(pauseMs / 1000);
     this.#reason = `the last run failed with ${error.code}: ${error.message}; the next begins in ${seconds} s`;
     return true;
+  }
+
+  #tryAtOnce(): void {
+    this.#failures = 0;
+    this.#notBefore = 0;
+    this.#reason = null;
   }
 }
 

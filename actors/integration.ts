@@ -385,7 +385,14 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   async #takeOver(signal: AbortSignal): Promise<Awaited<ReturnType<typeof recover>> & Owned> {
     if (this.#opened === undefined) {
       await this.#options.handedOver(signal);
-      this.#opened = await untilAborted(signal, recover(this.#recovery));
+      const opening = recover(this.#recovery);
+      try {
+        this.#opened = await untilAborted(signal, opening);
+      } catch (error) {
+        // What is opened after all is nobody's.
+        opening.then(({ logs }) => closeLogs(logs)).catch(() => {});
+        throw error;
+      }
     }
     const { ingest, deliver } = this.#opened.logs;
     const epoch = await untilAborted(signal, ingest.own());

@@ -47,8 +47,11 @@ export class Reading {
     if (this.#asked) this.abort(new Error("the source is closed"));
     // Nobody waits for it any more.
     this.#asked?.catch(() => {});
-    await left(async () => this.#batches.return?.(), clock);
-    await left(() => this.#source.close(), clock);
+    try {
+      await left(async () => this.#batches.return?.(), clock);
+    } finally {
+      await left(() => this.#source.close(), clock);
+    }
   }
 }
 

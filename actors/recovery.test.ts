@@ -400,3 +400,43 @@ test("whatever is put back to whichever moment, a run that follows makes it whol
     { numRuns: 15 },
   );
 }, 120_000);
+
+const openLogs = ({ streams }: World) => streams.ingest.opened + streams.deliver.opened;
+
+test("logs are closed where the store does not answer while they are looked at", async () => {
+  const world = new World(specOf({}));
+  world.batches = batchesOf(2);
+  const run = world.open();
+  let fails = 2;
+  const seen: number[] = [];
+  world.beforeLoad = () => {
+    seen.push(openLogs(world));
+    if (fails-- > 0) throw new Error("the store is away");
+  };
+  const node = world.begin();
+  await node.advance(120_000, () => !world.running);
+  await node.stop();
+  expect(world.run(run)).toMatchObject({ status: "partial" });
+  expect(fails).toBeLessThan(0);
+  expect(new Set(seen)).toEqual(new Set([2]));
+  expect(openLogs(world)).toBe(0);
+});
+
+test("logs that are open only when the integration has been handed over are closed", async () => {
+  const world = new World(specOf({}));
+  // Of an owner that kept no identities: the checkpoints are the last that is asked for.
+  world.tables.epoch = 1;
+  world.open();
+  const asked = Promise.withResolvers<void>();
+  let isAsked = false;
+  world.beforeLoad = () => {
+    isAsked = true;
+    return asked.promise;
+  };
+  const node = world.begin();
+  await node.advance(120_000, () => isAsked);
+  await node.stop();
+  expect(openLogs(world)).toBe(2);
+  asked.resolve();
+  await expect.poll(() => openLogs(world)).toBe(0);
+});

@@ -29,29 +29,36 @@ export async function look(options: RecoveryOptions, pause: () => Promise<void>)
  */
 export async function recover(options: RecoveryOptions): Promise<Inspection & { readonly logs: Logs }> {
   const { integrationId, service } = options;
-  let logs = await openLogs(options);
-  let inspection = await inspect(options, logs);
-  if (olderLogs(inspection).length > 0) {
-    // A cluster's new leader may be behind what it is to lead: what is appended comes after all of it.
-    const owned = { ingest: await logs.ingest.own(), deliver: await logs.deliver.own() };
-    inspection = await inspect(options, logs, owned);
-  }
-  tellLosses(inspection.losses, options);
-  const older = olderLogs(inspection);
-  let { identity } = inspection;
-  if (older.length > 0) {
-    await closeLogs(logs);
-    await service.remove(integrationId, older);
-    logs = await openLogs(options);
-    const [ingest, deliver] = await Promise.all([logs.ingest.stats(), logs.deliver.stats()]);
-    identity = { ingest: ingest.born, deliver: deliver.born };
-  }
-  for (const { rewinds } of inspection.losses) {
-    for (const { log, consumer, from } of rewinds) {
-      if (!older.includes(log)) await logs[log].rewind(consumer, subjectsOf(log, consumer), from);
+  let logs: Logs | undefined = await openLogs(options);
+  try {
+    let inspection = await inspect(options, logs);
+    if (olderLogs(inspection).length > 0) {
+      // A cluster's new leader may be behind what it is to lead: what is appended comes after all of it.
+      const owned = { ingest: await logs.ingest.own(), deliver: await logs.deliver.own() };
+      inspection = await inspect(options, logs, owned);
     }
+    tellLosses(inspection.losses, options);
+    const older = olderLogs(inspection);
+    let { identity } = inspection;
+    if (older.length > 0) {
+      const former = logs;
+      logs = undefined;
+      await closeLogs(former);
+      await service.remove(integrationId, older);
+      logs = await openLogs(options);
+      const [ingest, deliver] = await Promise.all([logs.ingest.stats(), logs.deliver.stats()]);
+      identity = { ingest: ingest.born, deliver: deliver.born };
+    }
+    for (const { rewinds } of inspection.losses) {
+      for (const { log, consumer, from } of rewinds) {
+        if (!older.includes(log)) await logs[log].rewind(consumer, subjectsOf(log, consumer), from);
+      }
+    }
+    return { ...inspection, identity, logs };
+  } catch (error) {
+    if (logs) await closeLogs(logs).catch(() => {});
+    throw error;
   }
-  return { ...inspection, identity, logs };
 }
 
 /** Those that are begun anew: their sequences are taken, by settled keys and by deliveries. */
@@ -65,10 +72,15 @@ async function openLogs({ service, store, integrationId }: RecoveryOptions): Pro
   const owner = await store.checkpoints.owner(integrationId);
   const above = Math.max(0, owner?.epoch ?? 0, ...Object.values(owner?.ends ?? {}));
   const open = (kind: LogKind) => service.open(integrationId, kind, above);
-  return { ingest: await open("ingest"), deliver: await open("deliver") };
+  const ingest = await open("ingest");
+  try {
+    return { ingest, deliver: await open("deliver") };
+  } catch (error) {
+    await ingest.close().catch(() => {});
+    throw error;
+  }
 }
 
 export async function closeLogs({ ingest, deliver }: Logs): Promise<void> {
-  await ingest.close();
-  await deliver.close();
+  await Promise.all([ingest.close(), deliver.close()]);
 }

@@ -67,6 +67,8 @@ export class MemoryStream {
   readonly born: number;
   sequence: number;
   owner = 0;
+  /** By so many that have not closed it. */
+  opened = 0;
   /** Called when there may be something to deliver. */
   readonly waiters = new Set<() => void>();
 
@@ -117,6 +119,7 @@ export class MemoryLog implements Log {
     this.#stream = stream;
     this.#life = life;
     this.#script = script;
+    stream.opened++;
   }
 
   get confirmed(): number {
@@ -304,5 +307,7 @@ export class MemoryLog implements Log {
     entries.splice(0, entries.length, ...kept);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#stream.opened--;
+  }
 }

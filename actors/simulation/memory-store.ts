@@ -50,6 +50,10 @@ export interface StoreScript {
   readonly failing?: () => number;
   /** Goes on when it resolves. */
   readonly beforeCommit?: (settlements: readonly Settlement[]) => Promise<void>;
+  /** Before checkpoints are told. */
+  readonly beforeLoad?: () => Promise<void>;
+  /** Before what is suspect is noted, or let go. */
+  readonly beforeNote?: () => Promise<void>;
 }
 
 /** The part of a store that an integration's actors ask. */
@@ -139,6 +143,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
       },
       load: async () => {
         await life.delay();
+        await script.beforeLoad?.();
         return structuredClone([...tables.checkpoints.values()]);
       },
       commit: async (settlements: readonly Settlement[]) => {
@@ -213,6 +218,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
     suspects: {
       take: async ({ marks }: SuspectKey) => {
         await life.delay();
+        await script.beforeNote?.();
         return marks.map((mark) => {
           const times = tables.suspects.get(mark) ?? 0;
           tables.suspects.set(mark, times + 1);
@@ -221,6 +227,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
       },
       letGo: async ({ marks }: SuspectKey) => {
         await life.delay();
+        await script.beforeNote?.();
         for (const mark of marks) tables.suspects.delete(mark);
       },
       left: async (_id: string, prefix: string) => {

@@ -67,6 +67,10 @@ export class World extends Servers {
   wrote: (stream: string, records: readonly TestRecord[], confirmed: boolean) => void = () => {};
   /** Called with what is about to be committed. */
   committing: (settlements: readonly Settlement[]) => void = () => {};
+  /** Called before the store tells its checkpoints. */
+  beforeLoad: () => void | Promise<void> = () => {};
+  /** Called before what is suspect is noted, or let go. */
+  beforeNote: () => void | Promise<void> = () => {};
   /** Of each destination. */
   concurrency = 2;
   /** How often the source was opened without an end. */
@@ -105,6 +109,8 @@ export class World extends Servers {
       store: {
         failing: () => (this.away ? 2 : this.faults.commit),
         beforeCommit: async (settlements) => this.committing(settlements),
+        beforeLoad: async () => this.beforeLoad(),
+        beforeNote: async () => this.beforeNote(),
       },
     });
     const keepTime = () => {

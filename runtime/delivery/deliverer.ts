@@ -14,7 +14,6 @@ export interface DelivererOptions {
   readonly destination: Pick<Destination, "write" | "concurrency">;
   readonly batch: { readonly records: number; readonly bytes: number; readonly lingerMs: number };
   readonly retry: RetryPolicy;
-  readonly timeoutMs?: number | undefined;
   /** As for `deliver`; with a concurrency of 1, of all that is handed in. */
   readonly ordered?: boolean | undefined;
   readonly putsOff?: (() => boolean) | undefined;
