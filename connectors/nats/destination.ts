@@ -109,14 +109,21 @@ export class NatsDestination implements Destination {
     await (await this.#link.catch(() => undefined))?.close();
   }
 
-  /** One that was lost is made anew. */
+  /** One that was lost is made anew, by the first who misses it, for all. */
   async #connected(signal: AbortSignal): Promise<Link> {
-    const link = await this.#link.catch(() => undefined);
+    const current = this.#link;
+    const link = await current.catch(() => undefined);
     if (link && !link.lost.aborted) return link;
     if (this.#closed) throw away("The destination is closed");
-    await link?.close();
-    this.#link = this.#options.connect(signal);
-    return this.#link;
+    if (this.#link === current) this.#link = this.#anew(link);
+    const made = await this.#link;
+    signal.throwIfAborted();
+    return made;
+  }
+
+  async #anew(lost: Link | undefined): Promise<Link> {
+    await lost?.close();
+    return this.#options.connect();
   }
 
   #outgoing(record: OutRecord, key: string | undefined, index: number, limit: number): Outgoing {

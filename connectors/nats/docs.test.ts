@@ -48,8 +48,12 @@ test("what a durable consumer gave is known by ranges, which join where nothing 
   ]);
   expect(readThrough(ranges.toJSON())).toBe(15);
   expect(readThrough([[3, 9]])).toBe(0);
+  // What was given again fills the gaps.
+  for (const sequence of [19, 16, 18, 17]) ranges.add(sequence, undefined);
+  expect(ranges.toJSON()).toEqual([[1, 20]]);
+  expect(ranges.end).toBe(20);
   // What is forgotten is read again: never more than so many are kept.
   for (let sequence = 100; sequence < 300; sequence += 2) ranges.add(sequence, undefined);
   expect(ranges.toJSON()).toHaveLength(64);
-  expect([15, 298].map((sequence) => ranges.has(sequence))).toEqual([true, true]);
+  expect([20, 298].map((sequence) => ranges.has(sequence))).toEqual([true, true]);
 });

@@ -3,8 +3,9 @@ const most = 64;
 
 /** Up to here all was read. */
 export function readThrough(ranges: readonly (readonly [number, number])[] = []): number {
-  const [[from, to] = [0, 0]] = ranges;
-  return from <= 1 ? to : 0;
+  let through = 0;
+  for (const [from, to] of ranges) if (from <= through + 1) through = Math.max(through, to);
+  return through;
 }
 
 /** Sequences that were read, as ranges in order. */
@@ -19,16 +20,27 @@ export class Ranges {
     return this.#ranges.some(([from, to]) => from <= sequence && sequence <= to);
   }
 
-  /** `previous`: what was read just before it, where nothing lies between them that is to be read. */
-  add(sequence: number, previous: number | undefined): void {
-    const last = this.#ranges.at(-1);
-    if (last && last[1] === previous && sequence > previous) {
-      last[1] = sequence;
-      return;
+  /** Up to here all was read. */
+  get end(): number {
+    return readThrough(this.#ranges);
+  }
+
+  /** `previous`: a lower one; nothing between them is to be read. */
+  add(sequence: number, previous = sequence - 1): void {
+    const ranges = this.#ranges;
+    let at = ranges.length;
+    while (at > 0 && (ranges[at - 1] as [number, number])[0] > sequence) at--;
+    const before = ranges[at - 1];
+    if (before && before[1] >= previous) {
+      before[1] = Math.max(before[1], sequence);
+      at--;
+    } else ranges.splice(at, 0, [previous + 1, sequence]);
+    const [here, behind] = [ranges[at] as [number, number], ranges[at + 1]];
+    if (behind && behind[0] <= here[1] + 1) {
+      here[1] = Math.max(here[1], behind[1]);
+      ranges.splice(at + 1, 1);
     }
-    const at = this.#ranges.findIndex(([from]) => from > sequence);
-    this.#ranges.splice(at === -1 ? this.#ranges.length : at, 0, [sequence, sequence]);
-    if (this.#ranges.length > most) this.#ranges.splice(1, 1);
+    if (ranges.length > most) ranges.splice(1, 1);
   }
 
   /** All up to this sequence was read. */

@@ -60,11 +60,15 @@ export class StreamSource implements Source {
   #lost: { readonly message: string; readonly from: number; readonly to: number } | undefined;
   /** Of a durable consumer. */
   readonly #ranges: Ranges;
-  /** What came last for the first time. */
-  #previous: { readonly sequence: number; readonly consumed: number } | undefined;
+  /** Sequence of what was given last for the first time, whoever got it; undefined: not known. */
+  #first: number | undefined;
   /** Not acknowledged: what a batch was made of. */
   readonly #unacked: { readonly batch: number; readonly replies: string[]; readonly sequences: number[] }[] = [];
   readonly #inHand = new Set<number>();
+  /** Replies to what came after the reading's end, by sequence: it goes back when the source closes, lest it comes again. */
+  readonly #beyond = new Map<number, string>();
+  /** When something came last that is a record of this reading. */
+  #newAt = performance.now();
   readonly #arrived = new Arrivals<Msg>();
   readonly #inbox = createInbox();
   readonly #subscription: Subscription;
@@ -80,11 +84,16 @@ export class StreamSource implements Source {
     this.#options = options;
     this.#consumer = consumer;
     this.#created = info.created;
-    this.#sequence = begin.after;
+    const isDurable = options.config.durable !== undefined;
+    this.#sequence = Math.max(begin.after, (isDurable && begin.read?.at(-1)?.[1]) || 0);
     this.#lost = begin.lost;
     this.#last = source.endless ? undefined : info.state.last_seq;
     this.#ranges = new Ranges(begin.read);
-    if (options.config.durable) this.#ranges.through(consumer.ack_floor.stream_seq);
+    if (isDurable) {
+      this.#ranges.through(consumer.ack_floor.stream_seq);
+      this.#first = consumer.delivered.stream_seq;
+      this.#consumed = consumer.delivered.consumer_seq;
+    }
     link.lost.addEventListener("abort", () => this.#arrived.end(), { once: true });
     this.#subscription = link.connection.subscribe(this.#inbox, { callback: (_, message) => this.#take(message) });
   }
@@ -117,15 +126,16 @@ export class StreamSource implements Source {
       collector.lost(message, { stream, from, to }, from);
       yield collector.take(this.#place());
     }
-    if (this.#isRead(this.#consumer.num_pending + this.#consumer.num_ack_pending)) return;
+    const isCounted = isDurable && this.#last !== undefined;
+    if (isCounted ? this.#isAllGiven(this.#consumer) : this.#isRead(this.#consumer.num_pending)) return;
     for (;;) {
       this.#demand();
-      await this.#arrived.some(quietMs, signal);
+      await this.#arrived.some(isCounted ? askMs : quietMs, signal);
       if (this.#arrived.length === 0) {
         if (this.#failure) throw this.#failure;
         link.lost.throwIfAborted();
         if (performance.now() - this.#heardAt > 4 * pull.heartbeatMs) throw away("nats-server says nothing any more");
-        if (this.#last !== undefined && (await this.#isDrained())) return;
+        if (this.#isCovered() || (this.#last !== undefined && (await this.#isDrained()))) return;
         yield collector.take(this.#place());
         continue;
       }
@@ -135,7 +145,11 @@ export class StreamSource implements Source {
         const message = this.#arrived.peek();
         if (!message || collector.isFullFor(message.data.length)) break;
         const at = deliveryOf(message.reply ?? "");
-        if (!isDurable && at.consumed !== this.#consumed + 1) throw away("A message was lost on its way");
+        if (at.consumed !== this.#consumed + 1) {
+          if (!isDurable) throw away("A message was lost on its way");
+          // Somebody else was given some.
+          this.#first = undefined;
+        }
         if (this.#isAhead(at.sequence) && performance.now() - this.#askedAt > askMs) {
           // What was read before goes first, with its own cursor.
           if (collector.count > 0) break;
@@ -147,15 +161,12 @@ export class StreamSource implements Source {
         }
         this.#arrived.shift();
         this.#consumed = at.consumed;
-        if (this.#last !== undefined) {
-          if (at.sequence > this.#last) {
-            isRead = true;
-            if (isDurable) link.connection.publish(message.reply as string, nak);
-            break;
-          }
-          isRead = at.sequence === this.#last || at.pending === 0;
+        if (isDurable) {
+          if (!this.#isNew(at, message)) continue;
+        } else if (this.#last !== undefined) {
+          isRead = at.sequence >= this.#last || at.pending === 0;
+          if (at.sequence > this.#last) break;
         }
-        if (isDurable && !this.#isNew(at, message)) continue;
         const { subject, headers, data } = message;
         const wantsTime = config.record === "message";
         const place = { sequence: at.sequence, ...(wantsTime && { time: timeOf(at.nanos) }) };
@@ -170,6 +181,8 @@ export class StreamSource implements Source {
       if (taken.replies.length > 0) this.#unacked.push(taken);
       if (collector.count > 0) yield collector.take(this.#place());
       if (isRead) return;
+      if (!isCounted || this.#arrived.length > 0) continue;
+      if (this.#isCovered() || (performance.now() - this.#askedAt > askMs && (await this.#isDrained()))) return;
     }
   }
 
@@ -190,7 +203,8 @@ export class StreamSource implements Source {
       this.#subscription.unsubscribe();
       // What is not in the log yet goes back at once, to whoever reads next.
       const arrived = Array.from({ length: this.#arrived.length }, () => this.#arrived.shift()?.reply as string);
-      for (const reply of config.durable ? [...this.#unacked.flatMap(({ replies }) => replies), ...arrived] : []) {
+      const unacked = [...this.#unacked.flatMap(({ replies }) => replies), ...this.#beyond.values(), ...arrived];
+      for (const reply of config.durable ? unacked : []) {
         link.connection.publish(reply, nak);
       }
       await link.connection.flush().catch(() => {});
@@ -206,15 +220,30 @@ export class StreamSource implements Source {
 
   /** What was to be read may have been deleted meanwhile. */
   async #isDrained(): Promise<boolean> {
-    const { manager, stream } = this.#options;
-    const { num_pending: pending } = await manager.consumers.info(stream, this.#consumer.name).catch((error) => {
+    const { manager, stream, config } = this.#options;
+    this.#askedAt = performance.now();
+    const info = await manager.consumers.info(stream, this.#consumer.name).catch((error) => {
       throw apiError(error, `Stream ${stream}`, "source.stream");
     });
-    return this.#isRead(pending);
+    return config.durable === undefined ? this.#isRead(info.num_pending) : this.#isAllGiven(info);
   }
 
   #isRead(pending: number): boolean {
     return this.#last !== undefined && (pending === 0 || this.#sequence >= this.#last);
+  }
+
+  /** Of a durable consumer: whether all up to the end was read. What is filtered may have to be asked for. */
+  #isCovered(): boolean {
+    return this.#last !== undefined && this.#options.config.durable !== undefined && this.#ranges.end >= this.#last;
+  }
+
+  /** Of a durable consumer: whether all up to the end was given, and all that is not acknowledged was given here. */
+  #isAllGiven({ num_pending: pending, num_ack_pending: unacked, delivered, config }: ConsumerInfo): boolean {
+    if (this.#last === undefined || (pending > 0 && delivered.stream_seq < this.#last)) return false;
+    if (unacked <= this.#inHand.size + this.#beyond.size) return true;
+    // What was deleted from the stream may stay unacknowledged, and never comes.
+    const waitMs = Math.max(config.ack_wait ?? 0, ...(config.backoff ?? [])) / 1_000_000;
+    return performance.now() - this.#newAt > waitMs + pull.expiresMs;
   }
 
   #take(message: Msg): void {
@@ -253,18 +282,24 @@ export class StreamSource implements Source {
     });
   }
 
-  /** False for what was read before: it is in the log, or in hand, and only its acknowledgement is missing. */
-  #isNew({ sequence, consumed, deliveries }: Delivery, { reply }: Msg): boolean {
-    if (this.#ranges.has(sequence)) {
-      if (!this.#inHand.has(sequence)) this.#options.link.connection.publish(reply as string, ack);
+  /** False for what was read before (it is in the log, or in hand, and only its acknowledgement is missing), or is not to be. */
+  #isNew({ sequence, deliveries, pending }: Delivery, { reply = "" }: Msg): boolean {
+    // First deliveries come in order: between two that follow each other there is nothing else.
+    const previous = deliveries === 1 ? this.#first : undefined;
+    if (deliveries === 1) this.#first = sequence;
+    const last = this.#last ?? Number.POSITIVE_INFINITY;
+    if (sequence > last) {
+      this.#beyond.set(sequence, reply);
+      if (previous !== undefined && previous < last) this.#ranges.add(last, previous);
       return false;
     }
-    // First deliveries come in order: between two that are numbered one after the other, there is nothing else.
-    const { sequence: last, consumed: before } = this.#previous ?? {};
-    const isNext = deliveries === 1 && before === consumed - 1;
-    this.#ranges.add(sequence, isNext ? last : undefined);
-    this.#previous = deliveries === 1 ? { sequence, consumed } : undefined;
-    return true;
+    if (this.#inHand.has(sequence)) return false;
+    const isNew = !this.#ranges.has(sequence);
+    if (isNew) this.#newAt = performance.now();
+    else this.#options.link.connection.publish(reply, ack);
+    this.#ranges.add(sequence, previous);
+    if (previous !== undefined && pending === 0 && this.#last !== undefined) this.#ranges.add(last, sequence);
+    return isNew;
   }
 
   /** Whether another sequence should have come. Of what is filtered, nobody can tell. */
@@ -305,18 +340,22 @@ interface Begin {
 function beginning(info: StreamInfo, { stream, config, options }: StreamSourceOptions): Begin {
   const place = options.from as unknown as Place | null;
   if (place === null) return { after: 0, isFirst: true };
-  const { sequence, read } = place;
+  const { sequence } = place;
   const { last_seq: last } = info.state;
   if (place.created !== info.created) {
     const message = `Stream ${stream} was made anew on ${info.created}: what came after message ${sequence} of the former one is lost.`;
     return { after: 0, isFirst: true, lost: told({ message, from: sequence + 1, to: sequence + 1 }, config) };
   }
+  // Read by sequence, all up to it was; by a durable consumer, some of it may be missing.
+  const known: readonly (readonly [number, number])[] = place.read ?? [[1, sequence]];
+  const read = known.filter(([from]) => from <= last).map(([from, to]): [number, number] => [from, Math.min(to, last)]);
+  const after = readThrough(read);
   if (sequence > last) {
     const message = `Stream ${stream} ends at message ${last}, before message ${sequence} that was read: it was restored from an older state.`;
-    return { after: last, isFirst: false, lost: told({ message, from: last + 1, to: sequence }, config) };
+    return { after, isFirst: false, read, lost: told({ message, from: last + 1, to: sequence }, config) };
   }
-  const lost = config.subject === undefined && !config.durable ? dropped(info, sequence, last + 1, config) : undefined;
-  return { after: lost?.to ?? sequence, isFirst: false, read, ...(lost && { lost }) };
+  const lost = config.subject === undefined && !config.durable ? dropped(info, after, last + 1, config) : undefined;
+  return { after: lost?.to ?? after, isFirst: false, read, ...(lost && { lost }) };
 }
 
 /** Messages behind `after` and before `before` that a limit of the stream has dropped. */
@@ -339,17 +378,14 @@ function told<T extends { readonly message: string }>(
 async function consumerOf(
   { manager, stream, config }: StreamSourceOptions,
   info: StreamInfo,
-  { after, isFirst, read }: Begin,
+  { after, isFirst }: Begin,
 ): Promise<ConsumerInfo> {
   const { durable, subject, start = "earliest" } = config;
   const filter = subject === undefined ? {} : { filter_subject: subject };
   const isLimits = info.config.retention === "limits";
   const from: Partial<ConsumerConfig> =
     !isFirst && isLimits
-      ? {
-          deliver_policy: DeliverPolicy.StartSequence,
-          opt_start_seq: (durable === undefined ? after : readThrough(read)) + 1,
-        }
+      ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: after + 1 }
       : !isLimits || start === "earliest"
         ? { deliver_policy: DeliverPolicy.All }
         : start === "latest"
