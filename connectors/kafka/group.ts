@@ -11,6 +11,13 @@ const patienceMs = 30_000;
 const pauseMs = 200;
 const leaveMs = 2_000;
 
+/** A coordinator that is another broker by now, or is not ready: the membership lasts. */
+const moving: ReadonlySet<string> = new Set([
+  "GROUP_LOAD_IN_PROGRESS",
+  "GROUP_COORDINATOR_NOT_AVAILABLE",
+  "NOT_COORDINATOR_FOR_GROUP",
+]);
+
 export interface Commit extends TopicPartition {
   readonly offset: number;
 }
@@ -24,8 +31,9 @@ export interface Reader {
   /** Nothing is assigned from now on; resolves when what was read is in the log, or was waited for long enough. */
   revoked(): Promise<void>;
   assigned(partitions: readonly TopicPartition[]): Promise<void>;
-  /** What may be committed and was not yet: taken once. */
+  /** What may be committed and was not yet. */
   commits(): readonly Commit[];
+  committed(commits: readonly Commit[]): void;
   failed(error: unknown): void;
 }
 
@@ -38,8 +46,8 @@ export interface GroupOptions {
 
 /**
  * Membership in a consumer group, going on by itself beside the reading: it must not end because nobody wants records.
- * Before each rebalance all that was read is committed as far as it is in the log, so that the next owner of a
- * partition goes on right there.
+ * Before each rebalance what was read is waited for, for a while, and committed as far as it is in the log, so that the
+ * next owner of a partition goes on right there.
  */
 export class GroupMember {
   readonly #client: KafkaClient;
@@ -51,6 +59,8 @@ export class GroupMember {
   #memberId = "";
   #generation = -1;
   #rejoins = false;
+  /** Whether what was refused last may be asked of the coordinator as it is a moment later. */
+  #hasMoved = false;
   #done: Promise<void> = Promise.resolve();
 
   constructor(client: KafkaClient, options: GroupOptions, reader: Reader) {
@@ -109,9 +119,9 @@ export class GroupMember {
       await this.#join();
       await this.#stay();
       if (this.#isLeft()) return;
+      await this.#part();
+      if (this.#isLeft()) return;
       this.#state = "joining";
-      await this.#reader.revoked();
-      await this.#commit();
     }
   }
 
@@ -121,17 +131,49 @@ export class GroupMember {
 
   /** Until the next rebalance. */
   async #stay(): Promise<void> {
-    const { group: groupId, sessionMs } = this.#options;
-    const beatMs = Math.min(sessionMs / 3, 3_000);
+    const beatMs = this.#beatMs;
     for (let beatAt = performance.now(); this.#state === "member" && !this.#rejoins; ) {
       if (!(await this.#commit())) return;
       await this.#wake.sleep(Math.min(tickMs, beatMs));
       if (this.#isLeft()) return;
       if (performance.now() - beatAt < beatMs) continue;
       beatAt = performance.now();
-      const member = { groupId, memberId: this.#memberId, groupGenerationId: this.#generation };
-      if (!(await this.#asMember(() => this.#call((broker) => broker.heartbeat(member))))) return;
+      if (!(await this.#asMember(() => this.#beat()))) return;
     }
+  }
+
+  /** Before a rebalance: what was read is waited for and committed. Heartbeats go on, or the session might end. */
+  async #part(): Promise<void> {
+    let waits = true;
+    const revoked = this.#reader.revoked().then(() => {
+      waits = false;
+    });
+    while (waits && !this.#isLeft()) {
+      await Promise.race([revoked, this.#wake.sleep(this.#beatMs)]);
+      if (waits && !this.#isLeft() && this.#memberId !== "") await this.#asMember(() => this.#beat());
+      if (this.#hasMoved) await this.#asMember(() => this.#find());
+    }
+    // Where the coordinator moved the new one takes the commit, while the session lasts.
+    const until = performance.now() + this.#options.sessionMs / 2;
+    while (!this.#isLeft() && !(await this.#commit())) {
+      if (!this.#hasMoved || performance.now() > until) return;
+      await this.#wake.sleep(pauseMs);
+      await this.#asMember(() => this.#find());
+    }
+  }
+
+  get #beatMs(): number {
+    return Math.min(this.#options.sessionMs / 3, 3_000);
+  }
+
+  #beat(): Promise<unknown> {
+    const { group: groupId } = this.#options;
+    const member = { groupId, memberId: this.#memberId, groupGenerationId: this.#generation };
+    return this.#call((broker) => broker.heartbeat(member));
+  }
+
+  async #find(): Promise<void> {
+    this.#coordinator = await this.#client.coordinator(this.#options.group);
   }
 
   async #join(): Promise<void> {
@@ -143,7 +185,7 @@ export class GroupMember {
       const topics = await this.#reader.topics();
       const metadata = MemberMetadata.encode({ version: 1, topics: [...topics], userData: Buffer.alloc(0) });
       try {
-        this.#coordinator = await this.#client.coordinator(groupId);
+        await this.#find();
         const joined = await this.#call((broker) =>
           broker.joinGroup({
             groupId,
@@ -213,22 +255,28 @@ export class GroupMember {
       partitions: each.map(({ partition, offset }) => ({ partition, offset: String(offset), metadata })),
     }));
     const member = { groupId, memberId: this.#memberId, groupGenerationId: this.#generation };
-    return this.#asMember(() => this.#call((broker) => broker.offsetCommit({ ...member, topics })));
+    return this.#asMember(async () => {
+      await this.#call((broker) => broker.offsetCommit({ ...member, topics }));
+      this.#reader.committed(commits);
+    });
   }
 
   /** False where the group goes on without this member as it was. */
   async #asMember(ask: () => Promise<unknown>): Promise<boolean> {
     try {
       await ask();
+      this.#hasMoved = false;
       return true;
     } catch (error) {
       if (!this.#mayJoinAgain(error)) throw error;
+      this.#hasMoved = moving.has(nameOf(error) ?? "");
       return false;
     }
   }
 
   #mayJoinAgain(error: unknown): boolean {
-    switch (nameOf(error)) {
+    const name = nameOf(error);
+    switch (name) {
       case "UNKNOWN_MEMBER_ID":
       case "FENCED_INSTANCE_ID":
         this.#memberId = "";
@@ -236,12 +284,9 @@ export class GroupMember {
       case "REBALANCE_IN_PROGRESS":
       case "ILLEGAL_GENERATION":
       case "MEMBER_ID_REQUIRED":
-      case "GROUP_LOAD_IN_PROGRESS":
-      case "GROUP_COORDINATOR_NOT_AVAILABLE":
-      case "NOT_COORDINATOR_FOR_GROUP":
         return true;
       default:
-        return false;
+        return name !== undefined && moving.has(name);
     }
   }
 

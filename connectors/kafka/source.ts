@@ -118,6 +118,7 @@ export class KafkaSource implements Source {
         revoked: () => this.#revoked(),
         assigned: (partitions) => this.#assigned(partitions),
         commits: () => this.#commits(),
+        committed: (commits) => this.#committed(commits),
         failed: (error) => this.#fail(error),
       },
     );
@@ -357,6 +358,8 @@ export class KafkaSource implements Source {
   }
 
   async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    // What was held before is others' by now, and theirs to commit.
+    this.#mine = [];
     const leaders = new Map(this.#partitions.map((each) => [keyOf(each), each.leader]));
     const led = partitions.map((each) => ({ ...each, leader: leaders.get(keyOf(each)) ?? -1 }));
     this.#held = await this.#places.hold(led, this.#cursor, (await this.#group?.committed(led)) ?? new Map());
@@ -386,9 +389,12 @@ export class KafkaSource implements Source {
     return this.#mine.flatMap((held) => {
       const { topic, partition, committed, begin } = held;
       const stored = begin === undefined ? offsetIn(this.#stored, topic, partition) : begin;
-      if (stored === undefined || stored <= committed) return [];
-      held.committed = stored;
-      return [{ topic, partition, offset: stored }];
+      return stored === undefined || stored <= committed ? [] : [{ topic, partition, offset: stored }];
     });
+  }
+
+  #committed(commits: readonly Commit[]): void {
+    const offsets = new Map(commits.map((commit) => [keyOf(commit), commit.offset]));
+    for (const held of this.#mine) held.committed = Math.max(held.committed, offsets.get(keyOf(held)) ?? -1);
   }
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { describe, expect, test, vi } from "vitest";
+import { KafkaJSProtocolError } from "kafkajs";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { KafkaConfig } from "../../connectors/kafka/index.ts";
+import { type Broker, KafkaClient } from "../../connectors/kafka/kafkajs.ts";
 import type { Json, Source } from "../../connectors/sdk/index.ts";
 import { aims, recordsIn, stored, textsIn, useKafka } from "./cluster.ts";
 
@@ -255,6 +257,11 @@ class Reader {
     await vi.waitFor(() => expect(this.read.length).toBeGreaterThanOrEqual(count), { timeout: 60_000, interval: 20 });
   }
 
+  /** Tells that all of it is in the log. */
+  store(): void {
+    this.#source.stored?.(this.cursor);
+  }
+
   /** What it ended with. */
   async stop(): Promise<unknown> {
     this.#aborter.abort(new Error("stopped by the test"));
@@ -267,6 +274,42 @@ class Reader {
   get ended(): Promise<unknown> {
     return this.#ended;
   }
+}
+
+/** What members ask of the real coordinator, in turn. */
+function overhear(before: (request: string) => void = () => undefined): string[] {
+  const heard: string[] = [];
+  const call = KafkaClient.prototype.call;
+  const spy = vi.spyOn(KafkaClient.prototype, "call").mockImplementation(function <T>(
+    this: KafkaClient,
+    node: number,
+    ask: (broker: Broker) => Promise<T>,
+  ) {
+    return call.call(this, node, (broker) =>
+      ask(
+        new Proxy(broker, {
+          get(target, name) {
+            const found: unknown = Reflect.get(target, name, target);
+            if (typeof found !== "function") return found;
+            return async (...given: readonly unknown[]) => {
+              const request = String(name);
+              try {
+                before(request);
+                const answer: unknown = await found.apply(target, given);
+                heard.push(request);
+                return answer;
+              } catch (error) {
+                heard.push(`${request} refused`);
+                throw error;
+              }
+            };
+          },
+        }),
+      ),
+    ) as Promise<T>;
+  });
+  onTestFinished(() => spy.mockRestore());
+  return heard;
 }
 
 const total = (...readers: readonly Reader[]) => readers.reduce((sum, { read }) => sum + read.length, 0);
@@ -292,6 +335,58 @@ describe("a consumer group", () => {
       timeout: 60_000,
     });
     await reader.stop();
+  });
+
+  test("a commit that the coordinator refused is sent again before the group is joined anew", async () => {
+    const topic = await cluster.topic();
+    await cluster.produce(topic, [message(1)]);
+    let refusals = 2;
+    const heard = overhear((request) => {
+      if (request !== "offsetCommit" || refusals-- <= 0) return;
+      const message = "This is not the correct coordinator for this group";
+      throw new KafkaJSProtocolError(
+        Object.assign(new Error(message), { type: "NOT_COORDINATOR_FOR_GROUP", code: 16 }),
+      );
+    });
+    const reader = await Reader.start(topic, group());
+    await reader.upTo(1);
+    await vi.waitFor(() => expect(heard.filter((request) => request === "joinGroup")).toHaveLength(2), {
+      timeout: 60_000,
+    });
+    const rest = heard.slice(heard.indexOf("offsetCommit refused"));
+    expect(rest.filter((request) => /Commit|join/.test(request)).slice(0, 4)).toEqual([
+      "offsetCommit refused",
+      "offsetCommit refused",
+      "offsetCommit",
+      "joinGroup",
+    ]);
+    await reader.stop();
+  });
+
+  test("a member whose records are slow to reach the log stays alive in a rebalance, and leaves them nobody twice", async () => {
+    const topic = await cluster.topic();
+    await cluster.produce(
+      topic,
+      range(0, 30).map((id) => message(id)),
+    );
+    const config = group();
+    const slow = await Reader.start(topic, config, { stores: false });
+    await slow.upTo(30);
+    const heard = overhear();
+    const other = await Reader.start(topic, config);
+    const beatsIn = () => heard.filter((request) => request === "heartbeat refused").length;
+    // The first tells of the rebalance.
+    await vi.waitFor(() => expect(beatsIn()).toBeGreaterThan(1), { timeout: 60_000, interval: 20 });
+    expect(heard).not.toContain("joinGroup");
+    slow.store();
+    await vi.waitFor(async () => expect(await cluster.committed(config.group, topic)).toEqual([30]), {
+      timeout: 60_000,
+    });
+    await slow.stop();
+    await cluster.produce(topic, [message(30)]);
+    await vi.waitFor(() => expect(total(slow, other)).toBeGreaterThanOrEqual(31), { timeout: 60_000, interval: 20 });
+    await other.stop();
+    expect(sorted([...slow.read, ...other.read])).toEqual(range(0, 31));
   });
 
   test("goes on from the log where the commit is behind it, and from what others committed where that is ahead", async () => {
