@@ -1,12 +1,4 @@
-import type {
-  Destination,
-  DestinationMode,
-  Json,
-  JsonObject,
-  OutRecord,
-  WriteBatch,
-  WriteResult,
-} from "../connectors/sdk/index.ts";
+import type { DestinationMode, Json, JsonObject, OutRecord, WriteBatch, WriteResult } from "../connectors/sdk/index.ts";
 import type { ResolvedDelivery, ResolvedDestination } from "../runtime/config/index.ts";
 import {
   type Circuit,
@@ -26,7 +18,7 @@ import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import { CarefulWrites } from "./careful-writes.ts";
-import type { Connectors } from "./connectors.ts";
+import type { Connectors, OpenedDestination } from "./connectors.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { Processed } from "./ledger.ts";
 import { ProcessedKeys } from "./processed-keys.ts";
@@ -79,25 +71,19 @@ interface Written {
 /** A destination opened for one run, with the retries, the waits and the measures around its writes. */
 export class DestinationWriter {
   readonly #options: DestinationWriterOptions;
-  readonly #destination: Destination;
+  readonly #opened: OpenedDestination;
   readonly #gate: Gate;
   readonly #lanes: Lanes;
   /** The destination keeps the keys itself. */
   readonly #keyOf: ((record: OutRecord) => string) | undefined;
   /** They are kept for it. Neither: nothing is remembered. */
   readonly #processed: ProcessedKeys | undefined;
-  readonly #connectorType: string;
   readonly #careful: CarefulWrites;
 
-  private constructor(
-    options: DestinationWriterOptions,
-    destination: Destination,
-    connectorType: string,
-    careful: CarefulWrites,
-  ) {
+  private constructor(options: DestinationWriterOptions, opened: OpenedDestination, careful: CarefulWrites) {
     this.#options = options;
-    this.#destination = destination;
-    this.#connectorType = connectorType;
+    this.#opened = opened;
+    const { destination } = opened;
     const { delivery, putsOff, clock, signal, waiting } = options;
     this.#careful = careful;
     this.#gate = new Gate(options);
@@ -133,7 +119,7 @@ export class DestinationWriter {
     const { id: destinationId, stream, key } = destination;
     const mode: DestinationMode = destination.mode;
     const careful = await CarefulWrites.open({ ...options, destination: destinationId, store: options.suspects });
-    const opened = connectors.destination(destination.connector, {
+    const opening = connectors.destination(destination.connector, {
       stream,
       mode,
       key,
@@ -144,11 +130,11 @@ export class DestinationWriter {
       timeout,
       signal,
     });
-    const { destination: own, type } = await opened.catch((error: unknown) => {
+    const opened = await opening.catch((error: unknown) => {
       throw isStale(error) ? new StaleOwnerError(error.message) : error;
     });
-    for (const warning of own.warnings ?? []) options.warn(warning);
-    return new DestinationWriter(options, own, type, careful);
+    for (const warning of opened.destination.warnings ?? []) options.warn(warning);
+    return new DestinationWriter(options, opened, careful);
   }
 
   /** What has been delivered so often that a process may have died of it is written with care. */
@@ -174,7 +160,7 @@ export class DestinationWriter {
         this.#lanes.submit({ records: some, bytes: Math.ceil((message.bytes * some.length) / records.length) });
       const delivered = await (this.#processed ? this.#processed.write(records, submit) : submit(records));
       const out = records.length - delivered.undelivered.length;
-      metrics.recordsOut(integration, destination.id, this.#connectorType, out);
+      metrics.recordsOut(integration, destination.id, this.#opened.type, out);
       const now = clock.now();
       metrics.recordLatency(integration, destination.id, out, (now - header.ingestedAt) / 1000);
       if (out > 0) this.#options.vitals.freshAt = now;
@@ -200,7 +186,7 @@ export class DestinationWriter {
     const keyOf = this.#keyOf;
     let outcome: "ok" | "failed" = "failed";
     try {
-      const result = await this.#destination.write(keyOf ? { ...batch, keys: batch.records.map(keyOf) } : batch);
+      const result = await this.#opened.destination.write(keyOf ? { ...batch, keys: batch.records.map(keyOf) } : batch);
       if (!result.failed?.length) outcome = "ok";
       return result;
     } catch (error) {
@@ -210,7 +196,9 @@ export class DestinationWriter {
       stale(new StaleOwnerError(error.message));
       return await untilAborted(signal, new Promise<never>(() => {}));
     } finally {
-      metrics.request(integration, { destination: destination.id }, this.#connectorType, outcome);
+      const { type: connectorType, provider } = this.#opened;
+      const { id, stream } = destination;
+      metrics.request(integration, { destination: id, endpoint: stream }, { connectorType, provider }, outcome);
     }
   }
 
@@ -224,7 +212,7 @@ export class DestinationWriter {
     for (let pauseMs = 500; ; pauseMs = Math.min(30_000, pauseMs * 2)) {
       try {
         await owned();
-        await this.#destination.complete();
+        await this.#opened.destination.complete();
         waiting(null);
         return;
       } catch (error) {
@@ -239,7 +227,7 @@ export class DestinationWriter {
   async close(): Promise<void> {
     this.#lanes.close(new Error(`destination ${this.#options.destination.id} was closed`));
     this.#gate.close();
-    await this.#destination.close();
+    await this.#opened.destination.close();
   }
 }
 

@@ -146,7 +146,7 @@ function openRunLookUps({ options, clock, waiting }: RunParts, signal: AbortSign
       clock,
       signal,
       waiting: (step, reason) => waiting(`step ${step}`, reason),
-      called: (step, connectorType, outcome) => metrics.request(name, { step }, connectorType, outcome),
+      called: (step, connector, outcome) => metrics.request(name, { step }, connector, outcome),
     });
   return untilReady(open, { clock, signal, waiting: (reason) => waiting("steps", reason) });
 }

@@ -91,6 +91,7 @@ function connectorsOf(owner: string | null, parts: Parts): Connectors {
       return withConnector(connector, connector.openSource?.(options), `connector type ${type} has no source`);
     },
     async destination(name, options) {
+      let provider: string | undefined;
       let type = "";
       const destination = await RenewedDestination.open({
         state: options.state,
@@ -99,12 +100,19 @@ function connectorsOf(owner: string | null, parts: Parts): Connectors {
           const opened = await open(name);
           type = opened.type;
           const { connector, madeOf } = opened;
+          provider = connector.provider;
           const refused = `connector type ${type} has no destination`;
           const opening = connector.openDestination?.({ ...options, state });
           return { destination: await withConnector(connector, opening, refused), madeOf };
         },
       });
-      return { destination, type };
+      return {
+        destination,
+        type,
+        get provider() {
+          return provider;
+        },
+      };
     },
     lookups: {
       of: (other) => of(other).lookups,
@@ -112,7 +120,8 @@ function connectorsOf(owner: string | null, parts: Parts): Connectors {
         const { connector, type } = await open(name);
         const lookup = connector.lookup?.bind(connector);
         const escaped = registry.type(type)?.capabilities.lookup?.escaped ?? [];
-        if (lookup) return { connectorType: type, escaped, lookup, close: () => connector.close() };
+        const { provider } = connector;
+        if (lookup) return { connectorType: type, provider, escaped, lookup, close: () => connector.close() };
         await connector.close();
         throw new SluiceError("VALIDATION_ERROR", `connector type ${type} cannot look anything up`);
       },

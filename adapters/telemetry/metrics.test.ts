@@ -80,7 +80,7 @@ test("what is exposed is Prometheus' text format, with each metric's samples und
   metrics.gauges(async () => [shop]);
   metrics.recordsFailed('odd "name"\\', { step: "map" }, 2);
   metrics.recordLatency("shop", "crm", 10, 0.1);
-  metrics.request("shop", { destination: "crm" }, "http", "ok");
+  metrics.request("shop", { destination: "crm" }, { connectorType: "http" }, "ok");
   metrics.actorRestarted("sink-crm", "shop");
   let current = "";
   const seen = new Set<string>();
@@ -121,19 +121,32 @@ test("gauges are read at each scrape, and what is gone is shown no longer", asyn
 
 test("calls for a step's look-ups are counted by step, and are no writes", async () => {
   const metrics = prometheusMetrics();
-  metrics.request("shop", { step: "customer" }, "postgres", "failed");
-  const labels = '{integration="shop",step="customer",connector_type="postgres",outcome="failed"}';
+  metrics.request("shop", { step: "customer" }, { connectorType: "postgres", provider: "db:5432" }, "failed");
+  const labels = '{integration="shop",step="customer",connector_type="postgres",provider="db:5432",outcome="failed"}';
   expect(await linesOf(metrics, "sluice_requests_total{")).toEqual([`sluice_requests_total${labels} 1`]);
   expect(await linesOf(metrics, "sluice_error_ratio{")).toEqual([]);
+});
+
+test("requests tell the far side and the stream; a connector that does not say who is there counts by its type", async () => {
+  const metrics = prometheusMetrics();
+  const where = { destination: "crm", endpoint: "contacts" };
+  metrics.request("shop", where, { connectorType: "http", provider: "api.example.com" }, "ok");
+  metrics.request("shop", where, { connectorType: "file", provider: undefined }, "ok");
+  const labels = (type: string, provider: string) =>
+    `{integration="shop",destination="crm",endpoint="contacts",connector_type="${type}",provider="${provider}",outcome="ok"}`;
+  expect(await linesOf(metrics, "sluice_requests_total{")).toEqual([
+    `sluice_requests_total${labels("file", "file")} 1`,
+    `sluice_requests_total${labels("http", "api.example.com")} 1`,
+  ]);
 });
 
 test("the error ratio is of the recent writes: right from the first one on, and soon rid of what is mended", async () => {
   const metrics = prometheusMetrics();
   const ratio = async () => Number((await linesOf(metrics, "sluice_error_ratio{"))[0]?.split(" ").at(-1));
-  metrics.request("shop", { destination: "crm" }, "http", "failed");
+  metrics.request("shop", { destination: "crm" }, { connectorType: "http" }, "failed");
   expect(await ratio()).toBe(1);
-  metrics.request("shop", { destination: "crm" }, "http", "ok");
+  metrics.request("shop", { destination: "crm" }, { connectorType: "http" }, "ok");
   expect(await ratio()).toBeCloseTo(0.5, 1);
-  for (let i = 0; i < 500; i++) metrics.request("shop", { destination: "crm" }, "http", "ok");
+  for (let i = 0; i < 500; i++) metrics.request("shop", { destination: "crm" }, { connectorType: "http" }, "ok");
   expect(await ratio()).toBeLessThan(0.01);
 });

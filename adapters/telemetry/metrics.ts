@@ -41,7 +41,7 @@ export function prometheusMetrics(): PrometheusMetrics {
   const requests = counter(
     "sluice_requests_total",
     "Writes to a destination and calls for a step's look-ups, by outcome; what is tried again counts again.",
-    ["integration", "step", "destination", "connector_type", "outcome"],
+    ["integration", "step", "destination", "endpoint", "connector_type", "provider", "outcome"],
   );
   const ledger = counter(
     "sluice_ledger_records_total",
@@ -143,8 +143,8 @@ export function prometheusMetrics(): PrometheusMetrics {
       failed.inc({ integration, step, destination }, records),
     recordLatency: (integration, destination, records, seconds) =>
       latency.observe({ integration, destination }, seconds, records),
-    request(integration, where, connector_type, outcome) {
-      requests.inc({ integration, ...where, connector_type, outcome });
+    request(integration, where, { connectorType: connector_type, provider = connector_type }, outcome) {
+      requests.inc({ integration, ...where, connector_type, provider, outcome });
       const { destination } = where;
       if (destination === undefined) return;
       const key = `${integration}\n${destination}`;

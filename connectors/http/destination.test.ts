@@ -27,6 +27,11 @@ test("each record is a request of its own, with its id as Idempotency-Key", asyn
   expect(server.asked[0]?.headers["content-type"]).toBe("application/json");
 });
 
+test("metrics name the far side by its host, without the credentials of its URL", () => {
+  expect(connect({ base_url: "https://API.example.com/v2?key=abc" }).provider).toBe("api.example.com");
+  expect(connect({ base_url: "http://127.0.0.1:8080" }).provider).toBe("127.0.0.1:8080");
+});
+
 test("mode upsert puts each record at the URL of its key", async () => {
   const server = await serveHere(() => ({ status: 204 }));
   const connector = connect({ base_url: server.url, concurrency: 1 });

@@ -57,6 +57,7 @@ const isOpen = /^(accept(-.*)?|content-type|user-agent)$/i;
 const sample = { records: 100, bytes: 1024 * 1024 };
 
 class Http implements Connector {
+  readonly provider: string;
   readonly #config: HttpConfig;
   readonly #base: URL;
   readonly #expressions: Expressions;
@@ -70,6 +71,7 @@ class Http implements Connector {
     if (!expressions) throw settingError("VALIDATION_ERROR", "This host has no mapping language", "config");
     this.#config = config;
     this.#base = new URL(config.base_url);
+    this.provider = this.#base.host;
     this.#expressions = expressions;
     this.#guard = new AddressGuard(allowAddresses);
     this.#redactor = new Redactor(redact);

@@ -38,6 +38,12 @@ test("every example on the page is a valid configuration", () => {
   }
 });
 
+test("metrics name the cluster by the first of the brokers that are given", () => {
+  const context = { dataDir: "/", fileRoots: [], expressions, kafkaBrokers: ["here:9092"] };
+  expect(kafka.create({ brokers: ["a:1", "b:2"] }, context).provider).toBe("a:1");
+  expect(kafka.create({}, context).provider).toBe("here:9092");
+});
+
 test("settings that contradict each other are refused by their path before anything is connected", async () => {
   const brokers = ["127.0.0.1:1"];
   const both = { brokers, streams: { a: { topic: "x", pattern: "y" } } };

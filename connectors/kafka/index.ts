@@ -43,12 +43,14 @@ const sampledStreams = 100;
 const sampledAtOnce = 10;
 
 class Kafka implements Connector {
+  readonly provider: string | undefined;
   readonly #config: KafkaConfig;
   readonly #context: ConnectorContext;
 
   constructor(config: KafkaConfig, context: ConnectorContext) {
     this.#config = config;
     this.#context = context;
+    this.provider = (config.brokers ?? context.kafkaBrokers)?.[0];
   }
 
   async check(signal: AbortSignal): Promise<void> {

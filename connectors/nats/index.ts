@@ -39,6 +39,7 @@ export const nats: ConnectorType<NatsConfig> = {
 };
 
 class Nats implements Connector {
+  readonly provider: string | undefined;
   readonly #config: NatsConfig;
   readonly #expressions: Expressions;
 
@@ -46,6 +47,7 @@ class Nats implements Connector {
     if (!expressions) throw settingError("VALIDATION_ERROR", "This host has no mapping language", "config");
     this.#config = config;
     this.#expressions = expressions;
+    this.provider = config.servers[0]?.replace(/^\w+:\/\/|\/$/g, "");
   }
 
   async check(signal: AbortSignal): Promise<void> {

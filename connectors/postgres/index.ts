@@ -50,6 +50,7 @@ export const postgres: ConnectorType<PostgresConfig> = {
 };
 
 class Postgres implements Connector {
+  readonly provider: string;
   readonly #config: PostgresConfig;
   readonly #address: Address;
   #lookups: Promise<unknown> = Promise.resolve();
@@ -58,6 +59,7 @@ class Postgres implements Connector {
   constructor(config: PostgresConfig, address: Address) {
     this.#config = config;
     this.#address = address;
+    this.provider = `${address.host}:${address.port}`;
   }
 
   async check(signal: AbortSignal): Promise<void> {

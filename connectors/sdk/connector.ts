@@ -66,6 +66,8 @@ export interface ConnectorContext {
 
 /** A configured instance. May be used by several integrations at once; each opens its own source or destination. */
 export interface Connector {
+  /** Who is at the far side, as metrics name it: its host, as a rule. Left out: the type's name. */
+  readonly provider?: string | undefined;
   /** Throws a ConnectorError that names the setting at fault; returns when the far side answers. */
   check(signal: AbortSignal): Promise<void>;
   discover(signal: AbortSignal): Promise<StreamInfo[]>;

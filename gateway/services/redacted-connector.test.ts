@@ -35,6 +35,7 @@ function rudeConnector(): Connector {
     close: async () => {},
   };
   return {
+    provider: `${secret}.example.com`,
     check: async () => {
       throw rude();
     },
@@ -93,6 +94,10 @@ test("what is a record's stays as it is; what is said of it has no secrets", asy
   const result = await destination.write({ records: [record], signal });
   expect(result.state).toBe(secret);
   expect(result.failed?.[0]?.message).toMatch(/is not \*\*\*$/);
+});
+
+test("who is at the far side is told without a secret that its address holds", () => {
+  expect(redactedConnector(rudeConnector(), knowing(secret)).provider).toBe("***.example.com");
 });
 
 test("a connector keeps what it has and lacks what it lacks", async () => {

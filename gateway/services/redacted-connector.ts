@@ -13,7 +13,7 @@ export function redactedConnector(connector: Connector, redactor: Redactor): Con
   return guarded(connector, redactor);
 }
 
-/** All members as they are; what its methods give and throw is looked through. */
+/** Texts, and what its methods give and throw, are looked through; all other members are as they are. */
 function guarded<T extends object>(target: T, redactor: Redactor): T {
   const fail = (error: unknown): never => {
     throw redactor.redactError(error);
@@ -40,6 +40,7 @@ function guarded<T extends object>(target: T, redactor: Redactor): T {
   return new Proxy(target, {
     get(_, name) {
       const member: unknown = Reflect.get(target, name);
+      if (typeof member === "string") return redactor.redact(member);
       if (typeof member !== "function") return member;
       return (...args: unknown[]) => {
         try {

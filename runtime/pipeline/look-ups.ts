@@ -22,7 +22,7 @@ export interface LookUpsOptions {
   /** Why a step does not move, or null once it does again. */
   readonly waiting: (step: string, reason: string | null) => void;
   /** After each call of a connector: what is tried again counts again. */
-  readonly called: (step: string, connectorType: string, outcome: "ok" | "failed") => void;
+  readonly called: (step: string, connector: Lookup, outcome: "ok" | "failed") => void;
 }
 
 /** The look-ups of an integration's `enrich` steps, opened for a run. */
@@ -174,7 +174,7 @@ class StepLookUps implements LookUps {
       if (failed.length === 0) outcome = "ok";
       return { failed };
     } finally {
-      this.#options.called(this.#step.id, this.#lookup.connectorType, outcome);
+      this.#options.called(this.#step.id, this.#lookup, outcome);
     }
   }
 

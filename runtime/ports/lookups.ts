@@ -16,6 +16,8 @@ export interface Lookups {
 export interface Lookup {
   /** Name of the connector's type. */
   readonly connectorType: string;
+  /** As `Connector.provider` of the SDK. */
+  readonly provider?: string | undefined;
   /** As `capabilities.lookup.escaped` of the SDK. */
   readonly escaped?: readonly string[];
   /** As `Connector.lookup` of the SDK. */

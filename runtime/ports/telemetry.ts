@@ -13,11 +13,11 @@ export interface Metrics {
   ): void;
   /** Seconds from reading to the destination's confirmation. */
   recordLatency(integration: string, destination: string, records: number, seconds: number): void;
-  /** A write to a destination, or a call for a step's look-ups. */
+  /** A write to a destination, whose stream is the `endpoint`, or a call for a step's look-ups. */
   request(
     integration: string,
-    where: { readonly step?: string; readonly destination?: string },
-    connectorType: string,
+    where: { readonly step?: string; readonly destination?: string; readonly endpoint?: string },
+    connector: { readonly connectorType: string; readonly provider?: string | undefined },
     outcome: "ok" | "failed",
   ): void;
   /** `actor` is its name in the tree, `integration` undefined for those of the node itself. */

@@ -81,7 +81,9 @@ test("log and metrics tell what happened to runs and records, without payloads a
     value("sluice_requests_total", {
       integration,
       destination: "hole",
+      endpoint: "any",
       connector_type: "blackhole",
+      provider: "blackhole",
       outcome: "failed",
     }),
   ).toBeGreaterThan(0);
