@@ -5,6 +5,8 @@ import { locks } from "./locks.ts";
 const day = 86_400_000;
 /** Days made ahead: how long a node may go without `maintain` before rows wait in the default partition. */
 const ahead = 7;
+/** Notes of what was in hand at a death, for as many days: what dies of it comes back far sooner. */
+const suspectDays = 30;
 
 /** Tables of history, partitioned by the day of their UUIDv7 ids. */
 const parted = ["pipeline_runs", "dead_letter_records", "dead_letter_originals"] as const;
@@ -27,6 +29,7 @@ export async function maintain(db: Database, now: Date, retentionDays: number): 
     await db.query(`delete from sluice.${table}_default where id < $1`, [firstId(oldest)]);
   }
   await deleteOld(db, new Date(oldest * day));
+  await db.query("delete from sluice.suspects where taken_at < $1", [new Date((today - suspectDays) * day)]);
   await forgetProcessed(db, now);
   await forgetAnswers(db);
 }

@@ -447,6 +447,8 @@ export const suspects = sluice.table(
     mark: text("mark").notNull(),
     /** How often it was taken in hand, and not let go. */
     times: integer("times").notNull(),
+    /** What a process left behind that died between a commit and its note is asked for by nobody. */
+    takenAt: time("taken_at").notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.integrationId, t.mark] })],
 );

@@ -8,7 +8,7 @@ export function suspectStore(db: Database): SuspectStore {
       const rows = await db.query<{ mark: string; times: number }>(
         `insert into sluice.suspects as s (integration_id, mark, times)
          select id, mark, 1 from sluice.integrations, unnest($2::text[]) as mark where id = $1 order by mark
-         on conflict (integration_id, mark) do update set times = s.times + 1
+         on conflict (integration_id, mark) do update set times = s.times + 1, taken_at = now()
          returning mark, times`,
         [integrationId, marks],
       );

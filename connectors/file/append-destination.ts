@@ -22,6 +22,7 @@ const replayLimit = 64 * 1024 * 1024;
 export class AppendDestination implements Destination {
   /** Batches stand in the file in the order they come. */
   readonly concurrency = 1;
+  readonly warnings: readonly string[];
   readonly #target: Target;
   readonly #output: Output;
   readonly #encoder: Encoder;
@@ -38,8 +39,9 @@ export class AppendDestination implements Destination {
     target: Target,
     output: Output,
     encoder: Encoder,
-    end: { records: number; lead: string; replay: Buffer | undefined; beginning: Beginning; hasBegun: boolean },
+    end: { records: number; lead: string; replay: Buffer | undefined } & Begun,
   ) {
+    this.warnings = end.warnings;
     this.#target = target;
     this.#output = output;
     this.#encoder = encoder;
@@ -53,7 +55,7 @@ export class AppendDestination implements Destination {
   static async open(target: Target, options: DestinationOptions): Promise<AppendDestination> {
     const beginning = new Beginning(target.path, options.runId);
     const state = (options.state as FileState | null) ?? (await beginning.read());
-    const begun = { beginning, hasBegun: state !== null };
+    const begun = { beginning, hasBegun: state !== null, warnings: state ? [] : await beginning.warnings() };
     if (target.format === "json") return await AppendDestination.#openArray(target, options, state, begun);
     const output = await Output.open(target.path, "a+");
     try {
@@ -81,7 +83,7 @@ export class AppendDestination implements Destination {
     target: Target,
     options: DestinationOptions,
     state: FileState | null,
-    begun: { readonly beginning: Beginning; readonly hasBegun: boolean },
+    begun: Begun,
   ): Promise<AppendDestination> {
     const { path } = target;
     const size = (await stat(path).catch(() => undefined))?.size ?? 0;
@@ -163,6 +165,13 @@ export class AppendDestination implements Destination {
     this.#lead = isGzip ? await repairGzip(this.#output) : await repairLines(this.#output, format, columns);
     this.#records = this.#output.length;
   }
+}
+
+/** How much was there before. */
+interface Begun {
+  readonly beginning: Beginning;
+  readonly hasBegun: boolean;
+  readonly warnings: readonly string[];
 }
 
 /** Where an array can be gone on with. */

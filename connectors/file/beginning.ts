@@ -1,9 +1,12 @@
-import { open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { access, constants, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { fileError } from "./file-error.ts";
 import { syncFolder } from "./output.ts";
 import type { FileState } from "./target.ts";
 
 const ending = ".begin";
+/** What passes, or is mended, and the run waits for: going on without would give the promise up for good. */
+const awaited = new Set(["ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE"]);
 
 /**
  * How much of a file was there when a run began to append to it, kept beside it until the run is complete: what a crash
@@ -20,9 +23,24 @@ export class Beginning {
     this.#path = join(this.#folder, this.#name);
   }
 
+  /** What follows where it cannot be kept. */
+  async warnings(): Promise<readonly string[]> {
+    const { R_OK, W_OK, X_OK } = constants;
+    try {
+      await access(this.#folder, R_OK | W_OK | X_OK);
+      return [];
+    } catch {
+      const what = `${this.#folder} takes no file in which the run keeps what was there before it`;
+      return [`${what}: a crash before its first checkpoint may write records twice. Let sluice write to the folder.`];
+    }
+  }
+
   /** Null where this run has written nothing, or its beginning could not be kept. */
   async read(): Promise<FileState | null> {
-    const text = await readFile(this.#path, "utf8").catch(() => null);
+    const text = await readFile(this.#path, "utf8").catch((error: unknown) => {
+      this.#throwAwaited(error);
+      return null;
+    });
     return text === null ? null : (JSON.parse(text) as FileState);
   }
 
@@ -40,13 +58,19 @@ export class Beginning {
       }
       await rename(fresh, this.#path);
       await syncFolder(this.#folder);
-    } catch {
+    } catch (error) {
       await this.remove();
+      this.#throwAwaited(error);
     }
   }
 
   async remove(): Promise<void> {
     for (const path of [this.#path, `${this.#path}~`]) await rm(path, { force: true }).catch(() => {});
+  }
+
+  #throwAwaited(error: unknown): void {
+    if (awaited.has((error as NodeJS.ErrnoException).code ?? ""))
+      throw fileError(error, this.#path, "destination.stream");
   }
 
   /** Those of runs that were given up. Run ids sort by time. */

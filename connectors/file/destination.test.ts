@@ -236,6 +236,26 @@ describe("append", () => {
     }
   });
 
+  test("a folder that takes no beginning is told of, and the file is appended to all the same", async () => {
+    await put("a.ndjson", '{"id":0}\n');
+    await chmod(folder, 0o555);
+    try {
+      const destination = await open("a.ndjson", "append");
+      // The superuser may write everywhere.
+      const isAllowed = process.getuid?.() === 0;
+      const told = [expect.stringContaining(`${folder} takes no file`)];
+      expect(destination.warnings).toEqual(isAllowed ? [] : told);
+      await destination.write(batchOf({ id: 1 }));
+      await destination.close();
+    } finally {
+      await chmod(folder, 0o755);
+    }
+    expect(await contentOf("a.ndjson")).toBe('{"id":0}\n{"id":1}\n');
+    const next = await open("a.ndjson", "append");
+    expect(next.warnings).toEqual([]);
+    await next.close();
+  });
+
   test("what another program appended meanwhile stays, and other batches follow it", async () => {
     const first = await open("a.ndjson", "append");
     const { state } = await first.write(batchOf(1));

@@ -57,6 +57,10 @@ class LazyDestination implements Destination {
     this.#options = options;
   }
 
+  get warnings(): readonly string[] {
+    return this.#opened?.warnings ?? [];
+  }
+
   async write(batch: WriteBatch): Promise<WriteResult> {
     return (await this.open()).write(batch);
   }

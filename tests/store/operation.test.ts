@@ -120,7 +120,11 @@ test("the migrations make what the schema says", async () => {
          from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped order by 1`,
       [`sluice.${name}`],
     );
-    const wanted = columns.map((c) => `${c.name} ${c.getSQLType()}${c.notNull || c.primary ? " not null" : ""}`);
+    // A serial is an integer with a default.
+    const typeOf = (type: string) => type.replace("serial", "int");
+    const wanted = columns.map(
+      (c) => `${c.name} ${typeOf(c.getSQLType())}${c.notNull || c.primary ? " not null" : ""}`,
+    );
     expect(
       made.map(({ column }) => column),
       name,
@@ -157,6 +161,20 @@ test("runs and dead letters go to the partition of their day, and days past rete
   expect((await partitionsOf(url, "pipeline_runs")).map(({ name }) => name)).not.toContain(
     `pipeline_runs_${dateOf(now)}`,
   );
+  await store.close();
+});
+
+test("notes of what was in hand at a death are kept for 30 days behind the last one", async () => {
+  const url = await server.url();
+  const store = await openStore({ url });
+  const { id: integrationId } = await addIntegration(store);
+  await store.suspects.take({ integrationId, marks: ["old", "again"] });
+  await sql(url, "update sluice.suspects set taken_at = now() - interval '40 days'");
+  await store.suspects.take({ integrationId, marks: ["again", "fresh"] });
+  await store.maintain(new Date());
+  expect((await store.suspects.left(integrationId, "")).toSorted()).toEqual(["again", "fresh"]);
+  await store.maintain(new Date(Date.now() + 32 * day));
+  expect(await store.suspects.left(integrationId, "")).toEqual([]);
   await store.close();
 });
 

@@ -1,0 +1,1 @@
+ALTER TABLE "sluice"."suspects" ADD COLUMN "taken_at" timestamp with time zone DEFAULT now() NOT NULL;
