@@ -1,5 +1,5 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
-import type { ErrorCode, Fault as FaultName, WriteFailure } from "../../connectors/sdk/index.ts";
+import type { ErrorCode, Fault as FaultName, Json, WriteFailure } from "../../connectors/sdk/index.ts";
 import type { Duration } from "../../proto/gen/google/protobuf/duration.ts";
 import { Code, Failure, Fault } from "../../proto/gen/sluice/record/v1/record.ts";
 import { codes, StaleOwnerError } from "../../runtime/errors/index.ts";
@@ -136,6 +136,15 @@ function millisecondsOf(duration: Duration | undefined): number | undefined {
 /** What the plugin's author has to mend. */
 export function misbehaves(plugin: string, what: string): PluginError {
   return new PluginError("INTERNAL_ERROR", `plugin ${plugin} ${what}`, { fault: "transient" });
+}
+
+/** Of a text that must be JSON; `what`, as in "a cursor", is for the message. */
+export function jsonOf(text: string, what: string, plugin: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    throw misbehaves(plugin, `sent ${what} that is no JSON`);
+  }
 }
 
 /** Why there is no connection, as grpc-js says it; undefined where it is about something else. */

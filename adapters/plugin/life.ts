@@ -5,10 +5,12 @@ export interface PluginCommand {
   /** Program and arguments. No shell reads them. */
   readonly command: readonly [string, ...string[]];
   readonly cwd?: string;
-  /** Added to what little of the environment it gets: PATH, HOME, LANG, TMPDIR. */
+  /** Added to what little of the environment it gets (`inherited`). */
   readonly env?: Readonly<Record<string, string>>;
   /** Of memory; beyond it is killed. */
   readonly memoryBytes?: number;
+  /** It is killed once it has said nothing, on any call, for so long, asked for its health; left out: 30 s. */
+  readonly silentMs?: number;
 }
 
 export interface PluginAddress {
@@ -34,6 +36,8 @@ export interface PluginLife {
   readonly exited: Promise<string>;
   /** Of a child. */
   readonly pid: number | undefined;
+  /** It has just sent something: it does not hang. */
+  heard?(): void;
   stop(): Promise<void>;
 }
 

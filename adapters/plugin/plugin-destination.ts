@@ -1,12 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import type {
   Destination,
   DestinationOptions,
-  Json,
   DestinationMode as ModeName,
   WriteBatch,
   WriteResult,
 } from "../../connectors/sdk/index.ts";
+import type { Duration } from "../../proto/gen/google/protobuf/duration.ts";
 import {
   DestinationMode,
   type Instance,
@@ -16,7 +17,7 @@ import {
   type WriteResponse,
   type WriteResult as WriteResultMessage,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import { durationOf, errorOf, lostCall, misbehaves, PluginError, recordFailureOf } from "./failure.ts";
+import { durationOf, errorOf, jsonOf, lostCall, misbehaves, PluginError, recordFailureOf } from "./failure.ts";
 import { messageBytes } from "./grpc.ts";
 import type { PluginCall, PluginLease } from "./plugin-source.ts";
 import { PoisonWatch } from "./poison.ts";
@@ -27,6 +28,13 @@ const modes: { readonly [M in ModeName]: DestinationMode } = {
   replace: DestinationMode.DESTINATION_MODE_REPLACE,
 };
 const concurrencyMax = 64;
+/** One that was aborted may still be answered for so long, before its call is cancelled: the host waits for a second. */
+const lateMs = 900;
+/** What is cancelled ends within a second, says the contract: nothing is written before that. */
+const endMs = 1_000;
+
+/** It was under way in a call that was cancelled for another write: nothing is known of it. */
+class CallGivenUp extends Error {}
 
 interface Open {
   readonly records: number;
@@ -46,11 +54,14 @@ export async function pluginDestination(
   let { state } = options;
   let closed = false;
   let opening: Promise<WriteCall> | undefined;
-  const open = async () => WriteCall.open(await plugin.lease(options.signal), of, { ...options, state });
+  const open = async (after?: WriteCall) => {
+    if (after?.givenUpAt !== undefined) await sleep(after.givenUpAt + endMs - performance.now());
+    return WriteCall.open(await plugin.lease(options.signal), of, { ...options, state });
+  };
   let current = await open();
   const live = async (): Promise<WriteCall> => {
     if (!current.ended || closed) return current;
-    opening ??= open().finally(() => {
+    opening ??= open(current).finally(() => {
       opening = undefined;
     });
     current = await opening;
@@ -65,11 +76,19 @@ export async function pluginDestination(
     write: async (batch) => {
       let call: WriteCall | undefined;
       const write = async () => {
-        call = current.ended ? await live() : current;
-        return await call.write(batch);
+        for (;;) {
+          call = current.ended ? await live() : current;
+          // One that was left behind meanwhile must not land behind what came after it.
+          batch.signal.throwIfAborted();
+          try {
+            return await call.write(batch);
+          } catch (error) {
+            if (!(error instanceof CallGivenUp) || closed) throw error;
+          }
+        }
       };
       // A write that was given up says nothing, nor does one that never began.
-      const hasDied = () => call?.ended === true && !closed && !batch.signal.aborted;
+      const hasDied = () => call?.ended === true && call.givenUpAt === undefined && !closed && !batch.signal.aborted;
       const result = await watch.write(batch, write, hasDied);
       if (result.state !== undefined) state = result.state;
       return result;
@@ -88,16 +107,21 @@ class WriteCall {
   readonly #call: ClientDuplexStream<WriteRequest, WriteResponse>;
   readonly #waiting: Map<bigint, Open>;
   readonly #plugin: string;
+  readonly #timeout: Duration | undefined;
   #error: unknown;
   #lastId = 0n;
+  /** When it was cancelled because of a write that took too long, as `performance.now` has it. */
+  givenUpAt: number | undefined;
 
   private constructor(
     call: ClientDuplexStream<WriteRequest, WriteResponse>,
     opened: WriteOpened,
     waiting: Map<bigint, Open>,
     plugin: string,
+    timeout: Duration | undefined,
   ) {
     this.#call = call;
+    this.#timeout = timeout;
     this.opened = opened;
     this.#waiting = waiting;
     this.#plugin = plugin;
@@ -112,11 +136,14 @@ class WriteCall {
     const opened = Promise.withResolvers<WriteOpened>();
     const waiting = new Map<bigint, Open>();
     let made: WriteCall | undefined;
+    let failure: unknown;
     const cancel = () => call.cancel();
     const fail = (error: unknown) => {
+      failure ??= error;
       opened.reject(error);
       made?.fail(error);
     };
+    const totalMs = options.timeout?.totalMs;
     call.once("status", () => {
       options.signal.removeEventListener("abort", cancel);
       lease.release();
@@ -129,6 +156,7 @@ class WriteCall {
     });
     call.on("end", () => broken || fail(misbehaves(plugin, "ended the call")));
     call.on("data", ({ response }: WriteResponse) => {
+      lease.heard?.();
       if (response?.$case === "opened") return opened.resolve(response.value);
       if (response?.$case !== "result") return;
       const { id } = response.value;
@@ -146,7 +174,10 @@ class WriteCall {
     });
     options.signal.addEventListener("abort", cancel, { once: true });
     call.write({ request: { $case: "open", value: openOf(instance, options) } });
-    made = new WriteCall(call, await opened.promise, waiting, plugin);
+    const first = await opened.promise;
+    made = new WriteCall(call, first, waiting, plugin, totalMs === undefined ? undefined : durationOf(totalMs));
+    // It may have failed in the same packet.
+    if (failure !== undefined) made.fail(failure);
     return made;
   }
 
@@ -168,7 +199,11 @@ class WriteCall {
       const message = `${what} of ${value.records.data.length} bytes is more than plugin ${this.#plugin} takes in a message`;
       throw new PluginError("VALIDATION_ERROR", message, { fault: "record" });
     }
-    return this.#ask((id) => ({ $case: "batch", value: { id, ...value } }), batch.records.length, batch.signal);
+    return this.#ask(
+      (id) => ({ $case: "batch", value: { id, ...value, timeout: this.#timeout } }),
+      batch.records.length,
+      batch.signal,
+    );
   }
 
   async complete(): Promise<void> {
@@ -188,11 +223,39 @@ class WriteCall {
     return new Promise<WriteResult>((resolve, reject) => {
       if (this.#error !== undefined) return reject(this.#error);
       const id = ++this.#lastId;
-      this.#waiting.set(id, { records, resolve, reject });
-      // The answer to one that was given up is of no interest, but must be the only one.
-      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      let late: NodeJS.Timeout | undefined;
+      // One that heeds the batch's timeout answers in time; one that does not may not go on behind later writes.
+      const abort = () => {
+        late = setTimeout(() => {
+          reject(signal?.reason);
+          this.#giveUp();
+        }, lateMs);
+      };
+      const settled = () => {
+        clearTimeout(late);
+        signal?.removeEventListener("abort", abort);
+      };
+      this.#waiting.set(id, {
+        records,
+        resolve: (result) => {
+          settled();
+          resolve(result);
+        },
+        reject: (error) => {
+          settled();
+          reject(error);
+        },
+      });
+      signal?.addEventListener("abort", abort, { once: true });
       this.#call.write({ request: request(id) });
     });
+  }
+
+  /** The protocol cancels no single batch: all that is under way is over, and what was not aborted is written again. */
+  #giveUp(): void {
+    this.givenUpAt = performance.now();
+    this.fail(new CallGivenUp(`a write through plugin ${this.#plugin} took too long, and its call was cancelled`));
+    this.#call.cancel();
   }
 }
 
@@ -218,7 +281,6 @@ function batchOf({ records, keys = [], ordered = false }: WriteBatch) {
     ids: records.map((record) => record.id),
     keys: [...keys],
     ordered,
-    timeout: undefined,
   };
 }
 
@@ -233,6 +295,6 @@ function resultOf({ failed, failure, state }: WriteResultMessage, records: numbe
   });
   return {
     ...(failures.length > 0 && { failed: failures }),
-    ...(state !== "" && { state: JSON.parse(state) as Json }),
+    ...(state !== "" && { state: jsonOf(state, "a state", plugin) }),
   };
 }

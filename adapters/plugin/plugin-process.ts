@@ -1,14 +1,19 @@
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
+import { credentials, status } from "@grpc/grpc-js";
+import { HealthClient } from "../../proto/gen/grpc/health/v1/health.ts";
 import type { ConnectorServiceClient, SpecResponse } from "../../proto/gen/sluice/connector/v1/connector.ts";
 import { PluginError } from "./failure.ts";
 import { connect, specOf } from "./grpc.ts";
 import { type Guarded, startGuarded } from "./guard.ts";
 import type { LifeOptions, PluginCommand, PluginLife } from "./life.ts";
+import { eachLine } from "./lines.ts";
 
 const handshakeMs = 10_000;
 const stopMs = 5_000;
 const memoryLookMs = 2_000;
+const silentMs = 30_000;
+/** It is asked so often within that time, and has to be silent each time: a node that slept has asked only once. */
+const asks = 6;
 const defaultMemory = 1024 * 1024 * 1024;
 const inherited = [
   "PATH",
@@ -21,6 +26,9 @@ const inherited = [
   "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 
+/** Said on this side, where nothing came from the other one. */
+const unheard = new Set<status>([status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXCEEDED]);
+
 /** One life of a plugin that runs as a child. */
 export class PluginProcess implements PluginLife {
   readonly client: ConnectorServiceClient;
@@ -28,6 +36,8 @@ export class PluginProcess implements PluginLife {
   readonly exited: Promise<string>;
   readonly #child: Guarded;
   #killedFor: string | undefined;
+  #asking: NodeJS.Timeout | undefined;
+  #unanswered = 0;
 
   private constructor(child: Guarded, client: ConnectorServiceClient, spec: SpecResponse) {
     this.#child = child;
@@ -56,7 +66,7 @@ export class PluginProcess implements PluginLife {
     const env = Object.fromEntries(inherited.flatMap((key) => (process.env[key] ? [[key, process.env[key]]] : [])));
     const child = startGuarded({ command: plugin.command, cwd: plugin.cwd, env: { ...env, ...plugin.env } });
     const last: string[] = [];
-    createInterface({ input: child.stderr }).on("line", (line) => {
+    eachLine(child.stderr, (line) => {
       // Whole: a secret that is cut is not known again.
       const said = redact(line).slice(0, 4_000);
       last.push(said);
@@ -66,7 +76,7 @@ export class PluginProcess implements PluginLife {
     let client: ConnectorServiceClient | undefined;
     try {
       const address = await Promise.race([
-        handshake(child, name),
+        handshake(child, name, redact),
         child.exited.then((end) => {
           const said = last.length === 0 ? "" : `: ${last.join(" / ")}`;
           throw new PluginError("UNAVAILABLE", `plugin ${name} ended before its first line (${end})${said}`);
@@ -75,6 +85,7 @@ export class PluginProcess implements PluginLife {
       client = connect({ address });
       const life = new PluginProcess(child, client, await specOf(client, name));
       life.#watchMemory(plugin.memoryBytes ?? defaultMemory);
+      life.#watchHealth(plugin.silentMs ?? silentMs);
       return life;
     } catch (error) {
       client?.close();
@@ -85,6 +96,7 @@ export class PluginProcess implements PluginLife {
 
   /** Asks it to end; kills it where it does not. */
   async stop(): Promise<void> {
+    clearInterval(this.#asking);
     this.client.close();
     this.#child.stdin.end();
     this.#child.terminate();
@@ -98,9 +110,32 @@ export class PluginProcess implements PluginLife {
     this.#child.kill();
   }
 
+  heard(): void {
+    this.#unanswered = 0;
+  }
+
+  /** Any answer will do, also that it serves no health. What is busy is given time; what sends anything is alive. */
+  #watchHealth(limitMs: number): void {
+    const channelOverride = this.client.getChannel();
+    // The address is of no interest: it goes the same way.
+    const health = new HealthClient("localhost", credentials.createInsecure(), { channelOverride });
+    let asked = false;
+    const look = setInterval(() => {
+      if (++this.#unanswered > asks) return this.#kill(`did not answer for ${limitMs / 1000} s`);
+      if (asked) return;
+      asked = true;
+      health.check({ service: "" }, (error) => {
+        asked = false;
+        if (error === null || !unheard.has(error.code)) this.heard();
+      });
+    }, limitMs / asks);
+    this.#asking = look.unref();
+    void this.exited.then(() => clearInterval(look));
+  }
+
   #watchMemory(limit: number): void {
     const look = setInterval(() => {
-      const bytes = residentBytes(this.pid);
+      const bytes = memoryOf(this.pid, limit);
       if (bytes > limit)
         this.#kill(`took ${Math.round(bytes / 1e6)} MB of memory, and may take ${Math.round(limit / 1e6)}`);
     }, memoryLookMs);
@@ -109,15 +144,14 @@ export class PluginProcess implements PluginLife {
   }
 }
 
-function handshake(child: Guarded, name: string): Promise<string> {
+function handshake(child: Guarded, name: string, redact: (line: string) => string): Promise<string> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new PluginError("UNAVAILABLE", `plugin ${name} did not print its address within ${handshakeMs / 1000} s`));
     }, handshakeMs);
-    const lines = createInterface({ input: child.stdout });
-    lines.once("line", (line) => {
+    const stop = eachLine(child.stdout, (line) => {
       clearTimeout(timer);
-      lines.close();
+      stop();
       // The rest is read and dropped, so that it can go on writing.
       child.stdout.resume();
       const address = addressIn(line);
@@ -125,7 +159,7 @@ function handshake(child: Guarded, name: string): Promise<string> {
         reject(
           new PluginError(
             "INTERNAL_ERROR",
-            `plugin ${name} begins with a line that is no handshake: ${line.slice(0, 200)}`,
+            `plugin ${name} begins with a line that is no handshake: ${redact(line).slice(0, 200)}`,
           ),
         );
       } else resolve(address);
@@ -145,11 +179,36 @@ function addressIn(line: string): string | undefined {
   }
 }
 
+/** Of a process and of what it has started. What they share counts once, which is looked at where it decides. */
+function memoryOf(pid: number, limit: number): number {
+  const pids = familyOf(pid);
+  const sum = (of: (pid: number) => number) => pids.reduce((total, each) => total + of(each), 0);
+  const resident = sum(residentBytes);
+  return resident > limit && pids.length > 1 ? sum((each) => shareBytes(each) ?? residentBytes(each)) : resident;
+}
+
+function familyOf(pid: number): number[] {
+  const pids = [pid];
+  for (const each of pids) {
+    const children = readOf(each, `task/${each}/children`).split(" ");
+    pids.push(...children.filter((text) => text !== "").map(Number));
+  }
+  return pids;
+}
+
 /** 0 where the system does not tell. */
-function residentBytes(pid: number): number {
+const residentBytes = (pid: number): number => Number(readOf(pid, "statm").split(" ")[1] ?? 0) * 4096;
+
+function shareBytes(pid: number): number | undefined {
+  const [, kibibytes] = /^Pss:\s+(\d+)/m.exec(readOf(pid, "smaps_rollup")) ?? [];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}
+
+/** Empty where there is no such process, or no /proc. */
+function readOf(pid: number, file: string): string {
   try {
-    return Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {
-    return 0;
+    return "";
   }
 }

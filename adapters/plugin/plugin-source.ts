@@ -8,13 +8,15 @@ import {
   type ReadResponse,
   SourceMode,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import { lostCall, misbehaves, recordFailureOf } from "./failure.ts";
+import { jsonOf, lostCall, misbehaves, recordFailureOf } from "./failure.ts";
 
 /** A plugin in use: it is not ended before it is released. */
 export interface PluginLease {
   readonly client: ConnectorServiceClient;
   /** May be called again. */
   release(): void;
+  /** It has just sent something: it does not hang. */
+  heard?(): void;
   /** How its program ended just now, by itself; undefined where it lives, runs elsewhere or was asked to end. */
   died(): Promise<string | undefined>;
 }
@@ -41,7 +43,12 @@ export async function pluginSource(
   call.once("status", lease.release);
   const cancel = () => call.cancel();
   signal.addEventListener("abort", cancel, { once: true });
-  const arrived = new Arrivals<ReadBatch>();
+  const bytesMax = batchesAhead * batch.bytes;
+  // Credit is counted in records: how large they are, and what has none, is bounded here.
+  const arrived = new Arrivals(
+    (bytes) => bytes > bytesMax && call.pause(),
+    (bytes) => bytes <= bytesMax && call.isPaused() && call.resume(),
+  );
   const opened = Promise.withResolvers<void>();
   const fail = (error: unknown) => {
     opened.reject(error);
@@ -54,13 +61,14 @@ export async function pluginSource(
   };
   // Counted when it arrives, whenever it is taken: what has no credit is never held.
   call.on("data", ({ response }: ReadResponse) => {
+    lease.heard?.();
     try {
       if (response?.$case === "opened") opened.resolve();
       if (response?.$case !== "batch") return;
       const taken = batchOf(response.value, plugin);
       if (taken.count > credit) throw misbehaves(plugin, `sent ${taken.count} records with credit for ${credit}`);
       credit -= taken.count;
-      arrived.push(taken);
+      arrived.push(taken, response.value.cursor.length);
     } catch (error) {
       fail(error);
       cancel();
@@ -118,14 +126,36 @@ export async function pluginSource(
   return { read, close, ...(isTold && { stored }) };
 }
 
+/** A batch, and what it takes in memory, about. */
+interface Arrived {
+  readonly batch: ReadBatch;
+  readonly bytes: number;
+}
+
 /** What has arrived and is not taken yet, for one reader. */
-class Arrivals<T> implements AsyncIterable<T> {
-  readonly #items: T[] = [];
+class Arrivals implements AsyncIterable<ReadBatch> {
+  readonly #items: Arrived[] = [];
+  readonly #pushed: (bytes: number) => void;
+  readonly #taken: (bytes: number) => void;
+  #bytes = 0;
   #end: { readonly error?: unknown } | undefined;
   #wake = () => {};
 
-  push(item: T): void {
-    this.#items.push(item);
+  /** Both are told how many bytes are held then. */
+  constructor(pushed: (bytes: number) => void, taken: (bytes: number) => void) {
+    this.#pushed = pushed;
+    this.#taken = taken;
+  }
+
+  push(batch: ReadBatch, cursorBytes: number): void {
+    const last = this.#items.at(-1);
+    // Of batches that only tell of a place the last one says it all.
+    if (batch.count === 0 && last?.batch.count === 0) this.#bytes -= (this.#items.pop() as Arrived).bytes;
+    const raw = (batch.failures ?? []).reduce((sum, failure) => sum + failure.raw.length + failure.message.length, 0);
+    const bytes = batch.data.length + 2 * cursorBytes + raw;
+    this.#items.push({ batch, bytes });
+    this.#bytes += bytes;
+    this.#pushed(this.#bytes);
     this.#wake();
   }
 
@@ -140,10 +170,14 @@ class Arrivals<T> implements AsyncIterable<T> {
     this.#wake();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<ReadBatch> {
     for (;;) {
-      if (this.#items.length > 0) yield this.#items.shift() as T;
-      else if (this.#end && "error" in this.#end) throw this.#end.error;
+      if (this.#items.length > 0) {
+        const { batch, bytes } = this.#items.shift() as Arrived;
+        this.#bytes -= bytes;
+        this.#taken(this.#bytes);
+        yield batch;
+      } else if (this.#end && "error" in this.#end) throw this.#end.error;
       else if (this.#end) return;
       else
         await new Promise<void>((resolve) => {
@@ -165,7 +199,7 @@ function batchOf(response: ReadBatchMessage, plugin: string): ReadBatch {
   return {
     data,
     count,
-    cursor: parsed(cursor, plugin),
+    cursor: jsonOf(cursor, "a cursor", plugin),
     position: { base, offset: Number(offset), ...(ordinals.length > 0 && { ordinals: ordinals.map(Number) }) },
     ...(failures.length > 0 && {
       failures: failures.map(({ index, failure, raw }) => {
@@ -180,12 +214,4 @@ function textsIn(data: Uint8Array): number {
   let texts = 1;
   for (let at = data.indexOf(lf); at >= 0; at = data.indexOf(lf, at + 1)) texts++;
   return texts;
-}
-
-function parsed(cursor: string, plugin: string): Json {
-  try {
-    return JSON.parse(cursor) as Json;
-  } catch {
-    throw misbehaves(plugin, "sent a cursor that is no JSON");
-  }
 }

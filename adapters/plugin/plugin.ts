@@ -108,7 +108,7 @@ export class Plugin implements PluginClient {
       released = true;
       if (--this.#leases === 0) this.#free();
     };
-    return { client: life.client, release, died: () => this.#died(life) };
+    return { client: life.client, release, heard: () => life.heard?.(), died: () => this.#died(life) };
   }
 
   async stop(): Promise<void> {

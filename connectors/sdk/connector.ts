@@ -186,6 +186,8 @@ export interface DestinationOptions {
     readonly connectMs: number;
     /** For an answer, or the next piece of it. */
     readonly readMs: number;
+    /** For a write as a whole: its signal aborts then. */
+    readonly totalMs?: number;
   };
   /** Left out: nothing is written, it is only asked whether it could be. */
   readonly owner?: Owner;

@@ -11,12 +11,16 @@ const context = { dataDir: "/", fileRoots: [] };
 const idle = new AbortController().signal;
 const record = (n: number): OutRecord => ({ text: `{"n":${n}}`, value: { n }, id: String(n) });
 
-async function start(fault: string, more: object = {}): Promise<Plugin> {
+async function start(fault: string, more: object = {}, said: (line: string) => void = () => {}): Promise<Plugin> {
   const command = [process.execPath, bad] as const;
   const plugin = await Plugin.start({
     name: "bad",
     plugin: { command, env: { SLUICE_TEST_FAULT: fault }, ...more },
     logger: noLogger,
+    redact: (line) => {
+      said(line);
+      return line;
+    },
   });
   onTestFinished(() => plugin.stop());
   return plugin;
@@ -31,7 +35,7 @@ const source = (plugin: Plugin, signal = idle) =>
     batch: { records: 100, bytes: 100_000 },
     signal,
   });
-const destination = (plugin: Plugin, signal = idle) =>
+const destination = (plugin: Plugin, signal = idle, more: object = {}) =>
   plugin.type.create({}, context).openDestination!({
     stream: "s",
     mode: "append",
@@ -39,6 +43,7 @@ const destination = (plugin: Plugin, signal = idle) =>
     runId: "r",
     state: null,
     signal,
+    ...more,
   });
 
 async function all(reading: Promise<Source>): Promise<ReadBatch[]> {
@@ -119,6 +124,7 @@ test.each([
   ["odd id", /^plugin bad answered batch 8, which waits for no answer$/],
   ["odd record", /^plugin bad says that record 99 of 1 failed$/],
   ["same record twice", /^plugin bad says twice what became of record 0$/],
+  ["odd state", /^plugin bad sent a state that is no JSON$/],
   ["ends the call", /^plugin bad ended the call$/],
 ])("a destination with an %s fails its batch and is named", async (fault, message) => {
   const opened = await destination(await start(fault));
@@ -138,6 +144,96 @@ test("a write that is never answered ends with its signal", async () => {
   const opened = await destination(await start("never answers"));
   await expect(opened.write({ records: [record(1)], signal: AbortSignal.timeout(50) })).rejects.toThrow("timeout");
   await opened.close();
+});
+
+test("a write that takes too long is cancelled, and is over before anything is written after it", async () => {
+  const timeout = { connectMs: 1_000, readMs: 1_000, totalMs: 60_000 };
+  const opened = await destination(await start("hangs at first"), idle, { timeout });
+  const neighbour = opened.write({ records: [record(2)], signal: idle });
+  await expect(opened.write({ records: [record(1)], signal: AbortSignal.timeout(50) })).rejects.toThrow("timeout");
+  const { state } = await opened.write({ records: [record(1)], signal: idle });
+  expect(state).toMatchObject({ seconds: 60, cancelled: true });
+  expect((state as { waited: number }).waited).toBeGreaterThan(900);
+  // What was under way beside it was not at fault: it is written again.
+  expect(await neighbour).toMatchObject({ state: { cancelled: true } });
+  await opened.close();
+});
+
+test("a write that was left behind while the stream was opened anew is not written late", async () => {
+  const opened = await destination(await start("hangs at first"));
+  await expect(opened.write({ records: [record(1)], signal: AbortSignal.timeout(50) })).rejects.toThrow("timeout");
+  await expect(opened.write({ records: [record(1)], signal: AbortSignal.timeout(10) })).rejects.toThrow("timeout");
+  await opened.close();
+});
+
+test("a call that was opened and ended in one breath is opened anew by the next write", async () => {
+  const opened = await destination(await start("opens and ends"));
+  const write = () => opened.write({ records: [record(1)], signal: AbortSignal.timeout(20_000) });
+  await write().catch((error: Error) => expect(error.message).toBe("plugin bad ended the call"));
+  expect(await write()).toEqual({});
+  await opened.close();
+}, 60_000);
+
+const sent = async (plugin: Plugin) => {
+  const { answers } = await plugin.type.create({}, context).lookup!([{}], idle);
+  return answers[0] as number;
+};
+
+test("a source that floods places without records is held by its last one", { timeout: 120_000 }, async () => {
+  const plugin = await start("floods places");
+  const opened = await source(plugin);
+  const batches = opened.read()[Symbol.asyncIterator]() as AsyncGenerator<ReadBatch>;
+  await batches.next();
+  await expect.poll(() => sent(plugin), { timeout: 100_000 }).toBe(1_000);
+  let more = 0;
+  let last: unknown;
+  for await (const { cursor } of batches) {
+    more++;
+    last = cursor;
+  }
+  expect(String(last)).toMatch(/^999 /);
+  expect(more).toBeLessThan(100);
+});
+
+test("a source whose records are larger than what may be held is not read on before they are taken", {
+  timeout: 120_000,
+}, async () => {
+  const plugin = await start("floods bytes");
+  const batches = (await source(plugin)).read()[Symbol.asyncIterator]() as AsyncGenerator<ReadBatch>;
+  await batches.next();
+  let before = -1;
+  // It goes no further, whoever waits.
+  await expect
+    .poll(
+      async () => {
+        const now = await sent(plugin);
+        const same = now === before;
+        before = now;
+        return same;
+      },
+      { interval: 500, timeout: 60_000 },
+    )
+    .toBe(true);
+  expect(before).toBeLessThan(100);
+  let more = 0;
+  for await (const { count } of batches) more += count;
+  expect(more).toBe(299);
+});
+
+test("a line without an end is cut, before the handshake and after it", async () => {
+  await expect(start("one long line")).rejects.toThrow(/^plugin bad begins with a line that is no handshake: x{200}$/);
+  const said: string[] = [];
+  const plugin = await start("one long line on stderr", {}, (line) => said.push(line));
+  await expect.poll(() => said, { timeout: 60_000 }).toEqual(["y".repeat(65_536), "after it"]);
+  expect(await all(source(plugin))).toHaveLength(1);
+});
+
+test.each([
+  ["odd answer", 1, /^plugin bad sent an answer that is no JSON$/],
+  ["odd request", 1, /^plugin bad says that request 5 of 1 failed$/],
+])("a look-up with an %s is named", async (fault, requests, message) => {
+  const connector = (await start(fault)).type.create({}, context);
+  await expect(connector.lookup!(new Array(requests).fill({}), idle)).rejects.toThrow(message);
 });
 
 test("a source that hangs ends with its signal", async () => {
@@ -202,6 +298,40 @@ test.runIf(process.platform === "linux")(
     expect(asked).toMatch(/lives again|plugin bad was ended: it took \d+ MB of memory, and may take 315/);
   },
 );
+
+test.runIf(process.platform === "linux")(
+  "a plugin whose child leaks memory is ended and says so",
+  { timeout: 60_000 },
+  async () => {
+    const plugin = await start("leaks in a child", { memoryBytes: 300 * 1024 * 1024 });
+    await expect(all(source(plugin))).rejects.toThrow(
+      /^plugin bad was ended: it took \d+ MB of memory, and may take 315$/,
+    );
+  },
+);
+
+test("a plugin that hangs is ended, says so and lives again", { timeout: 120_000 }, async () => {
+  const plugin = await start("hangs", { silentMs: 5_000 });
+  const before = plugin.pid as number;
+  const reading = all(source(plugin));
+  const failed = expect(reading).rejects.toMatchObject({
+    code: "UNAVAILABLE",
+    message: "plugin bad was ended: it did not answer for 5 s",
+  });
+  await plugin.type.create({}, context).discover(idle);
+  process.kill(before, "SIGSTOP");
+  await failed;
+  await expect.poll(() => plugin.pid !== before && plugin.pid !== undefined, { timeout: 60_000 }).toBe(true);
+  expect(await plugin.type.create({}, context).discover(idle)).toEqual([]);
+});
+
+test("a plugin that answers, though it serves no health, is left alone", { timeout: 60_000 }, async () => {
+  const plugin = await start("counts on", { silentMs: 3_000 });
+  const before = plugin.pid;
+  let batches = 0;
+  for await (const _ of (await source(plugin)).read()) if (++batches === 50) break;
+  expect(plugin.pid).toBe(before);
+});
 
 test("a plugin that does not heed a stop is killed after 5 s", { timeout: 60_000 }, async () => {
   const plugin = await start("hangs in stop");
