@@ -12,7 +12,7 @@
 // reached at an address, by TCP with mutual TLS. What it writes to stderr goes to sluice's log, line by line; stdout after
 // the first line is not read.
 //
-// Messages are at most 64 MiB. Calls carry the W3C `traceparent` in their metadata. A call that is cancelled (deadline,
+// Messages are at most 64 MiB. A call may carry the W3C `traceparent` in its metadata. A call that is cancelled (deadline,
 // disconnect, a stop of the run) must end within a second: what it had begun to write may be done or not.
 // The standard health service (grpc.health.v1.Health) is served beside this one; SERVING means that calls are taken.
 
