@@ -9,22 +9,12 @@ import {
 import { createInbox, type Msg, nanos, type Subscription } from "@nats-io/transport-node";
 import { ConnectorError, type Cursor, type ReadBatch, type Source, type SourceOptions } from "../sdk/index.ts";
 import { Arrivals } from "./arrivals.ts";
+import { type Begin, beginning, dropped, type Place } from "./beginning.ts";
 import type { StreamConfig } from "./config.ts";
 import type { Link } from "./connection.ts";
 import { apiError, away } from "./errors.ts";
 import { Collector, textsOf } from "./payload.ts";
-import { Ranges, readThrough } from "./ranges.ts";
-
-/**
- * `created`: of the stream, since one that was made anew counts from 1 again. `batch`: counts those of a reading. `read`:
- * what a durable consumer gave and may give again.
- */
-type Place = {
-  readonly created: string;
-  readonly sequence: number;
-  readonly batch: number;
-  readonly read?: [number, number][];
-};
+import { Ranges } from "./ranges.ts";
 
 export interface StreamSourceOptions {
   readonly link: Link;
@@ -107,7 +97,7 @@ export class StreamSource implements Source {
     } catch (error) {
       throw apiError(error, what, "source.stream");
     }
-    const begin = beginning(info, options);
+    const begin = beginning(info, stream, options.config, options.options.from);
     try {
       return new StreamSource(options, info, await consumerOf(options, info, begin), begin);
     } catch (error) {
@@ -326,53 +316,6 @@ interface Delivery {
   readonly consumed: number;
   readonly nanos: string;
   readonly pending: number;
-}
-
-interface Begin {
-  /** Sequence of the message behind which is read. */
-  readonly after: number;
-  /** Nothing was read before. */
-  readonly isFirst: boolean;
-  readonly read?: [number, number][] | undefined;
-  readonly lost?: { readonly message: string; readonly from: number; readonly to: number };
-}
-
-function beginning(info: StreamInfo, { stream, config, options }: StreamSourceOptions): Begin {
-  const place = options.from as unknown as Place | null;
-  if (place === null) return { after: 0, isFirst: true };
-  const { sequence } = place;
-  const { last_seq: last } = info.state;
-  if (place.created !== info.created) {
-    const message = `Stream ${stream} was made anew on ${info.created}: what came after message ${sequence} of the former one is lost.`;
-    return { after: 0, isFirst: true, lost: told({ message, from: sequence + 1, to: sequence + 1 }, config) };
-  }
-  // Read by sequence, all up to it was; by a durable consumer, some of it may be missing.
-  const known: readonly (readonly [number, number])[] = place.read ?? [[1, sequence]];
-  const read = known.filter(([from]) => from <= last).map(([from, to]): [number, number] => [from, Math.min(to, last)]);
-  const after = readThrough(read);
-  if (sequence > last) {
-    const message = `Stream ${stream} ends at message ${last}, before message ${sequence} that was read: it was restored from an older state.`;
-    return { after, isFirst: false, read, lost: told({ message, from: last + 1, to: sequence }, config) };
-  }
-  const lost = config.subject === undefined && !config.durable ? dropped(info, after, last + 1, config) : undefined;
-  return { after: lost?.to ?? after, isFirst: false, read, ...(lost && { lost }) };
-}
-
-/** Messages behind `after` and before `before` that a limit of the stream has dropped. */
-function dropped({ config, state }: StreamInfo, after: number, before: number, { on_lost }: StreamConfig) {
-  const to = Math.min(state.first_seq, before) - 1;
-  // Where only the latest of each subject are kept, the others are meant to go.
-  if (to <= after || config.max_msgs_per_subject > 0) return undefined;
-  const message = `Messages ${after + 1} to ${to} of stream ${config.name} were deleted before they were read.`;
-  return told({ message, from: after + 1, to }, { on_lost });
-}
-
-function told<T extends { readonly message: string }>(
-  lost: T,
-  { on_lost }: { readonly on_lost?: StreamConfig["on_lost"] | undefined },
-): T {
-  if (on_lost !== "fail") return lost;
-  throw new ConnectorError("VALIDATION_ERROR", lost.message, { fault: "destination", path: "source.stream" });
 }
 
 async function consumerOf(

@@ -142,7 +142,7 @@ test("a durable consumer that is named no more leaves nothing out that it was no
   while (batch.count === 0);
   const cursor = JSON.parse(JSON.stringify(batch.cursor)) as { sequence: number; read: [number, number][] };
   await source.close();
-  expect(cursor).toMatchObject({ sequence: 150, read: [[51, 150]] });
+  expect(cursor.read).toEqual([[51, cursor.sequence]]);
   expect((await run(stream, {}, cursor)).values).toEqual(numbers(0, 150));
 });
 
