@@ -7,6 +7,7 @@ import {
   Gate,
   Lanes,
   type Order,
+  type Parcel,
   type RateLimit,
   within,
 } from "../runtime/delivery/index.ts";
@@ -60,7 +61,7 @@ export interface DestinationWriterOptions {
 }
 
 /** Where written records come from. */
-interface Written {
+interface Written extends Pick<Parcel, "cutFrom" | "failing"> {
   readonly header: Pick<BatchHeader, "ingestedAt" | "traceparent">;
   readonly bytes: number;
   readonly traceparent?: string | undefined;
@@ -156,8 +157,11 @@ export class DestinationWriter {
       message.traceparent ?? header.traceparent,
     );
     try {
-      const submit = (some: readonly OutRecord[]) =>
-        this.#lanes.submit({ records: some, bytes: Math.ceil((message.bytes * some.length) / records.length) });
+      const { cutFrom, failing } = message;
+      const submit = (some: readonly OutRecord[]) => {
+        const bytes = Math.ceil((message.bytes * some.length) / records.length);
+        return this.#lanes.submit({ records: some, bytes, cutFrom, failing });
+      };
       const delivered = await (this.#processed ? this.#processed.write(records, submit) : submit(records));
       const out = records.length - delivered.undelivered.length;
       metrics.recordsOut(integration, destination.id, this.#opened.type, out);

@@ -111,10 +111,16 @@ async function giveUpLogged(destination: string, parts: RunParts, signal: AbortS
     metrics,
     clock,
     writer: {
-      write: async (records: readonly unknown[]) => ({
-        undelivered: records.map((_, index) => ({ index, code: "NOT_FOUND" as const, message, attempts: [] })),
-        state: undefined,
-      }),
+      write: async (
+        records: readonly unknown[],
+        { failing }: { readonly failing?: (() => Promise<void>) | undefined },
+      ) => {
+        await failing?.();
+        return {
+          undelivered: records.map((_, index) => ({ index, code: "NOT_FOUND" as const, message, attempts: [] })),
+          state: undefined,
+        };
+      },
     },
   };
   let letters = 0;

@@ -43,7 +43,7 @@ export interface FailedDelivery extends Omit<Undelivered, "index"> {
 const piecesAtOnce = 4;
 
 /** One destination: written right away, guarded by the ingest log's own ack. */
-export function directOutlet(id: string, writer: DestinationWriter): Outlet {
+export function directOutlet(id: string, writer: Pick<DestinationWriter, "write" | "flush">): Outlet {
   return {
     open({ header, bytes, deliveries }, traceparent) {
       let out = 0;
@@ -51,9 +51,14 @@ export function directOutlet(id: string, writer: DestinationWriter): Outlet {
       const undelivered: FailedDelivery[] = [];
       const processed: Processed[] = [];
       const writes = new Set<Promise<void>>();
-      const write = async (records: readonly PipelineRecord[]) => {
+      /** Stands for the message where it is cut up. */
+      const cut = {};
+      let pieces = 0;
+      /** Held back until it is known whether another one comes. */
+      let first: readonly PipelineRecord[] | undefined;
+      const write = async (records: readonly PipelineRecord[], cutFrom: object | undefined) => {
         const size = sizeOf(records, header, bytes);
-        const delivered = await writer.write(records, { header, bytes: size, traceparent, deliveries });
+        const delivered = await writer.write(records, { header, bytes: size, traceparent, deliveries, cutFrom });
         out += records.length - delivered.undelivered.length;
         for (const { index, ...failure } of delivered.undelivered) {
           undelivered.push({ ...failure, destination: id, record: records[index] as PipelineRecord });
@@ -61,18 +66,28 @@ export function directOutlet(id: string, writer: DestinationWriter): Outlet {
         if (delivered.state !== undefined) state = delivered.state;
         if (delivered.processed) processed.push(delivered.processed);
       };
+      const begin = (records: readonly PipelineRecord[], cutFrom?: object) => {
+        const written = write(records, cutFrom);
+        writes.add(written);
+        // Failures are met at the end.
+        written.then(() => writes.delete(written)).catch(() => {});
+      };
       return {
         send(_destination, records) {
-          const written = write(records);
-          writes.add(written);
-          // Failures are met at the end.
-          written.then(() => writes.delete(written)).catch(() => {});
+          if (++pieces === 1) {
+            first = records;
+            return;
+          }
+          if (first) begin(first, cut);
+          first = undefined;
+          begin(records, cut);
           if (writes.size < piecesAtOnce) return;
           // Nothing more comes of this batch before some of it is written.
           writer.flush();
           return Promise.race(writes);
         },
         async end() {
+          if (first) begin(first);
           await Promise.all(writes);
           const delivered = out + undelivered.length > 0 ? { destination: id, out, undelivered } : undefined;
           return { delivered, state, processed };

@@ -96,7 +96,7 @@ export class Settler {
         continue;
       }
       // Not in the middle of a turn: messages that were written by one write are settled one after another in it, and with
-      // the first the destination's state is after them all. A commit holds all of them or none.
+      // the first the destination's state is after them all. A commit holds all of them or none (`failing` of a parcel).
       await this.#clock.sleep(0);
       try {
         await this.#commit();

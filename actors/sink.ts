@@ -1,6 +1,6 @@
 import { PipelineRecord } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
-import type { Log, LogMessage } from "../runtime/ports/log.ts";
+import type { Log, LogBatch, LogMessage } from "../runtime/ports/log.ts";
 import type { ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
@@ -38,14 +38,18 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   const records = texts.map(
     (text, i) => new PipelineRecord(provenance, origins[i] ?? i, children[i] ?? "", undefined, text, parseJson),
   );
+  let original = null as LogBatch | null;
+  // Between a write and its settlement nothing else is waited for (settler.ts).
+  const failing = async () => {
+    if (header.ingestSequence !== undefined) original = await ingest.get(header.ingestSequence);
+  };
+  const { bytes, deliveries } = message;
   const { undelivered, state, processed } =
-    gone === undefined ? await writer.write(records, message) : noneOf(records, gone);
+    // Which of its records these were made of is not known of those that are gone.
+    gone === undefined ? await writer.write(records, { header, bytes, deliveries, failing }) : noneOf(records, gone);
   const deadLetters: NewDeadLetter[] = [];
   const retries: ScheduledRetry[] = [];
   if (undelivered.length > 0) {
-    // Which of its records these were made of is not known of those that are gone.
-    const from = gone === undefined ? header.ingestSequence : undefined;
-    const original = from === undefined ? null : await ingest.get(from);
     /** Children of one record share it: there may be hundreds. */
     const originals = new Map<number, Uint8Array>();
     for (const { index, code, message: text, attempts, retryInMs } of undelivered) {

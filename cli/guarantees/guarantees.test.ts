@@ -80,6 +80,16 @@ test.each<[string, JsonObject, RegExp, string]>([
   expect(found.held_by.some((path) => path.includes(test))).toBe(true);
 });
 
+test("a file that is replaced is not written exactly once where batches that were cut up may mix", () => {
+  const destination = { ...toFile, mode: "replace" };
+  const slow = { steps: [{ id: "slow", type: "filter", where: "$.a == 1", rate_limit: 10 }] };
+  const cut = about("duplicates", { destination, pipeline_spec: slow });
+  expect(cut.promise).toMatch(/^at least once/);
+  expect(cut.limits).toContain("delivery.ordering key or strict makes it exactly once");
+  const ordered = about("duplicates", { destination, pipeline_spec: slow, delivery: { ordering: "strict" } });
+  expect(ordered.promise).toMatch(/^exactly once/);
+});
+
 test("rows that Postgres gives again or too late are told where it is read incrementally", () => {
   const rows = { connector: "crm", stream: "users", mode: "incremental", cursor_field: "at" };
   expect(about("source crm", { source: rows }).limits).toHaveLength(2);
@@ -216,6 +226,9 @@ test("the scenarios of the fault suite are those of the integration's own config
   expect(shown("loss", {}, { ...here, nats: "replicated" }).scenarios).toContain("cluster-leader");
   expect(shown("lost data", {}).scenarios).not.toContain("deliver-log-lost");
   expect(shown("limits", {}).scenarios).toEqual([]);
+  expect(shown("loss", {}).scenarios).not.toContain("kill-plugin");
+  const toPlugin = { destination: { connector: "other", stream: "x", mode: "append" } };
+  expect(shown("loss", toPlugin).scenarios).toContain("kill-plugin");
 });
 
 test("durability is promised of the servers that are sluice's own", () => {

@@ -36,7 +36,7 @@ export const promises = {
     promise:
       "**Exactly once at a destination that can undo or recognize.** Postgres in mode upsert, and in mode append with idempotency keys; a file in mode replace; a file in mode append with `ordering: strict`",
     conditions:
-      "Postgres by upsert: the key tells the records apart, and the steps give it again; by append: `delivery.idempotency.window`, and [two tables beside the target](#idempotency). A file: no other program writes to it; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
+      "Postgres by upsert: the key tells the records apart, and the steps give it again; by append: `delivery.idempotency.window`, and [two tables beside the target](#idempotency). A file: no other program writes to it; in mode replace, where it is the only destination and a step `split`, `transform` or with `rate_limit`, or a merge of branches, cuts batches up: `delivery.ordering` key or strict; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
     heldBy: [
       "tests/chaos/kill-node.test.ts",
       "tests/chaos/kill-ordered.test.ts",
@@ -148,6 +148,7 @@ export const promises = {
       "actors/health.test.ts",
       "runtime/pipeline/attempt.test.ts",
       "tests/e2e/supervision.test.ts",
+      "tests/chaos/suite/kills.test.ts",
     ],
   },
   stop: {

@@ -1,4 +1,5 @@
 import type { ResolvedDestination, ResolvedIntegration } from "../../runtime/config/index.ts";
+import { connectorTypes } from "../connector-types.ts";
 import { effectOf } from "./effect.ts";
 import type { promises } from "./promises.ts";
 
@@ -21,6 +22,9 @@ export interface Traits {
 const networkOf = (leg: string) =>
   ["partition", "latency", "bandwidth", "resets", "half-open"].map((f) => `${f}-${leg}`);
 const kills = ["kill-node", "kill-nats", "kill-postgres"];
+/** A type that does not come with sluice is a plugin's. */
+const plugins = ({ types }: Traits) =>
+  types.every((type) => connectorTypes.some((known) => known.type === type)) ? [] : ["kill-plugin"];
 const crashes = ["crash-append", "crash-write", "crash-commit", "crash-nats", "crash-postgres"];
 const pauses = ["pause-node", "pause-nats", "pause-postgres"];
 const cluster = ["server", "leader", "meta-leader", "connected", "partition", "pause"].map((each) => `cluster-${each}`);
@@ -36,6 +40,7 @@ const onTheWay = (traits: Traits) => [...kills, ...crashes, ...network(traits), 
 const scenariosOf: { readonly [promise in keyof typeof promises]?: (traits: Traits) => readonly string[] } = {
   atLeastOnce: (traits) => [
     ...kills,
+    ...plugins(traits),
     ...crashes,
     ...networkOf("nats"),
     ...networkOf("store"),

@@ -3,11 +3,19 @@ import type { Clock } from "../ports/clock.ts";
 import { type Deliverable, type Delivered, deliver, type RetryPolicy, type Undelivered } from "./deliver.ts";
 import type { Gate } from "./gate.ts";
 
-/** Records of one log message: they settle together, so that a destination's state never cuts through them. */
+/** Records of one log message: all that a destination gets of it, or a piece where a step cut it up. */
 export interface Parcel {
   readonly records: readonly Deliverable[];
   /** Size for the batch's aim; an estimate will do. */
   readonly bytes: number;
+  /** Of a piece: what it was cut from, the same object for all its pieces. */
+  readonly cutFrom?: object | undefined;
+  /**
+   * What has to be waited for where records were not delivered. No parcel of the same write is told its result before:
+   * all of them can be settled in one turn, so that no commit has the destination's state after them all and not each of
+   * them.
+   */
+  readonly failing?: (() => Promise<void>) | undefined;
 }
 
 export interface DelivererOptions {
@@ -33,6 +41,9 @@ interface Queued {
 /**
  * Gathers parcels until a batch is worth a write (records, bytes or linger), and keeps as many writes under way as the
  * destination allows. Holds no more than its callers hand in: their credit bounds it.
+ *
+ * Where there is one write at a time, pieces of a message share it with no other message: of messages that come one after
+ * another, no destination's state is behind some of one and settled with another.
  */
 export class Deliverer {
   readonly #options: DelivererOptions;
@@ -89,12 +100,14 @@ export class Deliverer {
 
   /** The next batch: whole parcels up to the aim, at least one. */
   #take(): Queued[] {
-    const { batch } = this.#options;
+    const { batch, destination } = this.#options;
+    const { cutFrom } = (this.#queue[0] as Queued).parcel;
     let records = 0;
     let bytes = 0;
     let n = 0;
     while (n < this.#queue.length) {
       const { parcel } = this.#queue[n] as Queued;
+      if (destination.concurrency === 1 && parcel.cutFrom !== cutFrom) break;
       if (n > 0 && (records + parcel.records.length > batch.records || bytes + parcel.bytes > batch.bytes)) break;
       records += parcel.records.length;
       bytes += parcel.bytes;
@@ -112,18 +125,22 @@ export class Deliverer {
       const records = only ? only.parcel.records : taken.flatMap(({ parcel }) => parcel.records);
       const bytes = taken.reduce((sum, { parcel }) => sum + parcel.bytes, 0);
       const { undelivered, state } = await this.#deliver(records, bytes);
+      if (undelivered.length === 0) {
+        for (const { resolve } of taken) resolve({ undelivered, state });
+        return;
+      }
       let from = 0;
-      for (const { parcel, resolve } of taken) {
+      const results: Delivered[] = [];
+      const waits: Promise<void>[] = [];
+      for (const { parcel } of taken) {
         const to = from + parcel.records.length;
-        const own: Undelivered[] =
-          undelivered.length === 0
-            ? []
-            : undelivered
-                .filter(({ index }) => index >= from && index < to)
-                .map((u) => ({ ...u, index: u.index - from }));
-        resolve({ undelivered: own, state });
+        const own = undelivered.filter(({ index }) => index >= from && index < to);
+        results.push({ undelivered: own.map((each) => ({ ...each, index: each.index - from })), state });
+        if (own.length > 0 && parcel.failing) waits.push(parcel.failing());
         from = to;
       }
+      await Promise.all(waits);
+      for (const [n, { resolve }] of taken.entries()) resolve(results[n] as Delivered);
     } catch (error) {
       for (const { reject } of taken) reject(error);
     } finally {

@@ -31,6 +31,8 @@ export interface LoadOptions {
   /** The stage's unless said otherwise. */
   readonly kind?: LoadKind;
   readonly delivery?: object;
+  /** Types of connectors that are taken instead: plugins. */
+  readonly types?: { readonly generator: string; readonly postgres: string };
   /**
    * A former owner may wake up: nothing of a file of lines, which takes the write that was under way then, and is promised
    * no more.
@@ -83,7 +85,7 @@ export class Load {
 
   static async begin(stage: Stage, node: TestNode, options: LoadOptions): Promise<Load> {
     const { database, counted = database, seconds = stage.scale === "short" ? 3 : 15, kind = stage.kind } = options;
-    const { to = ["table", "file"] } = options;
+    const { to = ["table", "file"], types = { generator: "generator", postgres: "postgres" } } = options;
     const { records } = stage;
     const { api } = node;
     stage.kinds.add(kind);
@@ -97,9 +99,9 @@ export class Load {
       amount: "{{ float 0 1000 }}",
     };
     const rate = Math.ceil(records / seconds);
-    await api.connector(`${name}-in`, "generator", { count: records, rate, template, size: 200 });
+    await api.connector(`${name}-in`, types.generator, { count: records, rate, template, size: 200 });
     await api.connector(`${name}-files`, "file", { path: node.files });
-    await api.connector(`${name}-table`, "postgres", { url: database, create_table: true });
+    await api.connector(`${name}-table`, types.postgres, { url: database, create_table: true });
     const key = table === "upsert" ? { key: ["id"] } : {};
     const id = await api.integration({
       name,
