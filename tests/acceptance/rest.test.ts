@@ -122,6 +122,7 @@ test("an integration's resource has the contract's fields, and what was read can
     health: "ok",
     health_reason: null,
     durability: { tier: "synced", copies: 1 },
+    circuits: { [body.destination.connector]: { state: "closed", since: null, reason: null, failure_ratio: null } },
     created_at: time,
     updated_at: time,
     next_fire_at: time,
@@ -158,6 +159,7 @@ test("runs and dead letters have the contract's fields, filters and pages", asyn
     by_destination: { [failing]: { out: 0, failed: 3 } },
     error: null,
     waiting: null,
+    circuits: null,
     drift: [],
     ledger: expect.objectContaining({ balanced: true, imbalances: [] }),
   });

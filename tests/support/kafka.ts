@@ -11,9 +11,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { Kafka, logLevel } from "kafkajs";
+import { type Admin, Kafka, logLevel } from "kafkajs";
 import { cacheDir } from "../../adapters/embedded/cache-dir.ts";
 import { type GuardedProcess, startGuarded } from "../../adapters/embedded/guarded-process.ts";
 import { takePidLock } from "../../adapters/embedded/pid-lock.ts";
@@ -239,9 +240,22 @@ export class KafkaBroker {
     await admin.connect();
     try {
       const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-      await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }] });
+      const made = { topic, numPartitions: partitions, replicationFactor: 1, configEntries };
+      // It is looked for here: kafkajs takes a broker that has yet to hear of the topic for one that never will.
+      await admin.createTopics({ topics: [made], waitForLeaders: false });
+      while (!(await hasLeaders(admin, topic, partitions))) await delay(50);
     } finally {
       await admin.disconnect();
     }
+  }
+}
+
+async function hasLeaders(admin: Admin, topic: string, partitions: number): Promise<boolean> {
+  try {
+    const [found] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
+    const led = found?.partitions.filter(({ leader }) => leader >= 0) ?? [];
+    return led.length === partitions;
+  } catch {
+    return false;
   }
 }
