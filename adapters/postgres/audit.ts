@@ -50,7 +50,9 @@ export function auditStore(db: Database, caller: Caller | null): AuditStore {
 
     async list(options) {
       const { resourceId, actor } = options;
-      if (resourceId !== null && !isUuid(resourceId)) return { items: [], nextCursor: null };
+      // Postgres knows no NUL, and nobody's name has one.
+      const isNobody = actor?.includes("\0") || (resourceId !== null && !isUuid(resourceId));
+      if (isNobody) return { items: [], nextCursor: null };
       const before = pageStart(options);
       const rows = await db.orm
         .select()

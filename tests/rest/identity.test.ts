@@ -191,6 +191,7 @@ test("every change is in the audit log, with who, before and after, and no secre
     resource_name: "ann",
   });
   expect((await api.call("GET", "/v1/audit-log?actor=ann")).body.items).toHaveLength(3);
+  expect((await api.call("GET", "/v1/audit-log?actor=%00")).body.items).toEqual([]);
 });
 
 const deadLetter = (of: Pick<NewDeadLetter, "runId" | "integrationId">): NewDeadLetter => ({
