@@ -71,6 +71,8 @@ function testTheSuite(): void {
       ["postgres", "append", { idempotency: { window: "1h" } }],
       ["file", "append", { ordering: "strict" }],
       ["file", "append", { ordering: "key", key: ["id"] }],
+      // Of a plugin: no type of sluice's own.
+      ["crm", "append", {}],
     ];
     for (const nats of ["embedded", "replicated", "external"] as const) {
       for (const [type, mode, delivery] of like) {

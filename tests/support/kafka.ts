@@ -254,7 +254,10 @@ async function hasLeaders(admin: Admin, topic: string, partitions: number): Prom
   try {
     const [found] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
     const led = found?.partitions.filter(({ leader }) => leader >= 0) ?? [];
-    return led.length === partitions;
+    if (led.length < partitions) return false;
+    // A leader may be named before it knows that it is one.
+    await admin.fetchTopicOffsets(topic);
+    return true;
   } catch {
     return false;
   }
