@@ -472,7 +472,7 @@ describe("a consumer group", () => {
     await second.stop();
     const all = [...first.read, ...second.read];
     expect(sorted([...new Set(all)])).toEqual(range(0, sent));
-    // A coordinator that is still loading refuses the commit before a rebalance (docs/connectors/kafka.md).
+    // None is meant to; in one run 30 of 435 were, of the partitions that moved, and why is not known yet.
     expect(all.length - sent).toBeLessThanOrEqual(120);
     const committed = await cluster.committed(config.group, topic);
     expect(committed.reduce((sum, offset) => sum + offset, 0)).toBe(sent);
