@@ -77,6 +77,8 @@ export class World extends Servers {
   opened = 0;
   /** What the source was told to be stored, last. */
   stored: Json = null;
+  /** How often the source has failed, one time after the other. */
+  readonly #refusals = { count: 0 };
   #now = 0;
   #seed: number;
 
@@ -165,6 +167,7 @@ export class World extends Servers {
     const { faults } = this;
     const given = (at: number) => this.batches[at];
     const before = (at: number) => this.beforeRead(at);
+    const inARow = this.#refusals;
     async function* read() {
       for (let at = from; endless || given(at); at++) {
         for (const position = { base: "", offset: 0 }; endless && !given(at); ) {
@@ -173,7 +176,10 @@ export class World extends Servers {
         }
         await before(at);
         await life.delay();
-        if (life.random() < faults.read) throw new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
+        // A source that fails three times before it has begun is given up: chance alone must not do that.
+        if (life.random() < faults.read && inARow.count++ < 2)
+          throw new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
+        inARow.count = 0;
         const records = given(at) as readonly TestRecord[];
         const data = Buffer.from(records.map((record) => JSON.stringify(record)).join("\n"));
         yield { data, count: records.length, cursor: at + 1, position: { base: `batch ${at}`, offset: 1 } };
