@@ -3,6 +3,7 @@ import { messageOf, unknownName } from "../runtime/errors/index.ts";
 import { parseJson } from "../runtime/record/index.ts";
 import { CommandError, exitCode, usageError } from "./exit.ts";
 import { serverToken, serverUrl } from "./settings.ts";
+import { type Fetch, trustingFetch } from "./trusting-fetch.ts";
 
 /** A problem document (RFC 9457) that the server answered with. */
 export class ProblemError extends CommandError {
@@ -34,12 +35,13 @@ export interface List<T> {
 export function createClient(env: NodeJS.ProcessEnv = process.env): Client {
   const url = serverUrl(env);
   const token = serverToken(env);
+  const fetch = trustingFetch(env);
 
-  async function request(method: string, path: string, body?: unknown): Promise<Response> {
+  async function request(method: string, path: string, body?: unknown): ReturnType<Fetch> {
     const headers: Record<string, string> = {};
     if (token !== undefined) headers.authorization = `Bearer ${token}`;
     if (body !== undefined) headers["content-type"] = "application/json";
-    const response = await send(url + path, {
+    const response = await send(fetch, url + path, {
       method,
       headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -58,19 +60,24 @@ export function createClient(env: NodeJS.ProcessEnv = process.env): Client {
   };
 }
 
-async function send(url: string, init: RequestInit): Promise<Response> {
+async function send(fetch: Fetch, url: string, init: Parameters<Fetch>[1]): ReturnType<Fetch> {
   try {
     return await fetch(url, init);
   } catch (error) {
     const { cause } = error as { cause?: { code?: string } };
     const origin = URL.canParse(url) ? new URL(url).origin : url;
     const why = cause?.code ?? messageOf(error);
-    const hint = "start one with `sluice up`, or name another with SLUICE_URL";
+    const hint = isUntrusted(why)
+      ? "name the file with the authority that signed its certificate with SLUICE_CA"
+      : "start one with `sluice up`, or name another with SLUICE_URL";
     throw new CommandError(`no server answers at ${origin} (${why}); ${hint}`, exitCode.unreachable);
   }
 }
 
-async function problemOf(response: Response, url: string): Promise<ProblemError> {
+/** OpenSSL's codes of certificates that nobody known vouches for. */
+const isUntrusted = (code: string) => code.includes("SELF_SIGNED") || code.startsWith("UNABLE_TO_");
+
+async function problemOf(response: Awaited<ReturnType<Fetch>>, url: string): Promise<ProblemError> {
   const text = await response.text();
   const { detail, errors = [] } = problemIn(text);
   if (response.status === 401) {

@@ -8,6 +8,7 @@ import { findPostgres } from "../adapters/embedded/postgres-binaries.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import { createClient, type List } from "./client.ts";
 import { serverToken, serverUrl } from "./settings.ts";
+import { type Fetch, trustingFetch } from "./trusting-fetch.ts";
 
 interface Integration {
   readonly name: string;
@@ -121,9 +122,9 @@ function existing(folder: string): string {
 /** Whether a server answers, is ready, and takes our token. */
 export async function checkServer(): Promise<Check[]> {
   const url = serverUrl();
-  let answer: Response;
+  let answer: Awaited<ReturnType<Fetch>>;
   try {
-    answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
+    answer = await trustingFetch(process.env)(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
   } catch {
     return [warn("server", `nothing answers at ${url}; \`sluice up\` starts one`)];
   }

@@ -1,12 +1,18 @@
 import { isIP } from "node:net";
 import path from "node:path";
+import type { TlsSettings } from "../gateway/tls/index.ts";
 import { parseDuration } from "../runtime/config/duration.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
+import { hostOf, tlsSettings } from "./gateway-settings.ts";
 import { dataDirOf, defaultHttpPort } from "./settings.ts";
 
 /** The environment of contract section 11, read once. */
 export interface NodeSettings {
   readonly dataDir: string;
+  /** Address or name that REST and gRPC listen on. */
+  readonly host: string;
+  /** Of REST and gRPC; undefined: plain. */
+  readonly tls: TlsSettings | undefined;
   readonly httpPort: number;
   readonly natsPort: number;
   readonly postgresPort: number;
@@ -39,6 +45,8 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
   };
   return {
     dataDir,
+    host: hostOf(env),
+    tls: tlsSettings(env, cwd),
     httpPort: port(env, "SLUICE_HTTP_PORT", defaultHttpPort),
     natsPort: port(env, "SLUICE_NATS_PORT", 7422),
     postgresPort: port(env, "SLUICE_POSTGRES_PORT", 7432),

@@ -12,9 +12,10 @@ export const defaultHttpPort = 7400;
 export function serverUrl(env: NodeJS.ProcessEnv = process.env): string {
   if (env.SLUICE_URL) return env.SLUICE_URL.replace(/\/+$/, "");
   const port = env.SLUICE_HTTP_PORT;
-  // Port 0 is picked by the node, which writes down what it became.
-  if (port && port !== "0") return `http://127.0.0.1:${port}`;
-  return readText(path.join(dataDirOf(env), "url")) ?? `http://127.0.0.1:${defaultHttpPort}`;
+  // Port 0 is picked by the node, which writes down what it became, and with a certificate under which name.
+  const noted = readText(path.join(dataDirOf(env), "url"));
+  if (!port || port === "0") return noted ?? `http://127.0.0.1:${defaultHttpPort}`;
+  return noted?.endsWith(`:${port}`) ? noted : `http://127.0.0.1:${port}`;
 }
 
 /** `SLUICE_TOKEN`, else the token of the data folder; undefined where there is none. */

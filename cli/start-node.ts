@@ -26,6 +26,7 @@ import { createWorkerPool } from "../adapters/workers/index.ts";
 import { createAuthenticator, ensureToken } from "../gateway/auth/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
 import { ConnectorEvents, createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
+import { nameFor, ServerTls } from "../gateway/tls/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
 import { Redactor, type ResolveReference } from "../runtime/config/index.ts";
 import { messageOf, SluiceError } from "../runtime/errors/index.ts";
@@ -40,7 +41,7 @@ import type { NodeSettings } from "./node-settings.ts";
 import { createRunner } from "./runner.ts";
 
 export interface RunningNode {
-  /** `http://127.0.0.1:7400` */
+  /** `http://127.0.0.1:7400`; with a certificate `https` and a name that it is good for. */
   readonly url: string;
   readonly token: string;
   readonly services: Services;
@@ -95,6 +96,8 @@ async function start(
   const { redact } = redactor;
   const { logger, close } = startLogger({ file, level: settings.logLevel, also: logLine, redact });
   closers.push(close);
+  const tls = settings.tls && (await ServerTls.open(settings.tls, logger));
+  closers.push(() => tls?.close());
   const progress = (line: string) => {
     logger.info(line);
     tell(line);
@@ -267,24 +270,37 @@ async function start(
     validator,
     logger,
     version,
+    tls,
   });
   closers.push(() => rest.close());
-  const url = await rest
-    .listen({ host: "127.0.0.1", port: settings.httpPort })
+  const heard = await rest
+    .listen({ host: settings.host, port: settings.httpPort })
     .catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "EADDRINUSE" && error.code !== "EACCES") throw error;
       const why = error.code === "EADDRINUSE" ? "is taken by another program" : "is not for this user to open";
       const fix = "Set SLUICE_HTTP_PORT to a free port.";
       throw new SluiceError("UNAVAILABLE", `port ${settings.httpPort} for the REST API ${why}. ${fix}`, [], error);
     });
+  const url = tls === undefined ? heard : urlFor(heard, tls);
   // For the command line: whichever port it is, and gone when the node is.
   await writeFile(path.join(dataDir, "url"), `${url}\n`);
   closers.push(() => rm(path.join(dataDir, "url"), { force: true }));
+  if (tls === undefined && !isLoopback(settings.host)) {
+    logger.warn({ host: settings.host }, "others reach this node without TLS: tokens go over the network in the clear");
+  }
   logger.info({ url, version }, "ready");
   // The others take over what has stopped here, while this node finishes the rest.
   closers.push(() => cluster.leave());
   closers.push(() => logger.info("stopping"));
   return { url, token, services, databaseUrl, stop };
+}
+
+const isLoopback = (host: string) => host === "localhost" || host === "::1" || /^127\./.test(host);
+
+function urlFor(heard: string, tls: ServerTls): string {
+  const url = new URL(heard);
+  url.hostname = nameFor(url.hostname, tls.material.cert);
+  return url.origin;
 }
 
 /** An actor's name as its part plays it, and the name of the integration that it belongs to. */

@@ -41,7 +41,7 @@ export async function quickstart(argv: readonly string[]): Promise<number> {
   try {
     env.SLUICE_SECRET_QUICKSTART_CHINOOK = await makeDatabase(node.databaseUrl, databases.chinook, loadChinook);
     env.SLUICE_SECRET_QUICKSTART_WAREHOUSE = await makeDatabase(node.databaseUrl, databases.warehouse);
-    const client = createClient({ SLUICE_URL: node.url, SLUICE_TOKEN: node.token });
+    const client = createClient({ ...process.env, SLUICE_URL: node.url, SLUICE_TOKEN: node.token });
     const configuration = readConfiguration([configFile]);
     if ("errors" in configuration) throw new CommandError(configuration.errors[0]!.message, exitCode.usage);
     await client.call("POST", "/v1/apply?allow_destructive=true", configuration.value);

@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
+import type { Server } from "node:https";
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -13,6 +14,7 @@ import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
 import { type Authenticator, type Identity, requireScopes } from "../auth/index.ts";
 import type { MetricsText, Readiness, Services } from "../services/index.ts";
+import type { ServerTls } from "../tls/index.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { parseBody } from "./body.ts";
 import { idempotencyKeyOf, once } from "./idempotency.ts";
@@ -32,6 +34,8 @@ export interface RestOptions {
   readonly logger: FastifyBaseLogger;
   /** The product's version, shown in the OpenAPI. */
   readonly version: string;
+  /** Undefined: plain HTTP. */
+  readonly tls?: ServerTls | undefined;
   /** Largest body taken, in bytes; default 8 MiB. */
   readonly bodyLimit?: number;
 }
@@ -59,7 +63,8 @@ const callers = new WeakMap<FastifyRequest, Identity>();
 
 /** The HTTP server with the API under /v1, not listening yet. `close()` lets requests that are under way finish. */
 export function createRest(options: RestOptions): FastifyInstance {
-  const { services, auth, validator } = options;
+  const { services, auth, validator, tls } = options;
+  const http = { headersTimeout: patience.headersTimeout, connectionsCheckingInterval: 5_000 };
   const app = fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -67,13 +72,14 @@ export function createRest(options: RestOptions): FastifyInstance {
     requestIdHeader: false,
     genReqId: ({ headers }) => requestId(headers["x-request-id"]),
     forceCloseConnections: "idle",
-    http: { headersTimeout: patience.headersTimeout, connectionsCheckingInterval: 5_000 },
+    ...(tls ? { https: { ...http, ...tls.material, handshakeTimeout: patience.headersTimeout } } : { http }),
     requestTimeout: patience.requestTimeout,
     keepAliveTimeout: patience.keepAliveTimeout,
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
     clientErrorHandler,
   }) as unknown as FastifyInstance;
 
+  tls?.onChange((material) => (app.server as unknown as Server).setSecureContext(material));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_: FastifyRequest, body: Buffer) =>
     body.length === 0 ? undefined : parseBody(body),

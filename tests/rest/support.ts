@@ -14,7 +14,7 @@ import { createSealer, masterKeys, referenceResolver } from "../../adapters/secr
 import { actorConnectors } from "../../cli/actor-connectors.ts";
 import { connectorTypes } from "../../cli/connector-types.ts";
 import { createAuthenticator, ensureToken } from "../../gateway/auth/index.ts";
-import { createRest } from "../../gateway/rest/index.ts";
+import { createRest, type RestOptions } from "../../gateway/rest/index.ts";
 import { createConnectorRegistry, createServices, type Runner } from "../../gateway/services/index.ts";
 import { resolveIntegration } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
@@ -49,7 +49,7 @@ export interface Api {
 }
 
 /** The gateway over a new database, with a runner that opens runs and moves nothing. */
-export async function startApi(): Promise<Api> {
+export async function startApi(more: Partial<RestOptions> = {}): Promise<Api> {
   const dataDir = tempDir();
   const databaseUrl = await createDatabase();
   const store = await openStore({ url: databaseUrl });
@@ -94,6 +94,7 @@ export async function startApi(): Promise<Api> {
     validator,
     logger: pino({}, { write: (line: string) => void log.push(line) }),
     version: "0.0.0",
+    ...more,
   });
   onTestFinished(() => app.close());
   mkdirSync(path.join(dataDir, "files"));

@@ -1,0 +1,1 @@
+export { nameFor, ServerTls, type TlsMaterial, type TlsSettings } from "./server-tls.ts";
