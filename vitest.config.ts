@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./tests/longest-first.ts";
 
+// Drawn once for all workers: a failure prints it, and `SLUICE_TEST_SEED=N npx vitest run …` has it again. verify sets it.
+process.env.SLUICE_TEST_SEED ??= String(Date.now() % 1_000_000);
+
 const folders = "{runtime,actors,adapters,connectors,gateway,cli,bench,scripts}";
 
 export default defineConfig({
@@ -11,7 +14,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: [`${folders}/**/*.test.ts`], testTimeout: 60_000 },
+        test: {
+          name: "unit",
+          include: [`${folders}/**/*.test.ts`],
+          setupFiles: "tests/properties.ts",
+          testTimeout: 120_000,
+        },
       },
       {
         extends: true,

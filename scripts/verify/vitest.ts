@@ -11,6 +11,9 @@ interface Report {
   readonly numTodoTests: number;
 }
 
+/** What passed once passes again: tests draw by chance only where a developer runs them (vitest.config.ts). */
+process.env.SLUICE_TEST_SEED ??= "1";
+
 /**
  * Runs the tests of one vitest project, so many files at once. A file that does not load, or an error outside of any
  * test, is a failure.

@@ -108,9 +108,9 @@ export async function query(url: string, text: string): Promise<pg.QueryResult> 
 }
 
 /** A random number from 0 to 1, the same for the same seed. The seed is printed, so that a failure can be had again. */
-export function seededRandom(seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)): () => number {
+export function seededRandom(seed = Number(process.env.SLUICE_TEST_SEED)): () => number {
   onTestFinished(({ task }) => {
-    if (task.result?.state === "fail") process.stderr.write(`CHAOS_SEED=${seed}\n`);
+    if (task.result?.state === "fail") process.stderr.write(`SLUICE_TEST_SEED=${seed}\n`);
   });
   let state = seed;
   return () => {

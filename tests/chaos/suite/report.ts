@@ -60,5 +60,5 @@ export function repeatCommand({ name, seed }: Result, scale: Scale): string {
   const { CHAOS_LOAD: load } = process.env;
   return scale === "long"
     ? `npm run chaos -- --minutes 0 --only ${name} --seed ${seed}${load === undefined ? "" : ` --load ${load}`}`
-    : `CHAOS_SEED=${seed} npx vitest run --project=integration tests/chaos/suite/ -t ${name}`;
+    : `SLUICE_TEST_SEED=${seed} npx vitest run --project=integration tests/chaos/suite/ -t ${name}`;
 }

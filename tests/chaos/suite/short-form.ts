@@ -9,7 +9,7 @@ const timeout = 300_000;
 
 /** A test for each scenario, once, in its short form. */
 export function testInShortForm(scenarios: readonly Scenario[]): void {
-  const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
+  const seed = Number(process.env.SLUICE_TEST_SEED);
   afterAll(endShared);
   for (const scenario of scenarios) {
     test(scenario.name, { timeout }, async () => {
