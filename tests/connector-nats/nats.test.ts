@@ -158,9 +158,7 @@ test("kill -9 of nats-server in the middle of reading and writing: both say so, 
   await server.start();
   await connection.close();
   await begin();
-  await expect
-    .poll(() => write(destination, numbers(2_000, 2_100)).catch(() => "away"), { timeout: 60_000 })
-    .toEqual({ failed: [] });
+  await expect.poll(() => write(destination, numbers(2_000, 2_100)).catch(() => "away")).toEqual({ failed: [] });
   const after = await all(await sourceOf(stream, {}, before.at(-1)!.cursor));
   expect(valuesOf([...before, ...after])).toEqual(numbers(0, 2_100));
 });
@@ -193,7 +191,7 @@ test("a durable consumer is acknowledged what is in the log, and what is not com
     await again.next();
     return left();
   };
-  await expect.poll(leftNow, { timeout: 60_000 }).toBe(0);
+  await expect.poll(leftNow).toBe(0);
 });
 
 test("messages that were lost before they were read are told, as dead letters or by failing", async () => {
@@ -248,7 +246,7 @@ test("core messages: a queue group shares them, and what is written is with the 
       { index: 301, code: "VALIDATION_ERROR" },
     ],
   });
-  await expect.poll(() => seen.length, { timeout: 30_000 }).toBe(300);
+  await expect.poll(() => seen.length).toBe(300);
   expect(new Set(seen.map((each) => (each as { value: { n: number } }).value.n)).size).toBe(300);
   expect(seen).toContainEqual({ subject: `${subject}.7`, headers: { "x-n": "7" }, value: { n: 7 } });
 });

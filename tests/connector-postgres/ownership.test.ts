@@ -264,6 +264,6 @@ describe("a Postgres destination with an owner", () => {
     const blocked = `SELECT count(*) AS n FROM pg_stat_activity
       WHERE datname = current_database() AND application_name = 'sluice' AND wait_event_type = 'Lock'`;
     const count = async () => Number((await database.query(blocked))[0]!.n);
-    await expect.poll(count, { timeout: 60_000, interval: 20 }).toBe(statements);
+    await expect.poll(count, { interval: 20 }).toBe(statements);
   }
 });

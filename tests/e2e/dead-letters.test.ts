@@ -214,9 +214,7 @@ test("a destination's dead letters go to that destination alone", { timeout }, a
   const job = await node.api.call<Job>("POST", `/v1/integrations/${id}/dead-letter/replay-all`, {
     destination: "hole",
   });
-  await expect
-    .poll(async () => (await node.api.call<Job>("GET", `/v1/jobs/${job.id}`)).status, { timeout: 60_000 })
-    .toBe("success");
+  await expect.poll(async () => (await node.api.call<Job>("GET", `/v1/jobs/${job.id}`)).status).toBe("success");
   expect(readFileSync(join(node.files, "out.ndjson"), "utf8").trim().split("\n")).toHaveLength(50);
   const runs = await node.api.call<{ items: Run[] }>("GET", `/v1/integrations/${id}/runs`);
   expect(runs.items[0]).toMatchObject({
@@ -231,29 +229,23 @@ test("a job rests, goes on and is cancelled; a second one takes only what is fre
   await dlq.replace({ mapping_spec: lenient });
   const { api } = dlq.node;
   const job = await dlq.replayAll({ rate: 100 });
-  await expect
-    .poll(async () => (await dlq.job(job.id)).progress.done, { timeout: 30_000, interval: 20 })
-    .toBeGreaterThan(0);
+  await expect.poll(async () => (await dlq.job(job.id)).progress.done, { interval: 20 }).toBeGreaterThan(0);
   const second = await dlq.ended(await dlq.replayAll());
   expect(second).toMatchObject({ status: "success", progress: { total: 0, done: 0 } });
   const inHand = (await dlq.letters())[0]!;
   expect((await api.request("PATCH", `/v1/dead-letter/${inHand.id}`, { payload: {} })).status).toBe(409);
   expect((await api.call<Job>("POST", `/v1/jobs/${job.id}/pause`)).status).toBe("paused");
   const running = `/v1/integrations/${dlq.integration}/runs?status=running`;
-  await expect
-    .poll(async () => (await api.call<{ items: Run[] }>("GET", running)).items, { timeout: 30_000 })
-    .toEqual([]);
+  await expect.poll(async () => (await api.call<{ items: Run[] }>("GET", running)).items).toEqual([]);
   const paused = await dlq.job(job.id);
   expect(paused.status).toBe("paused");
   expect(paused.progress.done).toBeLessThan(200);
   await api.call("POST", `/v1/jobs/${job.id}/resume`);
   await expect
-    .poll(async () => (await dlq.job(job.id)).progress.done, { timeout: 30_000, interval: 20 })
+    .poll(async () => (await dlq.job(job.id)).progress.done, { interval: 20 })
     .toBeGreaterThan(paused.progress.done);
   await api.call("POST", `/v1/jobs/${job.id}/cancel`);
-  await expect
-    .poll(async () => (await api.call<{ items: Run[] }>("GET", running)).items, { timeout: 30_000 })
-    .toEqual([]);
+  await expect.poll(async () => (await api.call<{ items: Run[] }>("GET", running)).items).toEqual([]);
   const cancelled = await dlq.job(job.id);
   expect(cancelled.status).toBe("cancelled");
   const rest = await dlq.ended(await dlq.replayAll());

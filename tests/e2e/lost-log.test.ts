@@ -28,7 +28,7 @@ test("an integration whose log was lost runs on a new one, whatever the store re
   await node.start();
   // Before anybody needs it: it is said that nothing is as it was.
   const health = async () => await node.api.call("GET", `/v1/integrations/${id}`);
-  await expect.poll(health, { timeout: 60_000 }).toMatchObject({
+  await expect.poll(health).toMatchObject({
     health: "degraded",
     health_reason: expect.stringMatching(/^its log was lost.* go on from their cursors/),
   });
@@ -39,7 +39,7 @@ test("an integration whose log was lost runs on a new one, whatever the store re
   expect(await health()).toMatchObject({ health: "degraded", health_reason: expect.stringMatching(/--seen lost\)$/) });
   const { stdout } = await sluice(node, "doctor", "--seen", "lost");
   expect(stdout).toBe("lost: what was lost is told no more\n");
-  await expect.poll(health, { timeout: 60_000 }).toMatchObject({ health: "ok", health_reason: null });
+  await expect.poll(health).toMatchObject({ health: "ok", health_reason: null });
   const landed = await landedInFile(join(node.files, "out.ndjson"), records);
   expect(landed).toEqual({ total: kept(records), missing: 0, duplicates: 0, strange: 0 });
 });
@@ -67,7 +67,7 @@ test("a batch that Postgres lost is dead letters, and the run goes on with the o
   await holder.query("BEGIN; LOCK TABLE landed IN ACCESS EXCLUSIVE MODE");
   const run = await node.api.run(id);
   const stored = async () => (await query(database, "SELECT count(*)::int AS n FROM sluice.claims")).rows[0].n;
-  await expect.poll(stored, { timeout: 60_000 }).toBe(1);
+  await expect.poll(stored).toBe(1);
   await query(database, "DELETE FROM sluice.claims");
   await node.kill();
   await node.start();
@@ -81,7 +81,7 @@ test("a batch that Postgres lost is dead letters, and the run goes on with the o
   const { rows } = await query(database, "SELECT count(*)::int AS n FROM landed");
   expect(rows[0].n + items.length).toBe(texts.length);
   await expect
-    .poll(() => node.api.call("GET", `/v1/integrations/${id}`), { timeout: 60_000 })
+    .poll(() => node.api.call("GET", `/v1/integrations/${id}`))
     .toMatchObject({
       health: "degraded",
       health_reason: expect.stringMatching(/read them again from the source/),
@@ -118,7 +118,7 @@ test("what Postgres forgot and the log has no more is told with its sequences, b
   await node.start();
   const health = async () => await node.api.call("GET", `/v1/integrations/${id}`);
   const health_reason = expect.stringMatching(/sequences \d+ to \d+ has left the log since.*in neither place/);
-  await expect.poll(health, { timeout: 60_000 }).toMatchObject({ health: "degraded", health_reason });
+  await expect.poll(health).toMatchObject({ health: "degraded", health_reason });
   expect((await sluice(node, "doctor")).stdout).toMatch(/^warn +lost data .*history lost: trimmed/m);
   await runs();
   expect(await health()).toMatchObject({ health: "degraded", health_reason });

@@ -67,7 +67,7 @@ test("a signal reaches the program once, however many deliver the same key press
 test("the program ends when its launcher is killed", async () => {
   const { launcher, pid } = await launchSignals();
   launcher.kill("SIGKILL");
-  await expect.poll(() => isAlive(pid), { timeout: 2_000, interval: 10 }).toBe(false);
+  await expect.poll(() => isAlive(pid), { interval: 10 }).toBe(false);
 });
 
 test("a program that dies of a signal has its launcher die of the same", async () => {

@@ -32,7 +32,7 @@ function changesOf(cluster: Cluster): string[] {
   return changes;
 }
 
-const patient = { timeout: 20_000, interval: 20 };
+const patient = { interval: 20 };
 
 describe("a cluster", () => {
   it("is known to all its nodes, and to a node that comes later", async () => {
@@ -45,7 +45,8 @@ describe("a cluster", () => {
     for (const cluster of [a, b, c]) await expect.poll(() => cluster.members(), patient).toEqual(["a", "b", "c"]);
   });
 
-  it("loses a node that leaves at once", async () => {
+  // Slow once is the machine; slow each time, that the member runs out instead.
+  it("loses a node that leaves at once", { retry: 5 }, async () => {
     const { cluster: a } = await join("a");
     const { cluster: b } = await join("b");
     await expect.poll(() => a.members(), patient).toEqual(["a", "b"]);
@@ -61,12 +62,9 @@ describe("a cluster", () => {
     const { cluster: c } = await join("c");
     await expect.poll(() => a.members(), patient).toEqual(["a", "b", "c"]);
     const changes = changesOf(a);
-    const start = performance.now();
     // As a process that ends: its connection closes, nobody says goodbye.
     await dead.link.connection.close();
     await expect.poll(() => a.members(), patient).toEqual(["a", "c"]);
-    const took = performance.now() - start;
-    expect(took).toBeLessThan(8_000);
     await expect.poll(() => c.members(), patient).toEqual(["a", "c"]);
     expect(changes).toEqual(["a c"]);
   });

@@ -16,7 +16,7 @@ test("a program that heeds nothing does not outlive a node that is killed, nor d
   const pids = line.toString().trim().split(" ").map(Number);
   expect(pids.filter(isAlive)).toHaveLength(2);
   node.kill("SIGKILL");
-  await expect.poll(() => pids.filter(isAlive), { timeout: 60_000 }).toEqual([]);
+  await expect.poll(() => pids.filter(isAlive)).toEqual([]);
 });
 
 test.each([
@@ -33,7 +33,7 @@ test("what a program leaves behind is ended with it", async () => {
   const [text] = (await once(guarded.stdout, "data")) as [Buffer];
   expect(await guarded.exited).toBe("exit code 0");
   expect(guarded.leftProcesses).toBe(true);
-  await expect.poll(() => isAlive(Number(text.toString())), { timeout: 60_000 }).toBe(false);
+  await expect.poll(() => isAlive(Number(text.toString()))).toBe(false);
   const clean = startGuarded({ command: ["/bin/sh", "-c", "exit 0"], env });
   await clean.exited;
   expect(clean.leftProcesses).toBe(false);

@@ -31,7 +31,7 @@ test("a plugin is registered, read, changed and removed, its type with it", asyn
     body: { name: "noted", command: ["noted/1.0.0"], serves: { type: "noted", version: "1.0.0" }, version: 1 },
   });
   await expect
-    .poll(async () => (await api.call("GET", "/v1/plugins/noted")).body.state, { timeout: 60_000 })
+    .poll(async () => (await api.call("GET", "/v1/plugins/noted")).body.state)
     .toEqual({ status: "ready", reason: null });
   expect((await api.call("GET", "/v1/plugins")).body).toMatchObject({ items: [{ name: "noted" }], next_cursor: null });
   expect((await api.call("GET", "/v1/connector-types/noted")).body).toMatchObject({
@@ -179,12 +179,12 @@ test("a plugin that does not start is refused, or taken with the reason in its s
   const taken = await add("dead", { command: ["dead"] }, "?skip_checks=true");
   expect(taken).toMatchObject({ status: 201, body: { serves: null } });
   await expect
-    .poll(async () => (await api.call("GET", "/v1/plugins/dead")).body.state, { timeout: 60_000 })
+    .poll(async () => (await api.call("GET", "/v1/plugins/dead")).body.state)
     .toEqual({ status: "unavailable", reason });
   // Mended, it is known without being told of.
   writeProgram(root, "dead", notedLine("1.0.0"));
   await expect
-    .poll(async () => (await api.call("GET", "/v1/plugins/dead")).body.serves, { timeout: 60_000 })
+    .poll(async () => (await api.call("GET", "/v1/plugins/dead")).body.serves)
     .toEqual({ type: "noted", version: "1.0.0" });
 });
 

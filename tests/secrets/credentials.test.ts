@@ -118,9 +118,9 @@ test.each(ways)(
       destination: { connector: name, stream: "numbers" },
     });
     const runId = await node.api.run(id);
-    await expect.poll(() => landed.length, { timeout: 60_000 }).toBeGreaterThan(500);
+    await expect.poll(() => landed.length).toBeGreaterThan(500);
     token = `the-next-token-${suffix}`;
-    await expect.poll(() => refused, { timeout: 60_000 }).toBeGreaterThan(0);
+    await expect.poll(() => refused).toBeGreaterThan(0);
     await next(connector, name);
     const run = await node.api.ended(runId);
     expect(run).toMatchObject({ status: "success", records_out: 5000, records_failed: 0 });
@@ -140,9 +140,9 @@ test("a source's run goes on with the credentials that a PUT brings, without a r
   const before = server.asked.length;
   refused = 0;
   const runId = await node.api.run(id);
-  await expect.poll(() => server.asked.length, { timeout: 60_000, interval: 10 }).toBeGreaterThan(before + 5);
+  await expect.poll(() => server.asked.length, { interval: 10 }).toBeGreaterThan(before + 5);
   token = "the-next-token-source";
-  await expect.poll(() => refused, { timeout: 60_000 }).toBeGreaterThan(0);
+  await expect.poll(() => refused).toBeGreaterThan(0);
   const body = { name: "from-put", type: "http", config: config(token) };
   await node.api.call("PUT", `/v1/connectors/${connector}`, body);
   const run = await node.api.ended(runId);

@@ -70,7 +70,7 @@ test("a value that was rotated arrives without a restart", async () => {
   const { resolve } = await connected();
   expect(await resolve("${vault:secret/sluice/rotated#password}")).toBe("one");
   await put("sluice/rotated", { password: "two" });
-  await expect.poll(() => resolve("${vault:secret/sluice/rotated#password}"), { timeout: 60_000 }).toBe("two");
+  await expect.poll(() => resolve("${vault:secret/sluice/rotated#password}")).toBe("two");
 });
 
 describe("what does not resolve says why, by its reference", () => {
@@ -142,7 +142,7 @@ test("a token file that is replaced is read again once the former token is denie
   writeFileSync(file, `${second}\n`);
   await vault.call("POST", "auth/token/revoke", { token: first });
   await put("sluice/here", { a: "2" });
-  await expect.poll(() => resolve("${vault:secret/sluice/here#a}"), { timeout: 60_000 }).toBe("2");
+  await expect.poll(() => resolve("${vault:secret/sluice/here#a}")).toBe("2");
 });
 
 test("an AppRole logs in, keeps its token alive, and logs in anew when it is gone", async () => {
@@ -157,10 +157,10 @@ test("an AppRole logs in, keeps its token alive, and logs in anew when it is gon
   // Past its first time to live it is the same token still.
   const accessor = async () => (await vault.call("POST", "auth/token/lookup", { token })).data;
   const { expire_time: first } = await accessor();
-  await expect.poll(async () => (await accessor()).expire_time > first, { timeout: 60_000 }).toBe(true);
+  await expect.poll(async () => (await accessor()).expire_time > first).toBe(true);
   await vault.call("POST", "auth/token/revoke", { token });
   await put("sluice/role", { a: "2" });
-  await expect.poll(() => resolve("${vault:secret/sluice/role#a}"), { timeout: 60_000 }).toBe("2");
+  await expect.poll(() => resolve("${vault:secret/sluice/role#a}")).toBe("2");
   expect(new Set(told).size).toBe(3);
   const wrong = await connected({ ...id, SLUICE_VAULT_SECRET_ID: "wrong" });
   expect(await failure(wrong.resolve("${vault:secret/sluice/role#a}"))).toMatchObject({
@@ -237,7 +237,7 @@ test("a Vault that is sealed or gone: what is known is used on, the rest waits, 
   const second = await startVault(folder, { port });
   onTestFinished(() => second.stop());
   await second.call("POST", "secret/data/sluice/known", { data: { a: "anew" } });
-  await expect.poll(() => resolve(known), { timeout: 60_000 }).toBe("anew");
+  await expect.poll(() => resolve(known)).toBe("anew");
 });
 
 test("a secret with a lease is renewed while Vault lets it, and read anew when it ends", async () => {
@@ -250,7 +250,7 @@ test("a secret with a lease is renewed while Vault lets it, and read anew when i
   expect(await resolve(reference)).toBe("one");
   await leased.call("POST", "secret/sluice/db", { password: "two", ttl: "2s" });
   const began = Date.now();
-  await expect.poll(() => resolve(reference), { timeout: 60_000, interval: 100 }).toBe("two");
+  await expect.poll(() => resolve(reference), { interval: 100 }).toBe("two");
   // Past its first lease: that one was renewed, and not read again, until its longest life.
   expect(Date.now() - began).toBeGreaterThan(2_500);
 });

@@ -145,7 +145,7 @@ export class TestNode {
       await once(child, "exit");
     }
     const servers = [this.serverPid("nats"), this.serverPid("postgres")].filter((pid) => pid !== undefined);
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 60_000;
     while (servers.some(isAlive)) {
       if (Date.now() > deadline) throw new Error(`servers ${servers.filter(isAlive)} outlived their node`);
       await delay(20);
