@@ -5,6 +5,7 @@ import type { BatchHeader, LogBatch, ReplayedLetter, ReplayHeader } from "../run
 import type { Logger } from "../runtime/ports/logger.ts";
 import type { ReplayOf } from "../runtime/ports/replays.ts";
 import type { Attempt, NewDeadLetter, RunRow } from "../runtime/ports/store.ts";
+import { correlationAt, traceIdOf } from "../runtime/record/index.ts";
 import { positionBase } from "./source-name.ts";
 
 /** Where and why a record failed. */
@@ -40,6 +41,7 @@ export function deadLetter({ run, header, origin, child = "", raw, cause }: Quar
   const window = origin < 0;
   const position = window ? { base: child, ordinal: -1 } : placeOf(header, origin);
   const { integrationId, integrationVersion } = run;
+  const correlation = correlationAt(header, origin);
   return {
     id: randomUUIDv7(),
     runId: run.id,
@@ -52,7 +54,9 @@ export function deadLetter({ run, header, origin, child = "", raw, cause }: Quar
     raw,
     position,
     fingerprint: fingerprint(cause),
-    traceId: header.traceparent?.split("-")[1] ?? null,
+    // Where requests came together, the batch's trace is none of theirs.
+    traceId: traceIdOf(header.correlations?.[origin]?.traceparent ?? header.traceparent) ?? null,
+    correlation,
     child,
     source: window ? null : (header.replay ?? header).source,
     ...(header.replay && !window && { replayOf: replayOf(header.replay, origin) }),

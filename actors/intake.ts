@@ -95,6 +95,7 @@ export class Intake {
       position: { base: "", offset: 0 },
       ingestedAt: now,
       totals: this.totals,
+      ...(run.correlation && { correlation: run.correlation }),
       ...(sources.length > 1 && { sources: Object.fromEntries(this.#positions) }),
       ...(kind === "end" && error && { error }),
     };

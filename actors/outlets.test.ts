@@ -5,7 +5,9 @@ import { parseJson } from "../runtime/record/index.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
 import { directOutlet } from "./outlets.ts";
 
-const records = [new PipelineRecord({ recordId: () => "r" }, 0, "", undefined, "{}", parseJson)];
+const records = [
+  new PipelineRecord({ recordId: () => "r", correlation: () => undefined }, 0, "", undefined, "{}", parseJson),
+];
 const message = { header: { kind: "records", count: 3 }, bytes: 6, deliveries: 1 } as unknown as LogMessage;
 
 /** What each write of a message is told that it was cut from. */

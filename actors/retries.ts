@@ -1,4 +1,4 @@
-import type { Json, OutRecord } from "../connectors/sdk/index.ts";
+import type { Correlation, Json, OutRecord } from "../connectors/sdk/index.ts";
 import type { Attempt, Undelivered } from "../runtime/delivery/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader } from "../runtime/ports/log.ts";
@@ -207,12 +207,14 @@ class RetriedRecord implements OutRecord {
   readonly id: string;
   readonly text: string;
   readonly attempts: readonly Attempt[];
+  readonly correlation: Correlation | undefined;
   #value: Json | undefined;
 
   constructor({ outId, letter }: ScheduledRetry) {
     this.id = outId;
     this.text = letter.state;
     this.attempts = letter.attempts;
+    this.correlation = letter.correlation;
   }
 
   get value(): Json {

@@ -198,7 +198,7 @@ export class SourceActor implements Actor<never> {
 
   /** Appends the batches in the order they are read, several at a time, until the source ends or is to rest. */
   async #appendAll(reading: Reading, clock: Clock, signal: AbortSignal, until: AbortSignal): Promise<void> {
-    const { backlog, tracing, space, waiting, quiet, timeoutMs } = this.#options;
+    const { backlog, tracing, space, waiting, quiet, timeoutMs, run } = this.#options;
     const begun = clock.now();
     /** Room taken in the backlog for what is not in the log. */
     let reserved = 0;
@@ -218,7 +218,7 @@ export class SourceActor implements Actor<never> {
     };
     const pull = async (): Promise<Read | null> => {
       if (until.aborted) return null;
-      const span = tracing.start("read", {});
+      const span = tracing.start("read", {}, run.correlation?.traceparent);
       let read: IteratorResult<SourceBatch>;
       try {
         read = await next();

@@ -1,4 +1,4 @@
-import type { ReadFailure } from "../connectors/sdk/index.ts";
+import type { Json, ReadFailure } from "../connectors/sdk/index.ts";
 import {
   type Flow,
   type Pipeline,
@@ -11,7 +11,7 @@ import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
 import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
-import { type Decoded, decodeLines, parseJson } from "../runtime/record/index.ts";
+import { correlationAt, type Decoded, decodeLines, parseJson, requestMeta } from "../runtime/record/index.ts";
 import type { ContractResult } from "../runtime/schema/index.ts";
 import { Account } from "./account.ts";
 import { type Care, carefully, isSuspect } from "./careful.ts";
@@ -128,11 +128,13 @@ async function throughSteps(
 ): Promise<void> {
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
+  const requested = requestedBy(header);
   const context = {
     scope: run.integrationId,
     now: header.ingestedAt,
     recordId: provenance.recordId,
     meta: (origin: number, child: string) => ({
+      ...requested(origin),
       integration,
       run_id: header.runId,
       stream: streamOf(header),
@@ -198,12 +200,25 @@ async function throughSteps(
 export function provenanceOf(integrationId: string, header: BatchHeader): Provenance {
   const base = header.replay === undefined ? positionBase(header) : undefined;
   return {
+    correlation: (origin) => correlationAt(header, origin),
     // A window's result is told apart by the window alone.
     recordId: (origin, child) =>
       origin < 0
         ? recordId(integrationId, "", -1, child)
         : recordId(integrationId, base ?? idBase(header, origin), ordinalOf(header, origin), child),
   };
+}
+
+/** What scripts are told of the request that set a record going. */
+function requestedBy(header: BatchHeader): (origin: number) => { readonly request?: Json } {
+  if (header.correlations) {
+    return (origin) => {
+      const correlation = correlationAt(header, origin);
+      return correlation ? { request: requestMeta(correlation) } : {};
+    };
+  }
+  const shared = header.correlation ? { request: requestMeta(header.correlation) } : {};
+  return () => shared;
 }
 
 /** Each record is a dead letter without a payload. One that was replayed is a dead letter already, and stays one. */

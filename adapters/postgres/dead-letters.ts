@@ -192,6 +192,7 @@ function toDeadLetter(row: Listed): DeadLetterRow {
     lastAttemptedAt: row.lastAttemptedAt,
     fingerprint: row.fingerprint,
     traceId: row.traceId,
+    correlation: row.correlation,
     correctedAt: row.correctedAt,
     correctedBy: row.correctedBy,
     resolved: row.resolved,

@@ -1,6 +1,8 @@
 import { and, asc, desc, eq, gt, type SQL, sql } from "drizzle-orm";
+import type { Correlation } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { DeadLetterFilter, JobError, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
+import { correlationOf } from "../../runtime/record/index.ts";
 import { audit, isOfOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { conditions, isPossible, ofOwn } from "./dead-letters.ts";
@@ -45,6 +47,7 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
           status: "running" as const,
           options,
           createdBy: actor,
+          correlation: correlationOf(caller) ?? null,
         };
         await tx.orm.insert(jobs).values(job);
         await openRun(tx, id, runId);
@@ -177,10 +180,13 @@ async function find(db: Database, id: string, own: SQL | undefined): Promise<Job
 }
 
 async function openRun(tx: Database, id: string, runId: string, ending: string | null = null): Promise<boolean> {
-  const [job] = await tx.query<{ status: JobRow["status"]; integration_id: string }>(
-    "select status, integration_id from sluice.jobs where id = $1 and finished_at is null for update",
-    [id],
-  );
+  const [job] = await tx.query<{
+    status: JobRow["status"];
+    integration_id: string;
+    correlation: Correlation | null;
+  }>("select status, integration_id, correlation from sluice.jobs where id = $1 and finished_at is null for update", [
+    id,
+  ]);
   if (job === undefined) return false;
   const integrationId = job.integration_id;
   const [left] = await tx.query<{ version: number }>(
@@ -196,7 +202,14 @@ async function openRun(tx: Database, id: string, runId: string, ending: string |
     if (job.status === "paused" || busy !== undefined) return false;
     if (ending !== null && (await isStuck(tx, id, ending))) return failJob(tx, id, stuck);
     const integrationVersion = left.version;
-    await createRun(tx, { id: runId, integrationId, integrationVersion, trigger: "manual", jobId: id });
+    await createRun(tx, {
+      id: runId,
+      integrationId,
+      integrationVersion,
+      trigger: "manual",
+      jobId: id,
+      correlation: job.correlation,
+    });
     return true;
   }
   await release(tx, id);

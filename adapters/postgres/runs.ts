@@ -1,20 +1,24 @@
 import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
+import type { Correlation } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { RunRow, RunStore } from "../../runtime/ports/store.ts";
+import { correlationOf } from "../../runtime/record/index.ts";
 import { audit, isOfOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
 import { integrations, pipelineRuns } from "./schema.ts";
 
-type NewRun = Parameters<RunStore["create"]>[0];
+type NewRun = Omit<Parameters<RunStore["create"]>[0], "onlyIfIdle">;
+type RunToMake = NewRun & { readonly correlation?: Correlation | null | undefined };
 
 export function runStore(db: Database, caller: Caller | null): RunStore {
   const own = isOfOwn(db, pipelineRuns.integrationId, caller);
   return {
     create: (run) =>
       db.transaction(async (tx) => {
-        const made = await (run.onlyIfIdle ? createWhenIdle(tx, run) : createRun(tx, run));
+        const asked = { ...run, correlation: correlationOf(caller) };
+        const made = await (run.onlyIfIdle ? createWhenIdle(tx, asked) : createRun(tx, asked));
         if (made !== null) await audit(tx, caller, "run.started", made);
         return made;
       }),
@@ -23,7 +27,7 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
       db.transaction(async (tx) => {
         await lockRuns(tx, integrationId);
         if ((await enabledVersion(tx, integrationId)) !== integrationVersion) return null;
-        return createWhenIdle(tx, { id, integrationId, integrationVersion, trigger: "event", onlyIfIdle: true });
+        return createWhenIdle(tx, { id, integrationId, integrationVersion, trigger: "event" });
       }),
 
     async get(id) {
@@ -121,7 +125,7 @@ export async function enabledVersion(tx: Database, id: string): Promise<number |
 }
 
 /** Null when a run of the integration is running. Race-free, since all who ask hold the integration's lock. */
-export async function createWhenIdle(tx: Database, run: NewRun): Promise<RunRow | null> {
+export async function createWhenIdle(tx: Database, run: RunToMake): Promise<RunRow | null> {
   await lockRuns(tx, run.integrationId);
   const [busy] = await tx.orm
     .select({ id: pipelineRuns.id })
@@ -131,14 +135,11 @@ export async function createWhenIdle(tx: Database, run: NewRun): Promise<RunRow 
   return busy === undefined ? createRun(tx, run) : null;
 }
 
-export async function createRun(
-  db: Database,
-  run: Omit<NewRun, "onlyIfIdle"> & { readonly jobId?: string },
-): Promise<RunRow> {
-  const { id, integrationId, integrationVersion, trigger, jobId } = run;
+export async function createRun(db: Database, run: RunToMake & { readonly jobId?: string }): Promise<RunRow> {
+  const { id, integrationId, integrationVersion, trigger, jobId, correlation = null } = run;
   const [row] = await db.orm
     .insert(pipelineRuns)
-    .values({ id, integrationId, integrationVersion, trigger, status: "running", jobId })
+    .values({ id, integrationId, integrationVersion, trigger, status: "running", jobId, correlation })
     .returning();
   return toRun(row!);
 }

@@ -59,7 +59,7 @@ function open(
   run: { integrationId: string; integrationVersion: number; runId: string; always: boolean },
 ): Promise<RunRow | null> {
   const { integrationId, integrationVersion, runId: id, always } = run;
-  const row = { id, integrationId, integrationVersion, trigger: "schedule" as const, onlyIfIdle: !always };
+  const row = { id, integrationId, integrationVersion, trigger: "schedule" as const };
   return always ? createRun(tx, row) : createWhenIdle(tx, row);
 }
 

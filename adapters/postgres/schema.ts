@@ -12,7 +12,7 @@ import {
   unique,
   uuid,
 } from "drizzle-orm/pg-core";
-import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { Correlation, ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../../runtime/errors/index.ts";
 import type { ConnectorEvent } from "../../runtime/ports/connector-events.ts";
 import type { Ledger } from "../../runtime/ports/ledger.ts";
@@ -155,6 +155,8 @@ export const pipelineRuns = sluice.table(
     waiting: text("waiting"),
     /** The job whose dead letters it replays; null: it reads the sources. */
     jobId: uuid("job_id"),
+    /** The request that it was asked for with; null: it began by itself. */
+    correlation: json("correlation").$type<Correlation>(),
     cancelRequestedAt: time("cancel_requested_at"),
   },
   (t) => [
@@ -190,6 +192,8 @@ export const deadLetterRecords = sluice.table(
     lastAttemptedAt: time("last_attempted_at").notNull(),
     fingerprint: text("fingerprint").notNull(),
     traceId: text("trace_id"),
+    /** The request that set the record going; null: none. */
+    correlation: json("correlation").$type<Correlation>(),
     /** Which of the records that steps made of one it is; the empty text for the record itself. */
     child: text("child").notNull().default(""),
     /** What the record was read from, as a batch's header says it; null for a window's result. */
@@ -236,6 +240,8 @@ export const jobs = sluice.table(
     error: json("error").$type<RunError>(),
     /** The name of the token that it was asked for with. */
     createdBy: text("created_by"),
+    /** The request that it was asked for with; null: it began by itself. */
+    correlation: json("correlation").$type<Correlation>(),
     createdAt: time("created_at").notNull().defaultNow(),
     finishedAt: time("finished_at"),
   },

@@ -1,3 +1,4 @@
+import type { Correlation } from "./correlation.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Expressions } from "./expressions.ts";
 import type { Json, JsonSchema } from "./json.ts";
@@ -78,8 +79,9 @@ export interface Connector {
   /**
    * Answers requests, for the `enrich` step. A throw means that none is answered: one that is a record's fault is looked
    * for by asking for fewer, anything else is tried again or waited for. May be called again while calls are under way.
+   * `correlation` is of the request that set them going, where one did.
    */
-  lookup?(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult>;
+  lookup?(requests: readonly Json[], signal: AbortSignal, correlation?: Correlation): Promise<LookupResult>;
   /** Makes what it needs outside (a subscription, a slot). May be called again. */
   created?(signal: AbortSignal): Promise<void>;
   /** Its config was another before: changes what it has outside. */
@@ -125,6 +127,8 @@ export interface SourceOptions {
    * (`endless`), and always from the cursor on, in mode incremental.
    */
   readonly endless?: boolean;
+  /** The request that set the reading going, with the host's span in `traceparent`. Left out: it began by itself. */
+  readonly correlation?: Correlation;
   readonly signal: AbortSignal;
 }
 
@@ -196,6 +200,8 @@ export interface DestinationOptions {
    * the keys itself says so by `dedupes`; for others they are kept elsewhere. Left out: keys are of no interest.
    */
   readonly idempotencyWindowMs?: number;
+  /** The request that set the run going, with the host's span in `traceparent`. Left out: it began by itself. */
+  readonly correlation?: Correlation;
   readonly signal: AbortSignal;
 }
 
@@ -236,6 +242,8 @@ export interface OutRecord {
   readonly value: Json;
   /** Stable across redelivery and re-reads. */
   readonly id: string;
+  /** The request that set it going; left out: none did. Many records share one object. */
+  readonly correlation?: Correlation | undefined;
 }
 
 export interface WriteBatch {
@@ -247,6 +255,8 @@ export interface WriteBatch {
    * that one are tried again with it. What writes a batch as a whole need not look.
    */
   readonly ordered?: boolean;
+  /** The host's span (W3C Trace Context) that the write belongs to: where several batches came together, of the first. */
+  readonly traceparent?: string | undefined;
   /**
    * Aborts where the write takes too long, or the run stops: it ends then, with an error. One that does not is left
    * behind a second later, and others may begin while it is still under way.

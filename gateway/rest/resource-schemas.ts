@@ -2,24 +2,25 @@ import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { connectorSchema, integrationSchema, type Part, pluginSchema } from "../../runtime/config/index.ts";
 import { isObject } from "../../runtime/record/index.ts";
 import { roles } from "../auth/index.ts";
-import { ledger } from "./ledger-schema.ts";
+import {
+  anyObject,
+  anything,
+  circuits,
+  error,
+  fieldErrors,
+  id,
+  integer,
+  object,
+  orNull,
+  string,
+  time,
+} from "./schema-parts.ts";
+
+export * from "./history-schemas.ts";
 
 /*
  * Shapes of what the API answers (contract section 14), for its documentation.
  */
-
-const object = (properties: Record<string, Part>): Part => ({
-  type: "object",
-  properties,
-  required: Object.keys(properties),
-});
-const orNull = (part: Part): Part => ({ ...part, type: [part.type as string, "null"] });
-const string: Part = { type: "string" };
-const integer: Part = { type: "integer" };
-const id: Part = { type: "string", format: "uuid", description: "UUIDv7." };
-const time: Part = { type: "string", format: "date-time" };
-const anything: Part = {};
-const anyObject: Part = { type: "object" };
 
 /** A page of a list. */
 export const listOf = (item: Part): Part =>
@@ -46,17 +47,6 @@ const readOnly = (properties: Record<string, Part>): Record<string, Part> =>
 const connectorState = readOnly({ id, owner: orNull(string), created_at: time, updated_at: time, version: integer });
 
 export const connector = object({ ...connectorState, ...(connectorSchema.properties as Record<string, Part>) });
-
-const circuits: Part = {
-  type: "object",
-  description: "By destination: whether it is called.",
-  additionalProperties: object({
-    state: { enum: ["closed", "open", "half_open"] },
-    since: { ...orNull(time), description: "When it was closed last." },
-    reason: { ...orNull(string), description: "What the destination said when it opened." },
-    failure_ratio: { type: ["number", "null"], description: "Share of records that had failed then, 0 to 1." },
-  }),
-};
 
 const integrationState = readOnly({
   id,
@@ -121,151 +111,6 @@ export function writable(body: Json, { properties }: Part): Json {
   const kept = Object.entries(body).filter(([name]) => !Object.hasOwn(parts, name) || parts[name]!.readOnly !== true);
   return Object.fromEntries(kept) as JsonObject;
 }
-
-export const runStatus: Part = { enum: ["running", "success", "partial", "failed", "cancelled"] };
-
-const error: Part = {
-  ...object({ code: string, message: string }),
-  description: "With `path` of the setting at fault, where there is one.",
-};
-
-const runFields: Record<string, Part> = {
-  id,
-  integration_id: id,
-  integration_version: integer,
-  trigger: { enum: ["manual", "schedule", "webhook", "event"] },
-  status: runStatus,
-  started_at: time,
-  finished_at: orNull(time),
-  records_in: integer,
-  records_out: integer,
-  records_filtered: integer,
-  records_failed: integer,
-  by_destination: { type: "object", additionalProperties: object({ out: integer, failed: integer }) },
-  error: orNull(error),
-  waiting: { ...orNull(string), description: "Why the run does not move at the moment." },
-};
-
-const replayed = {
-  job_id: { ...id, description: "The job whose dead letters it replays; left out: it reads its sources." },
-};
-const runOf = (fields: Record<string, Part>): Part => ({
-  ...object(fields),
-  properties: { ...fields, ...replayed },
-});
-
-export const run = runOf(runFields);
-
-export const runDetail = runOf({
-  ...runFields,
-  circuits: { ...circuits, type: ["object", "null"], description: "By destination; null once the run has ended." },
-  ledger,
-  drift: {
-    type: "array",
-    description: "What records had that the stream's schema did not know, each once.",
-    items: object({
-      kind: { enum: ["new_field", "changed_type", "missing_field"] },
-      path: string,
-      expected: orNull(string),
-      found: orNull(string),
-      connector: string,
-      stream: string,
-      version: integer,
-      seen_at: time,
-    }),
-  },
-});
-
-const fieldErrors: Part = { type: "array", items: object({ path: string, message: string }) };
-
-const deadLetterFields: Record<string, Part> = {
-  id,
-  run_id: id,
-  integration_id: id,
-  integration_version: integer,
-  record_id: string,
-  step: orNull(string),
-  destination: orNull(string),
-  rule: orNull(integer),
-  code: string,
-  message: string,
-  position: { ...object({ base: string, ordinal: integer }), description: "Where the record stood in its source." },
-  attempt_count: integer,
-  attempts: { type: "array", items: object({ at: time, code: string, message: string }) },
-  errors: {
-    ...fieldErrors,
-    description: "All that is wrong with the record, where a schema says more than one thing.",
-  },
-  first_failed_at: time,
-  last_attempted_at: time,
-  fingerprint: string,
-  trace_id: orNull(string),
-  corrected_at: orNull(time),
-  corrected_by: { ...orNull(string), description: "The name of the token that it was corrected with." },
-  resolved: { type: "boolean" },
-  resolution: { enum: ["replayed", "discarded", null] },
-  resolution_reason: { ...orNull(string), description: "Why it was discarded." },
-  resolved_at: orNull(time),
-  resolved_by: { ...orNull(string), description: "The name of the token that discarded it, or asked for its replay." },
-  resolved_run_id: { ...orNull(id), description: "The run that delivered it." },
-};
-
-export const deadLetter = object(deadLetterFields);
-
-export const deadLetterDetail = object({
-  ...deadLetterFields,
-  payload: { ...anything, description: "The record as it entered the pipeline; null where it is no JSON." },
-  raw: { ...string, description: "The same as text; bytes that are no UTF-8 as a data URL in base64." },
-  state: { ...anything, description: "The record before the failing step; null where it never got there." },
-  corrected: { ...orNull(anyObject), description: "What a replay takes in the place of the payload." },
-});
-
-export const deadLetterGroup = object({
-  fingerprint: string,
-  count: integer,
-  first_failed_at: time,
-  last_attempted_at: time,
-  step: orNull(string),
-  destination: orNull(string),
-  rule: orNull(integer),
-  code: string,
-  message: { ...string, description: "As the example has it." },
-  example_id: { ...id, description: "The newest of them." },
-});
-
-export const job = object({
-  id,
-  integration_id: id,
-  kind: { enum: ["replay"] },
-  status: { enum: ["running", "paused", "success", "partial", "failed", "cancelled"] },
-  options: object({
-    from: { enum: ["head", "step", null] },
-    version: { enum: ["current", "original"] },
-    rate: { type: ["number", "null"] },
-  }),
-  progress: {
-    ...object({ done: integer, total: integer, passed: integer, failed: integer }),
-    description: "In dead letters.",
-  },
-  error: orNull(error),
-  created_at: time,
-  created_by: { ...orNull(string), description: "The name of the token that asked for it." },
-  finished_at: orNull(time),
-});
-
-export const dryRun = object({
-  version: { ...integer, description: "The integration's, that they were tried under." },
-  total: integer,
-  checked: { ...integer, description: "Less than the total where time ran out." },
-  passed: integer,
-  failed: integer,
-  untried: { ...integer, description: "Those that enter behind the steps: only their destination can tell." },
-  failures: {
-    type: "array",
-    description: "The 20 most frequent.",
-    items: object({ code: string, message: string, step: orNull(string), count: integer, example: id }),
-  },
-});
 
 export const test = {
   ...object({ status: { enum: ["ok", "failed"] }, latency_ms: integer, sample_record: anything }),

@@ -12,6 +12,7 @@ import type { Part } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
+import { traceparentOf } from "../../runtime/record/index.ts";
 import { type Authenticator, type Identity, requireScopes } from "../auth/index.ts";
 import type { MetricsText, Readiness, Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
@@ -135,11 +136,12 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
       const caller = callers.get(request) as Identity;
       requireScopes(caller, route.scopes);
       const { name, owner } = caller;
+      const traceparent = traceparentOf(request.headers.traceparent);
       const ifMatch = ifMatchOf(request.headers["if-match"]);
       const body = readBody(request.body, route);
       const work = async (): Promise<KeptAnswer> => {
         const asked = { params, query, body, caller, ifMatch };
-        const result = await route.handle(asked, services.as({ name, owner, requestId: request.id }));
+        const result = await route.handle(asked, services.as({ name, owner, requestId: request.id, traceparent }));
         return { status: answer.status, headers: headersOf(route, result), body: (result ?? null) as Json };
       };
       const key = method === "POST" ? idempotencyKeyOf(request.headers["idempotency-key"]) : undefined;

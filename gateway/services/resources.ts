@@ -13,7 +13,7 @@ import type {
   Page,
   RunRow,
 } from "../../runtime/ports/store.ts";
-import { parseJson } from "../../runtime/record/index.ts";
+import { parseJson, requestMeta } from "../../runtime/record/index.ts";
 import type { Durability } from "./ports.ts";
 
 /*
@@ -118,6 +118,7 @@ export function runResource(row: RunRow): JsonObject {
     error: row.error as unknown as Json,
     waiting: row.waiting,
     ...(row.jobId && { job_id: row.jobId }),
+    request: row.correlation ? requestMeta(row.correlation) : null,
   };
 }
 
@@ -192,6 +193,7 @@ export function deadLetterResource(row: DeadLetterRow): JsonObject {
     last_attempted_at: row.lastAttemptedAt.toISOString(),
     fingerprint: row.fingerprint,
     trace_id: row.traceId,
+    request: row.correlation && requestMeta(row.correlation),
     corrected_at: row.correctedAt?.toISOString() ?? null,
     corrected_by: row.correctedBy,
     resolved: row.resolved,

@@ -1,9 +1,11 @@
-import type { Json, OutRecord } from "../../connectors/sdk/index.ts";
+import type { Correlation, Json, OutRecord } from "../../connectors/sdk/index.ts";
 
 /** What the records of one batch share: the ids that their source gives them. */
 export interface Provenance {
   /** `child` tells apart what a step made of one record; the empty text is the record itself. */
   recordId(origin: number, child: string): string;
+  /** The request that set a record going. */
+  correlation(origin: number): Correlation | undefined;
 }
 
 /** A record that left the steps. Text, value and id are made when they are asked for, and kept. */
@@ -42,5 +44,9 @@ export class PipelineRecord implements OutRecord {
 
   get id(): string {
     return this.#provenance.recordId(this.origin, this.child);
+  }
+
+  get correlation(): Correlation | undefined {
+    return this.#provenance.correlation(this.origin);
   }
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../../connectors/sdk/index.ts";
+import type { Correlation, ErrorCode } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../errors/index.ts";
 import type { ReplayOf } from "./replays.ts";
 
@@ -33,6 +33,8 @@ export interface NewDeadLetter {
   /** Hash of code, step, rule and the message without its values: a thousand alike are one row to look at. */
   readonly fingerprint: string;
   readonly traceId: string | null;
+  /** The request that set the record going; left out: none. */
+  readonly correlation?: Correlation | undefined;
   /** Which of the records that steps made of one it is; left out: the record itself. */
   readonly child?: string;
   /** What the record was read from, as a batch's header says it; null for a window's result. */

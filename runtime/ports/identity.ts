@@ -9,6 +9,8 @@ export interface Caller {
   readonly owner: string | null;
   /** Of the request that it came with. */
   readonly requestId: string | null;
+  /** W3C Trace Context that the request came with; left out: none. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface ApiKeyRow {

@@ -1,4 +1,4 @@
-import type { Cursor, ErrorCode, ReadFailure } from "../../connectors/sdk/index.ts";
+import type { Correlation, Cursor, ErrorCode, ReadFailure } from "../../connectors/sdk/index.ts";
 import { StaleOwnerError } from "../errors/index.ts";
 import type { Entry } from "../replay/index.ts";
 
@@ -57,8 +57,12 @@ export interface BatchHeader {
   readonly position: { readonly base: string; readonly offset: number; readonly ordinals?: readonly number[] };
   /** Milliseconds since the epoch, when the batch was read. */
   readonly ingestedAt: number;
-  /** W3C trace context. */
+  /** W3C trace context of this message. */
   readonly traceparent?: string;
+  /** The request that set the batch going, */
+  readonly correlation?: Correlation;
+  /** or where several came together those of each record, by its index in the ingest batch; null: none. */
+  readonly correlations?: readonly (Correlation | null)[];
   /** What was appended to this subject in the run, this batch included, counted by the writer (invariant 8). */
   readonly totals: { readonly batches: number; readonly records: number };
   /** Where there are several: where each stands with this message, by what `source` says. */

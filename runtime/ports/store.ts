@@ -1,4 +1,4 @@
-import type { ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { Correlation, ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import { type FieldError, StaleOwnerError } from "../errors/index.ts";
 import type { ConnectorEventStore, ConnectorSnapshot } from "./connector-events.ts";
 import type { Attempt, NewDeadLetter } from "./dead-letters.ts";
@@ -113,6 +113,8 @@ export interface RunRow {
   readonly waiting: string | null;
   /** The job whose dead letters the run replays; left out or null: it reads the sources. */
   readonly jobId?: string | null;
+  /** The request that it was asked for with; left out or null: it began by itself. */
+  readonly correlation?: Correlation | null;
   /** When somebody asked for its end; left out or null: nobody did. */
   readonly cancelRequestedAt?: Date | null;
 }
@@ -136,6 +138,8 @@ export interface DeadLetterRow {
   readonly lastAttemptedAt: Date;
   readonly fingerprint: string;
   readonly traceId: string | null;
+  /** The request that set the record going; null: none. */
+  readonly correlation: Correlation | null;
   readonly correctedAt: Date | null;
   /** The name of the token that it was corrected with. */
   readonly correctedBy: string | null;

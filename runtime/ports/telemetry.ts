@@ -67,7 +67,7 @@ export interface ConsumerGauges {
 export type Attributes = Readonly<Record<string, string | number>>;
 
 export interface Span {
-  /** W3C `traceparent` of this span, or undefined where nothing is traced. */
+  /** W3C `traceparent` of this span; where nothing is exported that of its parent, or undefined. */
   readonly traceparent: string | undefined;
   /** What is known only now may be added. A span that never ends is not exported. */
   end(error?: unknown, attributes?: Attributes): void;
@@ -80,8 +80,10 @@ export interface Tracing {
 
 const noSpan: Span = { traceparent: undefined, end: () => {} };
 
-/** Where nothing is exported. */
-export const noTracing: Tracing = { start: () => noSpan };
+/** Where nothing is exported: what a request came with goes along all the same. */
+export const noTracing: Tracing = {
+  start: (_name, _attributes, parent) => (parent === undefined ? noSpan : { traceparent: parent, end: () => {} }),
+};
 
 /** The same, with attributes that all spans share. */
 export function withAttributes(tracing: Tracing, shared: Attributes): Tracing {

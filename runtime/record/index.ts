@@ -1,3 +1,4 @@
+export { correlationAt, correlationOf, requestMeta, traceIdOf, traceparentOf } from "./correlation.ts";
 export { canonicalNumber, ExactSum, isSummable, maxSumDigits, parseSum } from "./decimal.ts";
 export { describeType, isObject, type JsonType, jsonType, parseJson, textOf } from "./json.ts";
 export { type Decoded, type DecodeFailure, decodeLines, decodeText } from "./lines.ts";

@@ -141,7 +141,9 @@ test("a disabled integration does not run until it is enabled again", async () =
 test("a run is answered as a resource, listed by status, and not started twice", async () => {
   const api = await withConnector();
   const { id } = await made(api);
-  const { status, body, headers } = await api.call("POST", `/v1/integrations/${id}/run`);
+  const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const correlation = { "x-request-id": "req-7", traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+  const { status, body, headers } = await api.call("POST", `/v1/integrations/${id}/run`, undefined, correlation);
   expect(status).toBe(202);
   expect(headers.location).toBe(`/v1/runs/${body.id}`);
   expect(body).toEqual({
@@ -159,6 +161,7 @@ test("a run is answered as a resource, listed by status, and not started twice",
     by_destination: {},
     error: null,
     waiting: null,
+    request: { id: "req-7", trace_id: trace, actor: "data folder" },
   });
   expect((await api.call("POST", `/v1/integrations/${id}/run`)).status).toBe(409);
   const counts = { in: 5, out: 3, filtered: 1, failed: 1, byDestination: { files: { out: 3, failed: 1 } } };

@@ -1,0 +1,36 @@
+import type { Part } from "../../runtime/config/index.ts";
+
+/*
+ * What the shapes of resources are made of.
+ */
+
+export const object = (properties: Record<string, Part>): Part => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties),
+});
+export const orNull = (part: Part): Part => ({ ...part, type: [part.type as string, "null"] });
+export const string: Part = { type: "string" };
+export const integer: Part = { type: "integer" };
+export const id: Part = { type: "string", format: "uuid", description: "UUIDv7." };
+export const time: Part = { type: "string", format: "date-time" };
+export const anything: Part = {};
+export const anyObject: Part = { type: "object" };
+
+export const circuits: Part = {
+  type: "object",
+  description: "By destination: whether it is called.",
+  additionalProperties: object({
+    state: { enum: ["closed", "open", "half_open"] },
+    since: { ...orNull(time), description: "When it was closed last." },
+    reason: { ...orNull(string), description: "What the destination said when it opened." },
+    failure_ratio: { type: ["number", "null"], description: "Share of records that had failed then, 0 to 1." },
+  }),
+};
+
+export const error: Part = {
+  ...object({ code: string, message: string }),
+  description: "With `path` of the setting at fault, where there is one.",
+};
+
+export const fieldErrors: Part = { type: "array", items: object({ path: string, message: string }) };

@@ -1,0 +1,46 @@
+import type { Correlation, Json } from "../../connectors/sdk/index.ts";
+import type { Caller } from "../ports/identity.ts";
+import type { BatchHeader } from "../ports/log.ts";
+
+/** What goes along with what a caller sets going; undefined where nobody asked. */
+export function correlationOf(caller: Caller | null): Correlation | undefined {
+  if (caller === null) return undefined;
+  const { name: actor, owner, requestId, traceparent } = caller;
+  return {
+    actor,
+    ...(owner !== null && { owner }),
+    ...(requestId !== null && { requestId }),
+    ...(traceparent && { traceparent }),
+  };
+}
+
+/** Of one record of a batch, by its index in the ingest batch; a window's result has that of the batch. */
+export function correlationAt({ correlation, correlations }: BatchHeader, origin: number): Correlation | undefined {
+  return correlations?.[origin] ?? correlation;
+}
+
+/** A `traceparent` header as version 00 writes it; undefined where it is none that can be gone on with. */
+export function traceparentOf(header: string | readonly string[] | undefined): string | undefined {
+  if (typeof header !== "string") return undefined;
+  // A later version has at least the fields of this one (W3C Trace Context, section 2.2).
+  const [, version, ids] =
+    /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(?:$|-(?!$))/.exec(header) ?? [];
+  return ids === undefined || (version === "00" && header.length !== 55) ? undefined : `00-${ids}`;
+}
+
+/** The trace that a `traceparent` belongs to. */
+export function traceIdOf(traceparent: string | undefined): string | undefined {
+  return traceparent?.split("-")[1];
+}
+
+/** As scripts see it in `meta.request`. */
+export function requestMeta(correlation: Correlation): Json {
+  const { requestId: id, traceparent, actor, owner } = correlation;
+  const traceId = traceIdOf(traceparent);
+  return {
+    ...(id !== undefined && { id }),
+    ...(traceId !== undefined && { trace_id: traceId }),
+    ...(actor !== undefined && { actor }),
+    ...(owner !== undefined && { owner }),
+  };
+}
