@@ -3,6 +3,7 @@ import type { Clock } from "../runtime/ports/clock.ts";
 import type { Validator } from "../runtime/ports/connectors.ts";
 import type { Log, LogMessage, LogService } from "../runtime/ports/log.ts";
 import type { LogFields, Logger } from "../runtime/ports/logger.ts";
+import type { Owners } from "../runtime/ports/owners.ts";
 import type { Sandbox } from "../runtime/ports/sandbox.ts";
 import type { Space } from "../runtime/ports/space.ts";
 import type { Checkpoint, RunError, RunRow, Store } from "../runtime/ports/store.ts";
@@ -29,6 +30,8 @@ export interface Services {
   readonly logger: Logger;
   readonly space: Space;
   readonly share: FairShare;
+  /** By which other nodes ask what this one owns. */
+  readonly owners: Pick<Owners, "serve">;
   /** Undefined: steps run on the main thread alone. */
   readonly workers?: WorkerPool | undefined;
 }

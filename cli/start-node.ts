@@ -9,7 +9,7 @@ import { checkCron, nextFire } from "../adapters/cron/index.ts";
 import { DiskSpace } from "../adapters/disk/index.ts";
 import { lockDataDir, type ServerHandle, startNats, startPostgres } from "../adapters/embedded/index.ts";
 import { createSandbox } from "../adapters/isolate/index.ts";
-import { connectLogs, joinCluster } from "../adapters/jetstream/index.ts";
+import { connectLogs, connectOwners, joinCluster } from "../adapters/jetstream/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
 import { PluginHost } from "../adapters/plugin/index.ts";
 import { openStore } from "../adapters/postgres/index.ts";
@@ -210,7 +210,19 @@ async function start(
   const watch = new ReferenceWatch({ resolve: resolveReference, clock: realClock, everyMs: settings.secretsRefreshMs });
   const connectors = actorConnectors(store, registry, resolveReference, watch);
   const { lookups } = connectors;
-  const services = createServices({ store, registry, plugins, runner, validator, sealer, sandbox, lookups, checkCron });
+  const owners = connectOwners(logs.link);
+  const services = createServices({
+    store,
+    registry,
+    plugins,
+    runner,
+    owners,
+    validator,
+    sealer,
+    sandbox,
+    lookups,
+    checkCron,
+  });
   const token = await ensureToken(dataDir, store.apiKeys);
   redactor.add(token);
 
@@ -236,6 +248,7 @@ async function start(
       connectors,
       settler,
       share: new FairShare(),
+      owners,
       ...(workerThreads > 0 && { workers }),
       metrics,
       tracing,

@@ -98,6 +98,7 @@ export class Servers {
         store,
         settler,
         share: new FairShare(),
+        owners: { serve: () => () => {} },
         connectors,
         metrics: noMetrics,
         tracing: noTracing,

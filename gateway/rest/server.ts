@@ -9,7 +9,7 @@ import fastify, {
 } from "fastify";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
-import { SluiceError } from "../../runtime/errors/index.ts";
+import { RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
 import { traceparentOf } from "../../runtime/record/index.ts";
@@ -217,6 +217,7 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const problem = toProblem(error, request.id);
   if (problem.status === 500) request.log.error({ err: error, request_id: request.id }, "request failed");
   if (problem.status === 401) reply.header("www-authenticate", 'Bearer realm="sluice"');
+  if (error instanceof RetryLaterError) reply.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
   // Closing now would cut the client off while it still sends, before it reads this answer: the rest is thrown away.
   if (problem.status === 413) reply.removeHeader("connection");
   reply

@@ -4,6 +4,7 @@ import { resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
 import type { Lookups } from "../../runtime/ports/lookups.ts";
+import type { Owners } from "../../runtime/ports/owners.ts";
 import type { Plugins } from "../../runtime/ports/plugins.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import type { ConnectorRow, Page, PageOptions, Store } from "../../runtime/ports/store.ts";
@@ -15,6 +16,8 @@ export interface ServiceContext {
   readonly registry: ConnectorRegistry;
   readonly plugins: Plugins;
   readonly runner: Runner;
+  /** Whom to ask what only an integration's owner can do. */
+  readonly owners: Pick<Owners, "ask" | "maxBytes">;
   readonly validator: Validator;
   readonly sealer: Sealer;
   /** What previews run scripts in, and look things up with. */

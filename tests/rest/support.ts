@@ -15,9 +15,14 @@ import { actorConnectors } from "../../cli/actor-connectors.ts";
 import { connectorTypes } from "../../cli/connector-types.ts";
 import { createAuthenticator, ensureToken } from "../../gateway/auth/index.ts";
 import { createRest, type RestOptions } from "../../gateway/rest/index.ts";
-import { createConnectorRegistry, createServices, type Runner } from "../../gateway/services/index.ts";
+import {
+  createConnectorRegistry,
+  createServices,
+  type Runner,
+  type ServiceContext,
+} from "../../gateway/services/index.ts";
 import { resolveIntegration } from "../../runtime/config/index.ts";
-import { SluiceError } from "../../runtime/errors/index.ts";
+import { RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
 import { expressions } from "../../runtime/mapping/index.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
 import type { Store } from "../../runtime/ports/store.ts";
@@ -47,6 +52,14 @@ export interface Api {
   readonly parts: Record<string, string | null>;
   call(method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
 }
+
+/** No node carries anything out. */
+const nobody: ServiceContext["owners"] = {
+  maxBytes: 1024 * 1024,
+  ask: async () => {
+    throw new RetryLaterError("no node is there", 1_000);
+  },
+};
 
 /** The gateway over a new database, with a runner that opens runs and moves nothing. */
 export async function startApi(more: Partial<RestOptions> = {}): Promise<Api> {
@@ -82,7 +95,18 @@ export async function startApi(more: Partial<RestOptions> = {}): Promise<Api> {
   const { lookups } = connectors;
   const changed: string[] = [];
   const runner = openingRunner(changed);
-  const services = createServices({ store, registry, plugins, runner, validator, sealer, sandbox, lookups, checkCron });
+  const services = createServices({
+    store,
+    registry,
+    plugins,
+    runner,
+    owners: nobody,
+    validator,
+    sealer,
+    sandbox,
+    lookups,
+    checkCron,
+  });
   const token = await ensureToken(dataDir, store.apiKeys);
   const parts: Record<string, string | null> = { nats: null, postgres: null };
   const log: string[] = [];
