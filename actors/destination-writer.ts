@@ -179,8 +179,13 @@ export class DestinationWriter {
   /** Its time is limited, and that of the notes around it is not: while the store is away it is waited for. */
   #request(batch: WriteBatch): Promise<WriteResult> {
     const { delivery, clock } = this.#options;
+    const limit = this.#gate.further;
     const write = () =>
-      within(delivery.timeout.totalMs, { clock, signal: batch.signal }, (signal) => this.#call({ ...batch, signal }));
+      within(delivery.timeout.totalMs, { clock, signal: batch.signal }, (signal, unhurried) => {
+        if (!limit) return this.#call({ ...batch, signal });
+        const further = { take: (signal: AbortSignal) => unhurried(() => limit.take(signal)) };
+        return this.#call({ ...batch, signal, limit: further });
+      });
     return this.#careful.isNeeded(batch) ? this.#careful.write(batch, write) : write();
   }
 

@@ -123,7 +123,7 @@ async function openWriter(
           vitals,
           signal,
           circuit: options.vitals.circuit(destination.id, integration.delivery.circuitBreaker),
-          limit: rateLimit(parts, destination.id),
+          limit: openRateLimit(parts, destination.id),
           ...own,
           suspects: store.suspects,
           waiting,
@@ -166,8 +166,8 @@ function owned({ options, ledger, clock }: RunParts, signal: AbortSignal): Promi
   );
 }
 
-/** Undefined where there is none. */
-function rateLimit({ options, clock }: RunParts, destination: string): RateLimit | undefined {
+/** Of a destination, or of a step's look-ups; undefined where there is none. */
+export function openRateLimit({ options, clock }: RunParts, destination: string): RateLimit | undefined {
   const { run, integration, store } = options;
   const limits = integration.delivery.rateLimit;
   if (Object.values(limits).every((limit) => limit === null)) return undefined;

@@ -5,7 +5,7 @@ import { sinkName } from "./balance.ts";
 import { inOrder } from "./in-order.ts";
 import type { Processor } from "./log-consumer.ts";
 import { Offload } from "./offload.ts";
-import { beginLives, openDestination } from "./open-destination.ts";
+import { beginLives, openDestination, openRateLimit } from "./open-destination.ts";
 import { directOutlet, logOutlet } from "./outlets.ts";
 import { persist } from "./persist.ts";
 import type { RunParts } from "./run-options.ts";
@@ -136,13 +136,15 @@ async function restoreWindows(
 }
 
 /** Opens what the `enrich` steps ask. What is wrong with a setting fails the run; a far side that is away is waited for. */
-function openRunLookUps({ options, clock, waiting }: RunParts, signal: AbortSignal): Promise<OpenLookUps> {
+function openRunLookUps(parts: RunParts, signal: AbortSignal): Promise<OpenLookUps> {
+  const { options, clock, waiting } = parts;
   const { name, integration, connectors, metrics } = options;
   const open = () =>
     openLookUps(integration, {
       lookups: connectors.lookups,
       retry: integration.delivery.retry,
       timeoutMs: integration.delivery.timeout.totalMs,
+      limit: (step) => openRateLimit(parts, `step ${step}`),
       clock,
       signal,
       waiting: (step, reason) => waiting(`step ${step}`, reason),

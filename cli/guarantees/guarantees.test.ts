@@ -202,7 +202,7 @@ test("windows, retries, circuit, limits and schedule are told with their setting
   expect(about("window sums", spec).promise).toContain("closed after 10 records or 90s or the run's end");
   expect(about("retries", spec).promise).toContain("tried 7 times, 250ms to 2m apart");
   expect(about("circuit", spec).promise).toContain("30 % failures of 10 or more calls in 10s, for 1h");
-  expect(about("limits", spec).promise).toBe("a write takes 45s at most; 60 writes in any minute, 900 a day (UTC)");
+  expect(about("limits", spec).promise).toBe("a write takes 45s at most; 60 calls in any minute, 900 a day (UTC)");
   expect(about("schedule", spec).promise).toContain("missed is skipped; while a run lasts, the next waits");
   expect(about("schedule", {})).toBeUndefined();
 });

@@ -222,7 +222,7 @@ function delivery({ delivery: { retry, circuitBreaker, rateLimit, timeout } }: R
   const { maxAttempts, initialMs, maxMs } = retry;
   const { failurePercent, minimumCalls, windowMs, openForMs } = circuitBreaker;
   const limits = [
-    rateLimit.perMinute === null ? "" : `${rateLimit.perMinute} writes in any minute`,
+    rateLimit.perMinute === null ? "" : `${rateLimit.perMinute} calls in any minute`,
     rateLimit.burst === null ? "" : `${rateLimit.burst} in any second`,
     rateLimit.perDay === null ? "" : `${rateLimit.perDay} a day (UTC)`,
   ].filter(Boolean);

@@ -77,11 +77,13 @@ export const promises = {
   },
   limits: {
     promise:
-      "**Limits of calls and of time hold.** No minute and no day has more writes than it may, over restarts and nodes, and no second of a run; no write is waited for longer",
+      "**Limits of calls and of time hold.** No minute and no day has more requests or writes than it may, over restarts and nodes, and no second of a run; no write is waited for longer",
     conditions: "`delivery.rate_limit`, `delivery.timeout`",
     heldBy: [
       "runtime/delivery/rate-limit.test.ts",
       "runtime/delivery/time-limit.test.ts",
+      "connectors/http/grants.test.ts",
+      "tests/e2e/rate-limit.test.ts",
       "tests/store/quotas.test.ts",
     ],
   },

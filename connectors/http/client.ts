@@ -38,6 +38,8 @@ export interface Request {
   /** Of a write they are not. */
   readonly followsRedirects: boolean;
   readonly signal: AbortSignal;
+  /** Before each request but the first: with a new token, or to where it is redirected. */
+  readonly further?: (() => Promise<void>) | undefined;
 }
 
 export interface Response {
@@ -74,6 +76,7 @@ export class HttpClient {
     const first = await this.#follow(whole);
     if (first.response.status !== 401 || first.used === undefined || !auth.renew(first.used)) return first.response;
     discard(first.response.body);
+    await request.further?.();
     return (await this.#follow(whole)).response;
   }
 
@@ -108,6 +111,7 @@ export class HttpClient {
       if (redirects === mostRedirects) throw redirectError(where, `more than ${mostRedirects} times in a row`);
       if (!isHttp(next)) throw redirectError(where, `to ${redact(next.protocol)}, which is not HTTP`);
       if (url.protocol === "https:" && next.protocol === "http:") throw redirectError(where, "from https to http");
+      await request.further?.();
       url = next;
       if (response.status === 303 || (response.status < 303 && method === "POST")) {
         method = "GET";
@@ -196,7 +200,10 @@ class TotalTimeout extends Error {
   override readonly name = "TimeoutError";
 }
 
-/** Work that has so many milliseconds; rejects with a ConnectorError where they are over. */
+/**
+ * Work that has so many milliseconds; rejects with a ConnectorError where they are over. What is waited for `unhurried`
+ * takes none of them, and they begin anew behind it.
+ */
 export async function within<T>(
   {
     signal,
@@ -209,16 +216,25 @@ export async function within<T>(
     readonly where: string;
     readonly redact: Redact;
   },
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, unhurried: (wait: () => Promise<void>) => Promise<void>) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
   const controller = new AbortController();
   const late = () => controller.abort(new TotalTimeout(`not done after ${ms} ms`));
-  const timer = ms === undefined ? undefined : setTimeout(late, ms);
+  const start = () => (ms === undefined ? undefined : setTimeout(late, ms));
+  let timer = start();
+  const unhurried = async (wait: () => Promise<void>) => {
+    clearTimeout(timer);
+    try {
+      await wait();
+    } finally {
+      timer = start();
+    }
+  };
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   try {
-    return await work(controller.signal);
+    return await work(controller.signal, unhurried);
   } catch (error) {
     throw controller.signal.aborted ? abortedError(controller.signal, where, redact) : error;
   } finally {

@@ -12,9 +12,10 @@ import {
   type WriteFailure,
   type WriteResult,
 } from "../sdk/index.ts";
-import { type HttpClient, within } from "./client.ts";
+import { type HttpClient, type Request, within } from "./client.ts";
 import type { WriteConfig } from "./config.ts";
 import { statusError } from "./errors.ts";
+import { Grants } from "./grants.ts";
 import type { Redact } from "./redact.ts";
 import { type RequestDefaults, RequestTemplate } from "./request.ts";
 import { Results } from "./results.ts";
@@ -85,12 +86,18 @@ export class HttpDestination implements Destination {
     this.#slots = new Semaphore(concurrency);
   }
 
-  async write({ records, ordered = false, signal }: WriteBatch): Promise<WriteResult> {
-    const outcome = new Outcome(ordered);
+  async write({ records, ordered = false, limit, signal }: WriteBatch): Promise<WriteResult> {
+    const grants = new Grants(limit, signal);
+    const outcome = new Outcome(ordered, () => grants.stop());
     const send = async (start: number, count: number): Promise<void> => {
       if (outcome.stopped) return outcome.leave(start, count);
       try {
-        outcome.add(start, count, await this.#send(records.slice(start, start + count), signal));
+        const request = this.#prepare(records.slice(start, start + count));
+        await grants.next().catch((error: unknown) => {
+          if (!outcome.stopped) throw error;
+        });
+        if (outcome.stopped) return outcome.leave(start, count);
+        outcome.add(start, count, await this.#send(request, grants, signal));
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof ConnectorError && error.fault === "record" && count > 1) {
@@ -115,9 +122,8 @@ export class HttpDestination implements Destination {
     await this.#client.close();
   }
 
-  /** One request: the records of it that were not taken. Throws where it is not known to have been taken at all. */
-  async #send(group: readonly OutRecord[], signal: AbortSignal): Promise<WriteFailure[]> {
-    const { config, totalMs, redact, isUpsert } = this.#settings;
+  #prepare(group: readonly OutRecord[]): Prepared {
+    const { config } = this.#settings;
     const [first] = group as [OutRecord];
     const built = this.#request.build(config.batch || this.#events?.isBatch ? { records: null } : first.value);
     const { where, method, url, headers } = built;
@@ -125,14 +131,22 @@ export class HttpDestination implements Destination {
       ? this.#eventBody(this.#events, group, headers)
       : (built.body ?? this.#body(group, headers));
     if (this.#keyHeader !== undefined) headers[this.#keyHeader] ??= keyOf(group);
+    return { where, method, url, headers, body, count: group.length };
+  }
+
+  /** One request: the records of it that were not taken. Throws where it is not known to have been taken at all. */
+  async #send({ count, ...request }: Prepared, grants: Grants, signal: AbortSignal): Promise<WriteFailure[]> {
+    const { totalMs, redact, isUpsert } = this.#settings;
+    const { where } = request;
     const isRepeatable = isUpsert || this.#keyHeader !== undefined;
-    const answer = await within({ signal, ms: totalMs, where, redact }, (limit) =>
-      this.#client.fetch({ where, method, url, headers, body, followsRedirects: false, signal: limit }, answerLimit),
-    );
+    const answer = await within({ signal, ms: totalMs, where, redact }, (limited, unhurried) => {
+      const further = () => unhurried(grants.further);
+      return this.#client.fetch({ ...request, followsRedirects: false, signal: limited, further }, answerLimit);
+    });
     const { status } = answer;
-    if (status >= 200 && status < 300) return this.#results?.failuresIn(answer.text, group.length, isRepeatable) ?? [];
+    if (status >= 200 && status < 300) return this.#results?.failuresIn(answer.text, count, isRepeatable) ?? [];
     // Of one record: it is there already.
-    if (status === 409 && isRepeatable && group.length === 1) return [];
+    if (status === 409 && isRepeatable && count === 1) return [];
     throw statusError(answer, where, "destination.stream", redact);
   }
 
@@ -153,29 +167,45 @@ export class HttpDestination implements Destination {
   }
 }
 
+/** A request for `count` records. */
+interface Prepared extends Omit<Request, "followsRedirects" | "signal"> {
+  readonly count: number;
+}
+
 /** Codes that say the same of a record as the error said of the far side, or no worse than that it is tried again. */
 const isTellable = (error: ConnectorError) =>
   ["UNAUTHORIZED", "FORBIDDEN", "UNAVAILABLE", "TIMEOUT"].includes(error.code);
 
 /** What became of the records of one write. */
 class Outcome {
-  /** Nothing more is to be sent. */
-  stopped = false;
   readonly #ordered: boolean;
+  readonly #onStop: () => void;
+  #stopped = false;
   readonly #failed: WriteFailure[] = [];
   #confirmed = 0;
   /** Why the others were not sent. */
   #reason: unknown;
   readonly #left: { readonly start: number; readonly count: number }[] = [];
 
-  constructor(ordered: boolean) {
+  constructor(ordered: boolean, onStop: () => void) {
     this.#ordered = ordered;
+    this.#onStop = onStop;
+  }
+
+  /** Nothing more is to be sent. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#onStop();
   }
 
   add(start: number, count: number, failures: readonly WriteFailure[]): void {
     for (const failure of failures) this.#failed.push({ ...failure, index: start + failure.index });
     this.#confirmed += count - failures.length;
-    if (this.#ordered && failures.some(({ code }) => !isOfRecord.has(code))) this.stopped = true;
+    if (this.#ordered && failures.some(({ code }) => !isOfRecord.has(code))) this.#stop();
   }
 
   fail(start: number, count: number, error: unknown): void {
@@ -185,7 +215,7 @@ class Outcome {
     // Whoever asks for patience is not asked further, and who is at fault not either.
     const isStop = !isListed || (error.fault === "transient" && (this.#ordered || error.code === "RATE_LIMITED"));
     if (!isStop) return;
-    this.stopped = true;
+    this.#stop();
     this.#reason ??= error;
   }
 

@@ -1,8 +1,10 @@
 import {
+  type CallLimit,
   type Connector,
   type ConnectorContext,
   ConnectorError,
   type ConnectorType,
+  type Correlation,
   compiled,
   type Destination,
   type DestinationOptions,
@@ -145,7 +147,12 @@ class Http implements Connector {
     }
   }
 
-  lookup(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult> {
+  lookup(
+    requests: readonly Json[],
+    signal: AbortSignal,
+    _correlation?: Correlation,
+    limit?: CallLimit,
+  ): Promise<LookupResult> {
     this.#lookupClient ??= this.#client();
     const settings = {
       client: this.#lookupClient,
@@ -155,7 +162,7 @@ class Http implements Connector {
       redact: this.#redactor.redact,
       headers: negotiated(this.#config.headers),
     };
-    return lookUp(requests, settings, signal);
+    return lookUp(requests, settings, signal, limit);
   }
 
   async close(): Promise<void> {

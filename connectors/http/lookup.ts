@@ -1,4 +1,5 @@
 import {
+  type CallLimit,
   ConnectorError,
   type Json,
   type JsonObject,
@@ -9,6 +10,7 @@ import {
 } from "../sdk/index.ts";
 import { type HttpClient, within } from "./client.ts";
 import { one, statusError } from "./errors.ts";
+import { Grants } from "./grants.ts";
 import type { Redact } from "./redact.ts";
 import { addQuery, bodyOf, headersOf, urlBelow, whereOf } from "./request.ts";
 import type { Semaphore } from "./semaphore.ts";
@@ -45,7 +47,9 @@ export async function lookUp(
   requests: readonly Json[],
   settings: LookupSettings,
   signal: AbortSignal,
+  limit: CallLimit | undefined,
 ): Promise<LookupResult> {
+  const grants = new Grants(limit, signal);
   const answers = new Array<Json | null>(requests.length).fill(null);
   const failed: LookupFailure[] = [];
   let fault: unknown;
@@ -54,12 +58,16 @@ export async function lookUp(
       settings.slots.run(async () => {
         if (fault !== undefined) return;
         try {
-          answers[index] = await ask(request, settings, signal);
+          answers[index] = await ask(request, settings, grants, signal);
         } catch (error) {
+          if (fault !== undefined) return;
           if (error instanceof ConnectorError && error.fault !== "destination") {
             const { code, message, retryAfterMs } = error;
             failed.push({ index, code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
-          } else fault = error;
+          } else {
+            fault = error;
+            grants.stop();
+          }
         }
       }),
     ),
@@ -69,7 +77,7 @@ export async function lookUp(
   return { answers, failed };
 }
 
-async function ask(request: Json, settings: LookupSettings, signal: AbortSignal): Promise<Json | null> {
+async function ask(request: Json, settings: LookupSettings, grants: Grants, signal: AbortSignal): Promise<Json | null> {
   const { client, base, totalMs: ms, redact } = settings;
   const { method, path, query, headers: given, body: value } = checked(request);
   const url = urlBelow(base.href.replace(/\/$/, ""), path);
@@ -79,9 +87,12 @@ async function ask(request: Json, settings: LookupSettings, signal: AbortSignal)
   const body = value === undefined ? undefined : bodyOf(value, headers);
   // What stands in the path may be a record's.
   const where = `${whereOf(method, base, "")} (look-up)`;
-  const answer = await within({ signal, ms, where, redact }, (limit) =>
-    client.fetch({ where, method, url, headers, body, followsRedirects: true, signal: limit }, answerLimit),
-  );
+  await grants.next();
+  const answer = await within({ signal, ms, where, redact }, (limited, unhurried) => {
+    const further = () => unhurried(grants.further);
+    const sent = { where, method, url, headers, body, followsRedirects: true, signal: limited, further };
+    return client.fetch(sent, answerLimit);
+  });
   const { status, text } = answer;
   if (status === 404 || status === 410) return null;
   if (status < 200 || status >= 300) throw statusError(answer, where, "request.path", redact);

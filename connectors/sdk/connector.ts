@@ -79,9 +79,14 @@ export interface Connector {
   /**
    * Answers requests, for the `enrich` step. A throw means that none is answered: one that is a record's fault is looked
    * for by asking for fewer, anything else is tried again or waited for. May be called again while calls are under way.
-   * `correlation` is of the request that set them going, where one did.
+   * `correlation` is of the request that set them going, where one did; `limit` as of a write.
    */
-  lookup?(requests: readonly Json[], signal: AbortSignal, correlation?: Correlation): Promise<LookupResult>;
+  lookup?(
+    requests: readonly Json[],
+    signal: AbortSignal,
+    correlation?: Correlation,
+    limit?: CallLimit,
+  ): Promise<LookupResult>;
   /** Makes what it needs outside (a subscription, a slot). May be called again. */
   created?(signal: AbortSignal): Promise<void>;
   /** Its config was another before: changes what it has outside. */
@@ -246,6 +251,15 @@ export interface OutRecord {
   readonly correlation?: Correlation | undefined;
 }
 
+/** How often a far side may be called (`delivery.rate_limit`). */
+export interface CallLimit {
+  /**
+   * Resolves when one more request may be sent; what is waited for it is no part of the call's own time. Rejects when
+   * the signal aborts.
+   */
+  take(signal: AbortSignal): Promise<void>;
+}
+
 export interface WriteBatch {
   readonly records: readonly OutRecord[];
   /** One a record, where the destination `dedupes`: SHA-256 in hex. */
@@ -257,6 +271,11 @@ export interface WriteBatch {
   readonly ordered?: boolean;
   /** The host's span (W3C Trace Context) that the write belongs to: where several batches came together, of the first. */
   readonly traceparent?: string | undefined;
+  /**
+   * Given where calls are limited: the write may send one request, and asks before each further one. What sends one
+   * need not look.
+   */
+  readonly limit?: CallLimit;
   /**
    * Aborts where the write takes too long, or the run stops: it ends then, with an error. One that does not is left
    * behind a second later, and others may begin while it is still under way.

@@ -38,7 +38,7 @@ export const deliverySchema: Part = group("How records are delivered to every de
     half_open_requests: integer("Calls that try whether it may close.", 1, 1),
   }),
   rate_limit: group(
-    "Upper bounds of the calls to a destination, a call being a try to write a batch; left out: none.",
+    "Upper bounds of the calls to a destination, and of the look-ups of each enrich step: of HTTP requests, else of tries to write a batch, or to look up for one; left out: none.",
     {
       per_minute: integer("Calls in any minute.", 1),
       burst: integer("Calls in any second.", 1),

@@ -5,7 +5,6 @@ import type { Clock } from "../ports/clock.ts";
 import type { CallOutcome } from "./circuit.ts";
 import type { Gate } from "./gate.ts";
 import { type Failure, failureOf, settlement } from "./settlement.ts";
-import { within } from "./time-limit.ts";
 
 export interface Attempt {
   /** RFC 3339. */
@@ -37,8 +36,6 @@ export interface RetryPolicy extends Backoff {
 export interface DeliverOptions {
   readonly destination: Pick<Destination, "write">;
   readonly retry: RetryPolicy;
-  /** For one write, in milliseconds; left out: without end. */
-  readonly timeoutMs?: number | undefined;
   /** No record is confirmed before one that was handed in ahead of it is confirmed or given up. */
   readonly ordered?: boolean | undefined;
   /** Whether a record whose next try is far off may be handed back; left out: it waits here. Not where order counts. */
@@ -71,7 +68,7 @@ const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitt
  * refused whole is halved until the records at fault stand alone. Rejects only when the signal aborts.
  */
 export async function deliver(records: readonly Deliverable[], options: DeliverOptions): Promise<Delivered> {
-  const { destination, retry, timeoutMs, ordered = false, putsOff, clock, signal, gate, waiting } = options;
+  const { destination, retry, ordered = false, putsOff, clock, signal, gate, waiting } = options;
   const attempts = new Map<number, Attempt[]>();
   const undelivered: Undelivered[] = [];
   let state: Json | undefined;
@@ -172,9 +169,7 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     const call = gate && (await gate.begin(signal));
     let outcome: CallOutcome | undefined;
     try {
-      const result = await (timeoutMs === undefined
-        ? destination.write({ records: batch, ordered, signal })
-        : within(timeoutMs, options, (limited) => destination.write({ records: batch, ordered, signal: limited })));
+      const result = await destination.write({ records: batch, ordered, signal });
       outcome = outcomeOf(batch.length, (result.failed ?? []).map(failureIn));
       return result;
     } catch (error) {

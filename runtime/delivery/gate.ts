@@ -1,3 +1,4 @@
+import type { CallLimit } from "../../connectors/sdk/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Call, CallOutcome, Circuit } from "./circuit.ts";
 import type { RateLimit } from "./rate-limit.ts";
@@ -57,6 +58,18 @@ export class Gate {
       // It opened in the meantime, or another one tries whether it may close.
       limit?.giveBack();
     }
+  }
+
+  /** For the requests of a write beyond its first; undefined where there is no limit. */
+  get further(): CallLimit | undefined {
+    const { limit, owned } = this.#options;
+    if (!limit) return undefined;
+    return {
+      take: async (signal) => {
+        await limit.take(signal, this.#limitWaits);
+        await owned?.();
+      },
+    };
   }
 
   end(call: Call, outcome: CallOutcome | undefined): void {

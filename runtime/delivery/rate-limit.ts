@@ -51,7 +51,12 @@ export class RateLimit {
   take(signal: AbortSignal, waiting: (reason: string | null) => void): Promise<void> {
     const taken = this.#queue.then(() => this.#take(signal, waiting));
     this.#queue = taken.catch(() => {});
-    return taken;
+    return new Promise((resolve, reject) => {
+      // Who stands behind others that wait need not wait for them.
+      const abort = () => reject(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      taken.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    });
   }
 
   /** The call that was taken last is not made. */
@@ -71,19 +76,22 @@ export class RateLimit {
 
   async #take(signal: AbortSignal, waiting: (reason: string | null) => void): Promise<void> {
     let told = false;
-    for (;;) {
-      signal.throwIfAborted();
-      const step = this.#tryTake(this.#now());
-      if (step === "taken") break;
-      const wait = step ?? (await this.#reserve());
-      if (!wait) continue;
-      if (wait.reason !== undefined && wait.ms >= toldMs) {
-        waiting(wait.reason);
-        told = true;
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const step = this.#tryTake(this.#now());
+        if (step === "taken") return;
+        const wait = step ?? (await this.#reserve());
+        if (!wait) continue;
+        if (wait.reason !== undefined && wait.ms >= toldMs) {
+          waiting(wait.reason);
+          told = true;
+        }
+        await this.#options.clock.sleep(wait.ms, signal);
       }
-      await this.#options.clock.sleep(wait.ms, signal);
+    } finally {
+      if (told) waiting(null);
     }
-    if (told) waiting(null);
   }
 
   /** Undefined where nothing is granted any more. */

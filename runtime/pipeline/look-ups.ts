@@ -1,6 +1,14 @@
-import type { Json, JsonObject, OutRecord, WriteBatch, WriteResult } from "../../connectors/sdk/index.ts";
+import type {
+  CallLimit,
+  Json,
+  JsonObject,
+  LookupResult,
+  OutRecord,
+  WriteBatch,
+  WriteResult,
+} from "../../connectors/sdk/index.ts";
 import type { ResolvedIntegration, ResolvedStep } from "../config/index.ts";
-import { deliver, type RetryPolicy } from "../delivery/index.ts";
+import { deliver, type RateLimit, type RetryPolicy, within } from "../delivery/index.ts";
 import { SluiceError } from "../errors/index.ts";
 import { compileRequest, parseRequest, type Request, resolveRequest } from "../mapping/index.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -16,6 +24,8 @@ export interface LookUpsOptions {
   readonly retry: RetryPolicy;
   /** For one call of a connector, in milliseconds; left out: without end. */
   readonly timeoutMs?: number | undefined;
+  /** Of the calls of a step; left out: none. */
+  readonly limit?: ((step: string) => RateLimit | undefined) | undefined;
   readonly clock: Clock;
   /** Ends what is asked and what is waited for. */
   readonly signal: AbortSignal;
@@ -37,9 +47,9 @@ export async function openLookUps(
   options: LookUpsOptions,
 ): Promise<OpenLookUps> {
   const byStep = new Map<string, LookUps>();
-  const opened: Lookup[] = [];
+  const opened: { close(): Promise<void> }[] = [];
   const close = async () => {
-    await Promise.all(opened.map((lookup) => lookup.close()));
+    await Promise.all(opened.map((each) => each.close()));
   };
   try {
     for (const step of steps) {
@@ -47,7 +57,9 @@ export async function openLookUps(
       const request = await resolveRequest(parseRequest(step.request), options.lookups.resolve);
       const lookup = await options.lookups.open(step.connector);
       opened.push(lookup);
-      byStep.set(step.id, new StepLookUps(step, compileRequest(request, lookup.escaped), lookup, options));
+      const limit = options.limit?.(step.id);
+      if (limit) opened.push(limit);
+      byStep.set(step.id, new StepLookUps(step, compileRequest(request, lookup.escaped), lookup, limit, options));
     }
     return { byStep, close };
   } catch (error) {
@@ -77,16 +89,24 @@ class StepLookUps implements LookUps {
   readonly #step: EnrichStep;
   readonly #request: Request;
   readonly #lookup: Lookup;
+  readonly #limit: RateLimit | undefined;
   readonly #options: LookUpsOptions;
   readonly #cache: LookupCache;
   readonly #calls = new Map<string, Call>();
   /** Of the calls that wait. */
   readonly #reasons = new Map<object, string>();
 
-  constructor(step: EnrichStep, request: Request, lookup: Lookup, options: LookUpsOptions) {
+  constructor(
+    step: EnrichStep,
+    request: Request,
+    lookup: Lookup,
+    limit: RateLimit | undefined,
+    options: LookUpsOptions,
+  ) {
     this.#step = step;
     this.#request = request;
     this.#lookup = lookup;
+    this.#limit = limit;
     this.#options = options;
     this.#cache = new LookupCache(step.cache);
   }
@@ -135,13 +155,12 @@ class StepLookUps implements LookUps {
   }
 
   async #ask(requests: readonly OutRecord[], answers: Map<string, Answer>): Promise<void> {
-    const { retry, timeoutMs, clock, signal } = this.#options;
+    const { retry, clock, signal } = this.#options;
     const call = {};
     try {
       const { undelivered } = await deliver(requests, {
         destination: { write: (batch) => this.#write(batch, answers) },
         retry,
-        timeoutMs,
         clock,
         signal,
         waiting: (reason) => this.#wait(call, reason),
@@ -159,10 +178,12 @@ class StepLookUps implements LookUps {
 
   /** One call of the connector. */
   async #write({ records, signal }: WriteBatch, answers: Map<string, Answer>): Promise<WriteResult> {
+    const limit = this.#limited;
+    if (limit) await limit.take(signal);
     let outcome: "ok" | "failed" = "failed";
     try {
       const requests = records.map(({ value }) => value);
-      const { answers: given, failed = [] } = await this.#lookup.lookup(requests, signal);
+      const { answers: given, failed = [] } = await this.#call(requests, signal);
       if (given.length !== records.length) {
         const message = `${this.#lookup.connectorType} gave ${given.length} answers to ${records.length} requests`;
         throw new SluiceError("INTERNAL_ERROR", message);
@@ -176,6 +197,21 @@ class StepLookUps implements LookUps {
     } finally {
       this.#options.called(this.#step.id, this.#lookup, outcome);
     }
+  }
+
+  #call(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult> {
+    const { timeoutMs, clock } = this.#options;
+    const limit = this.#limited;
+    if (timeoutMs === undefined) return this.#lookup.lookup(requests, signal, undefined, limit);
+    return within(timeoutMs, { clock, signal }, (signal, unhurried) => {
+      const further = limit && { take: (signal: AbortSignal) => unhurried(() => limit.take(signal)) };
+      return this.#lookup.lookup(requests, signal, undefined, further);
+    });
+  }
+
+  get #limited(): CallLimit | undefined {
+    const limit = this.#limit;
+    return limit && { take: (signal) => limit.take(signal, (reason) => this.#wait(limit, reason)) };
   }
 
   /** The step waits as long as one of its calls does. */

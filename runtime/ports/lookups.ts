@@ -1,4 +1,4 @@
-import type { Json, LookupResult } from "../../connectors/sdk/index.ts";
+import type { CallLimit, Correlation, Json, LookupResult } from "../../connectors/sdk/index.ts";
 
 /** What `enrich` steps ask. */
 export interface Lookups {
@@ -21,6 +21,11 @@ export interface Lookup {
   /** As `capabilities.lookup.escaped` of the SDK. */
   readonly escaped?: readonly string[];
   /** As `Connector.lookup` of the SDK. */
-  lookup(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult>;
+  lookup(
+    requests: readonly Json[],
+    signal: AbortSignal,
+    correlation?: Correlation,
+    limit?: CallLimit,
+  ): Promise<LookupResult>;
   close(): Promise<void>;
 }

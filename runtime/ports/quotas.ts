@@ -3,7 +3,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 /** Whose calls are counted. */
 export interface QuotaKey {
   readonly integrationId: string;
-  /** The destination's id. */
+  /** The destination's id; `step ID` for the look-ups of a step. */
   readonly destination: string;
 }
 
