@@ -1,4 +1,5 @@
 import path from "node:path";
+import { isRole, isTrustworthy, type OidcSettings, type Role, roles } from "../gateway/auth/index.ts";
 import type { TlsSettings } from "../gateway/tls/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 
@@ -24,6 +25,39 @@ export function tlsSettings(env: NodeJS.ProcessEnv, cwd: string): TlsSettings | 
 /** The address that is listened on: this machine's own unless it is set. */
 export function hostOf(env: NodeJS.ProcessEnv): string {
   return env.SLUICE_HOST || "127.0.0.1";
+}
+
+/** Undefined: API keys alone. */
+export function oidcSettings(env: NodeJS.ProcessEnv): OidcSettings | undefined {
+  const { SLUICE_OIDC_ISSUER: issuer } = env;
+  if (!issuer) return undefined;
+  if (!isTrustworthy(issuer)) throw refused(`SLUICE_OIDC_ISSUER is "${issuer}": it is the https address of the issuer`);
+  const audiences = parts(env.SLUICE_OIDC_AUDIENCE, ",");
+  if (audiences.length === 0) {
+    throw refused("SLUICE_OIDC_AUDIENCE is needed with SLUICE_OIDC_ISSUER: the audience of tokens that are for sluice");
+  }
+  return {
+    issuer,
+    audiences,
+    roleClaim: env.SLUICE_OIDC_ROLE_CLAIM || "roles",
+    roles: new Map(parts(env.SLUICE_OIDC_ROLES, ";").map(groupRole)),
+    scopeClaim: env.SLUICE_OIDC_SCOPE_CLAIM || undefined,
+    ownerClaim: env.SLUICE_OIDC_OWNER_CLAIM || undefined,
+  };
+}
+
+/** `GROUP=ROLE`; a group may be a distinguished name, which has commas and equals signs in it. */
+function groupRole(text: string): [string, Role] {
+  const at = text.lastIndexOf("=");
+  const [group, role] = [text.slice(0, Math.max(at, 0)).trim(), text.slice(at + 1).trim()];
+  if (group !== "" && isRole(role)) return [group, role];
+  const known = Object.keys(roles).join(", ");
+  throw refused(`SLUICE_OIDC_ROLES: "${text}" is not GROUP=ROLE, with one of the roles ${known}`);
+}
+
+function parts(text: string | undefined, separator: string): string[] {
+  const all = (text ?? "").split(separator).map((part) => part.trim());
+  return all.filter((part) => part !== "");
 }
 
 const refused = (message: string) => new SluiceError("VALIDATION_ERROR", message);

@@ -1,9 +1,10 @@
 import { isIP } from "node:net";
 import path from "node:path";
+import type { OidcSettings } from "../gateway/auth/index.ts";
 import type { TlsSettings } from "../gateway/tls/index.ts";
 import { parseDuration } from "../runtime/config/duration.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
-import { hostOf, tlsSettings } from "./gateway-settings.ts";
+import { hostOf, oidcSettings, tlsSettings } from "./gateway-settings.ts";
 import { dataDirOf, defaultHttpPort } from "./settings.ts";
 
 /** The environment of contract section 11, read once. */
@@ -13,6 +14,8 @@ export interface NodeSettings {
   readonly host: string;
   /** Of REST and gRPC; undefined: plain. */
   readonly tls: TlsSettings | undefined;
+  /** Whose tokens are taken besides API keys; undefined: nobody's. */
+  readonly oidc: OidcSettings | undefined;
   readonly httpPort: number;
   readonly natsPort: number;
   readonly postgresPort: number;
@@ -47,6 +50,7 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     dataDir,
     host: hostOf(env),
     tls: tlsSettings(env, cwd),
+    oidc: oidcSettings(env),
     httpPort: port(env, "SLUICE_HTTP_PORT", defaultHttpPort),
     natsPort: port(env, "SLUICE_NATS_PORT", 7422),
     postgresPort: port(env, "SLUICE_POSTGRES_PORT", 7432),

@@ -4,8 +4,9 @@ import { type Scope, scopesOf } from "./scopes.ts";
 
 /** Who makes a request, and what it may. */
 export interface Identity {
-  /** Of the key. */
+  /** Of the key, or of the token's subject. */
   readonly id: string;
+  /** Of the key, or `oidc:` and the token's subject. */
   readonly name: string;
   /** A team, which sees only what is its own; null: everything. */
   readonly owner: string | null;
@@ -15,10 +16,14 @@ export interface Identity {
 }
 
 export interface Authenticator {
-  /** Whose a bearer token is; null: it is none of ours, or none any more. */
+  /**
+   * Whose a bearer token is; null: it is none of ours, or none any more. Throws SluiceError: UNAUTHORIZED that says what
+   * is wrong with it, FORBIDDEN, or UNAVAILABLE where that cannot be told now.
+   */
   verify(token: string): Promise<Identity | null>;
 }
 
+const isJwt = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 /** How long a key that was found good is taken as such, so that not every request asks the store. */
 const trustMs = 10_000;
 /** That a key was used is kept by the minute. */
@@ -26,9 +31,9 @@ const usedMs = 60_000;
 
 /**
  * Looks keys up by their SHA-256: what is compared is a hash that a caller cannot steer, so that the time a comparison
- * takes tells nothing about a key.
+ * takes tells nothing about a key. What has the form of a JWT is the issuer's, where one is set.
  */
-export function createAuthenticator(keys: ApiKeyStore): Authenticator {
+export function createAuthenticator(keys: ApiKeyStore, issuer?: Authenticator): Authenticator {
   const trusted = new Map<string, { readonly identity: Identity; readonly until: number }>();
   const used = new Map<string, number>();
 
@@ -42,6 +47,7 @@ export function createAuthenticator(keys: ApiKeyStore): Authenticator {
 
   return {
     async verify(token) {
+      if (issuer !== undefined && isJwt.test(token)) return issuer.verify(token);
       const hash = hashOf(token);
       const key = hash.toString("base64");
       const held = trusted.get(key);

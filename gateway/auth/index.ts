@@ -1,4 +1,6 @@
 export { type Authenticator, createAuthenticator, type Identity } from "./authenticator.ts";
+export { isTrustworthy } from "./issuer-keys.ts";
 export { newKey } from "./keys.ts";
-export { requireScopes, roles, type Scope, scopes, scopesOf } from "./scopes.ts";
+export { type OidcSettings, oidcAuthenticator } from "./oidc.ts";
+export { isRole, type Role, requireScopes, roles, type Scope, scopes, scopesOf } from "./scopes.ts";
 export { ensureToken } from "./token.ts";

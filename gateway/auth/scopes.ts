@@ -39,9 +39,9 @@ const editor: readonly Scope[] = [...operator, "connectors:write", "integrations
 
 /** Each may what the one before it may, and more. */
 export const roles = { viewer, operator, editor, admin: scopes } as const satisfies Record<string, readonly Scope[]>;
-type Role = keyof typeof roles;
+export type Role = keyof typeof roles;
 
-const isRole = (text: string): text is Role => Object.hasOwn(roles, text);
+export const isRole = (text: string): text is Role => Object.hasOwn(roles, text);
 
 /** What a role may, narrowed down to the given scopes where there are some. A team has no say in the platform. */
 export function scopesOf(role: string, narrowed: readonly string[] | null, owner: string | null): ReadonlySet<Scope> {

@@ -216,8 +216,8 @@ async function authenticate({ headers }: FastifyRequest, auth: Authenticator): P
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toProblem(error, request.id);
   if (problem.status === 500) request.log.error({ err: error, request_id: request.id }, "request failed");
-  if (problem.status === 401) reply.header("www-authenticate", 'Bearer realm="sluice"');
   if (error instanceof RetryLaterError) reply.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
+  if (problem.status === 401) reply.header("www-authenticate", challenge(request, problem.detail));
   // Closing now would cut the client off while it still sends, before it reads this answer: the rest is thrown away.
   if (problem.status === 413) reply.removeHeader("connection");
   reply
@@ -226,6 +226,13 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     .type(problemType)
     .serializer(JSON.stringify)
     .send(problem);
+}
+
+/** RFC 6750, section 3: what is wrong with a token, and nothing to whom has none. */
+function challenge({ headers }: FastifyRequest, detail: string): string {
+  const realm = 'Bearer realm="sluice"';
+  if (headers.authorization === undefined) return realm;
+  return `${realm}, error="invalid_token", error_description="${detail.replaceAll(/[^\x20-\x7e]|["\\]/g, "")}"`;
 }
 
 /** The caller's own id where it is one that can be logged and searched for, else a new one. */

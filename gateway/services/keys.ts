@@ -11,7 +11,13 @@ export const keyBody: Part = {
   additionalProperties: false,
   required: ["name", "role"],
   properties: {
-    name: { type: "string", minLength: 1, maxLength: 100, pattern: "^[^\\u0000]*$", description: "What it is for." },
+    name: {
+      type: "string",
+      minLength: 1,
+      maxLength: 100,
+      pattern: "^(?!oidc:)[^\\u0000]*$",
+      description: "What it is for. `oidc:` begins the names of those who sign in.",
+    },
     role: { enum: Object.keys(roles), description: "Each may what the one before it may, and more." },
     scopes: {
       type: ["array", "null"],

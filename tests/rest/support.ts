@@ -13,7 +13,7 @@ import { openStore } from "../../adapters/postgres/index.ts";
 import { createSealer, masterKeys, referenceResolver } from "../../adapters/secrets/index.ts";
 import { actorConnectors } from "../../cli/actor-connectors.ts";
 import { connectorTypes } from "../../cli/connector-types.ts";
-import { createAuthenticator, ensureToken } from "../../gateway/auth/index.ts";
+import { type Authenticator, createAuthenticator, ensureToken } from "../../gateway/auth/index.ts";
 import { createRest, type RestOptions } from "../../gateway/rest/index.ts";
 import {
   createConnectorRegistry,
@@ -62,7 +62,10 @@ const nobody: ServiceContext["owners"] = {
 };
 
 /** The gateway over a new database, with a runner that opens runs and moves nothing. */
-export async function startApi(more: Partial<RestOptions> = {}): Promise<Api> {
+export async function startApi({
+  issuer,
+  ...more
+}: Partial<RestOptions> & { readonly issuer?: Authenticator } = {}): Promise<Api> {
   const dataDir = tempDir();
   const databaseUrl = await createDatabase();
   const store = await openStore({ url: databaseUrl });
@@ -112,7 +115,7 @@ export async function startApi(more: Partial<RestOptions> = {}): Promise<Api> {
   const log: string[] = [];
   const app = createRest({
     services,
-    auth: createAuthenticator(store.apiKeys),
+    auth: createAuthenticator(store.apiKeys, issuer),
     readiness: { check: async () => parts },
     metrics: { contentType: "text/plain; version=0.0.4", render: async () => "sluice_up 1\n" },
     validator,
