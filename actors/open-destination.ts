@@ -44,7 +44,8 @@ export async function openDestination(
   parts: RunParts,
   consumer: string,
   destination: ResolvedDestination,
-  lives: Lives | undefined,
+  /** `inPieces`: nothing is written between the pieces of a batch, what is tried again neither. */
+  { lives, inPieces = false }: { readonly lives: Lives | undefined; readonly inPieces?: boolean },
   signal: AbortSignal,
 ): Promise<OpenDestination> {
   const { options, ledger, clock, waiting } = parts;
@@ -66,7 +67,8 @@ export async function openDestination(
     signal,
   });
   let ending = false;
-  const putsOff = integration.delivery.ordering === "none" ? () => !ending && retries.hasRoom() : undefined;
+  const mayPutOff = integration.delivery.ordering === "none" && !inPieces;
+  const putsOff = mayPutOff ? () => !ending && retries.hasRoom() : undefined;
   const writer = await openWriter(parts, consumer, destination, { putsOff, lives }, signal);
   const later: Later = {
     settled: (outcome) => retries.scheduled(outcome.retries ?? []),

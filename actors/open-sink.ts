@@ -21,7 +21,7 @@ export async function openSink(
   const consumer = sinkName(destination.id);
   const ordered = integration.delivery.ordering !== "none";
   const lives = ordered ? await beginLives(parts, consumer, signal) : undefined;
-  const { writer, later } = await openDestination(parts, consumer, destination, lives, signal);
+  const { writer, later } = await openDestination(parts, consumer, destination, { lives }, signal);
   const options = { run, integration: name, destination: destination.id, writer, ingest, metrics, clock };
   const process = (message: LogMessage) => processSink(message, options);
   // Written in the order of the calls: no batch has to wait for its turn.

@@ -10,7 +10,7 @@ import { directOutlet, logOutlet } from "./outlets.ts";
 import { persist } from "./persist.ts";
 import type { RunParts } from "./run-options.ts";
 import { sourceName } from "./source-name.ts";
-import { hasMerge, inSourceOrder } from "./source-order.ts";
+import { hasMerge, inSourceOrder, undoesPieces } from "./source-order.ts";
 import { processSteps } from "./steps.ts";
 import { StreamGate } from "./stream-gate.ts";
 import { Ticker } from "./ticker.ts";
@@ -28,9 +28,10 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
   await restoreWindows(parts, pipeline, signal);
   const only = given.logged ? undefined : destinations[0];
   const keepsOrder = integration.delivery.ordering !== "none";
-  const ordered = keepsOrder || pipeline.ordered;
+  const inPieces = only !== undefined && undoesPieces(integration);
+  const ordered = keepsOrder || pipeline.ordered || inPieces;
   const lives = ordered ? await beginLives(parts, "steps", signal) : undefined;
-  const sink = only && (await openDestination(parts, "steps", only, lives, signal));
+  const sink = only && (await openDestination(parts, "steps", only, { lives, inPieces }, signal));
   const writer = sink?.writer;
   const backlog = (destination: string) => parts.backlogOf(sinkName(destination));
   const straight =

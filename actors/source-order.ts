@@ -11,6 +11,15 @@ export function hasMerge({ steps, destinations }: Pick<ResolvedIntegration, "ste
 }
 
 /**
+ * Whether pieces of several batches would come among each other to a destination that undoes, when it is opened again,
+ * what stands behind the last state that was committed: that state would be in the middle of a batch.
+ */
+export function undoesPieces({ steps, destinations }: Pick<ResolvedIntegration, "steps" | "destinations">): boolean {
+  const cutsUp = steps.some(({ type, rateLimit }) => type === "split" || type === "transform" || rateLimit !== null);
+  return destinations.every(({ mode }) => mode === "replace") && (cutsUp || hasMerge({ steps, destinations }));
+}
+
+/**
  * Gives what a batch becomes in the order of the source, once the whole of it is through the steps: held in memory until
  * then.
  */

@@ -42,6 +42,7 @@ export interface TestRecord {
 
 /** Of a moment on the way to a server. */
 const latencyMs = 4;
+const notNow = (index: number): WriteFailure => ({ index, code: "UNAVAILABLE", message: "not now" });
 /** How often a source that has nothing new says that it lives. */
 const quietMs = 5_000;
 
@@ -49,6 +50,8 @@ const quietMs = 5_000;
 export class World extends Servers {
   /** What the destinations hold, by their stream: how often each record was written. */
   readonly landed = new Map<string, Map<number, number>>();
+  /** The same in mode replace: what each file holds. */
+  readonly files = new Map<string, Json[]>();
   /** What the source has: batches of records. */
   batches: readonly (readonly TestRecord[])[] = [];
   faults: Faults = noFaults;
@@ -150,9 +153,11 @@ export class World extends Servers {
         if (endless) this.opened++;
         return this.#source(life, typeof from === "number" ? from : 0, endless ? signal : undefined);
       },
-      destination: async (_name, { stream }) => {
+      destination: async (_name, { stream, mode, state }) => {
         await life.delay();
-        return { destination: this.#destination(life, stream), type: "fake" };
+        const destination =
+          mode === "replace" ? this.#file(life, stream, Number(state ?? 0)) : this.#destination(life, stream);
+        return { destination, type: "fake" };
       },
       lookups: { open: () => Promise.reject(new Error("nothing is looked up here")), resolve: async (text) => text },
       of() {
@@ -191,6 +196,25 @@ export class World extends Servers {
     return { read, stored, close: async () => {} };
   }
 
+  /** One write at a time; what stands behind the state is undone when it is opened. */
+  #file(life: Life, stream: string, kept: number): Destination {
+    const lines = (this.files.get(stream) ?? []).slice(0, kept);
+    this.files.set(stream, lines);
+    return {
+      concurrency: 1,
+      write: async ({ records }) => {
+        await life.delay();
+        if (life.random() < this.faults.write) throw new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
+        const skipped = life.random() < this.faults.skip ? Math.floor(life.random() * records.length) : -1;
+        for (const [index, { value }] of records.entries()) if (index !== skipped) lines.push(value);
+        await life.delay();
+        return { state: lines.length, ...(skipped >= 0 && { failed: [notNow(skipped)] }) };
+      },
+      complete: async () => life.delay(),
+      close: async () => {},
+    };
+  }
+
   #destination(life: Life, stream: string): Destination {
     const held = this.landed.get(stream) ?? new Map<number, number>();
     this.landed.set(stream, held);
@@ -209,7 +233,7 @@ export class World extends Servers {
           const record = value as unknown as TestRecord;
           const { n, bad } = record;
           if (index === skipped) {
-            failed.push({ index, code: "UNAVAILABLE", message: "not now" });
+            failed.push(notNow(index));
             if (ordered) break;
           } else if (bad) failed.push({ index, code: "BUSINESS_RULE", message: "refused" });
           else {

@@ -21,7 +21,7 @@ export function effectOf(
   const { delivery, steps } = integration;
   if (type === "postgres" && mode === "upsert") return once(`exactly once by upsert on ${key.join(", ")}`, keyTells);
   const remembered = delivery.idempotency.windowMs !== null;
-  if (type === "file" && mode === "replace" && !mayMix(integration))
+  if (type === "file" && mode === "replace")
     return once(
       "exactly once: the file is replaced when the run is complete",
       "no other program writes to the file",
@@ -53,21 +53,12 @@ export function effectOf(
   };
 }
 
-/** Whether pieces of several batches come to the destination among each other, and its state is in the middle of some. */
-function mayMix({ delivery, steps, destinations }: ResolvedIntegration): boolean {
-  const inOrder = delivery.ordering !== "none" || steps.some(({ type }) => type === "aggregate");
-  if (inOrder || destinations.length > 1) return false;
-  const cuts = steps.some(({ type, rateLimit }) => type === "split" || type === "transform" || rateLimit !== null);
-  return cuts || [...steps, ...destinations].some(({ needs }) => needs.length > 1);
-}
-
 const once = (promise: string, ...limits: readonly string[]): Effect => ({ once: true, promise, limits });
 const keyTells = "the key tells the records apart, and the steps give a record the same key again";
 
 function advice(type: string | undefined, mode: string): string[] {
   if (type === "file" && mode === "append")
     return ["delivery.ordering strict makes it exactly once, without windows and idempotency keys"];
-  if (type === "file" && mode === "replace") return ["delivery.ordering key or strict makes it exactly once"];
   if (type === "postgres") return ["mode upsert makes it exactly once, and so does delivery.idempotency.window"];
   if (type === "kafka")
     return ["what the producer sends again by itself is there once; write.id_header lets readers tell the rest"];

@@ -80,14 +80,10 @@ test.each<[string, JsonObject, RegExp, string]>([
   expect(found.held_by.some((path) => path.includes(test))).toBe(true);
 });
 
-test("a file that is replaced is not written exactly once where batches that were cut up may mix", () => {
+test("a file that is replaced is written exactly once where steps cut batches up, too", () => {
   const destination = { ...toFile, mode: "replace" };
   const slow = { steps: [{ id: "slow", type: "filter", where: "$.a == 1", rate_limit: 10 }] };
-  const cut = about("duplicates", { destination, pipeline_spec: slow });
-  expect(cut.promise).toMatch(/^at least once/);
-  expect(cut.limits).toContain("delivery.ordering key or strict makes it exactly once");
-  const ordered = about("duplicates", { destination, pipeline_spec: slow, delivery: { ordering: "strict" } });
-  expect(ordered.promise).toMatch(/^exactly once/);
+  expect(about("duplicates", { destination, pipeline_spec: slow }).promise).toMatch(/^exactly once/);
 });
 
 test("rows that Postgres gives again or too late are told where it is read incrementally", () => {

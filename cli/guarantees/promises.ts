@@ -36,12 +36,13 @@ export const promises = {
     promise:
       "**Exactly once at a destination that can undo or recognize.** Postgres in mode upsert, and in mode append with idempotency keys; a file in mode replace; a file in mode append with `ordering: strict`",
     conditions:
-      "Postgres by upsert: the key tells the records apart, and the steps give it again; by append: `delivery.idempotency.window`, and [two tables beside the target](#idempotency). A file: no other program writes to it; in mode replace, where it is the only destination and a step `split`, `transform` or with `rate_limit`, or a merge of branches, cuts batches up: `delivery.ordering` key or strict; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
+      "Postgres by upsert: the key tells the records apart, and the steps give it again; by append: `delivery.idempotency.window`, and [two tables beside the target](#idempotency). A file: no other program writes to it; in mode append no gzip, no windows, no idempotency keys, and steps that make the same again",
     heldBy: [
       "tests/chaos/kill-node.test.ts",
       "tests/chaos/kill-ordered.test.ts",
       "tests/connector-postgres/ownership.test.ts",
       "connectors/file/destination.test.ts",
+      "actors/parts.test.ts",
       "tests/chaos/suite/network.test.ts",
       "tests/chaos/suite/everything.test.ts",
     ],
