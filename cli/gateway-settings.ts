@@ -27,6 +27,24 @@ export function hostOf(env: NodeJS.ProcessEnv): string {
   return env.SLUICE_HOST || "127.0.0.1";
 }
 
+/** Requests a minute, of a caller and of an address without a token that is taken. */
+export function requestLimits(env: NodeJS.ProcessEnv): {
+  readonly perMinute: number;
+  readonly refusedPerMinute: number;
+} {
+  return {
+    perMinute: count(env, "SLUICE_RATE_LIMIT", 6_000),
+    refusedPerMinute: count(env, "SLUICE_RATE_LIMIT_ANONYMOUS", 600),
+  };
+}
+
+function count(env: NodeJS.ProcessEnv, name: string, initial: number): number {
+  const text = env[name];
+  if (!text) return initial;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw refused(`${name} is "${text}": requests a minute, 0 for as many as anybody likes`);
+}
+
 /** Undefined: API keys alone. */
 export function oidcSettings(env: NodeJS.ProcessEnv): OidcSettings | undefined {
   const { SLUICE_OIDC_ISSUER: issuer } = env;

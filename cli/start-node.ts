@@ -23,7 +23,7 @@ import {
 } from "../adapters/secrets/index.ts";
 import { prometheusMetrics, startLogger, startTracing } from "../adapters/telemetry/index.ts";
 import { createWorkerPool } from "../adapters/workers/index.ts";
-import { createAuthenticator, ensureToken, oidcAuthenticator } from "../gateway/auth/index.ts";
+import { createAuthenticator, ensureToken, oidcAuthenticator, RequestLimits } from "../gateway/auth/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
 import { ConnectorEvents, createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
 import { nameFor, ServerTls } from "../gateway/tls/index.ts";
@@ -278,6 +278,7 @@ async function start(
   const rest = createRest({
     services,
     auth: createAuthenticator(store.apiKeys, settings.oidc && oidcAuthenticator(settings.oidc)),
+    limits: new RequestLimits(settings.requestLimits),
     readiness,
     metrics,
     validator,

@@ -469,6 +469,7 @@ export const apiKeys = sluice.table(
     role: text("role").notNull(),
     scopes: text("scopes").array(),
     owner: text("owner"),
+    rateLimit: integer("rate_limit"),
     createdAt: time("created_at").notNull().defaultNow(),
     createdBy: text("created_by"),
     expiresAt: time("expires_at"),

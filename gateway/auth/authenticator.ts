@@ -13,6 +13,8 @@ export interface Identity {
   readonly scopes: ReadonlySet<Scope>;
   /** Null: never. */
   readonly expiresAt: Date | null;
+  /** Requests a minute, 0: as many as it likes; null: as many as everybody. */
+  readonly rateLimit: number | null;
 }
 
 export interface Authenticator {
@@ -59,8 +61,8 @@ export function createAuthenticator(keys: ApiKeyStore, issuer?: Authenticator): 
         return null;
       }
       note(row);
-      const { id, name, owner, role, scopes, expiresAt } = row;
-      const identity = { id, name, owner, scopes: scopesOf(role, scopes, owner), expiresAt };
+      const { id, name, owner, role, scopes, expiresAt, rateLimit } = row;
+      const identity = { id, name, owner, scopes: scopesOf(role, scopes, owner), expiresAt, rateLimit };
       const leftMs = expiresAt === null ? trustMs : Math.min(trustMs, expiresAt.getTime() - Date.now());
       trusted.set(key, { identity, until: performance.now() + leftMs });
       return identity;

@@ -11,7 +11,8 @@ import { rowOf } from "./keys.ts";
 export async function ensureToken(dataDir: string, keys: ApiKeyStore): Promise<string> {
   const file = path.join(dataDir, "token");
   const token = (await read(file)) ?? (await make(file));
-  await keys.ensure(rowOf(token, { name: "data folder", role: "admin", scopes: null, owner: null, expiresAt: null }));
+  const unbounded = { scopes: null, owner: null, expiresAt: null, rateLimit: 0 };
+  await keys.ensure(rowOf(token, { name: "data folder", role: "admin", ...unbounded }));
   return token;
 }
 

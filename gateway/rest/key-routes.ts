@@ -9,14 +9,15 @@ import type { Route } from "./route.ts";
 const timeOf = (date: Date | null): string | null => date?.toISOString() ?? null;
 
 function keyResource(row: ApiKeyRow): JsonObject {
-  const { id, name, prefix, role, scopes, owner, createdBy } = row;
+  const { id, name, prefix, role, scopes, owner, rateLimit, createdBy } = row;
   const times = {
     created_at: timeOf(row.createdAt),
     expires_at: timeOf(row.expiresAt),
     last_used_at: timeOf(row.lastUsedAt),
     revoked_at: timeOf(row.revokedAt),
   };
-  return { id, name, prefix, role, scopes: scopes && [...scopes], owner, created_by: createdBy, ...times };
+  const limits = { scopes: scopes && [...scopes], owner, rate_limit: rateLimit };
+  return { id, name, prefix, role, ...limits, created_by: createdBy, ...times };
 }
 
 function auditResource(row: AuditRow): JsonObject {

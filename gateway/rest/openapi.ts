@@ -15,6 +15,7 @@ const descriptions: Readonly<Record<number, string>> = {
   413: "The body is too large.",
   414: "The path is longer than this server takes.",
   415: "The body is of a type that is not taken.",
+  429: "Too many requests in a minute; Retry-After says when the next one is taken.",
   422: "It was understood, and the far side refuses it.",
   500: "Something went wrong inside the server.",
   503: "A server that is needed is away.",
@@ -75,6 +76,7 @@ function operation({
     400,
     401,
     403,
+    429,
     500,
     503,
     ...(inPath.length > 0 ? [404, 414] : []),
@@ -133,6 +135,7 @@ const idempotencyKey = {
 const json = (schema: Part) => ({ "application/json": { schema } });
 
 function problemResponse(status: number): object {
+  const headers = { "Retry-After": { description: "In seconds.", schema: { type: "string", pattern: "^[0-9]+$" } } };
   const content = { [problemType]: { schema: { $ref: "#/components/schemas/Problem" } } };
-  return { description: descriptions[status]!, content };
+  return { description: descriptions[status]!, ...(status === 429 && { headers }), content };
 }

@@ -260,6 +260,10 @@ const keyFields = {
   role: { enum: Object.keys(roles) },
   scopes: { type: ["array", "null"], items: string, description: "What of the role it may; null: all." },
   owner: orNull(string),
+  rate_limit: {
+    type: ["integer", "null"],
+    description: "Requests a minute on a node; 0: as many as it likes; null: as many as everybody.",
+  },
   created_by: orNull(string),
   created_at: time,
   expires_at: orNull(time),

@@ -32,6 +32,8 @@ export interface Route {
   };
   /** Its answer is of a version: that is its ETag, and where something is changed, If-Match is honoured. */
   readonly versioned?: true;
+  /** It moves records: the number of requests that everybody has does not bound it. */
+  readonly isData?: true;
   /** Statuses of the problems it may answer with, besides 400, 401, 403, 404 (with an id), 500 and 503. */
   readonly problems?: readonly number[];
   /** Resolves with the body of the answer; undefined for none. The services are those of who asks. */

@@ -13,9 +13,10 @@ import { RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
 import { traceparentOf } from "../../runtime/record/index.ts";
-import { type Authenticator, type Identity, requireScopes } from "../auth/index.ts";
+import { type Authenticator, type Identity, type RequestLimits, requireScopes } from "../auth/index.ts";
 import type { MetricsText, Readiness, Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
+import { admit, challenge } from "./admission.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { parseBody } from "./body.ts";
 import { idempotencyKeyOf, once } from "./idempotency.ts";
@@ -28,6 +29,7 @@ import { routes } from "./routes.ts";
 export interface RestOptions {
   readonly services: Services;
   readonly auth: Authenticator;
+  readonly limits: RequestLimits;
   readonly readiness: Readiness;
   readonly metrics: MetricsText;
   readonly validator: Validator;
@@ -64,7 +66,7 @@ const callers = new WeakMap<FastifyRequest, Identity>();
 
 /** The HTTP server with the API under /v1, not listening yet. `close()` lets requests that are under way finish. */
 export function createRest(options: RestOptions): FastifyInstance {
-  const { services, auth, validator, tls } = options;
+  const { services, auth, limits, validator, tls } = options;
   const http = { headersTimeout: patience.headersTimeout, connectionsCheckingInterval: 5_000 };
   const app = fastify({
     loggerInstance: options.logger,
@@ -97,9 +99,11 @@ export function createRest(options: RestOptions): FastifyInstance {
     reply.header("allow", methods.join(", "));
     throw Object.assign(new Error(`${path} takes ${methods.join(", ")}, not ${method}`), { statusCode: 405 });
   };
+  const moving = new Set<string | undefined>(routes.filter(({ isData }) => isData).map(({ path }) => urlOf(path)));
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ ...always, "x-request-id": request.id });
-    if (!open.has(request.routeOptions.url)) callers.set(request, await authenticate(request, auth));
+    const { url } = request.routeOptions;
+    if (!open.has(url)) callers.set(request, await admit(request, reply, { auth, limits, isData: moving.has(url) }));
     // Before a body is read of a request that nobody answers.
     if (request.is404) refuseUnknown(request, reply);
   });
@@ -124,12 +128,15 @@ export function createRest(options: RestOptions): FastifyInstance {
   return app;
 }
 
+/** A path as fastify writes it. */
+const urlOf = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");
+
 function addRoute(app: FastifyInstance, route: Route, services: Services, validator: Validator): void {
   const { method, path, answer } = route;
   const checkQuery = validator.compile({ type: "object", properties: route.query ?? {}, additionalProperties: false });
   app.route({
     method,
-    url: path.replaceAll(/\{(\w+)\}/g, ":$1"),
+    url: urlOf(path),
     handler: async (request, reply) => {
       const query = readQuery(request.query as Record<string, string | string[]>, route.query ?? {}, checkQuery);
       const params = request.params as Record<string, string>;
@@ -203,16 +210,6 @@ function readQuery(texts: Record<string, string | string[]>, schemas: Record<str
   return { ...(Object.fromEntries(defaults) as Record<string, Json>), ...query };
 }
 
-/** Who makes a request. */
-async function authenticate({ headers }: FastifyRequest, auth: Authenticator): Promise<Identity> {
-  const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(headers.authorization ?? "") ?? [];
-  const caller = token === undefined ? null : await auth.verify(token);
-  if (caller !== null) return caller;
-  const detail =
-    token === undefined ? "a token is required: Authorization: Bearer TOKEN" : "the token is not known here";
-  throw new SluiceError("UNAUTHORIZED", detail);
-}
-
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toProblem(error, request.id);
   if (problem.status === 500) request.log.error({ err: error, request_id: request.id }, "request failed");
@@ -226,13 +223,6 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     .type(problemType)
     .serializer(JSON.stringify)
     .send(problem);
-}
-
-/** RFC 6750, section 3: what is wrong with a token, and nothing to whom has none. */
-function challenge({ headers }: FastifyRequest, detail: string): string {
-  const realm = 'Bearer realm="sluice"';
-  if (headers.authorization === undefined) return realm;
-  return `${realm}, error="invalid_token", error_description="${detail.replaceAll(/[^\x20-\x7e]|["\\]/g, "")}"`;
 }
 
 /** The caller's own id where it is one that can be logged and searched for, else a new one. */

@@ -33,6 +33,12 @@ export const keyBody: Part = {
       description: "A team: the key sees only what the team's keys have made. Left out: that of who makes the key.",
     },
     expires_at: { type: ["string", "null"], format: "date-time", description: "Left out: never." },
+    rate_limit: {
+      type: ["integer", "null"],
+      minimum: 0,
+      maximum: 1_000_000,
+      description: "Requests a minute on a node; 0: as many as it likes. Left out: as many as everybody.",
+    },
   },
 };
 
@@ -42,6 +48,7 @@ interface KeyInput {
   readonly scopes?: readonly string[] | null;
   readonly owner?: string | null;
   readonly expires_at?: string | null;
+  readonly rate_limit?: number | null;
 }
 
 /** API keys. */
@@ -51,7 +58,7 @@ export function keyService({ store, validator }: ServiceContext) {
     async create(body: Json, caller: Identity): Promise<{ readonly key: string; readonly row: ApiKeyRow }> {
       refuse(validator.compile(keyBody)(body));
       const input = body as JsonObject as unknown as KeyInput;
-      const { owner, expiresAt: until } = caller;
+      const { owner, expiresAt: until, rateLimit: own } = caller;
       const expiresAt = input.expires_at ? new Date(input.expires_at) : null;
       const errors: FieldError[] = [];
       if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
@@ -66,13 +73,19 @@ export function keyService({ store, validator }: ServiceContext) {
       if (owner !== null && input.owner !== undefined && input.owner !== owner) {
         errors.push({ path: "owner", message: `must be ${owner}: a team makes keys for itself alone` });
       }
+      // 0 is no limit; whoever has one gives it on, unless it gives a lower one.
+      const rateLimit = input.rate_limit ?? (own || null);
+      if (own ? !rateLimit || rateLimit > own : owner !== null && own === null && rateLimit !== null) {
+        const limit = own ? `must not be above that of your own key, ${own}` : "is not for a team to set";
+        errors.push({ path: "rate_limit", message: limit });
+      }
       const more = [...scopesOf(input.role, input.scopes ?? null, input.owner ?? owner)].filter(
         (scope) => !caller.scopes.has(scope),
       );
       if (more.length > 0) errors.push({ path: "role", message: `may more than you may: ${more.join(", ")}` });
       refuse(errors);
       const { name, role, scopes = null } = input;
-      const { key, row } = newKey({ name, role, scopes, owner: input.owner ?? owner, expiresAt });
+      const { key, row } = newKey({ name, role, scopes, owner: input.owner ?? owner, expiresAt, rateLimit });
       return { key, row: await store.apiKeys.create(row) };
     },
 

@@ -22,6 +22,8 @@ export interface ApiKeyRow {
   /** Narrows the role down; null: all that it may. */
   readonly scopes: readonly string[] | null;
   readonly owner: string | null;
+  /** Requests a minute, 0: as many as it likes; null: as many as everybody. */
+  readonly rateLimit: number | null;
   readonly createdAt: Date;
   readonly createdBy: string | null;
   readonly expiresAt: Date | null;
@@ -30,7 +32,10 @@ export interface ApiKeyRow {
   readonly revokedAt: Date | null;
 }
 
-export type NewApiKey = Pick<ApiKeyRow, "id" | "name" | "prefix" | "role" | "scopes" | "owner" | "expiresAt"> & {
+export type NewApiKey = Pick<
+  ApiKeyRow,
+  "id" | "name" | "prefix" | "role" | "scopes" | "owner" | "expiresAt" | "rateLimit"
+> & {
   /** SHA-256 of the key, which is not kept. */
   readonly hash: Uint8Array;
 };

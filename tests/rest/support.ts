@@ -13,7 +13,7 @@ import { openStore } from "../../adapters/postgres/index.ts";
 import { createSealer, masterKeys, referenceResolver } from "../../adapters/secrets/index.ts";
 import { actorConnectors } from "../../cli/actor-connectors.ts";
 import { connectorTypes } from "../../cli/connector-types.ts";
-import { type Authenticator, createAuthenticator, ensureToken } from "../../gateway/auth/index.ts";
+import { type Authenticator, createAuthenticator, ensureToken, RequestLimits } from "../../gateway/auth/index.ts";
 import { createRest, type RestOptions } from "../../gateway/rest/index.ts";
 import {
   createConnectorRegistry,
@@ -116,6 +116,7 @@ export async function startApi({
   const app = createRest({
     services,
     auth: createAuthenticator(store.apiKeys, issuer),
+    limits: new RequestLimits({ perMinute: 0, refusedPerMinute: 0 }),
     readiness: { check: async () => parts },
     metrics: { contentType: "text/plain; version=0.0.4", render: async () => "sluice_up 1\n" },
     validator,

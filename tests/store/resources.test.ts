@@ -201,7 +201,16 @@ test("a claim of 20 MB comes back byte for byte, until it is removed", async () 
 
 test("keys are known by their hash, until they are revoked or have expired", async () => {
   const hash = Buffer.alloc(32, 1);
-  const key = { name: "first", prefix: "slc_abc", role: "admin", scopes: null, owner: null, expiresAt: null, hash };
+  const key = {
+    name: "first",
+    prefix: "slc_abc",
+    role: "admin",
+    scopes: null,
+    owner: null,
+    expiresAt: null,
+    rateLimit: null,
+    hash,
+  };
   expect(await store.apiKeys.byHash(hash)).toBeNull();
   const id = uuidV7();
   expect(await store.apiKeys.ensure({ ...key, id })).toBe(true);

@@ -1,0 +1,1 @@
+ALTER TABLE "sluice"."api_keys" ADD COLUMN "rate_limit" integer;
