@@ -52,7 +52,8 @@ function crashesAt(name: string, what: string, victim: Victim, pointsOf: (stage:
       ];
       await crashAt(crashing, victim, points, stage);
       const accounts: Account[] = [];
-      for (const load of loads) accounts.push(await load.account(points.length));
+      const ends = victim === "node" ? {} : { ended: 0, cut: points.length };
+      for (const load of loads) accounts.push(await load.account(points.length, ends));
       // Each of them by itself: what one may have twice is no excuse for another.
       for (const { duplicated, allowed } of accounts) expect(duplicated).toBeLessThanOrEqual(allowed);
       return { ...sumOf(accounts), faults: points.length };

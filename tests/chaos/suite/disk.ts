@@ -51,7 +51,7 @@ export const disk: readonly Scenario[] = [
       expect(waiting).toMatch(/nearly full|does not confirm|is away|not ready/);
       await untilReadyz(node, 503, /nearly full/);
       small.free();
-      return { ...(await load.account(1)), notes: `waited: ${waiting}` };
+      return { ...(await load.account(1, { ended: 0, cut: 1 })), notes: `waited: ${waiting}` };
     },
   },
   {
@@ -72,7 +72,7 @@ export const disk: readonly Scenario[] = [
       await untilReadyz(node, 503, /must be started again/);
       small.free();
       process.kill(nats.pid as number, "SIGTERM");
-      return await load.account(1);
+      return await load.account(1, { ended: 0, cut: 1 });
     },
   },
   {
@@ -93,7 +93,7 @@ export const disk: readonly Scenario[] = [
       await untilNoRoom(postgres.url);
       await untilReadyz(node, 503, /the store is away/);
       small.free();
-      return await load.account(1);
+      return await load.account(1, { ended: 0, cut: 1 });
     },
   },
 ];

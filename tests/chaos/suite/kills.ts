@@ -28,7 +28,7 @@ const ofServers = (["node", "nats", "postgres"] as const).map(
         await load.reach(shareOf(n, times, stage.random));
         await kill(node, victim);
       }
-      return await load.account(times);
+      return await load.account(times, victim === "node" ? {} : { ended: 0, cut: times });
     },
   }),
 );

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { expect } from "vitest";
 import type { Run } from "../../support/api.ts";
 import type { TestNode } from "../../support/node.ts";
-import { kept, type Landed, landedInFile, landedInTable } from "../../support/records.ts";
+import { kept, type Landed, landedInFile, landedInTable, query } from "../../support/records.ts";
 import { uniqueName } from "../../support/servers.ts";
 import { wholeRun } from "../chaos.ts";
 import { kinds, type LoadKind } from "./load-kind.ts";
@@ -12,12 +12,12 @@ import type { Account } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
 type Target = "table" | "file";
-/**
- * What was in hand and not committed when something was broken, in messages: 16 that were taken, and as many that were
- * settled since the last commit. What is appended may come twice so often.
- */
-const messagesInHand = 32;
-const messagesPerSecond = 20;
+/** What a crash repeats (docs/guarantees.md): messages that were in hand, of so many bytes at most, … */
+const inHand = { messages: 16, bytes: 100_000 };
+/** … and what was settled since the last commit: a tenth of a second, and the time that a commit takes on a slow machine. */
+const commitSeconds = { short: 1, long: 0.5 };
+/** Bytes of a record. What is appended is cut into more messages, so that 16 of them are a small part of it. */
+const recordBytes = (kind: LoadKind) => (kind === "append" ? 1_000 : 200);
 
 export interface LoadOptions {
   /** Postgres of the table, as the node reaches it. */
@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly delivery?: object;
   /** Types of connectors that are taken instead: plugins. */
   readonly types?: { readonly generator: string; readonly postgres: string };
+  /** Rows say when they were written, and by which connection: for `firstOfAnother`. */
+  readonly timed?: boolean;
   /**
    * A former owner may wake up: nothing of a file of lines, which takes the write that was under way then, and is promised
    * no more.
@@ -55,8 +57,10 @@ const patience = { timeout: 180_000, interval: 50 };
 export class Load {
   readonly id: string;
   readonly runId: string;
-  /** What of an append may come twice for each fault, at each of its destinations. */
-  readonly inHand: number;
+  /** Records of a message at most. */
+  readonly #message: number;
+  /** Records that are settled between two commits. */
+  readonly #uncommitted: number;
   readonly #node: TestNode;
   readonly #records: number;
   readonly #kind: LoadKind;
@@ -67,7 +71,7 @@ export class Load {
   private constructor(
     node: TestNode,
     ids: { readonly id: string; readonly runId: string },
-    load: { readonly records: number; readonly kind: LoadKind; readonly inHand: number },
+    load: { readonly records: number; readonly kind: LoadKind; readonly message: number; readonly uncommitted: number },
     table: { readonly url: string; readonly name: string },
     file: string,
     to: readonly Target[],
@@ -75,7 +79,8 @@ export class Load {
     this.#node = node;
     this.id = ids.id;
     this.runId = ids.runId;
-    this.inHand = load.inHand;
+    this.#message = load.message;
+    this.#uncommitted = load.uncommitted;
     this.#records = load.records;
     this.#kind = load.kind;
     this.#table = table;
@@ -84,7 +89,8 @@ export class Load {
   }
 
   static async begin(stage: Stage, node: TestNode, options: LoadOptions): Promise<Load> {
-    const { database, counted = database, seconds = stage.scale === "short" ? 3 : 15, kind = stage.kind } = options;
+    const { database, counted = database, kind = stage.kind } = options;
+    const { seconds = stage.scale === "long" ? 15 : kind === "append" ? 5 : 3 } = options;
     const { to = ["table", "file"], types = { generator: "generator", postgres: "postgres" } } = options;
     const { records } = stage;
     const { api } = node;
@@ -99,9 +105,11 @@ export class Load {
       amount: "{{ float 0 1000 }}",
     };
     const rate = Math.ceil(records / seconds);
-    await api.connector(`${name}-in`, types.generator, { count: records, rate, template, size: 200 });
+    const size = recordBytes(kind);
+    await api.connector(`${name}-in`, types.generator, { count: records, rate, template, size });
     await api.connector(`${name}-files`, "file", { path: node.files });
     await api.connector(`${name}-table`, types.postgres, { url: database, create_table: true });
+    if (options.timed) await query(counted, timedTable(name, table === "upsert"));
     const key = table === "upsert" ? { key: ["id"] } : {};
     const id = await api.integration({
       name,
@@ -126,8 +134,9 @@ export class Load {
     });
     const runId = await api.run(id);
     const path = join(node.files, `${name}.ndjson`);
-    const inHand = messagesInHand * Math.ceil(rate / messagesPerSecond);
-    return new Load(node, { id, runId }, { records, kind, inHand }, { url: counted, name }, path, to);
+    const message = Math.floor(inHand.bytes / size);
+    const uncommitted = Math.ceil(rate * commitSeconds[stage.scale]);
+    return new Load(node, { id, runId }, { records, kind, message, uncommitted }, { url: counted, name }, path, to);
   }
 
   /** Resolves when this share of the records (0 to 1) was read. Rejects where the run ended before. */
@@ -157,11 +166,32 @@ export class Load {
     return run as Run;
   }
 
+  /** Resolves when something of it has reached its table. */
+  async landing(node: TestNode = this.#node): Promise<void> {
+    await this.until(({ by_destination }) => (by_destination.table?.out ?? 0) > 0, node);
+  }
+
+  /** Of a load that is `timed`: seconds from `since` to the first row by a connection that wrote none before. */
+  async firstOfAnother(since: Date): Promise<number> {
+    const { url, name } = this.#table;
+    const after = `timestamptz '${since.toISOString()}'`;
+    const before = `SELECT DISTINCT by FROM "${name}" WHERE at <= ${after}`;
+    const first = `SELECT EXTRACT(epoch FROM min(at) - ${after})::float8 AS seconds FROM "${name}" WHERE at > ${after} AND by NOT IN (${before})`;
+    let seconds: number | null = null;
+    const looked = async () => {
+      seconds = (await query(url, first)).rows[0].seconds;
+      return seconds;
+    };
+    await expect.poll(looked, { ...patience, message: "another node delivers" }).not.toBeNull();
+    return seconds as unknown as number;
+  }
+
   /**
    * Waits for the run's end, whose counts must be exact, and counts what is there; `node` is whichever is asked. What is
-   * appended may be there twice as far as it was in hand, `allowed` where that is given.
+   * appended may be there twice as far as was in hand when a node or a connection ended.
    */
-  async account(faults: number, { allowed, node = this.#node }: AccountOptions = {}): Promise<Account> {
+  async account(faults: number, options: AccountOptions = {}): Promise<Account> {
+    const { ended = faults, cut = 0, targets = this.#to, node = this.#node } = options;
     const run = await this.until(() => false, node);
     expect(run, JSON.stringify(run)).toMatchObject(wholeRun(this.#records, this.#to));
     const landed = await Promise.all(
@@ -178,20 +208,31 @@ export class Load {
       const { count, first } = await overtaken(this.#file, this.#kind);
       expect(count, `behind a newer one, first at ${first}; ${JSON.stringify(landed)}`).toBe(0);
     }
-    const twice = this.#kind === "append" ? this.#to.length * faults * this.inHand : 0;
+    const repeated = (ended + cut) * inHand.messages * this.#message + ended * this.#uncommitted;
     return {
       records: this.#records,
       faults,
       lost: sum("missing"),
       duplicated: sum("duplicates"),
-      allowed: allowed ?? twice,
+      allowed: this.#kind === "append" ? targets.length * repeated : 0,
     };
   }
 }
 
 export interface AccountOptions {
-  readonly allowed?: number;
+  /** Faults that ended a node, or its ownership: what was in hand and what was not committed comes again. All of them. */
+  readonly ended?: number;
+  /** Faults that ended a connection or another process: what was in hand may come again. None. */
+  readonly cut?: number;
+  /** Where it comes again; at all of the load's destinations. */
+  readonly targets?: readonly Target[];
   readonly node?: TestNode;
+}
+
+/** Of its own making, since what comes along is for rows that are new. */
+function timedTable(name: string, byKey: boolean): string {
+  const stamps = "at timestamptz NOT NULL DEFAULT clock_timestamp(), by int NOT NULL DEFAULT pg_backend_pid()";
+  return `CREATE TABLE "${name}" (id numeric${byKey ? " PRIMARY KEY" : ""}, name text, account numeric, amount numeric, ${stamps})`;
 }
 
 /** Lines of a file that stand behind a newer one, of their account or of all. */

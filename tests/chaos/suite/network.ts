@@ -38,6 +38,8 @@ interface Fault {
   /** Resolves when the network is whole again, with what was measured. */
   strike(wires: Wires, leg: Leg, stage: Stage, load: Load): Promise<string | undefined>;
   readonly delivery?: object;
+  /** The connections stay as they are. */
+  readonly endsNone?: true;
 }
 
 const faults: readonly Fault[] = [
@@ -56,6 +58,7 @@ const faults: readonly Fault[] = [
     name: "latency",
     what: "500 ms each way between the node and",
     times: { short: 1, long: 2 },
+    endsNone: true,
     strike: (wires, leg, stage) =>
       toxic(wires[leg], { type: "latency", attributes: { latency: 500 } }, () => hold(stage, 2_000, 10_000)),
   },
@@ -104,7 +107,13 @@ export const network: readonly Scenario[] = faults.flatMap((fault) =>
         await load.reach(shareOf(n, times, stage.random));
         notes = await fault.strike(wires, leg, stage, load);
       }
-      return { ...(await load.account(times)), ...(notes !== undefined && { notes }) };
+      const cut = fault.endsNone ? 0 : times;
+      const account = await load.account(times, {
+        ended: 0,
+        cut,
+        ...(leg === "destination" && { targets: ["table"] }),
+      });
+      return { ...account, ...(notes !== undefined && { notes }) };
     },
   })),
 );
