@@ -155,8 +155,10 @@ export const lostData: readonly Scenario[] = [
       const node = await stage.node();
       const flows = await begin(stage, node);
       const broken = await strikeInTheMiddle(stage, flows);
-      const killed = node.killServer("nats");
+      // Before it is killed: the node starts it again at once, and it would have the streams that it finds.
+      process.kill(node.serverPid("nats") as number, "SIGSTOP");
       loseStreams(node);
+      const killed = node.killServer("nats");
       await expect.poll(() => node.serverPid("nats") !== killed, { timeout: 60_000, interval: 20 }).toBe(true);
       await untilUp(node);
       await failed(node, flows, broken, "log_lost", lost);
