@@ -1,4 +1,5 @@
 // Every check and every test, the same that CI runs. The last line is "N passed, N failed, N skipped".
+import { availableParallelism } from "node:os";
 import { exitWithParent } from "../../adapters/embedded/parent.ts";
 import { findVault } from "../../tests/support/vault.ts";
 import { type Outcome, runTool } from "./command.ts";
@@ -32,7 +33,8 @@ const stages: readonly Stage[] = [
   check("migrations are current (drizzle-kit)", checkMigrations),
   check("protocols (buf)", checkProtocols),
   { name: "unit tests", run: () => runTests("unit", 2) },
-  { name: "integration tests", run: () => runTests("integration", 2) },
+  // They wait for servers for a third of their time: one more than there are cores.
+  { name: "integration tests", run: () => runTests("integration", availableParallelism() + 1) },
 ];
 
 /** A check counts as one test. */
