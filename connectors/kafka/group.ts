@@ -9,7 +9,7 @@ const protocol = "range";
 const tickMs = 1_000;
 const patienceMs = 30_000;
 const pauseMs = 200;
-const leaveMs = 2_000;
+const leaveMs = 4_000;
 
 /** A coordinator that is another broker by now, or is not ready: the membership lasts. */
 const moving: ReadonlySet<string> = new Set([
@@ -84,9 +84,10 @@ export class GroupMember {
     const wasMember = this.#state === "member";
     this.#state = "left";
     this.#wake.up();
-    if (!wasMember) return;
+    // The others need not wait for one that has been joining either.
+    if (this.#memberId === "") return;
     const parting = (async () => {
-      await this.#commit();
+      if (wasMember) await this.#commit();
       await this.#call((broker) => broker.leaveGroup({ groupId: this.#options.group, memberId: this.#memberId }));
     })();
     await Promise.race([Promise.allSettled([parting, this.#done]), this.#wake.sleep(leaveMs)]);

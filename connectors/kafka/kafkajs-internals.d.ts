@@ -148,6 +148,20 @@ declare module "kafkajs/src/protocol/requests/metadata/index.js" {
 declare module "kafkajs/src/network/requestQueue/index.js" {
   export default class RequestQueue {
     readonly pending: readonly unknown[];
+    constructor(options: {
+      readonly requestTimeout: number;
+      readonly clientId: string;
+      readonly broker: string;
+      readonly logger: { debug(message: string): void; warn(message: string): void };
+    });
+    push(request: {
+      readonly entry: { readonly correlationId: number; resolve(): void; reject(): void };
+      readonly expectResponse: boolean;
+      sendRequest(): void;
+    }): void;
+    fulfillRequest(answer: { readonly correlationId: number; readonly payload: Buffer; readonly size: number }): void;
+    /** Milliseconds. */
+    maybeThrottle(ms: number): void;
     scheduleCheckPendingRequests(): void;
   }
 }

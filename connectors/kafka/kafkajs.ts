@@ -4,11 +4,11 @@ import kafkajs from "kafkajs";
 import Broker from "kafkajs/src/broker/index.js";
 import loggers from "kafkajs/src/loggers/index.js";
 import ConnectionPool from "kafkajs/src/network/connectionPool.js";
-import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
 import errors from "kafkajs/src/protocol/error.js";
 import metadataRequests, { type TopicMetadata } from "kafkajs/src/protocol/requests/metadata/index.js";
 import { ConnectorError } from "../sdk/index.ts";
 import { brokerError } from "./errors.ts";
+import { mendTimers } from "./timers.ts";
 import { Reader, type Writer } from "./wire.ts";
 
 /**
@@ -43,11 +43,7 @@ export interface OwnRequest<T> {
 const silent = loggers.createLogger({ level: 0, logCreator: () => () => {} });
 const metadataRequest = metadataRequests.protocol({ version: 6 });
 
-// With nothing pending kafkajs sets a timer of about minus 56 years after each answer, of which Node warns.
-const { scheduleCheckPendingRequests } = RequestQueue.prototype;
-RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
-  if (this.pending.length > 0) scheduleCheckPendingRequests.call(this);
-};
+mendTimers();
 
 /** The name of a protocol error: `TOPIC_AUTHORIZATION_FAILED`. */
 export function errorName(code: number): string {

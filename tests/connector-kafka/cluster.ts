@@ -62,7 +62,8 @@ export class KafkaTools {
   }
 
   async produce(topic: string, messages: readonly Written[], compression = 0): Promise<void> {
-    const producer = this.outside.producer({ allowAutoTopicCreation: false });
+    // Idempotent: where one partition refuses, kafkajs sends those again that took theirs, which would be there twice.
+    const producer = this.outside.producer({ allowAutoTopicCreation: false, idempotent: true, maxInFlightRequests: 1 });
     await producer.connect();
     try {
       await producer.send({

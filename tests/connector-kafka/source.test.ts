@@ -315,7 +315,9 @@ function overhear(before: (request: string) => void = () => undefined): string[]
 const total = (...readers: readonly Reader[]) => readers.reduce((sum, { read }) => sum + read.length, 0);
 
 describe("a consumer group", () => {
-  const group = () => ({ group: `g-${randomUUID()}`, session_timeout: "6s" });
+  const group = (session_timeout = "6s") => ({ group: `g-${randomUUID()}`, session_timeout });
+  /** For members that must not be taken for dead, however busy the machine is. */
+  const patient = () => group("60s");
 
   test("commits what is in the log, and nothing before", async () => {
     const topic = await cluster.topic();
@@ -369,7 +371,7 @@ describe("a consumer group", () => {
       topic,
       range(0, 30).map((id) => message(id)),
     );
-    const config = group();
+    const config = patient();
     const slow = await Reader.start(topic, config, { stores: false });
     await slow.upTo(30);
     const heard = overhear();
@@ -387,6 +389,25 @@ describe("a consumer group", () => {
     await vi.waitFor(() => expect(total(slow, other)).toBeGreaterThanOrEqual(31), { timeout: 60_000, interval: 20 });
     await other.stop();
     expect(sorted([...slow.read, ...other.read])).toEqual(range(0, 31));
+  });
+
+  test("a member that is stopped while it joins anew leaves, and the others need not wait for its session to end", async () => {
+    const topic = await cluster.topic();
+    await cluster.produce(topic, [message(0)]);
+    const config = patient();
+    const first = await Reader.start(topic, config);
+    await first.upTo(1);
+    const stopped = Promise.withResolvers<unknown>();
+    let joins = 0;
+    // The other one's, and then its own.
+    overhear((request) => {
+      if (request === "joinGroup" && ++joins === 2) stopped.resolve(first.stop());
+    });
+    const other = await Reader.start(topic, config);
+    await stopped.promise;
+    await cluster.produce(topic, [message(1)]);
+    await vi.waitFor(() => expect(other.read).toEqual([1]), { timeout: 50_000, interval: 20 });
+    await other.stop();
   });
 
   test("goes on from the log where the commit is behind it, and from what others committed where that is ahead", async () => {
@@ -433,9 +454,9 @@ describe("a consumer group", () => {
     await expect(cluster.open({ stream: topic }, { start: "latest" })).rejects.toMatchObject({ path: "config.start" });
   });
 
-  test("members that come and go share the partitions: each message is read, few twice", async () => {
+  test("members that come and go share the partitions: each message is read, none twice where all leave in order", async () => {
     const topic = await cluster.topic(6);
-    const config = group();
+    const config = patient();
     let sent = 0;
     const send = async (count: number) => {
       await cluster.produce(
@@ -470,10 +491,7 @@ describe("a consumer group", () => {
       interval: 20,
     });
     await second.stop();
-    const all = [...first.read, ...second.read];
-    expect(sorted([...new Set(all)])).toEqual(range(0, sent));
-    // None is meant to; in one run 30 of 435 were, of the partitions that moved, and why is not known yet.
-    expect(all.length - sent).toBeLessThanOrEqual(120);
+    expect(sorted([...first.read, ...second.read])).toEqual(range(0, sent));
     const committed = await cluster.committed(config.group, topic);
     expect(committed.reduce((sum, offset) => sum + offset, 0)).toBe(sent);
   });

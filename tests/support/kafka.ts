@@ -20,7 +20,10 @@ import { type GuardedProcess, startGuarded } from "../../adapters/embedded/guard
 import { takePidLock } from "../../adapters/embedded/pid-lock.ts";
 import { freePort } from "../../adapters/embedded/ports.ts";
 import { untilReady } from "../../adapters/embedded/supervised-server.ts";
+import { mendTimers } from "../../connectors/kafka/timers.ts";
 import { localhostTls } from "./tls.ts";
+
+mendTimers();
 
 const run = promisify(execFile);
 const service = fileURLToPath(new URL("../../deploy/services/kafka", import.meta.url));
@@ -230,7 +233,7 @@ export class KafkaBroker {
     this.#process = undefined;
   }
 
-  /** kafkajs as it comes: a client that is not ours. */
+  /** kafkajs as it comes, save for its timers: a client that is not ours. */
   client(retries = 10): Kafka {
     return new Kafka({ brokers: [this.address], logLevel: logLevel.NOTHING, retry: { retries } });
   }
