@@ -119,11 +119,11 @@ function applying(context: ServiceContext, plugins: WantedPlugins) {
   async function withKeptSecrets(body: Json, rows: ReadonlyMap<string, ConnectorRow>): Promise<Json> {
     const { connectors } = (body ?? {}) as { connectors?: Json };
     if (!Array.isArray(connectors)) return body;
-    const kept = connectors.map((connector) => {
+    const kept = connectors.map((connector, index) => {
       const { name, type } = (connector ?? {}) as JsonObject;
       const row = typeof name === "string" ? rows.get(name) : undefined;
       const same = row !== undefined && typeof type === "string" && typeName(row.type) === typeName(type);
-      return !same ? connector : keepSecrets(row, connector, registry, sealer);
+      return !same ? connector : keepSecrets(row, connector, registry, sealer, `connectors[${index}]`);
     });
     return { ...(body as JsonObject), connectors: await Promise.all(kept) };
   }

@@ -4,10 +4,11 @@ import {
   joinSecrets,
   redacted,
   splitSecrets,
+  strandedSecrets,
   typeName,
   unknownType,
 } from "../../runtime/config/index.ts";
-import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
+import { type FieldError, joinPath, SluiceError } from "../../runtime/errors/index.ts";
 import type { ConnectorRegistry, Sealer } from "../../runtime/ports/connectors.ts";
 import type { ConnectorRow, Page, PageOptions } from "../../runtime/ports/store.ts";
 import { sampleSource } from "../../runtime/preview/index.ts";
@@ -48,7 +49,7 @@ export function connectorService({ store, registry, runner, validator, sealer }:
       return store.connectors.create({ ...(await seal(newId(), input, registry, sealer)), owner: null });
     },
 
-    /** `***` in the place of a secret keeps the one that is stored. */
+    /** `***` in the place of a secret keeps the one that is stored, while the connector's address stays as it is. */
     async replace(id: string, body: Json, ifMatch: IfMatch): Promise<ConnectorRow> {
       const row = matched(await one(id), ifMatch);
       const input = await keepSecrets(row, body, registry, sealer);
@@ -135,18 +136,24 @@ export async function seal(
   return { id, name, type, config: open, sealed };
 }
 
-/** The body with `***` replaced by the secrets that stand in those places; any other shape is left for the check. */
+/**
+ * The body with `***` replaced by the secrets that stand in those places; any other shape is left for the check.
+ * Throws VALIDATION_ERROR for secrets that would go to another address so. `at`: the connector's path.
+ */
 export async function keepSecrets(
   row: ConnectorRow,
   body: Json,
   registry: ConnectorRegistry,
   sealer: Sealer,
+  at = "",
 ): Promise<Json> {
   const given = (body ?? {}) as { type?: Json };
   const type = registry.type(typeof given.type === "string" ? given.type : row.type);
   const { config } = (body ?? {}) as { config?: JsonObject };
   if (row.sealed === null || type === undefined || typeof config !== "object" || config === null) return body;
   const secrets = await sealer.unseal(row.id, row.sealed);
+  const stranded = strandedSecrets(type.config, { open: row.config, secrets }, config);
+  refuse(stranded.map(({ path, message }) => ({ path: joinPath(at, `config.${path}`), message })));
   return { ...(body as JsonObject), config: joinSecrets(type.config, config, secrets) };
 }
 

@@ -31,3 +31,4 @@ export type {
 } from "./resolved.ts";
 export type { Part } from "./schema-parts.ts";
 export { joinSecrets, redacted, splitSecrets } from "./secrets.ts";
+export { strandedSecrets } from "./stranded-secrets.ts";

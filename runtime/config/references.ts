@@ -20,12 +20,19 @@ const allowed = String.raw`\$\{(?:env:SLUICE_SECRET_[A-Za-z0-9_]+|file:(?![/\\]|
 /** For schemas, which can ask nothing but patterns: a text with a reference that `checkReferences` takes. */
 export const reference = new RegExp(String.raw`(?<!\$)${allowed}`, "u");
 
+const whole = new RegExp(`^${allowed}$`, "u");
+
 /** A text with a reference that `checkReferences` refuses. */
 export const badReference = new RegExp(String.raw`(?<!\$)(?!${allowed})\$\{(?:env|file|vault):[^}]*\}`, "u");
 
 /** Whether a text holds a reference. */
 export function hasReference(text: string): boolean {
   return text.matchAll(pattern).some((match) => match[1] !== undefined);
+}
+
+/** Whether a value is a reference, and nothing else. */
+export function isReference(value: Json): boolean {
+  return typeof value === "string" && whole.test(value);
 }
 
 /** What is wrong with the references in a text, in one sentence, without looking them up; undefined when nothing is. */

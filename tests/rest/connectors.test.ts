@@ -42,15 +42,38 @@ test("*** keeps a stored secret, and is refused where there is none", async () =
   const { call, store } = await startApi();
   const { body } = await call("POST", "/v1/connectors", database);
   const url = `/v1/connectors/${body.id}`;
-  const kept = { ...database, name: "renamed", config: { ...database.config, port: 2, password: "***" } };
+  const kept = { ...database, name: "renamed", config: { ...database.config, user: "v", password: "***" } };
   expect((await call("PUT", url, kept)).body).toMatchObject({
     name: "renamed",
     version: 2,
-    config: { port: 2, password: "***" },
+    config: { user: "v", password: "***" },
   });
   expect((await store.connectors.get(body.id))!.sealed).not.toBeNull();
   const refused = await call("POST", "/v1/connectors", { ...kept, name: "other" });
   expect(refused).toMatchObject({ status: 400, body: { errors: [{ path: "config.password" }] } });
+});
+
+test("*** does not take a stored secret to another address, by PUT or by apply", async () => {
+  const { call, store } = await startApi();
+  const { body } = await call("POST", "/v1/connectors", database);
+  const { sealed } = (await store.connectors.get(body.id))!;
+  const url = `/v1/connectors/${body.id}`;
+  const elsewhere = (secret: string) => ({ ...database, config: { ...database.config, port: 2, password: secret } });
+  expect(await call("PUT", url, elsewhere("***"))).toMatchObject({
+    status: 400,
+    body: {
+      code: "VALIDATION_ERROR",
+      errors: [{ path: "config.password", message: expect.stringMatching(/only where port stays.*give the secret/) }],
+    },
+  });
+  for (const dry_run of [true, false]) {
+    const applied = await call("POST", `/v1/apply?dry_run=${dry_run}&skip_checks=true`, {
+      connectors: [elsewhere("***")],
+    });
+    expect(applied).toMatchObject({ status: 400, body: { errors: [{ path: "connectors[0].config.password" }] } });
+  }
+  expect(await store.connectors.get(body.id)).toMatchObject({ version: 1, sealed, config: { port: 1 } });
+  expect((await call("PUT", url, elsewhere("another"))).status).toBe(200);
 });
 
 test("a config is checked against its type's schema, every fault with its path", async () => {

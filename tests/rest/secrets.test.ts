@@ -34,7 +34,7 @@ test("a rotation makes a new key, wraps every data key by it, and leaves secrets
   const row = (await api.store.connectors.get(ids[0]!))!;
   expect(row.version).toBe(1);
   // *** keeps the secret: it is opened with the newer key, and sealed with it.
-  const config = { host: "127.0.0.1", port: 2, database: "d", user: "u", password: "***" };
+  const config = { host: "127.0.0.1", port: 1, database: "d", user: "v", password: "***" };
   const kept = await api.call("PUT", `/v1/connectors/${ids[0]}`, { name: "one", type: "postgres", config });
   expect(kept).toMatchObject({ status: 200, body: { version: 2 } });
   for (const place of [rotated.body, kept.body, api.log]) expect(JSON.stringify(place)).not.toContain("secret-");
