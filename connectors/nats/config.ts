@@ -1,5 +1,6 @@
 import type { EventsConfig } from "../sdk/events.ts";
 import { durationPattern, type JsonObject, type JsonSchema } from "../sdk/index.ts";
+import { freeStream, freeSubject } from "./reserved.ts";
 
 export interface NatsConfig {
   readonly servers: readonly string[];
@@ -89,11 +90,14 @@ const stream = object(
         "jetstream: messages are kept by the server. core: whoever listens gets them, at most once. request: each is " +
         "answered: read, once it is in the log; written, by whoever listens.",
     },
-    stream: text("jetstream, read: the stream's name. Default: this stream's name.", { pattern: name }),
+    stream: text("jetstream, read: the stream's name. Default: this stream's name.", {
+      pattern: name,
+      allOf: [freeStream],
+    }),
     subject: text(
       "Read: the subject, with wildcards; of JetStream what is read of the stream. Written: a template. Default: this " +
         "stream's name, and all of a JetStream stream.",
-      { "x-expression": "template" },
+      { "x-expression": "template", ...freeSubject },
     ),
     durable: text(
       "jetstream, read: a durable consumer of this name, made where there is none, is acknowledged what is in the log. " +

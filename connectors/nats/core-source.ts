@@ -5,6 +5,7 @@ import { Arrivals } from "./arrivals.ts";
 import type { StreamConfig } from "./config.ts";
 import type { Link } from "./connection.ts";
 import { Collector, type Text, textsOf } from "./payload.ts";
+import { isReservedSubject } from "./reserved.ts";
 
 export interface CoreSourceOptions {
   readonly link: Link;
@@ -48,7 +49,8 @@ export class CoreSource implements Source {
     this.#subscription = link.connection.subscribe(subject, {
       ...(config.queue !== undefined && { queue: config.queue }),
       callback: (error, message) => {
-        if (error) return;
+        // What a wildcard finds of what nodes say to each other is nobody's record.
+        if (error || isReservedSubject(message.subject)) return;
         if (this.#arrived.length >= waiting.messages || this.#bytes >= waiting.bytes) this.#lost++;
         else {
           this.#bytes += message.data.length;

@@ -18,6 +18,7 @@ import {
 import type { StreamConfig } from "./config.ts";
 import type { Link } from "./connection.ts";
 import { away, codeOf } from "./errors.ts";
+import { isReservedSubject } from "./reserved.ts";
 
 export interface NatsDestinationOptions {
   /** Makes a connection. */
@@ -134,6 +135,7 @@ export class NatsDestination implements Destination {
     // What stands in a record must not reach other subjects than those that the template means.
     if (!/^[^\s.*>]+(\.[^\s.*>]+)*$/.test(subject))
       throw refused(`${JSON.stringify(subject)} is no subject to write to`);
+    if (isReservedSubject(subject)) throw refused(`${subject} is what nodes of sluice work with`);
     const found: [string, string][] = [];
     for (const [name, value] of Object.entries((this.#headers?.(record.value) ?? {}) as JsonObject)) {
       if (value !== null && value !== "") found.push([name, textOf(value)]);

@@ -24,6 +24,45 @@ test("every example on the page is a valid configuration", () => {
   }
 });
 
+test("what nodes work with is refused where a configuration names it", () => {
+  const check = (streams: JsonObject, stream: string) =>
+    checkConfig(
+      {
+        connectors: [{ name: "bus", type: "nats", config: { servers: ["nats://h"], streams } }],
+        integrations: [
+          {
+            name: "i",
+            source: { connector: "bus", stream },
+            destination: { connector: "bus", stream, mode: "append" },
+          },
+        ],
+      },
+      {
+        validator: createValidator(),
+        types: [nats] as never,
+        existing: new Map(),
+        allConnectorsKnown: true,
+        checkCron: () => undefined,
+      },
+    ).errors;
+  for (const subject of ["sluice.>", "sluice", "sluice.out.{{ $.id }}", "$JS.API.>", "$JS.>", "$KV.sluice-nodes.a"]) {
+    expect(check({ a: { subject } }, "a")).toMatchObject([
+      { path: "connectors[0].config.streams.a.subject", message: expect.stringMatching(/outside sluice/) },
+    ]);
+    expect(check({}, subject)).toMatchObject([
+      { path: "integrations[0].source.stream" },
+      { path: "integrations[0].destination.stream" },
+    ]);
+  }
+  expect(check({ a: { stream: "SLUICE_IN_1" } }, "a")).toMatchObject([
+    { path: "connectors[0].config.streams.a.stream", message: expect.stringMatching(/another stream/) },
+  ]);
+  expect(check({}, "KV_sluice-nodes")).toHaveLength(2);
+  for (const subject of ["sluices.>", ">", "*.sluice.x", "$JS.EVENT.ADVISORY.>", "$KV.mine.>", "{{ $.to }}"]) {
+    expect(check({ a: { subject, stream: "ORDERS" } }, "a")).toEqual([]);
+  }
+});
+
 test("what a durable consumer gave is known by ranges, which join where nothing lies between", () => {
   const ranges = new Ranges();
   ranges.add(5, undefined);

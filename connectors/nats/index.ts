@@ -20,6 +20,7 @@ import { type Link, openLink } from "./connection.ts";
 import { CoreSource } from "./core-source.ts";
 import { isTemplate, NatsDestination } from "./destination.ts";
 import { apiError } from "./errors.ts";
+import { freeName, isReservedStream, isReservedSubject } from "./reserved.ts";
 import { StreamSource } from "./stream-source.ts";
 
 export type { NatsConfig } from "./config.ts";
@@ -31,6 +32,7 @@ export const nats: ConnectorType<NatsConfig> = {
   title: "NATS",
   description: "Reads and writes subjects of a NATS server: JetStream, core messages, and requests with their replies.",
   config: natsConfig,
+  stream: freeName,
   capabilities: {
     source: { modes: ["full", "incremental"], ownCursor: true, endless: true },
     destination: { modes: ["append"] },
@@ -60,7 +62,7 @@ class Nats implements Connector {
     const names = new Set(Object.keys(this.#config.streams ?? {}));
     try {
       const manager = await jetstreamManager(link.connection, { checkAPI: false });
-      for await (const name of manager.streams.names()) names.add(name);
+      for await (const name of manager.streams.names()) if (!isReservedStream(name)) names.add(name);
     } catch {
       // Without JetStream, or the right to ask it, there are the streams that are configured.
     } finally {
@@ -71,7 +73,7 @@ class Nats implements Connector {
 
   async openSource(options: SourceOptions): Promise<Source> {
     const { stream: name, endless = false, signal } = options;
-    const { config, at } = this.#stream(name);
+    const { config, at } = this.#stream(name, "source.stream");
     const { via = "jetstream", subject } = config;
     if (subject !== undefined && isTemplate(subject)) {
       throw settingError("VALIDATION_ERROR", "A source reads a subject, and no template of some", `${at}.subject`);
@@ -107,7 +109,7 @@ class Nats implements Connector {
   async openDestination(options: DestinationOptions): Promise<Destination> {
     const { stream: name, mode, idempotencyWindowMs: windowMs, timeout, signal } = options;
     if (mode !== "append") throw settingError("VALIDATION_ERROR", "NATS has mode append alone", "destination.mode");
-    const { config, at } = this.#stream(name);
+    const { config, at } = this.#stream(name, "destination.stream");
     const { via = "jetstream", subject = name } = config;
     const connect = (until?: AbortSignal) => this.#open(until, timeout?.connectMs);
     const link = await connect(signal);
@@ -150,9 +152,15 @@ class Nats implements Connector {
     }
   }
 
-  #stream(name: string): { config: StreamConfig; at: string } {
+  /** `path`: of the name. */
+  #stream(name: string, path: string): { config: StreamConfig; at: string } {
     const { streams = {} } = this.#config;
     const config = Object.hasOwn(streams, name) ? (streams[name] as StreamConfig) : {};
+    const used = [name, config.subject, config.stream].filter((each) => each !== undefined);
+    const reserved = used.find((each) => isReservedSubject(each) || isReservedStream(each));
+    if (reserved !== undefined) {
+      throw settingError("VALIDATION_ERROR", `${reserved} is what nodes of sluice work with`, path);
+    }
     const isPlain = /^[^.[\]'"*\s]+$/.test(name);
     return { config, at: isPlain ? `config.streams.${name}` : `config.streams[${JSON.stringify(name)}]` };
   }

@@ -13,6 +13,8 @@ export interface ConnectorType<Config = unknown> {
   readonly description: string;
   /** JSON Schema of `config`. Closed (`additionalProperties: false`) at every level; secrets are `writeOnly: true`. */
   readonly config: JsonSchema;
+  /** JSON Schema of the name of a stream as integrations give it; left out: any text. */
+  readonly stream?: JsonSchema;
   readonly capabilities: Capabilities;
   /** Makes a connector of a validated config with its references resolved. Must not connect yet. */
   create(config: Config, context: ConnectorContext): Connector;

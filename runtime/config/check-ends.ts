@@ -39,6 +39,7 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
     const { connector, mode = "full", cursor_field } = object(value);
     const type = findConnector(path, connector, context, errors, warnings);
     if (type) checkMode(path, "source", mode, type, errors);
+    errors.push(...checkStream(path, value, type, context));
     if (endless && type?.capabilities.source && type.capabilities.source.endless !== true) {
       const message = `connectors of type ${type.type} are not read without an end, as trigger event asks`;
       errors.push({ path: `${path}.connector`, message });
@@ -58,6 +59,7 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
     const { connector, mode = "append", key } = object(value);
     const type = findConnector(path, connector, context, errors, warnings);
     if (type) checkMode(path, "destination", mode, type, errors);
+    errors.push(...checkStream(path, value, type, context));
     if (endless && mode === "replace") {
       const message = "takes away with each hour's run what the one before has written (trigger event)";
       warnings.push({ path: `${path}.mode`, message });
@@ -104,6 +106,14 @@ export function findConnector(
     else warnings.push({ path, message: `connector ${name} is not in these files; the server must have it already` });
   }
   return type ?? undefined;
+}
+
+/** Whether the connector's type has such streams at all. */
+function checkStream(end: string, value: Json, type: ConnectorType | undefined, context: CheckContext): FieldError[] {
+  const { stream } = object(value);
+  if (type?.stream === undefined || typeof stream !== "string") return [];
+  const found = context.validator.compile(type.stream as object | boolean)(stream);
+  return found.map(({ message }) => ({ path: `${end}.stream`, message }));
 }
 
 function checkMode(end: string, side: "source" | "destination", mode: Json, type: ConnectorType, errors: FieldError[]) {

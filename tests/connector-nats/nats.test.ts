@@ -131,6 +131,25 @@ test("what is written to a stream is read from it, once, however often it was wr
   ]);
 });
 
+test("what nodes of sluice say to each other is neither read, written nor shown", async () => {
+  await manager.streams.add({ name: "SLUICE_IN_1", subjects: ["sluice.in.1.>"] });
+  onTestFinished(async () => void (await manager.streams.delete("SLUICE_IN_1")));
+  const refused = { code: "VALIDATION_ERROR", message: expect.stringContaining("nodes of sluice") };
+  await expect(sourceOf("SLUICE_IN_1")).rejects.toMatchObject({ ...refused, path: "source.stream" });
+  await expect(sourceOf("a", { via: "core", subject: "sluice.>" }, null, true)).rejects.toMatchObject(refused);
+  await expect(destinationOf("sluice.in.1.x")).rejects.toMatchObject({ ...refused, path: "destination.stream" });
+  const destination = await destinationOf("b", { via: "core", subject: "{{ $.to }}" });
+  const { failed = [] } = await write(destination, [{ to: "sluice.in.1.x" }, { to: "free" }]);
+  expect(failed).toMatchObject([{ index: 0, ...refused }]);
+  expect((await connectorOf().discover(idle)).map(({ name }) => name)).not.toContain("SLUICE_IN_1");
+  const batches = (await sourceOf("c", { via: "core", subject: "*.in.>" }, null, true)).read()[Symbol.asyncIterator]();
+  await batches.next();
+  connection.publish("sluice.in.1.x", '{"n":1}');
+  connection.publish("other.in.x", '{"n":2}');
+  expect(valuesOf(await until(1, batches))).toEqual([{ n: 2 }]);
+  expect((await manager.streams.info("SLUICE_IN_1")).state.messages).toBe(1);
+});
+
 test("keys of records go with the stream's own window, where that is long enough", async () => {
   const stream = await streamOf({ duplicate_window: 3_600e9 });
   expect((await destinationOf(stream, {}, { idempotencyWindowMs: 7_200_000 })).dedupes).toBe(false);

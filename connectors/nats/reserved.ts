@@ -1,0 +1,22 @@
+/*
+ * What nodes of sluice keep in the NATS they work on. A connector reaches none of it, on any server: an address does not
+ * tell whether a server is the node's own.
+ */
+
+/** All of `sluice`, the nodes' buckets, and what commands JetStream. */
+const subjects = "sluice(\\.|$)|\\$KV\\.sluice-|\\$JS\\.(>|\\*|API|ACK|FC)(\\.|$)";
+const streams = "SLUICE_|KV_sluice-|OBJ_sluice-";
+
+/** Of a text in a config or an integration. */
+const none = (reserved: string, $comment: string) => ({ pattern: `^(?!${reserved})`, $comment });
+
+export const freeSubject = none(subjects, "a subject outside sluice.> and JetStream's own, which nodes work with");
+export const freeStream = none(streams, "another stream than SLUICE_… and the like, which nodes work with");
+/** A stream's name in an integration may be either. */
+export const freeName = { allOf: [freeSubject, freeStream] };
+
+const reservedSubject = new RegExp(`^(${subjects})`);
+const reservedStream = new RegExp(`^(${streams})`);
+
+export const isReservedSubject = (subject: string): boolean => reservedSubject.test(subject);
+export const isReservedStream = (stream: string): boolean => reservedStream.test(stream);
