@@ -1,4 +1,3 @@
-import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import { StaleOwnerError } from "../runtime/ports/log.ts";
 import { type Logger, noLogger } from "../runtime/ports/logger.ts";
@@ -105,7 +104,7 @@ export class Settler {
         await this.#clock.sleep(intervalMs, signal).catch(() => {});
       } catch (error) {
         if (this.#reason === null) this.#logger.warn({ err: error }, "nothing is settled while the store is away");
-        this.#reason = `the store is away: ${messageOf(error)}`;
+        this.#reason = "the store is away";
         await this.#clock.sleep(retryMs, signal).catch(() => {});
       }
     }

@@ -29,7 +29,7 @@ import { ConnectorEvents, createConnectorRegistry, createServices, type Services
 import { nameFor, ServerTls } from "../gateway/tls/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
 import { Redactor, type ResolveReference } from "../runtime/config/index.ts";
-import { messageOf, SluiceError } from "../runtime/errors/index.ts";
+import { SluiceError } from "../runtime/errors/index.ts";
 import { expressions } from "../runtime/mapping/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
@@ -264,13 +264,21 @@ async function start(
   );
   closers.push(() => system.shutdown(defaultDeadlineMs));
 
+  // Anybody may ask for it: what a driver says, addresses and names of users in it, is for the log.
+  let storeAnswers = true;
+  const storeReason = async () => {
+    const error = await store.ping().then(
+      () => null,
+      (error: unknown) => error ?? "no answer",
+    );
+    if (error !== null && storeAnswers) logger.warn({ err: error }, "Postgres does not answer");
+    storeAnswers = error === null;
+    return storeAnswers ? null : "Postgres takes no connection, or does not answer; the node's log says why";
+  };
   const readiness = {
     check: async () => ({
       nats: logs.status.connected ? (logs.status.reason ?? null) : (logs.status.reason ?? "not connected"),
-      postgres: await store.ping().then(
-        () => null,
-        (error) => messageOf(error),
-      ),
+      postgres: await storeReason(),
       settlement: settler.reason,
       disk: space.reason,
     }),

@@ -29,7 +29,7 @@ export function connectorStore(db: Database, caller: Caller | null): ConnectorSt
         if (current === undefined) return null;
         if (version !== undefined && version !== current.version)
           throw new ConflictError(staleVersion(current.version));
-        if (change.name !== current.name) await refuseWhileUsed(tx, current.name, "renamed");
+        if (change.name !== current.name) await refuseWhileUsed(tx, current.name, "renamed", caller);
         const { name, type, config, sealed } = change;
         const [row] = await tx.orm
           .update(connectors)
@@ -93,7 +93,7 @@ export function connectorStore(db: Database, caller: Caller | null): ConnectorSt
         if (version !== undefined && version !== current.version) {
           throw new ConflictError(staleVersion(current.version));
         }
-        await refuseWhileUsed(tx, current.name, "removed");
+        await refuseWhileUsed(tx, current.name, "removed", caller);
         await tx.orm.delete(connectors).where(eq(connectors.id, id));
         await addConnectorEvent(tx, "deleted", current);
         await audit(tx, caller, "connector.removed", current, { before: told(current) });
@@ -121,14 +121,23 @@ function told({ name, type, config, owner, version, sealed }: ConnectorRow) {
   return { name, type, config, owner, version, has_secrets: sealed !== null };
 }
 
-async function refuseWhileUsed(tx: Database, connector: string, what: "renamed" | "removed"): Promise<void> {
-  const all = await tx.orm.select({ name: integrations.name, spec: integrations.spec }).from(integrations);
-  const users = all.filter(({ spec }) => connectorsOf(spec).includes(connector)).map(({ name }) => name);
+/** Names of the users that the caller may see; the others are counted. */
+async function refuseWhileUsed(
+  tx: Database,
+  connector: string,
+  what: "renamed" | "removed",
+  caller: Caller | null,
+): Promise<void> {
+  const { name, spec } = integrations;
+  const isSeen = sql<boolean>`${isOwn(integrations.owner, caller) ?? sql`true`}`;
+  const all = await tx.orm.select({ name, spec, isSeen }).from(integrations);
+  const users = all.filter(({ spec }) => connectorsOf(spec).includes(connector));
   if (users.length === 0) return;
-  const more = users.length > 3 ? ` and ${users.length - 3} more` : "";
-  throw new ConflictError(
-    `connector ${connector} cannot be ${what} while it is used by ${users.slice(0, 3).join(", ")}${more}`,
-  );
+  const named = users.filter(({ isSeen }) => isSeen).slice(0, 3);
+  const others = users.length - named.length;
+  const more = named.length === 0 ? `${others} ${others === 1 ? "integration" : "integrations"}` : `${others} more`;
+  const list = [named.map((user) => user.name).join(", "), ...(others > 0 ? [more] : [])].filter((text) => text !== "");
+  throw new ConflictError(`connector ${connector} cannot be ${what} while it is used by ${list.join(" and ")}`);
 }
 
 /** Names of the connectors that an integration (contract section 3) refers to. */

@@ -10,7 +10,7 @@ import {
   parseExact,
   type WriteBatch,
 } from "../sdk/index.ts";
-import { type Check, demand, demandList, demandSame, type Figures, type Subject } from "./check.ts";
+import { type Check, demand, demandList, demandSame, type Figures, type Subject, short } from "./check.ts";
 import type { DestinationFixture } from "./fixture.ts";
 import { flat, quiet } from "./process.ts";
 
@@ -155,10 +155,7 @@ const checks: readonly ModeCheck[] = [
         const isThere = found!.some((record) =>
           Object.entries(wanted).every(([name, value]) => isDeepStrictEqual(record[name], value)),
         );
-        demand(
-          isThere,
-          `a record beside the one of another shape is not there: ${JSON.stringify(wanted).slice(0, 160)}`,
-        );
+        demand(isThere, `a record beside the one of another shape is not there: ${short(wanted)}`);
       }
       return { refused: failed.length };
     },

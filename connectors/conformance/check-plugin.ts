@@ -1,15 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { HealthCheckResponse_ServingStatus } from "../../proto/gen/grpc/health/v1/health.ts";
 import type { SpecResponse } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import type { ConnectorError, Json, JsonObject } from "../sdk/index.ts";
-import { type Check, demand, demandSame, Flaw, type PluginHandle, type Subject } from "./check.ts";
+import type { ConnectorError, JsonObject } from "../sdk/index.ts";
+import { type Check, cut, demand, demandSame, Flaw, leastSecret, type PluginHandle, type Subject } from "./check.ts";
+import { configsOf } from "./fixture.ts";
 import { instanceOf, readCall } from "./raw.ts";
 import { defaultAims } from "./read.ts";
-import { secretMembers } from "./schema.ts";
+import { secretMembers, textsAt } from "./schema.ts";
 
 const stopSeconds = 5;
-/** Shorter texts would be found anywhere. */
-const leastSecret = 6;
 
 /** What a program is tried for, before all else. */
 export const protocolChecks: readonly Check[] = [
@@ -54,11 +53,7 @@ export const lastChecks: readonly Check[] = [
     async run(subject) {
       const { fixture, plugin, type } = subject;
       const members = secretMembers(type.config).filter(({ isSecret }) => isSecret);
-      const configs = [
-        fixture.config,
-        ...fixture.badConfigs.map(({ config }) => config),
-        ...(fixture.badCredentials ?? []),
-      ];
+      const configs = configsOf(fixture);
       const secrets = new Set(configs.flatMap((config) => members.flatMap(({ path }) => textsAt(config, path))));
       const errors: string[] = [];
       for (const { path } of members) {
@@ -78,7 +73,7 @@ export const lastChecks: readonly Check[] = [
         if (secret.length < leastSecret) continue;
         for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString("base64")]) {
           const found = places.find(({ text }) => text.includes(form));
-          const shown = found?.text.replaceAll(form, "THE SECRET").slice(0, 300);
+          const shown = found && cut(found.text.replaceAll(form, "THE SECRET"), 300);
           demand(found === undefined, `a secret stands in its ${found?.place}: ${shown}`);
         }
       }
@@ -169,24 +164,6 @@ async function settled(plugin: PluginHandle) {
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
   return plugin.said();
-}
-
-/** The texts at a path such as `config.auth.token` or `config.items[].secret`. */
-function textsAt(config: Json, path: string): string[] {
-  const found = path
-    .split(".")
-    .slice(1)
-    .reduce<Json[]>(
-      (values, name) =>
-        values.flatMap((value) => {
-          const member = name.replace("[]", "");
-          if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
-          const inner = value[member];
-          return inner === undefined ? [] : name.endsWith("[]") ? (inner as Json[]) : [inner];
-        }),
-      [config],
-    );
-  return found.filter((value) => typeof value === "string");
 }
 
 /** Puts a secret in the place of another; false where the config has none there. */

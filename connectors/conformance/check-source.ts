@@ -9,6 +9,7 @@ import {
   errorOf,
   type Figures,
   type Subject,
+  short,
 } from "./check.ts";
 import type { SourceFixture } from "./fixture.ts";
 import { flat, quiet } from "./process.ts";
@@ -341,7 +342,7 @@ async function demandDescribed(
   );
   const accepts = validatorOf(found.schema);
   const refused = records.find((record) => !accepts(record));
-  demand(refused === undefined, `the schema of stream ${stream} refuses ${JSON.stringify(refused)?.slice(0, 160)}`);
+  demand(refused === undefined, `the schema of stream ${stream} refuses ${short(refused)}`);
 }
 
 function openOf(config: Json, { stream, mode, cursorField }: SourceFixture, batchRecords: number) {

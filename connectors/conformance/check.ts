@@ -1,8 +1,13 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { isDeepStrictEqual } from "node:util";
 import type { HealthClient } from "../../proto/gen/grpc/health/v1/health.ts";
 import type { ConnectorServiceClient } from "../../proto/gen/sluice/connector/v1/connector.ts";
 import type { Connector, ConnectorType } from "../sdk/index.ts";
-import type { Fixture } from "./fixture.ts";
+import { configsOf, type Fixture } from "./fixture.ts";
+import { secretMembers, textsAt } from "./schema.ts";
+
+/** Shorter texts would be found anywhere. */
+export const leastSecret = 6;
 
 /** A connector type with all that is needed to try it. */
 export interface Subject {
@@ -127,6 +132,10 @@ export async function runChecks(
 async function outcomeOf(check: Check, subject: Subject, limitMs: number) {
   const skipped = reasonToSkip(check, subject);
   if (skipped !== undefined) return { status: "skipped" as const, reason: skipped };
+  return secrets.run(secretsOf(subject), () => tried(check, subject, limitMs));
+}
+
+async function tried(check: Check, subject: Subject, limitMs: number) {
   let timer: NodeJS.Timeout | undefined;
   try {
     const late = new Promise<never>((_resolve, reject) => {
@@ -137,7 +146,7 @@ async function outcomeOf(check: Check, subject: Subject, limitMs: number) {
   } catch (error) {
     const { name, message, code } = error as Error & { code?: unknown };
     const reason = name === "Flaw" || code === undefined ? message : `${code}: ${message}`;
-    return { status: "failed" as const, reason };
+    return { status: "failed" as const, reason: cut(reason) };
   } finally {
     clearTimeout(timer);
   }
@@ -150,7 +159,24 @@ function reasonToSkip({ needs, skip }: Check, subject: Subject): string | undefi
   return skip?.(subject);
 }
 
-function short(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 160 ? `${text.slice(0, 160)}…` : text;
+/** What the subject under trial must not have told, in all forms that it is looked for in. */
+const secrets = new AsyncLocalStorage<readonly string[]>();
+
+function secretsOf({ type, fixture }: Subject): string[] {
+  const members = secretMembers(type.config).filter(({ isSecret }) => isSecret);
+  const texts = configsOf(fixture).flatMap((config) => members.flatMap(({ path }) => textsAt(config, path)));
+  const forms = texts
+    .filter(({ length }) => length >= leastSecret)
+    .flatMap((text) => [text, encodeURIComponent(text), Buffer.from(text).toString("base64")]);
+  return [...new Set(forms)].sort((a, b) => b.length - a.length);
+}
+
+/** A text for the report. Secrets go first: of one that is cut in its middle the beginning would stay. */
+export function cut(text: string, length = Number.POSITIVE_INFINITY): string {
+  const clean = (secrets.getStore() ?? []).reduce((each, secret) => each.replaceAll(secret, "***"), text);
+  return clean.length > length ? `${clean.slice(0, length)}…` : clean;
+}
+
+export function short(value: unknown): string {
+  return cut(JSON.stringify(value) ?? String(value), 160);
 }

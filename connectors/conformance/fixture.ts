@@ -15,6 +15,11 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
+/** All that is configured in the course of a trial. */
+export function configsOf({ config, badConfigs, badCredentials = [] }: Fixture): readonly JsonObject[] {
+  return [config, ...badConfigs.map((each) => each.config), ...badCredentials];
+}
+
 export interface SourceFixture {
   readonly stream: string;
   readonly mode: SourceMode;

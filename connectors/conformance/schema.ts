@@ -1,6 +1,6 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
-import type { JsonSchema } from "../sdk/index.ts";
+import type { Json, JsonSchema } from "../sdk/index.ts";
 
 /** A validator as the gateway uses it: nothing is dropped, nothing coerced. */
 export function validatorOf(schema: JsonSchema): (value: unknown) => boolean {
@@ -51,4 +51,22 @@ export function secretMembers(
   found.push(...nested.flatMap((branch) => secretMembers(branch, path)));
   if (typeof schema.items === "object") found.push(...secretMembers(schema.items as JsonSchema, `${path}[]`));
   return found;
+}
+
+/** The texts at a path such as `config.auth.token` or `config.items[].secret`. */
+export function textsAt(config: Json, path: string): string[] {
+  const found = path
+    .split(".")
+    .slice(1)
+    .reduce<Json[]>(
+      (values, name) =>
+        values.flatMap((value) => {
+          const member = name.replace("[]", "");
+          if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+          const inner = value[member];
+          return inner === undefined ? [] : name.endsWith("[]") ? (inner as Json[]) : [inner];
+        }),
+      [config],
+    );
+  return found.filter((value) => typeof value === "string");
 }

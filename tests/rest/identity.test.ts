@@ -97,6 +97,17 @@ test("a team has lists of its own, uses no connector of another, and has no say 
   expect((await mine.call("POST", "/v1/apply", applied)).status).toBe(200);
   expect((await mine.call("GET", "/v1/connectors")).body.items).toMatchObject([{ name: "own", owner: "sales" }]);
 
+  // An administrator uses the team's connector beside the team: it hears that somebody does, not who.
+  const file = await other.call("PUT", `/v1/connectors/${theirs.connectors}`, { ...fileConnector(api), name: "moved" });
+  expect(file.body.detail).toMatch(/while it is used by copy$/);
+  expect((await api.call("POST", "/v1/integrations", integration({ name: "unseen" }))).status).toBe(201);
+  const removed = async (who: Pick<Api, "call">) =>
+    (await who.call("DELETE", `/v1/connectors/${theirs.connectors}`)).body.detail;
+  expect(await removed(other)).toMatch(/while it is used by copy and 1 more$/);
+  expect(await removed(api)).toMatch(/while it is used by (copy, unseen|unseen, copy)$/);
+  expect((await other.call("DELETE", `/v1/integrations/${theirs.integrations}`)).status).toBe(204);
+  expect(await removed(other)).toMatch(/while it is used by 1 integration$/);
+
   for (const url of ["/v1/secrets", "/metrics"]) expect((await mine.call("GET", url)).status).toBe(403);
   expect((await mine.call("POST", "/v1/secrets/rotate")).status).toBe(403);
   const { items } = (await mine.call("GET", "/v1/audit-log")).body;

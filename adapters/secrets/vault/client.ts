@@ -1,4 +1,5 @@
 import type { ApiResponseError, client as NodeVault } from "node-vault";
+import { Redactor } from "../../../runtime/config/index.ts";
 import type { VaultSettings } from "./settings.ts";
 
 /** What Vault answers with 200 or 204. */
@@ -55,15 +56,18 @@ export async function vaultClient({ address, namespace, ca }: VaultSettings): Pr
       return ((await (method === "GET" ? client.read(url, options) : client.write(url, body ?? {}, options))) ??
         {}) as VaultAnswer;
     } catch (error) {
-      throw asVaultError(error);
+      const sent = new Redactor();
+      sent.addAll([token, body]);
+      throw asVaultError(error, sent.redact);
     }
   };
 }
 
-function asVaultError(error: unknown): VaultError {
+/** `redact`: what was sent, before anything is cut: of what is cut in its middle the beginning would stay. */
+function asVaultError(error: unknown, redact: (text: string) => string): VaultError {
   const { response, code, message } = error as Partial<ApiResponseError> & { code?: string };
-  if (response?.statusCode === undefined) return new VaultError(undefined, code ?? message ?? "no answer");
+  if (response?.statusCode === undefined) return new VaultError(undefined, redact(code ?? message ?? "no answer"));
   const { errors = [] } = (response.body ?? {}) as { errors?: unknown };
   const said = Array.isArray(errors) ? errors.filter((each) => typeof each === "string").join("; ") : "";
-  return new VaultError(response.statusCode, said.replaceAll(/\s+/g, " ").trim().slice(0, 300));
+  return new VaultError(response.statusCode, redact(said).replaceAll(/\s+/g, " ").trim().slice(0, 300));
 }
