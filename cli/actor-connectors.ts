@@ -121,11 +121,27 @@ function connectorsOf(owner: string | null, parts: Parts): Connectors {
         const lookup = connector.lookup?.bind(connector);
         const escaped = registry.type(type)?.capabilities.lookup?.escaped ?? [];
         const { provider } = connector;
-        if (lookup) return { connectorType: type, provider, escaped, lookup, close: () => connector.close() };
-        await connector.close();
-        throw new SluiceError("VALIDATION_ERROR", `connector type ${type} cannot look anything up`);
+        if (!lookup) {
+          await connector.close();
+          throw new SluiceError("VALIDATION_ERROR", `connector type ${type} cannot look anything up`);
+        }
+        const closed: (() => void)[] = [];
+        const resolve = async (text: string) => {
+          const references: ResolvedReference[] = [];
+          const resolved = await resolveReferences(text, async (scheme, argument) => {
+            const value = await resolveReference(scheme, argument);
+            references.push({ scheme, argument, value });
+            return value;
+          });
+          if (watch) closed.push(watch.opened(name, references));
+          return resolved as string;
+        };
+        const close = async () => {
+          for (const end of closed) end();
+          await connector.close();
+        };
+        return { connectorType: type, provider, escaped, resolve, lookup, close };
       },
-      resolve: async (text) => (await resolveReferences(text, resolveReference)) as string,
     },
   };
 }

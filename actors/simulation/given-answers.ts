@@ -20,6 +20,7 @@ export class GivenAnswers {
   open(): Lookup {
     return {
       connectorType: this.#connector,
+      resolve: async (text) => text,
       lookup: async (requests) => {
         const failed: LookupFailure[] = [];
         const answers = requests.map((request, index) => this.#answer(request, index, failed));

@@ -177,7 +177,6 @@ class Simulation {
           this.#lookups.set(connector, answers);
           return answers.open();
         },
-        resolve: async (text) => text,
       },
     };
   }

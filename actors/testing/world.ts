@@ -159,7 +159,7 @@ export class World extends Servers {
           mode === "replace" ? this.#file(life, stream, Number(state ?? 0)) : this.#destination(life, stream);
         return { destination, type: "fake" };
       },
-      lookups: { open: () => Promise.reject(new Error("nothing is looked up here")), resolve: async (text) => text },
+      lookups: { open: () => Promise.reject(new Error("nothing is looked up here")) },
       of() {
         return this;
       },

@@ -51,13 +51,13 @@ async function enrich(lookup: Lookup, options: JsonObject = {}) {
     lookups: {
       open: async () => ({
         connectorType: "fake",
+        resolve: async (text) => text,
         lookup: async (requests) => {
           calls.push([...requests]);
           return lookup(requests);
         },
         close: async () => {},
       }),
-      resolve: async (text) => text,
     },
     retry: integration.delivery.retry,
     clock,

@@ -54,9 +54,9 @@ export async function openLookUps(
   try {
     for (const step of steps) {
       if (step.type !== "enrich") continue;
-      const request = await resolveRequest(parseRequest(step.request), options.lookups.resolve);
       const lookup = await options.lookups.open(step.connector);
       opened.push(lookup);
+      const request = await resolveRequest(parseRequest(step.request), (text) => lookup.resolve(text));
       const limit = options.limit?.(step.id);
       if (limit) opened.push(limit);
       byStep.set(step.id, new StepLookUps(step, compileRequest(request, lookup.escaped), lookup, limit, options));

@@ -9,8 +9,6 @@ export interface Lookups {
   open(connector: string): Promise<Lookup>;
   /** Those of a team alone. Left out where there are no teams. */
   of?(owner: string | null): Lookups;
-  /** A text with its references looked up. Rejects with a SluiceError that names the one that resolves to nothing. */
-  resolve(text: string): Promise<string>;
 }
 
 export interface Lookup {
@@ -20,6 +18,11 @@ export interface Lookup {
   readonly provider?: string | undefined;
   /** As `capabilities.lookup.escaped` of the SDK. */
   readonly escaped?: readonly string[];
+  /**
+   * A text with its references looked up, which belong to the connector from then on: that one stands for something
+   * else makes it another one. Rejects with a SluiceError that names the reference that resolves to nothing.
+   */
+  resolve(text: string): Promise<string>;
   /** As `Connector.lookup` of the SDK. */
   lookup(
     requests: readonly Json[],

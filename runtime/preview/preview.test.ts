@@ -26,8 +26,12 @@ function preview(steps: JsonObject[], values: (JsonObject | undefined)[], given:
   });
   const records = values.map((value, i) => ({ position: { base: "orders.ndjson", ordinal: i + 1 }, value }));
   const lookups = {
-    open: async () => ({ connectorType: "fake", lookup: given.lookup!, close: async () => {} }),
-    resolve: async (text: string) => text,
+    open: async () => ({
+      connectorType: "fake",
+      resolve: async (text: string) => text,
+      lookup: given.lookup!,
+      close: async () => {},
+    }),
   };
   return previewRecords(
     { id: "id", name: "orders", integration, records, schema: given.schema ?? null },
