@@ -18,6 +18,6 @@ test("an answer of Vault that quotes what was sent keeps none of it, not even wh
   expect(error).toMatchObject({
     name: "VaultError",
     status: 400,
-    message: `${"x".repeat(290)}*** *** ***`.slice(0, 300),
+    message: `${"x".repeat(290)}*** ***; ***`.slice(0, 300),
   });
 });
