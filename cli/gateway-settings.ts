@@ -27,6 +27,16 @@ export function hostOf(env: NodeJS.ProcessEnv): string {
   return env.SLUICE_HOST || "127.0.0.1";
 }
 
+/** Origins whose pages may call; none unless they are named. */
+export function corsOrigins(env: NodeJS.ProcessEnv): readonly string[] {
+  const origins = parts(env.SLUICE_CORS_ORIGINS, ",");
+  for (const origin of origins) {
+    if (URL.canParse(origin) && new URL(origin).origin === origin) continue;
+    throw refused(`SLUICE_CORS_ORIGINS: "${origin}" is no origin such as https://console.example.com`);
+  }
+  return origins;
+}
+
 /** Requests a minute, of a caller and of an address without a token that is taken. */
 export function requestLimits(env: NodeJS.ProcessEnv): {
   readonly perMinute: number;

@@ -4,7 +4,7 @@ import type { OidcSettings } from "../gateway/auth/index.ts";
 import type { TlsSettings } from "../gateway/tls/index.ts";
 import { parseDuration } from "../runtime/config/duration.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
-import { hostOf, oidcSettings, requestLimits, tlsSettings } from "./gateway-settings.ts";
+import { corsOrigins, hostOf, oidcSettings, requestLimits, tlsSettings } from "./gateway-settings.ts";
 import { dataDirOf, defaultHttpPort } from "./settings.ts";
 
 /** The environment of contract section 11, read once. */
@@ -16,6 +16,8 @@ export interface NodeSettings {
   readonly tls: TlsSettings | undefined;
   /** Whose tokens are taken besides API keys; undefined: nobody's. */
   readonly oidc: OidcSettings | undefined;
+  /** Whose pages may call from browsers. */
+  readonly corsOrigins: readonly string[];
   readonly requestLimits: ReturnType<typeof requestLimits>;
   readonly httpPort: number;
   readonly natsPort: number;
@@ -52,6 +54,7 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     host: hostOf(env),
     tls: tlsSettings(env, cwd),
     oidc: oidcSettings(env),
+    corsOrigins: corsOrigins(env),
     requestLimits: requestLimits(env),
     httpPort: port(env, "SLUICE_HTTP_PORT", defaultHttpPort),
     natsPort: port(env, "SLUICE_NATS_PORT", 7422),

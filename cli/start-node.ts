@@ -286,6 +286,7 @@ async function start(
   const rest = createRest({
     services,
     auth: createAuthenticator(store.apiKeys, settings.oidc && oidcAuthenticator(settings.oidc)),
+    corsOrigins: settings.corsOrigins,
     limits: new RequestLimits(settings.requestLimits),
     readiness,
     metrics,

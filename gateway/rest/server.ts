@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { Server } from "node:https";
+import cors from "@fastify/cors";
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -37,6 +38,8 @@ export interface RestOptions {
   readonly logger: FastifyBaseLogger;
   /** The product's version, shown in the OpenAPI. */
   readonly version: string;
+  /** Other origins whose pages browsers may let call; left out: none. */
+  readonly corsOrigins?: readonly string[];
   /** Undefined: plain HTTP. */
   readonly tls?: ServerTls | undefined;
   /** Largest body taken, in bytes; default 8 MiB. */
@@ -56,6 +59,31 @@ const always = {
   "x-frame-options": "DENY",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
+};
+
+/** What a page of another origin may send and read, where it is let. Tokens go by header alone, so no cookies do. */
+const crossOrigin = {
+  methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+  allowedHeaders: [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "Last-Event-ID",
+    "Traceparent",
+    "X-Request-ID",
+  ],
+  exposedHeaders: [
+    "ETag",
+    "Idempotent-Replayed",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+  ],
+  maxAge: 600,
+  strictPreflight: false,
 };
 
 /** How long a client may take: to send the head of a request, all of it, and to ask again on the same connection. */
@@ -102,10 +130,16 @@ export function createRest(options: RestOptions): FastifyInstance {
   const moving = new Set<string | undefined>(routes.filter(({ isData }) => isData).map(({ path }) => urlOf(path)));
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ ...always, "x-request-id": request.id });
-    const { url } = request.routeOptions;
-    if (!open.has(url)) callers.set(request, await admit(request, reply, { auth, limits, isData: moving.has(url) }));
-    // Before a body is read of a request that nobody answers.
-    if (request.is404) refuseUnknown(request, reply);
+  });
+  // A preflight request has no token: it is answered before one is asked for.
+  if (options.corsOrigins?.length) app.register(cors, { ...crossOrigin, origin: [...options.corsOrigins] });
+  app.after(() => {
+    app.addHook("onRequest", async (request, reply) => {
+      const { url } = request.routeOptions;
+      if (!open.has(url)) callers.set(request, await admit(request, reply, { auth, limits, isData: moving.has(url) }));
+      // Before a body is read of a request that nobody answers.
+      if (request.is404) refuseUnknown(request, reply);
+    });
   });
 
   for (const route of routes) addRoute(app, route, services, validator);
