@@ -1,4 +1,12 @@
-import type { DestinationMode, Json, JsonObject, OutRecord, WriteBatch, WriteResult } from "../connectors/sdk/index.ts";
+import type {
+  Correlation,
+  DestinationMode,
+  Json,
+  JsonObject,
+  OutRecord,
+  WriteBatch,
+  WriteResult,
+} from "../connectors/sdk/index.ts";
 import type { ResolvedDelivery, ResolvedDestination } from "../runtime/config/index.ts";
 import {
   type Circuit,
@@ -17,7 +25,7 @@ import type { Clock } from "../runtime/ports/clock.ts";
 import { type BatchHeader, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
-import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
+import { inSpan, type Metrics, type Tracing } from "../runtime/ports/telemetry.ts";
 import { CarefulWrites } from "./careful-writes.ts";
 import type { Connectors, OpenedDestination } from "./connectors.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
@@ -35,6 +43,8 @@ export interface DestinationWriterOptions {
   readonly connectors: Connectors;
   readonly store: Pick<CheckpointStore, "processed" | "forgetProcessed">;
   readonly runId: string;
+  /** Of the run. */
+  readonly correlation?: Correlation | null | undefined;
   readonly epoch: number;
   readonly state: Json | null;
   readonly clock: Clock;
@@ -115,11 +125,12 @@ export class DestinationWriter {
 
   /** Waits while the destination cannot be reached; throws where its settings are wrong. */
   static async open(options: DestinationWriterOptions): Promise<DestinationWriter> {
-    const { destination, connectors, integrationId, epoch, runId, state, signal } = options;
+    const { destination, connectors, integrationId, epoch, runId, correlation, tracing, state, signal } = options;
     const { timeout, idempotency } = options.delivery;
     const { id: destinationId, stream, key } = destination;
     const mode: DestinationMode = destination.mode;
     const careful = await CarefulWrites.open({ ...options, destination: destinationId, store: options.suspects });
+    const span = tracing.start("open", { "sluice.destination": destinationId }, correlation?.traceparent);
     const opening = connectors.destination(destination.connector, {
       stream,
       mode,
@@ -129,8 +140,13 @@ export class DestinationWriter {
       owner: { integrationId, destinationId, epoch },
       ...(idempotency.windowMs !== null && { idempotencyWindowMs: idempotency.windowMs }),
       timeout,
+      correlation: inSpan(correlation, span),
       signal,
     });
+    opening.then(
+      () => span.end(),
+      (error) => span.end(error),
+    );
     const opened = await opening.catch((error: unknown) => {
       throw isStale(error) ? new StaleOwnerError(error.message) : error;
     });
@@ -160,7 +176,7 @@ export class DestinationWriter {
       const { cutFrom, failing } = message;
       const submit = (some: readonly OutRecord[]) => {
         const bytes = Math.ceil((message.bytes * some.length) / records.length);
-        return this.#lanes.submit({ records: some, bytes, cutFrom, failing });
+        return this.#lanes.submit({ records: some, bytes, cutFrom, failing, traceparent: span.traceparent });
       };
       const delivered = await (this.#processed ? this.#processed.write(records, submit) : submit(records));
       const out = records.length - delivered.undelivered.length;

@@ -116,6 +116,7 @@ async function openWriter(
           connectors,
           store: store.checkpoints,
           runId: run.id,
+          correlation: run.correlation,
           epoch,
           owned: () => owned(parts, signal),
           state: state as Json | null,

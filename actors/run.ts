@@ -102,6 +102,7 @@ export class RunActor implements Actor<RunMessage> {
     this.#say("info", this.#ledger.consumer("steps").progress.batches > 0 ? "run goes on" : "run started", {
       trigger: run.trigger,
       version: run.integrationVersion,
+      ...(run.correlation?.requestId !== undefined && { request_id: run.correlation.requestId }),
     });
     ctx.run((signal) => this.#watchLog(ctx, signal));
     ctx.run((signal) => this.#cutInTime(ctx, signal));

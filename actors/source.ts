@@ -8,7 +8,7 @@ import type { Clock } from "../runtime/ports/clock.ts";
 import { type Log, type SourcePosition, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { Space } from "../runtime/ports/space.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
-import type { Tracing } from "../runtime/ports/telemetry.ts";
+import { inSpan, type Tracing } from "../runtime/ports/telemetry.ts";
 import { Credit, fromPull } from "../runtime/stream/index.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Connectors } from "./connectors.ts";
@@ -145,22 +145,24 @@ export class SourceActor implements Actor<never> {
   }
 
   async #open(from: SourcePosition, clock: Clock, until: AbortSignal): Promise<Reading> {
-    const { connectors, source, endless } = this.#options;
+    const { connectors, source, endless, run, tracing } = this.#options;
     const { stream, mode, cursorField } = source;
     // Of this reading: what hangs is aborted, and read anew.
     const aborter = new AbortController();
-    const options = { stream, mode, cursorField, from: from.cursor, batch, ...(endless && { endless: true }) };
+    const span = tracing.start("open", {}, run.correlation?.traceparent);
+    const correlation = inSpan(run.correlation, span);
+    const place = { stream, mode, cursorField, from: from.cursor, batch };
+    const options = { ...place, correlation, ...(endless && { endless: true }) };
     const abort = (reason: unknown) => aborter.abort(reason);
     const stop = () => abort(until.reason);
     const opening = connectors.source(source.connector, { ...options, signal: aborter.signal });
     until.addEventListener("abort", stop, { once: true });
     try {
-      return new Reading(
-        await this.#limited(this.#options.timeoutMs, () => opening, abort, clock, until),
-        from.cursor,
-        aborter,
-      );
+      const opened = await this.#limited(this.#options.timeoutMs, () => opening, abort, clock, until);
+      span.end();
+      return new Reading(opened, from.cursor, aborter);
     } catch (error) {
+      span.end(error);
       abort(error);
       // One that opens all the same is of no use any more.
       opening.then(

@@ -10,7 +10,7 @@ import {
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
-import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
+import { inSpan, type Metrics, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { correlationAt, type Decoded, decodeLines, parseJson, requestMeta } from "../runtime/record/index.ts";
 import type { ContractResult } from "../runtime/schema/index.ts";
 import { Account } from "./account.ts";
@@ -62,7 +62,7 @@ async function process(message: LogMessage, options: StepsOptions, turn: Turn | 
   const delivery = outlet.open(message, span.traceparent);
   try {
     await turn?.before;
-    await throughSteps(message, { account, delivery, gate }, options);
+    await throughSteps(message, { account, delivery, gate, span }, options);
     span.end(undefined, { "sluice.failed": account.deadLetters.length });
   } catch (error) {
     span.end(error);
@@ -119,16 +119,18 @@ interface Passage {
   readonly account: Account;
   readonly delivery: Delivery;
   readonly gate: StreamGate | undefined;
+  readonly span: Span;
 }
 
 async function throughSteps(
   message: LogMessage,
-  { account, delivery, gate }: Passage,
+  { account, delivery, gate, span }: Passage,
   { pipeline, offload, care, integration, run, clock, signal }: StepsOptions,
 ): Promise<void> {
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
   const requested = requestedBy(header);
+  const shared = inSpan(header.correlation, span);
   const context = {
     scope: run.integrationId,
     now: header.ingestedAt,
@@ -142,6 +144,7 @@ async function throughSteps(
       attempt: message.deliveries,
       ingested_at: new Date(header.ingestedAt).toISOString(),
     }),
+    correlation: (origin: number) => header.correlations?.[origin] ?? shared,
     signal,
     counts: account.tally,
     absorbed: (origins: readonly number[]) => account.absorbed(origins),

@@ -1,4 +1,5 @@
 import { type CallOptions, type ChannelCredentials, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import type { Correlation } from "../../connectors/sdk/index.ts";
 import { ConnectorServiceClient, type SpecResponse } from "../../proto/gen/sluice/connector/v1/connector.ts";
 import { messageOf } from "../../runtime/errors/index.ts";
 import { callErrorOf, misbehaves, PluginError } from "./failure.ts";
@@ -52,9 +53,10 @@ export function ask<Request, Response>(
   request: Request,
   plugin: string,
   signal: AbortSignal,
+  correlation?: Correlation,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    const made = call(request, new Metadata(), {}, (error, response) => {
+    const made = call(request, metadataOf(correlation), {}, (error, response) => {
       signal.removeEventListener("abort", cancel);
       if (!error) resolve(response);
       else reject(signal.aborted ? signal.reason : callErrorOf(error, plugin));
@@ -63,6 +65,16 @@ export function ask<Request, Response>(
     signal.addEventListener("abort", cancel, { once: true });
     if (signal.aborted) cancel();
   });
+}
+
+/** What a plugin is told of the request that set a call going, as the protocol has it. */
+export function metadataOf({ traceparent, requestId, actor, owner }: Correlation = {}): Metadata {
+  const metadata = new Metadata();
+  if (traceparent !== undefined) metadata.set("traceparent", traceparent);
+  if (requestId !== undefined) metadata.set("x-request-id", requestId);
+  if (actor !== undefined) metadata.set("x-sluice-actor", encodeURIComponent(actor.toWellFormed()));
+  if (owner !== undefined) metadata.set("x-sluice-owner", encodeURIComponent(owner.toWellFormed()));
+  return metadata;
 }
 
 /** What the plugin says of itself, checked. */

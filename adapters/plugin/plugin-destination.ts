@@ -18,7 +18,7 @@ import {
   type WriteResult as WriteResultMessage,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
 import { durationOf, errorOf, jsonOf, lostCall, misbehaves, PluginError, recordFailureOf } from "./failure.ts";
-import { messageBytes } from "./grpc.ts";
+import { messageBytes, metadataOf } from "./grpc.ts";
 import type { PluginCall, PluginLease } from "./plugin-source.ts";
 import { PoisonWatch } from "./poison.ts";
 
@@ -107,6 +107,7 @@ class WriteCall {
   readonly #call: ClientDuplexStream<WriteRequest, WriteResponse>;
   readonly #waiting: Map<bigint, Open>;
   readonly #plugin: string;
+  readonly #totalMs: number | undefined;
   readonly #timeout: Duration | undefined;
   #error: unknown;
   #lastId = 0n;
@@ -118,10 +119,11 @@ class WriteCall {
     opened: WriteOpened,
     waiting: Map<bigint, Open>,
     plugin: string,
-    timeout: Duration | undefined,
+    totalMs: number | undefined,
   ) {
     this.#call = call;
-    this.#timeout = timeout;
+    this.#totalMs = totalMs;
+    this.#timeout = totalMs === undefined ? undefined : durationOf(totalMs);
     this.opened = opened;
     this.#waiting = waiting;
     this.#plugin = plugin;
@@ -132,7 +134,7 @@ class WriteCall {
     { plugin, instance }: PluginCall,
     options: DestinationOptions,
   ): Promise<WriteCall> {
-    const call: ClientDuplexStream<WriteRequest, WriteResponse> = lease.client.write();
+    const call: ClientDuplexStream<WriteRequest, WriteResponse> = lease.client.write(metadataOf(options.correlation));
     const opened = Promise.withResolvers<WriteOpened>();
     const waiting = new Map<bigint, Open>();
     let made: WriteCall | undefined;
@@ -174,8 +176,14 @@ class WriteCall {
     });
     options.signal.addEventListener("abort", cancel, { once: true });
     call.write({ request: { $case: "open", value: openOf(instance, options) } });
-    const first = await opened.promise;
-    made = new WriteCall(call, first, waiting, plugin, totalMs === undefined ? undefined : durationOf(totalMs));
+    const first = await inTime(opened.promise, totalMs, () => {
+      const error = late(plugin, "did not open the stream", totalMs);
+      // What it says after this is of no interest.
+      fail(error);
+      call.cancel();
+      return error;
+    });
+    made = new WriteCall(call, first, waiting, plugin, totalMs);
     // It may have failed in the same packet.
     if (failure !== undefined) made.fail(failure);
     return made;
@@ -206,8 +214,13 @@ class WriteCall {
     );
   }
 
+  /** One that takes too long is asked again in a call of its own: what it had begun is over then. */
   async complete(): Promise<void> {
-    await this.#ask((id) => ({ $case: "complete", value: { id } }), 0);
+    const answered = this.#ask((id) => ({ $case: "complete", value: { id } }), 0);
+    await inTime(answered, this.#totalMs, () => {
+      this.#giveUp();
+      return late(this.#plugin, "did not complete the run", this.#totalMs);
+    });
   }
 
   close(): void {
@@ -259,6 +272,18 @@ class WriteCall {
   }
 }
 
+/** Rejects with what `tooLate` makes once `ms` are over; without them it is waited for without end. */
+function inTime<T>(work: Promise<T>, ms: number | undefined, tooLate: () => Error): Promise<T> {
+  if (ms === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(tooLate()), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+const late = (plugin: string, what: string, ms = 0) =>
+  new PluginError("TIMEOUT", `plugin ${plugin} ${what} within ${ms / 1000} s (delivery.timeout.total)`);
+
 function openOf(instance: Instance, options: DestinationOptions): WriteOpen {
   const { stream, mode, key, runId, state, timeout, owner, idempotencyWindowMs } = options;
   return {
@@ -275,12 +300,14 @@ function openOf(instance: Instance, options: DestinationOptions): WriteOpen {
   };
 }
 
-function batchOf({ records, keys = [], ordered = false }: WriteBatch) {
+function batchOf({ records, keys = [], ordered = false, correlation }: WriteBatch) {
   return {
     records: { data: Buffer.from(records.map(({ text }) => text).join("\n")), count: records.length },
     ids: records.map((record) => record.id),
     keys: [...keys],
     ordered,
+    traceparent: correlation?.traceparent ?? "",
+    requestId: correlation?.requestId ?? "",
   };
 }
 

@@ -9,6 +9,7 @@ import {
   SourceMode,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
 import { jsonOf, lostCall, misbehaves, recordFailureOf } from "./failure.ts";
+import { metadataOf } from "./grpc.ts";
 
 /** A plugin in use: it is not ended before it is released. */
 export interface PluginLease {
@@ -37,9 +38,9 @@ export interface PluginCall {
 export async function pluginSource(
   lease: PluginLease,
   { plugin, instance, endless: isTold }: PluginCall & { readonly endless: boolean },
-  { stream, mode, cursorField, from, batch, endless = false, signal }: SourceOptions,
+  { stream, mode, cursorField, from, batch, endless = false, correlation, signal }: SourceOptions,
 ): Promise<Source> {
-  const call: ClientDuplexStream<ReadRequest, ReadResponse> = lease.client.read();
+  const call: ClientDuplexStream<ReadRequest, ReadResponse> = lease.client.read(metadataOf(correlation));
   call.once("status", lease.release);
   const cancel = () => call.cancel();
   signal.addEventListener("abort", cancel, { once: true });

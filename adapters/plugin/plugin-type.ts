@@ -110,13 +110,13 @@ function pluginConnector(
       await ask(client.lifecycle.bind(client), { instance, event, previousConfig }, name, signal);
     });
   return {
-    check: (signal) =>
+    check: (signal, correlation) =>
       use(signal, async (client) => {
-        await ask(client.check.bind(client), { instance }, name, signal);
+        await ask(client.check.bind(client), { instance }, name, signal, correlation);
       }),
-    discover: (signal) =>
+    discover: (signal, correlation) =>
       use(signal, async (client) => {
-        const { streams } = await ask(client.discover.bind(client), { instance }, name, signal);
+        const { streams } = await ask(client.discover.bind(client), { instance }, name, signal, correlation);
         return streams.map(({ name: stream, schema, key, required, cursorFields }) => ({
           name: stream,
           schema: schemaOf(schema, `stream ${stream}`, name),
@@ -135,11 +135,11 @@ function pluginConnector(
       openDestination: (options) => pluginDestination(plugin, call, options),
     }),
     ...(lookup && {
-      lookup: (requests, signal) =>
+      lookup: (requests, signal, correlation) =>
         use(signal, async (client) => {
           const texts = requests.map((request) => JSON.stringify(request));
           const asked = { instance, requests: texts };
-          const { answers, failed } = await ask(client.lookup.bind(client), asked, name, signal);
+          const { answers, failed } = await ask(client.lookup.bind(client), asked, name, signal, correlation);
           if (answers.length !== requests.length) {
             throw misbehaves(name, `gave ${answers.length} answers to ${requests.length} requests`);
           }

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Agent, Dispatcher } from "undici";
-import { ConnectorError, settingError } from "../sdk/index.ts";
+import { ConnectorError, type Correlation, correlationHeaders, settingError } from "../sdk/index.ts";
 import type { AddressGuard } from "./addresses.ts";
 import type { Auth } from "./auth.ts";
 import { acceptEncoding, decoded, discard, encoded, readUpTo } from "./body.ts";
@@ -37,6 +37,8 @@ export interface Request {
   readonly body?: Buffer | undefined;
   /** Of a write they are not. */
   readonly followsRedirects: boolean;
+  /** The request that set this one going. */
+  readonly correlation?: Correlation | undefined;
   readonly signal: AbortSignal;
   /** Before each request but the first: with a new token, or to where it is redirected. */
   readonly further?: (() => Promise<void>) | undefined;
@@ -130,7 +132,7 @@ export class HttpClient {
     try {
       // Credentials, and whatever else the config puts in headers, are for the origin that it names and no other.
       if (url.origin === baseUrl.origin) {
-        Object.assign(headers, own, request.headers);
+        Object.assign(headers, correlationHeaders(request.correlation), own, request.headers);
         used = await auth.apply(headers, url, this.#post, signal);
       } else {
         const { accept } = request.headers;

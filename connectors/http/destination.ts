@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { type EventsConfig, EventWriter, type WrittenEvent } from "../sdk/events.ts";
 import {
   ConnectorError,
+  type Correlation,
   compiled,
   type Destination,
   type Expressions,
@@ -86,13 +87,13 @@ export class HttpDestination implements Destination {
     this.#slots = new Semaphore(concurrency);
   }
 
-  async write({ records, ordered = false, limit, signal }: WriteBatch): Promise<WriteResult> {
+  async write({ records, ordered = false, limit, signal, correlation }: WriteBatch): Promise<WriteResult> {
     const grants = new Grants(limit, signal);
     const outcome = new Outcome(ordered, () => grants.stop());
     const send = async (start: number, count: number): Promise<void> => {
       if (outcome.stopped) return outcome.leave(start, count);
       try {
-        const request = this.#prepare(records.slice(start, start + count));
+        const request = this.#prepare(records.slice(start, start + count), correlation);
         await grants.next().catch((error: unknown) => {
           if (!outcome.stopped) throw error;
         });
@@ -122,7 +123,7 @@ export class HttpDestination implements Destination {
     await this.#client.close();
   }
 
-  #prepare(group: readonly OutRecord[]): Prepared {
+  #prepare(group: readonly OutRecord[], shared: Correlation | undefined): Prepared {
     const { config } = this.#settings;
     const [first] = group as [OutRecord];
     const built = this.#request.build(config.batch || this.#events?.isBatch ? { records: null } : first.value);
@@ -131,7 +132,10 @@ export class HttpDestination implements Destination {
       ? this.#eventBody(this.#events, group, headers)
       : (built.body ?? this.#body(group, headers));
     if (this.#keyHeader !== undefined) headers[this.#keyHeader] ??= keyOf(group);
-    return { where, method, url, headers, body, count: group.length };
+    // Records of several requests share none: one that goes alone has its own.
+    const own = group.length === 1 && shared?.requestId === undefined ? first.correlation : undefined;
+    const correlation = own ? { ...shared, ...own } : shared;
+    return { where, method, url, headers, body, correlation, count: group.length };
   }
 
   /** One request: the records of it that were not taken. Throws where it is not known to have been taken at all. */

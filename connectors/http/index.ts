@@ -85,13 +85,13 @@ class Http implements Connector {
     }
   }
 
-  async check(signal: AbortSignal): Promise<void> {
+  async check(signal: AbortSignal, correlation?: Correlation): Promise<void> {
     const [readable] = Object.entries(this.#config.streams ?? {}).filter(([, stream]) => isRead(stream));
-    if (readable) await this.#sample(readable[0], signal);
-    else await this.#reach(signal);
+    if (readable) await this.#sample(readable[0], signal, correlation);
+    else await this.#reach(signal, correlation);
   }
 
-  async discover(signal: AbortSignal): Promise<StreamInfo[]> {
+  async discover(signal: AbortSignal, correlation?: Correlation): Promise<StreamInfo[]> {
     const streams: StreamInfo[] = [];
     for (const [name, config] of Object.entries(this.#config.streams ?? {})) {
       const key = config.key ? { key: config.key } : {};
@@ -99,7 +99,7 @@ class Http implements Connector {
         streams.push({ name, schema: {}, ...key });
         continue;
       }
-      const schema = inferSchema(await this.#sample(name, signal));
+      const schema = inferSchema(await this.#sample(name, signal, correlation));
       streams.push({ name, schema, cursorFields: scalarsOf(schema), ...key });
     }
     return streams;
@@ -150,7 +150,7 @@ class Http implements Connector {
   lookup(
     requests: readonly Json[],
     signal: AbortSignal,
-    _correlation?: Correlation,
+    correlation?: Correlation,
     limit?: CallLimit,
   ): Promise<LookupResult> {
     this.#lookupClient ??= this.#client();
@@ -161,6 +161,7 @@ class Http implements Connector {
       totalMs: this.#timeouts().totalMs,
       redact: this.#redactor.redact,
       headers: negotiated(this.#config.headers),
+      correlation,
     };
     return lookUp(requests, settings, signal, limit);
   }
@@ -223,11 +224,18 @@ class Http implements Connector {
   }
 
   /** The first records of a stream. */
-  async #sample(stream: string, signal: AbortSignal): Promise<Json[]> {
+  async #sample(stream: string, signal: AbortSignal, correlation?: Correlation): Promise<Json[]> {
     const client = this.#client();
     const ends = new AbortController();
     try {
-      const options = { stream, mode: "full" as const, cursorField: undefined, from: null, batch: sample };
+      const options = {
+        stream,
+        mode: "full" as const,
+        cursorField: undefined,
+        from: null,
+        batch: sample,
+        ...(correlation && { correlation }),
+      };
       const source = this.#source({ ...options, signal: AbortSignal.any([signal, ends.signal]) }, client);
       return await source.sample();
     } finally {
@@ -237,11 +245,11 @@ class Http implements Connector {
   }
 
   /** base_url itself answers, whatever it says of itself, and takes the credentials. */
-  async #reach(signal: AbortSignal): Promise<void> {
+  async #reach(signal: AbortSignal, correlation?: Correlation): Promise<void> {
     const client = this.#client();
     const redact = this.#redactor.redact;
     const where = whereOf("GET", this.#base, "");
-    const request = { where, method: "GET", url: this.#base };
+    const request = { where, method: "GET", url: this.#base, correlation };
     try {
       const answer = await within({ signal, ms: this.#timeouts().totalMs, where, redact }, (limit) =>
         client.fetch({ ...request, headers: { accept: "*/*" }, followsRedirects: true, signal: limit }, sample.bytes),

@@ -1,6 +1,7 @@
 import {
   type CallLimit,
   ConnectorError,
+  type Correlation,
   type Json,
   type JsonObject,
   type JsonSchema,
@@ -40,6 +41,7 @@ export interface LookupSettings {
   readonly redact: Redact;
   /** As in RequestDefaults. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly correlation: Correlation | undefined;
 }
 
 /** Asks for each request by itself, several at once. */
@@ -78,7 +80,7 @@ export async function lookUp(
 }
 
 async function ask(request: Json, settings: LookupSettings, grants: Grants, signal: AbortSignal): Promise<Json | null> {
-  const { client, base, totalMs: ms, redact } = settings;
+  const { client, base, totalMs: ms, redact, correlation } = settings;
   const { method, path, query, headers: given, body: value } = checked(request);
   const url = urlBelow(base.href.replace(/\/$/, ""), path);
   addQuery(url, query);
@@ -90,7 +92,7 @@ async function ask(request: Json, settings: LookupSettings, grants: Grants, sign
   await grants.next();
   const answer = await within({ signal, ms, where, redact }, (limited, unhurried) => {
     const further = () => unhurried(grants.further);
-    const sent = { where, method, url, headers, body, followsRedirects: true, signal: limited, further };
+    const sent = { where, method, url, headers, body, followsRedirects: true, correlation, signal: limited, further };
     return client.fetch(sent, answerLimit);
   });
   const { status, text } = answer;

@@ -250,11 +250,11 @@ export class HttpSource implements Source {
   }
 
   async #request(state: PageState): Promise<Response> {
-    const { signal } = this.#options;
+    const { signal, correlation } = this.#options;
     const { where, method, url, headers, body } = buildPage(this.#stream, state, this.#incremental?.since ?? null);
     const [etagUrl, etag] = this.#etag ?? [];
     if (etag !== undefined && state === null && etagUrl === hashOf(url)) headers["if-none-match"] = etag;
-    return this.#client.send({ where, method, url, headers, body, followsRedirects: true, signal });
+    return this.#client.send({ where, method, url, headers, body, followsRedirects: true, correlation, signal });
   }
 
   async #refused(response: Response): Promise<ConnectorError> {

@@ -67,13 +67,16 @@ export interface ConnectorContext {
   readonly redact?: (text: string) => string;
 }
 
-/** A configured instance. May be used by several integrations at once; each opens its own source or destination. */
+/**
+ * A configured instance. May be used by several integrations at once; each opens its own source or destination.
+ * `correlation` is of the request that set a call going, where one did.
+ */
 export interface Connector {
   /** Who is at the far side, as metrics name it: its host, as a rule. Left out: the type's name. */
   readonly provider?: string | undefined;
   /** Throws a ConnectorError that names the setting at fault; returns when the far side answers. */
-  check(signal: AbortSignal): Promise<void>;
-  discover(signal: AbortSignal): Promise<StreamInfo[]>;
+  check(signal: AbortSignal, correlation?: Correlation): Promise<void>;
+  discover(signal: AbortSignal, correlation?: Correlation): Promise<StreamInfo[]>;
   /** Throws at once, without reading, where the stream cannot be read (missing file, missing table). */
   openSource?(options: SourceOptions): Promise<Source>;
   /** Throws at once, without writing, where the stream cannot be written. */
@@ -81,7 +84,7 @@ export interface Connector {
   /**
    * Answers requests, for the `enrich` step. A throw means that none is answered: one that is a record's fault is looked
    * for by asking for fewer, anything else is tried again or waited for. May be called again while calls are under way.
-   * `correlation` is of the request that set them going, where one did; `limit` as of a write.
+   * `limit` is as of a write.
    */
   lookup?(
     requests: readonly Json[],
@@ -271,8 +274,11 @@ export interface WriteBatch {
    * that one are tried again with it. What writes a batch as a whole need not look.
    */
   readonly ordered?: boolean;
-  /** The host's span (W3C Trace Context) that the write belongs to: where several batches came together, of the first. */
-  readonly traceparent?: string | undefined;
+  /**
+   * The request that all the records come from; where they come from several, the trace alone. `traceparent` is that of
+   * the host's span, where one is exported. Left out: nothing is known.
+   */
+  readonly correlation?: Correlation | undefined;
   /**
    * Given where calls are limited: the write may send one request, and asks before each further one. What sends one
    * need not look.

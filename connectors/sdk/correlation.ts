@@ -9,3 +9,11 @@ export interface Correlation {
   /** The team of who asked. */
   readonly owner?: string;
 }
+
+/** What an outgoing HTTP request is given of it, by header: who asked stays here. */
+export function correlationHeaders({ requestId, traceparent }: Correlation = {}): Record<string, string> {
+  return {
+    ...(requestId !== undefined && { "x-request-id": requestId }),
+    ...(traceparent !== undefined && { traceparent }),
+  };
+}

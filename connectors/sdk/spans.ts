@@ -1,25 +1,23 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
-
-/** The call that is being answered, as its `traceparent` has it. */
-interface Parent {
-  readonly traceId: string;
-  readonly spanId: string;
-}
+import type { Correlation } from "./correlation.ts";
 
 type Attributes = Record<string, string | number>;
 
-const parents = new AsyncLocalStorage<Parent>();
+/** What is known of the call that is being answered. */
+const current = new AsyncLocalStorage<Correlation>();
 const exportMs = 1_000;
 const mostWaiting = 2_048;
 let waiting: object[] = [];
 let timer: NodeJS.Timeout | undefined;
 
-/** What `work` makes spans of belongs to the call with this `traceparent` (W3C Trace Context); with none, to no trace. */
-export function within<T>(traceparent: string | undefined, work: () => T): T {
-  const [, traceId, spanId] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(traceparent ?? "") ?? [];
-  return traceId === undefined || spanId === undefined ? work() : parents.run({ traceId, spanId }, work);
+/** `work` belongs to this request, and its spans to that trace; with none, to nothing. */
+export function within<T>(correlation: Correlation | undefined, work: () => T): T {
+  return correlation === undefined ? work() : current.run(correlation, work);
 }
+
+/** What set going what is being done, with the span that it is done in. */
+export const currentCorrelation = (): Correlation | undefined => current.getStore();
 
 /**
  * A span around `work`, exported by OTLP (JSON over HTTP) where OTEL_EXPORTER_OTLP_ENDPOINT is set; else it costs
@@ -28,19 +26,22 @@ export function within<T>(traceparent: string | undefined, work: () => T): T {
 export async function span<T>(name: string, work: (attributes: Attributes) => Promise<T>): Promise<T> {
   const attributes: Attributes = {};
   if (!process.env.OTEL_EXPORTER_OTLP_ENDPOINT) return work(attributes);
-  const parent = parents.getStore();
-  const own = { traceId: parent?.traceId ?? randomBytes(16).toString("hex"), spanId: randomBytes(8).toString("hex") };
+  const correlation = current.getStore();
+  const [, traceId = randomBytes(16).toString("hex"), parentSpanId] =
+    /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(correlation?.traceparent ?? "") ?? [];
+  const own = { traceId, spanId: randomBytes(8).toString("hex") };
+  const traceparent = `00-${own.traceId}-${own.spanId}-01`;
   const begin = now();
   let failed = false;
   try {
-    return await parents.run(own, () => work(attributes));
+    return await current.run({ ...correlation, traceparent }, () => work(attributes));
   } catch (error) {
     failed = true;
     throw error;
   } finally {
     add({
       ...own,
-      ...(parent && { parentSpanId: parent.spanId }),
+      ...(parentSpanId !== undefined && { parentSpanId }),
       name,
       kind: 3,
       startTimeUnixNano: begin,

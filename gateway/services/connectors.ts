@@ -26,7 +26,7 @@ export interface ConnectorInput {
 /** What of a connector goes into the store. */
 export type StoredConnector = Pick<ConnectorRow, "id" | "name" | "type" | "config" | "sealed">;
 
-export function connectorService({ store, registry, runner, validator, sealer }: ServiceContext) {
+export function connectorService({ store, registry, runner, validator, sealer, correlation }: ServiceContext) {
   const one = async (id: string): Promise<ConnectorRow> => found(await store.connectors.get(id), "connector", id);
 
   return {
@@ -77,7 +77,7 @@ export function connectorService({ store, registry, runner, validator, sealer }:
       try {
         const connector = await registry.open(row);
         try {
-          await within(probeTimeoutMs, (signal) => connector.check(signal));
+          await within(probeTimeoutMs, (signal) => connector.check(signal, correlation));
           const latency_ms = latency();
           const sample = await within(probeTimeoutMs, (signal) => sampleRecord(connector, signal)).catch(() => null);
           return { status: "ok", latency_ms, sample_record: sample };
@@ -92,7 +92,9 @@ export function connectorService({ store, registry, runner, validator, sealer }:
     },
 
     discover: (id: string): Promise<JsonObject> =>
-      opened(id, async (connector, signal) => ({ streams: (await connector.discover(signal)).map(streamResource) })),
+      opened(id, async (connector, signal) => ({
+        streams: (await connector.discover(signal, correlation)).map(streamResource),
+      })),
 
     /** The first records of a stream, the first one unless it is named; what cannot be read is left out. */
     sample: (id: string, { stream, limit }: { readonly stream: string | null; readonly limit: number }) =>

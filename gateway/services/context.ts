@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
-import type { ConnectorType, JsonObject } from "../../connectors/sdk/index.ts";
+import type { ConnectorType, Correlation, JsonObject } from "../../connectors/sdk/index.ts";
 import { resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
@@ -25,6 +25,8 @@ export interface ServiceContext {
   readonly lookups: Lookups;
   /** What is wrong with a cron expression, or undefined. */
   readonly checkCron: (cron: string) => string | undefined;
+  /** Of the request that is served. */
+  readonly correlation?: Correlation | undefined;
 }
 
 export const newId = (): string => randomUUIDv7();

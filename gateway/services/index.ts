@@ -1,4 +1,5 @@
 import type { Caller } from "../../runtime/ports/identity.ts";
+import { correlationOf } from "../../runtime/record/index.ts";
 import { applyService } from "./apply.ts";
 import { connectorService } from "./connectors.ts";
 import type { ServiceContext } from "./context.ts";
@@ -49,7 +50,8 @@ export interface Services extends ReturnType<typeof servicesOf>, Platform {
 export function createServices(context: ServiceContext, platform: Platform = platformOf(context)): Services {
   const as = (caller: Caller) => {
     const lookups = context.lookups.of?.(caller.owner) ?? context.lookups;
-    return createServices({ ...context, store: context.store.as(caller), lookups }, platform);
+    const correlation = correlationOf(caller);
+    return createServices({ ...context, store: context.store.as(caller), lookups, correlation }, platform);
   };
   return { ...servicesOf(context), ...platform, as };
 }

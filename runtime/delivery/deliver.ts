@@ -2,6 +2,7 @@ import type { Destination, ErrorCode, Json, OutRecord, WriteFailure, WriteResult
 import { type Backoff, backoffMs } from "../actor/index.ts";
 import { codes } from "../errors/index.ts";
 import type { Clock } from "../ports/clock.ts";
+import { sharedCorrelation } from "../record/index.ts";
 import type { CallOutcome } from "./circuit.ts";
 import type { Gate } from "./gate.ts";
 import { type Failure, failureOf, settlement } from "./settlement.ts";
@@ -40,6 +41,8 @@ export interface DeliverOptions {
   readonly ordered?: boolean | undefined;
   /** Whether a record whose next try is far off may be handed back; left out: it waits here. Not where order counts. */
   readonly putsOff?: (() => boolean) | undefined;
+  /** Of the span that the writes belong to. */
+  readonly traceparent?: string | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Passed before each write. Without it, a destination that is at fault is asked again at a pace of its own. */
@@ -169,7 +172,8 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     const call = gate && (await gate.begin(signal));
     let outcome: CallOutcome | undefined;
     try {
-      const result = await destination.write({ records: batch, ordered, signal });
+      const correlation = sharedCorrelation(batch, options.traceparent);
+      const result = await destination.write({ records: batch, ordered, ...(correlation && { correlation }), signal });
       outcome = outcomeOf(batch.length, (result.failed ?? []).map(failureIn));
       return result;
     } catch (error) {

@@ -10,6 +10,8 @@ export interface Parcel {
   readonly bytes: number;
   /** Of a piece: what it was cut from, the same object for all its pieces. */
   readonly cutFrom?: object | undefined;
+  /** Of its span: a write has that of the first parcel. */
+  readonly traceparent?: string | undefined;
   /**
    * What has to be waited for where records were not delivered. No parcel of the same write is told its result before:
    * all of them can be settled in one turn, so that no commit has the destination's state after them all and not each of
@@ -124,7 +126,7 @@ export class Deliverer {
       const only = taken.length === 1 ? (taken[0] as Queued) : undefined;
       const records = only ? only.parcel.records : taken.flatMap(({ parcel }) => parcel.records);
       const bytes = taken.reduce((sum, { parcel }) => sum + parcel.bytes, 0);
-      const { undelivered, state } = await this.#deliver(records, bytes);
+      const { undelivered, state } = await this.#deliver(records, bytes, taken[0]?.parcel.traceparent);
       if (undelivered.length === 0) {
         for (const { resolve } of taken) resolve({ undelivered, state });
         return;
@@ -150,15 +152,16 @@ export class Deliverer {
   }
 
   /** What is larger than the aim, as one parcel may be, is written in equal parts, one after another. */
-  async #deliver(records: readonly Deliverable[], bytes: number): Promise<Delivered> {
-    const { batch } = this.#options;
+  async #deliver(records: readonly Deliverable[], bytes: number, traceparent?: string): Promise<Delivered> {
+    const options = { ...this.#options, traceparent };
+    const { batch } = options;
     const parts = Math.max(Math.ceil(records.length / batch.records), Math.round(bytes / batch.bytes));
-    if (parts <= 1) return deliver(records, this.#options);
+    if (parts <= 1) return deliver(records, options);
     const size = Math.ceil(records.length / parts);
     const undelivered: Undelivered[] = [];
     let state: Delivered["state"];
     for (let from = 0; from < records.length; from += size) {
-      const part = await deliver(records.slice(from, from + size), this.#options);
+      const part = await deliver(records.slice(from, from + size), options);
       for (const each of part.undelivered) undelivered.push({ ...each, index: each.index + from });
       if (part.state !== undefined) state = part.state;
     }

@@ -27,7 +27,7 @@ export class Lanes {
   async submit(parcel: Parcel): Promise<Delivered> {
     const key = this.#key;
     if (key === undefined) return (this.#lanes[0] as Deliverer).submit(parcel);
-    const { records, bytes, cutFrom, failing } = parcel;
+    const { records, bytes, ...rest } = parcel;
     const shares = this.#lanes.map((): number[] => []);
     for (let i = 0; i < records.length; i++) {
       (shares[hash(key(records[i] as OutRecord)) % shares.length] as number[]).push(i);
@@ -39,8 +39,7 @@ export class Lanes {
       const delivered = await (this.#lanes[lane] as Deliverer).submit({
         records: share.map((index) => records[index] as OutRecord),
         bytes: Math.ceil((bytes * share.length) / records.length),
-        cutFrom,
-        failing,
+        ...rest,
       });
       for (const each of delivered.undelivered) undelivered.push({ ...each, index: share[each.index] as number });
       if (delivered.state !== undefined) state = delivered.state;

@@ -30,8 +30,8 @@ export function compileEnrich(step: EnrichStep, services: StepServices): Step {
     return output.build();
   };
 
-  return (input, fail) => {
-    const answers = lookUps.ask(input.values);
+  return (input, fail, { correlation }) => {
+    const answers = lookUps.ask(input.values, correlation && ((index) => correlation(input.origins[index] as number)));
     return answers instanceof Promise
       ? answers.then((given) => merge(input, given, fail))
       : merge(input, answers, fail);

@@ -1,5 +1,6 @@
 import type {
   CallLimit,
+  Correlation,
   Json,
   JsonObject,
   LookupResult,
@@ -111,7 +112,10 @@ class StepLookUps implements LookUps {
     this.#cache = new LookupCache(step.cache);
   }
 
-  ask(records: readonly JsonObject[]): readonly Answer[] | Promise<readonly Answer[]> {
+  ask(
+    records: readonly JsonObject[],
+    correlation?: (index: number) => Correlation | undefined,
+  ): readonly Answer[] | Promise<readonly Answer[]> {
     const now = this.#options.clock.now();
     const answers = new Array<Answer>(records.length);
     let open: Map<string, Open> | undefined;
@@ -126,16 +130,22 @@ class StepLookUps implements LookUps {
         else same.places.push(place);
       }
     }
-    return open === undefined ? answers : this.#askOpen(records, answers, [...open.values()]);
+    return open === undefined ? answers : this.#askOpen(records, answers, [...open.values()], correlation);
   }
 
-  async #askOpen(records: readonly JsonObject[], answers: Answer[], open: readonly Open[]): Promise<readonly Answer[]> {
+  async #askOpen(
+    records: readonly JsonObject[],
+    answers: Answer[],
+    open: readonly Open[],
+    correlation: ((index: number) => Correlation | undefined) | undefined,
+  ): Promise<readonly Answer[]> {
     const fresh = open.filter(({ key }) => !this.#calls.has(key));
     if (fresh.length > 0) {
       this.#start(
         fresh.map(({ key, places }) => {
-          const value = this.#request.render(records[places[0] as number] as JsonObject);
-          return { id: key, value, text: key };
+          const [place] = places as [number];
+          const value = this.#request.render(records[place] as JsonObject);
+          return { id: key, value, text: key, correlation: correlation?.(place) };
         }),
       );
     }
@@ -177,13 +187,13 @@ class StepLookUps implements LookUps {
   }
 
   /** One call of the connector. */
-  async #write({ records, signal }: WriteBatch, answers: Map<string, Answer>): Promise<WriteResult> {
+  async #write({ records, correlation, signal }: WriteBatch, answers: Map<string, Answer>): Promise<WriteResult> {
     const limit = this.#limited;
     if (limit) await limit.take(signal);
     let outcome: "ok" | "failed" = "failed";
     try {
       const requests = records.map(({ value }) => value);
-      const { answers: given, failed = [] } = await this.#call(requests, signal);
+      const { answers: given, failed = [] } = await this.#call(requests, correlation, signal);
       if (given.length !== records.length) {
         const message = `${this.#lookup.connectorType} gave ${given.length} answers to ${records.length} requests`;
         throw new SluiceError("INTERNAL_ERROR", message);
@@ -199,13 +209,13 @@ class StepLookUps implements LookUps {
     }
   }
 
-  #call(requests: readonly Json[], signal: AbortSignal): Promise<LookupResult> {
+  #call(requests: readonly Json[], correlation: Correlation | undefined, signal: AbortSignal): Promise<LookupResult> {
     const { timeoutMs, clock } = this.#options;
     const limit = this.#limited;
-    if (timeoutMs === undefined) return this.#lookup.lookup(requests, signal, undefined, limit);
+    if (timeoutMs === undefined) return this.#lookup.lookup(requests, signal, correlation, limit);
     return within(timeoutMs, { clock, signal }, (signal, unhurried) => {
       const further = limit && { take: (signal: AbortSignal) => unhurried(() => limit.take(signal)) };
-      return this.#lookup.lookup(requests, signal, undefined, further);
+      return this.#lookup.lookup(requests, signal, correlation, further);
     });
   }
 

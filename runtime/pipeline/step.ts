@@ -1,4 +1,4 @@
-import type { ErrorCode, Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { Correlation, ErrorCode, Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { Attempt } from "../delivery/index.ts";
 import type { FieldError } from "../errors/index.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -39,7 +39,10 @@ export type Answer = Json | StepRefusal;
 /** What an `enrich` step asks. */
 export interface LookUps {
   /** An answer for each record, in order; without a promise where all are known. Rejects only when the run stops. */
-  ask(records: readonly JsonObject[]): readonly Answer[] | Promise<readonly Answer[]>;
+  ask(
+    records: readonly JsonObject[],
+    correlation?: (index: number) => Correlation | undefined,
+  ): readonly Answer[] | Promise<readonly Answer[]>;
 }
 
 /** What a step gives: one flow for all that follow it, or one for each that a route names. */
@@ -59,6 +62,8 @@ export interface StepContext {
   recordId(origin: number, child: string): string;
   /** What scripts see as `meta`, of the source record at `origin`. */
   meta(origin: number, child: string): JsonObject;
+  /** The request that set the source record at `origin` going, in the span of the steps. Left out: nothing is known. */
+  readonly correlation?: (origin: number) => Correlation | undefined;
   /** These went into an aggregate. */
   absorbed(origins: readonly number[]): void;
   readonly signal: AbortSignal;

@@ -1,3 +1,4 @@
+import type { Correlation } from "../../connectors/sdk/index.ts";
 import type { Imbalance } from "./ledger.ts";
 
 /** Counts and times of the record path. Calls are per batch; `records` is the weight. Never throws. */
@@ -73,9 +74,13 @@ export interface Span {
   end(error?: unknown, attributes?: Attributes): void;
 }
 
-/** Batch-level spans at the actors' boundaries: read, append, process, deliver, settle. */
+/** Batch-level spans at the actors' boundaries, and one for each source and destination that is opened. */
 export interface Tracing {
-  start(name: "read" | "append" | "process" | "deliver" | "settle", attributes: Attributes, parent?: string): Span;
+  start(
+    name: "open" | "read" | "append" | "process" | "deliver" | "settle",
+    attributes: Attributes,
+    parent?: string,
+  ): Span;
 }
 
 const noSpan: Span = { traceparent: undefined, end: () => {} };
@@ -89,4 +94,12 @@ export const noTracing: Tracing = {
 export function withAttributes(tracing: Tracing, shared: Attributes): Tracing {
   if (tracing === noTracing) return noTracing;
   return { start: (name, attributes, parent) => tracing.start(name, { ...shared, ...attributes }, parent) };
+}
+
+/** What goes along with what is done in a span. */
+export function inSpan(
+  correlation: Correlation | null | undefined,
+  { traceparent }: Pick<Span, "traceparent">,
+): Correlation {
+  return { ...correlation, ...(traceparent !== undefined && { traceparent }) };
 }

@@ -1,4 +1,4 @@
-import type { Correlation, Json } from "../../connectors/sdk/index.ts";
+import type { Correlation, Json, OutRecord } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../ports/identity.ts";
 import type { BatchHeader } from "../ports/log.ts";
 
@@ -17,6 +17,24 @@ export function correlationOf(caller: Caller | null): Correlation | undefined {
 /** Of one record of a batch, by its index in the ingest batch; a window's result has that of the batch. */
 export function correlationAt({ correlation, correlations }: BatchHeader, origin: number): Correlation | undefined {
   return correlations?.[origin] ?? correlation;
+}
+
+/**
+ * What records that are written together have in common: the request that all of them come from, in the trace of the span
+ * that writes them. Where they come from several, the span alone.
+ */
+export function sharedCorrelation(
+  records: readonly Pick<OutRecord, "correlation">[],
+  traceparent: string | undefined,
+): Correlation | undefined {
+  const first = records[0]?.correlation;
+  const isShared =
+    first !== undefined &&
+    records.every(({ correlation }) => correlation === first || correlation?.requestId === first.requestId);
+  if (!isShared) return traceparent === undefined ? undefined : { traceparent };
+  // The span of a write for several batches may be of another's trace.
+  const isNear = traceparent !== undefined && traceIdOf(traceparent) === traceIdOf(first.traceparent ?? traceparent);
+  return isNear ? { ...first, traceparent } : first;
 }
 
 /** A `traceparent` header as version 00 writes it; undefined where it is none that can be gone on with. */

@@ -1,4 +1,11 @@
-export { correlationAt, correlationOf, requestMeta, traceIdOf, traceparentOf } from "./correlation.ts";
+export {
+  correlationAt,
+  correlationOf,
+  requestMeta,
+  sharedCorrelation,
+  traceIdOf,
+  traceparentOf,
+} from "./correlation.ts";
 export { canonicalNumber, ExactSum, isSummable, maxSumDigits, parseSum } from "./decimal.ts";
 export { describeType, isObject, type JsonType, jsonType, parseJson, textOf } from "./json.ts";
 export { type Decoded, type DecodeFailure, decodeLines, decodeText } from "./lines.ts";

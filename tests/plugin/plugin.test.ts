@@ -159,6 +159,29 @@ test("a write that takes too long is cancelled, and is over before anything is w
   await opened.close();
 });
 
+test("a stream that is not opened in time fails by itself, and can be opened then", async () => {
+  const plugin = await start("hangs in open");
+  const timeout = { connectMs: 100, readMs: 100, totalMs: 300 };
+  await expect(destination(plugin, idle, { stream: "slow", timeout })).rejects.toMatchObject({
+    code: "TIMEOUT",
+    message: "plugin bad did not open the stream within 0.3 s (delivery.timeout.total)",
+  });
+  const opened = await destination(plugin, idle, { timeout: { ...timeout, totalMs: 60_000 } });
+  await expect(opened.write({ records: [record(1)], signal: idle })).resolves.toEqual({});
+});
+
+test("a run that is not completed in time is completed again in another call", async () => {
+  const opened = await destination(await start("hangs in complete"), idle, {
+    timeout: { connectMs: 100, readMs: 100, totalMs: 5_000 },
+  });
+  await opened.write({ records: [record(1)], signal: idle });
+  await expect(opened.complete()).rejects.toMatchObject({
+    code: "TIMEOUT",
+    message: "plugin bad did not complete the run within 5 s (delivery.timeout.total)",
+  });
+  await expect(opened.complete()).resolves.toBeUndefined();
+});
+
 test("a write that was left behind while the stream was opened anew is not written late", async () => {
   const opened = await destination(await start("hangs at first"));
   await expect(opened.write({ records: [record(1)], signal: AbortSignal.timeout(50) })).rejects.toThrow("timeout");

@@ -35,18 +35,24 @@ export class Api {
     return await this.#send("GET", path);
   }
 
-  async request<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
-    const { status, text } = await this.#send(method, path, body);
+  async request<T>(method: string, path: string, body?: unknown, headers: object = {}): Promise<Answer<T>> {
+    const { status, text } = await this.#send(method, path, body, headers);
     return { status, text, body: text === "" ? (null as T) : JSON.parse(text) };
   }
 
-  async #send(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
+  async #send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: object = {},
+  ): Promise<{ status: number; text: string }> {
     const { url, token } = this.#server();
     const response = await fetch(url + path, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
         ...(body !== undefined && { "content-type": "application/json" }),
+        ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
@@ -54,8 +60,8 @@ export class Api {
   }
 
   /** Throws where the answer is no success. */
-  async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const answer = await this.request<T>(method, path, body);
+  async call<T>(method: string, path: string, body?: unknown, headers: object = {}): Promise<T> {
+    const answer = await this.request<T>(method, path, body, headers);
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
     return answer.body;
   }

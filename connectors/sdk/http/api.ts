@@ -1,8 +1,9 @@
+import { correlationHeaders } from "../correlation.ts";
 import { ConnectorError, type ErrorCode, type Fault } from "../errors.ts";
 import { parseExact } from "../exact.ts";
 import type { Json } from "../json.ts";
 import { parseRetryAfter } from "../retry-after.ts";
-import { span } from "../spans.ts";
+import { currentCorrelation, span } from "../spans.ts";
 import { ApiAuth, type AuthOptions } from "./api-auth.ts";
 
 export interface ApiOptions {
@@ -105,7 +106,8 @@ export class Api {
       let text: string;
       let answer: Response;
       try {
-        answer = await fetch(url, { headers, signal: limits, redirect: "error" });
+        const correlated = { ...correlationHeaders(currentCorrelation()), ...headers };
+        answer = await fetch(url, { headers: correlated, signal: limits, redirect: "error" });
         attributes["http.response.status_code"] = answer.status;
         text = await answer.text();
       } catch (error) {

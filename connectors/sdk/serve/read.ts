@@ -11,6 +11,7 @@ import {
 import type { ReadBatch, Source } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { Json } from "../json.ts";
+import { currentCorrelation } from "../spans.ts";
 import { callError, failureOf } from "./failure.ts";
 import type { Instances } from "./instances.ts";
 
@@ -82,6 +83,7 @@ async function read(
   await instances.use(open.instance, async (connector) => {
     if (!connector.openSource)
       throw new ConnectorError("VALIDATION_ERROR", "it is no source", { fault: "destination" });
+    const correlation = currentCorrelation();
     const source = await connector.openSource({
       stream: open.stream,
       mode: open.mode === SourceMode.SOURCE_MODE_INCREMENTAL ? "incremental" : "full",
@@ -89,6 +91,7 @@ async function read(
       from: open.cursor === "" ? null : (JSON.parse(open.cursor) as Json),
       batch: { records: open.batchRecords, bytes: open.batchBytes },
       ...(open.endless && { endless: true }),
+      ...(correlation && { correlation }),
       signal,
     });
     told.source = source;

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type handleUnaryCall,
-  type Metadata,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
@@ -25,7 +24,8 @@ import {
 import type { ConnectorContext, ConnectorType } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { Json } from "../json.ts";
-import { flushSpans, within } from "../spans.ts";
+import { currentCorrelation, flushSpans, within } from "../spans.ts";
+import { correlationOf } from "./correlation.ts";
 import { callError, failureOf } from "./failure.ts";
 import { Instances } from "./instances.ts";
 import { serveRead } from "./read.ts";
@@ -79,11 +79,11 @@ export async function servePlugin(type: ConnectorType, options: PluginOptions = 
       });
     }),
     check: unary(async ({ instance }, signal) => {
-      await instances.use(instance, (connector) => connector.check(signal));
+      await instances.use(instance, (connector) => connector.check(signal, currentCorrelation()));
       return {};
     }),
     discover: unary(async ({ instance }, signal) => {
-      const streams = await instances.use(instance, (connector) => connector.discover(signal));
+      const streams = await instances.use(instance, (connector) => connector.discover(signal, currentCorrelation()));
       return {
         streams: streams.map(({ name, schema, key = [], required = [], cursorFields = [] }) => ({
           name,
@@ -101,6 +101,7 @@ export async function servePlugin(type: ConnectorType, options: PluginOptions = 
         return connector.lookup(
           requests.map((request) => JSON.parse(request) as Json),
           signal,
+          currentCorrelation(),
         );
       });
       const failed = (result.failed ?? []).map(({ index, ...failure }) => ({ index, failure: failureOf(failure) }));
@@ -115,8 +116,8 @@ export async function servePlugin(type: ConnectorType, options: PluginOptions = 
       });
       return {};
     }),
-    read: (call) => within(traceparentOf(call), () => serveRead(call, instances)),
-    write: (call) => within(traceparentOf(call), () => serveWrite(call, instances)),
+    read: (call) => within(correlationOf(call), () => serveRead(call, instances)),
+    write: (call) => within(correlationOf(call), () => serveWrite(call, instances)),
   };
   server.addService(ConnectorServiceService, service);
   const port = await new Promise<number>((resolve, reject) => {
@@ -145,10 +146,6 @@ function credentialsOf({ tls }: PluginOptions): ServerCredentials {
   return ServerCredentials.createSsl(tls.ca, [{ cert_chain: tls.cert, private_key: tls.key }], true);
 }
 
-function traceparentOf({ metadata }: { readonly metadata: Metadata }): string | undefined {
-  return metadata.get("traceparent")[0]?.toString();
-}
-
 /** A call with one answer. */
 function unary<Request, Response>(
   answer: (request: Request, signal: AbortSignal) => Promise<Response>,
@@ -156,7 +153,7 @@ function unary<Request, Response>(
   return (call: ServerUnaryCall<Request, Response>, respond: sendUnaryData<Response>) => {
     const aborter = new AbortController();
     call.on("cancelled", () => aborter.abort(new Error("the call was cancelled")));
-    within(traceparentOf(call), () => answer(call.request, aborter.signal)).then(
+    within(correlationOf(call), () => answer(call.request, aborter.signal)).then(
       (response) => respond(null, response),
       (error) => respond(callError(error)),
     );

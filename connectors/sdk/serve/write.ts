@@ -10,6 +10,7 @@ import {
 import type { Destination, DestinationMode as ModeName, OutRecord } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import type { Json } from "../json.ts";
+import { currentCorrelation, within } from "../spans.ts";
 import { callError, failureOf, millisecondsOf, thrown } from "./failure.ts";
 import type { Instances } from "./instances.ts";
 
@@ -86,7 +87,8 @@ async function answerOf(
       await destination.complete();
       return { id, failed: [], failure: undefined, state: "" };
     }
-    const { failed = [], state } = await destination.write(batchOf(request.value, signal));
+    const batch = batchOf(request.value, signal);
+    const { failed = [], state } = await within(batch.correlation, () => destination.write(batch));
     return {
       id,
       failed: failed.map(({ index, ...failure }) => ({ index, failure: failureOf(failure) })),
@@ -98,13 +100,19 @@ async function answerOf(
   }
 }
 
-function batchOf({ records, ids, keys, ordered, timeout }: WriteBatch, signal: AbortSignal) {
+function batchOf(value: WriteBatch, signal: AbortSignal) {
+  const { records, ids, keys, ordered, timeout, traceparent, requestId } = value;
   const texts = records === undefined || records.count === 0 ? [] : records.data.toString("utf8").split("\n");
   const ms = millisecondsOf(timeout);
   return {
     records: texts.map((text, index): OutRecord => new TextRecord(text, ids[index] ?? "")),
     ...(keys.length > 0 && { keys }),
     ordered,
+    correlation: {
+      ...currentCorrelation(),
+      ...(traceparent !== "" && { traceparent }),
+      ...(requestId !== "" && { requestId }),
+    },
     signal: ms === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(ms)]),
   };
 }
@@ -128,7 +136,9 @@ function optionsOf(open: WriteOpen, signal: AbortSignal) {
   const connectMs = millisecondsOf(open.connectTimeout);
   const readMs = millisecondsOf(open.readTimeout);
   const idempotencyWindowMs = millisecondsOf(open.idempotencyWindow);
+  const correlation = currentCorrelation();
   return {
+    ...(correlation && { correlation }),
     stream: open.stream,
     mode: modes.get(open.mode) ?? "append",
     key: open.key,

@@ -211,6 +211,8 @@ export interface WriteBatch {
   keys: string[];
   ordered: boolean;
   timeout: Duration | undefined;
+  traceparent: string;
+  requestId: string;
 }
 
 export interface Complete {
@@ -1876,7 +1878,16 @@ export const Owner: MessageFns<Owner> = {
 };
 
 function createBaseWriteBatch(): WriteBatch {
-  return { id: 0n, records: undefined, ids: [], keys: [], ordered: false, timeout: undefined };
+  return {
+    id: 0n,
+    records: undefined,
+    ids: [],
+    keys: [],
+    ordered: false,
+    timeout: undefined,
+    traceparent: "",
+    requestId: "",
+  };
 }
 
 export const WriteBatch: MessageFns<WriteBatch> = {
@@ -1901,6 +1912,12 @@ export const WriteBatch: MessageFns<WriteBatch> = {
     }
     if (message.timeout !== undefined) {
       Duration.encode(message.timeout, writer.uint32(50).fork()).join();
+    }
+    if (message.traceparent !== "") {
+      writer.uint32(58).string(message.traceparent);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(66).string(message.requestId);
     }
     return writer;
   },
@@ -1964,6 +1981,22 @@ export const WriteBatch: MessageFns<WriteBatch> = {
             }
 
             message.timeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.requestId = reader.string();
             continue;
           }
         }

@@ -12,7 +12,9 @@
 // reached at an address, by TCP with mutual TLS. What it writes to stderr goes to sluice's log, line by line; stdout after
 // the first line is not read.
 //
-// Messages are at most 64 MiB. A call may carry the W3C `traceparent` in its metadata. A call that is cancelled (deadline,
+// Messages are at most 64 MiB. A call may carry in its metadata what set it going: the W3C `traceparent` of sluice's span,
+// the request's `x-request-id`, and in percent-encoding who asked, `x-sluice-actor`, and their team, `x-sluice-owner`. What
+// a plugin calls for it should be given the first two. A call that is cancelled (deadline,
 // disconnect, a stop of the run) must end within a second: what it had begun to write may be done or not.
 // The standard health service (grpc.health.v1.Health) is served beside this one; SERVING means that calls are taken.
 
@@ -1752,7 +1754,11 @@ type WriteBatch struct {
 	// Each record is written after those before it, and none behind one that failed and may be tried again.
 	Ordered bool `protobuf:"varint,5,opt,name=ordered,proto3" json:"ordered,omitempty"`
 	// Patience for the whole write; an answer that comes later is of no interest.
-	Timeout       *durationpb.Duration `protobuf:"bytes,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	Timeout *durationpb.Duration `protobuf:"bytes,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// W3C `traceparent` of the write, which is of another trace than the call's; empty: none.
+	Traceparent string `protobuf:"bytes,7,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	// `X-Request-ID` of the request that all these records come from; empty: they come from none, or from several.
+	RequestId     string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1827,6 +1833,20 @@ func (x *WriteBatch) GetTimeout() *durationpb.Duration {
 		return x.Timeout
 	}
 	return nil
+}
+
+func (x *WriteBatch) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
+func (x *WriteBatch) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // The run came to its end.
@@ -2523,7 +2543,7 @@ const file_sluice_connector_v1_connector_proto_rawDesc = "" +
 	"\x05Owner\x12%\n" +
 	"\x0eintegration_id\x18\x01 \x01(\tR\rintegrationId\x12%\n" +
 	"\x0edestination_id\x18\x02 \x01(\tR\rdestinationId\x12\x14\n" +
-	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"\xc6\x01\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"\x87\x02\n" +
 	"\n" +
 	"WriteBatch\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x123\n" +
@@ -2531,7 +2551,10 @@ const file_sluice_connector_v1_connector_proto_rawDesc = "" +
 	"\x03ids\x18\x03 \x03(\tR\x03ids\x12\x12\n" +
 	"\x04keys\x18\x04 \x03(\tR\x04keys\x12\x18\n" +
 	"\aordered\x18\x05 \x01(\bR\aordered\x123\n" +
-	"\atimeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\x1a\n" +
+	"\atimeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12 \n" +
+	"\vtraceparent\x18\a \x01(\tR\vtraceparent\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\b \x01(\tR\trequestId\"\x1a\n" +
 	"\bComplete\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\"\x93\x01\n" +
 	"\rWriteResponse\x12:\n" +

@@ -12,7 +12,9 @@
 // reached at an address, by TCP with mutual TLS. What it writes to stderr goes to sluice's log, line by line; stdout after
 // the first line is not read.
 //
-// Messages are at most 64 MiB. A call may carry the W3C `traceparent` in its metadata. A call that is cancelled (deadline,
+// Messages are at most 64 MiB. A call may carry in its metadata what set it going: the W3C `traceparent` of sluice's span,
+// the request's `x-request-id`, and in percent-encoding who asked, `x-sluice-actor`, and their team, `x-sluice-owner`. What
+// a plugin calls for it should be given the first two. A call that is cancelled (deadline,
 // disconnect, a stop of the run) must end within a second: what it had begun to write may be done or not.
 // The standard health service (grpc.health.v1.Health) is served beside this one; SERVING means that calls are taken.
 
