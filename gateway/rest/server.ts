@@ -20,6 +20,7 @@ import type { ServerTls } from "../tls/index.ts";
 import { admit, challenge } from "./admission.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { parseBody } from "./body.ts";
+import { docsPage, docsPolicy } from "./docs-page.ts";
 import { idempotencyKeyOf, once } from "./idempotency.ts";
 import { openApi } from "./openapi.ts";
 import { problemType, toProblem } from "./problem.ts";
@@ -46,11 +47,14 @@ export interface RestOptions {
   readonly bodyLimit?: number;
 }
 
-/** Answered without a token: what tells an orchestrator whether to wait or to restart, and nothing else. */
-const open: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz"]);
+/**
+ * Answered without a token: what tells an orchestrator whether to wait or to restart, and what is the same for every
+ * installation, to be read in a browser.
+ */
+const open: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz", "/docs"]);
 
 /** What is answered besides the API. */
-const besides = ["/openapi.json", "/healthz", "/readyz", "/metrics"] as const;
+const besides = ["/openapi.json", "/docs", "/healthz", "/readyz", "/metrics"] as const;
 
 /** What an answer says of itself: it is kept by nobody, taken for nothing else, and shown inside no other page. */
 const always = {
@@ -145,6 +149,11 @@ export function createRest(options: RestOptions): FastifyInstance {
   for (const route of routes) addRoute(app, route, services, validator);
   const description = openApi(routes, options.version);
   app.get("/openapi.json", async () => description);
+  let page: string | undefined;
+  app.get("/docs", async (_, reply) => {
+    reply.header("content-security-policy", docsPolicy).type("text/html; charset=utf-8").serializer(String);
+    return (page ??= docsPage(description));
+  });
   app.get("/healthz", async () => ({ status: "ok" }));
   app.get("/readyz", async (_, reply) => {
     const parts = await options.readiness.check();
