@@ -9,6 +9,8 @@ import { countsIn } from "../scrape.ts";
 const latency = "1s";
 const warmUpMs = 10_000;
 const sampleMs = 250;
+const pointMs = 5_000;
+const name = "1 % of the source's rate";
 
 /** What the node holds while a destination is slow; what is not delivered waits in the log, and the source waits too. */
 export async function run({ seconds = 60 }: BenchOptions): Promise<void> {
@@ -18,22 +20,32 @@ export async function run({ seconds = 60 }: BenchOptions): Promise<void> {
     const source = { connector: "generator", stream: "fast" };
     const destination = { connector: "blackhole", stream: "slow", mode: "append" };
     await node.begin(await node.integration({ name: "slow-sink", source, destination, ...filterAndMap }));
-    await sleep(warmUpMs);
+    const start = performance.now();
+    let nextPoint = 0;
+    /** Resident memory of a stretch of time, with a point of the curve every five seconds. */
+    const watch = async (ms: number): Promise<number[]> => {
+      const rss: number[] = [];
+      for (const end = performance.now() + ms; performance.now() < end; await sleep(sampleMs)) {
+        rss.push(node.rssMb());
+        const at = performance.now() - start;
+        if (at < nextPoint) continue;
+        nextPoint += pointMs;
+        report({ scenario: "slow-sink", name: `${name}, curve`, ...(await pointOf(node, at / 1000)) });
+      }
+      return rss;
+    };
+    await watch(warmUpMs);
     const cpu = node.cpu();
-    const before = countsIn(await node.metrics(), "sluice_records_in_total").get("slow-sink") ?? 0;
+    const before = await pointOf(node, 0);
     const begin = performance.now();
-    const rss: number[] = [];
-    while (performance.now() - begin < seconds * 1000) {
-      rss.push(node.rssMb());
-      await sleep(sampleMs);
-    }
+    const rss = await watch(seconds * 1000);
     const elapsed = (performance.now() - begin) / 1000;
-    const records = (countsIn(await node.metrics(), "sluice_records_in_total").get("slow-sink") ?? 0) - before;
+    const records = (await pointOf(node, 0)).settled - before.settled;
     const used = cpuBetween(cpu, node.cpu());
     const quarter = Math.ceil(rss.length / 4);
     report({
       scenario: "slow-sink",
-      name: "1 % of the source's rate",
+      name,
       records,
       seconds: elapsed,
       rate: Math.round(records / elapsed),
@@ -48,4 +60,20 @@ export async function run({ seconds = 60 }: BenchOptions): Promise<void> {
       },
     });
   });
+}
+
+/** A point of the curve: what is in the log is read, and not settled yet. */
+async function pointOf(node: BenchNode, seconds: number) {
+  const metrics = await node.metrics();
+  const count = (metric: string) => countsIn(metrics, metric).get("slow-sink") ?? 0;
+  const inLog = count("sluice_consumer_lag");
+  const settled = count("sluice_records_in_total");
+  return {
+    seconds: Math.round(seconds),
+    rss_mb: Math.round(node.rssMb()),
+    in_log: inLog,
+    read: settled + inLog,
+    settled,
+    delivered: count("sluice_records_out_total"),
+  };
 }

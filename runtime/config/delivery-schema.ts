@@ -46,8 +46,8 @@ export const deliverySchema: Part = group("How records are delivered to every de
     },
   ),
   timeout: group("How long a write, a look-up or the next batch of a source may take.", {
-    connect: duration("Until connected.", "5s"),
-    read: duration("For an answer, or the next piece of it.", "30s"),
+    connect: duration("Until connected to a destination; for sources and look-ups their connector says it.", "5s"),
+    read: duration("For a destination's answer, or the next piece of it; as above.", "30s"),
     total: duration("In all.", "60s"),
   }),
   idempotency: group("Records seen before are done without a call.", {
