@@ -11,7 +11,7 @@ import { asScenarios, families, scenarios } from "./suite/scenarios.ts";
 import { endShared } from "./suite/stage.ts";
 
 /** Set by `npm run chaos` (suite/main.ts). */
-const { CHAOS_MINUTES, CHAOS_ONLY, CHAOS_SEED, CHAOS_RESULTS } = process.env;
+const { CHAOS_MINUTES, CHAOS_ONLY, CHAOS_LONG, CHAOS_SEED, CHAOS_RESULTS } = process.env;
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 /** For one run; what hangs ends by a limit of its own before. */
 const limitMs = 600_000;
@@ -26,9 +26,10 @@ function roundAfterRound(minutes: number): void {
     const end = Date.now() + minutes * 60_000;
     const asked = asScenarios(CHAOS_ONLY);
     const results: Result[] = [];
+    const shortRounds = CHAOS_ONLY === undefined && CHAOS_LONG === undefined ? 1 : 0;
     // Each round has a seed of its own. The first is always whole; of all scenarios in their short form, to see each.
     for (let round = 0; round === 0 || Date.now() < end; round++) {
-      const scale = round === 0 && CHAOS_ONLY === undefined ? "short" : "long";
+      const scale = round < shortRounds ? "short" : "long";
       for (const scenario of asked) {
         if (round > 0 && Date.now() > end) break;
         const result = await perform(scenario, Number(CHAOS_SEED) + round, scale);

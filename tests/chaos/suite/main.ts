@@ -17,6 +17,7 @@ const syntax: Syntax = {
     minutes: { type: "string", value: "N", help: "How long (10); at least one round." },
     seed: { type: "string", value: "S", help: "Of the first round; the same seed breaks the same things." },
     only: { type: "string", value: "NAME", help: "One scenario, or one family of them, in the long form." },
+    long: { type: "boolean", help: "The first round in the long form, too." },
     load: { type: "string", value: "LOAD", help: `What all loads are like that may be: ${loadKinds.join(", ")}.` },
     results: { type: "string", value: "FILE", help: "Adds each result as a line of JSON; the table is of all in it." },
     list: { type: "boolean", help: "Print the scenarios." },
@@ -54,6 +55,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const minutes = integerOption(args.string("minutes"), "minutes", 0, 10_000) ?? 10;
   const seed = integerOption(args.string("seed"), "seed", 0, 1_000_000_000) ?? Date.now() % 1_000_000;
   Object.assign(process.env, { CHAOS_MINUTES: String(minutes), CHAOS_SEED: String(seed) });
+  if (args.flag("long")) process.env.CHAOS_LONG = "yes";
   if (only !== undefined) process.env.CHAOS_ONLY = only;
   if (load !== undefined) process.env.CHAOS_LOAD = load;
   const results = args.string("results");
