@@ -75,6 +75,7 @@ export class BenchNode {
         ...process.env,
         SLUICE_DATA_DIR: this.#dataDir,
         SLUICE_HTTP_PORT: "0",
+        SLUICE_GRPC_PORT: "0",
         SLUICE_NATS_PORT: "0",
         SLUICE_POSTGRES_PORT: "0",
         SLUICE_FILE_ROOTS: this.folder,

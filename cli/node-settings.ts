@@ -5,7 +5,7 @@ import type { TlsSettings } from "../gateway/tls/index.ts";
 import { parseDuration } from "../runtime/config/duration.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import { corsOrigins, hostOf, oidcSettings, requestLimits, tlsSettings } from "./gateway-settings.ts";
-import { dataDirOf, defaultHttpPort } from "./settings.ts";
+import { dataDirOf, defaultGrpcPort, defaultHttpPort } from "./settings.ts";
 
 /** The environment of contract section 11, read once. */
 export interface NodeSettings {
@@ -20,6 +20,8 @@ export interface NodeSettings {
   readonly corsOrigins: readonly string[];
   readonly requestLimits: ReturnType<typeof requestLimits>;
   readonly httpPort: number;
+  /** Undefined: 7401, or a free one where that is taken. */
+  readonly grpcPort: number | undefined;
   readonly natsPort: number;
   readonly postgresPort: number;
   /** Undefined: an embedded server. */
@@ -57,6 +59,7 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     corsOrigins: corsOrigins(env),
     requestLimits: requestLimits(env),
     httpPort: port(env, "SLUICE_HTTP_PORT", defaultHttpPort),
+    grpcPort: env.SLUICE_GRPC_PORT ? port(env, "SLUICE_GRPC_PORT", defaultGrpcPort) : undefined,
     natsPort: port(env, "SLUICE_NATS_PORT", 7422),
     postgresPort: port(env, "SLUICE_POSTGRES_PORT", 7432),
     natsUrl: env.SLUICE_NATS_URL || undefined,

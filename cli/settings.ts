@@ -7,6 +7,7 @@ export function dataDirOf(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 export const defaultHttpPort = 7400;
+export const defaultGrpcPort = 7401;
 
 /** Where the server is: `SLUICE_URL`, else the port set, else what the node of the data folder wrote down, else 7400. */
 export function serverUrl(env: NodeJS.ProcessEnv = process.env): string {

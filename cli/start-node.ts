@@ -24,18 +24,19 @@ import {
 import { prometheusMetrics, startLogger, startTracing } from "../adapters/telemetry/index.ts";
 import { createWorkerPool } from "../adapters/workers/index.ts";
 import { createAuthenticator, ensureToken, oidcAuthenticator, RequestLimits } from "../gateway/auth/index.ts";
+import { createGrpc } from "../gateway/grpc/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
 import { ConnectorEvents, createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
 import { nameFor, ServerTls } from "../gateway/tls/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
 import { Redactor, type ResolveReference } from "../runtime/config/index.ts";
-import { SluiceError } from "../runtime/errors/index.ts";
 import { expressions } from "../runtime/mapping/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
 import { actorConnectors } from "./actor-connectors.ts";
 import { connectorTypes } from "./connector-types.ts";
 import { addEnvironmentSecrets, addServerUrl } from "./environment-secrets.ts";
+import { listenError, listenGrpc } from "./listen.ts";
 import { nodeId } from "./node-id.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { createRunner } from "./runner.ts";
@@ -283,11 +284,13 @@ async function start(
       disk: space.reason,
     }),
   };
+  const auth = createAuthenticator(store.apiKeys, settings.oidc && oidcAuthenticator(settings.oidc));
+  const limits = new RequestLimits(settings.requestLimits);
   const rest = createRest({
     services,
-    auth: createAuthenticator(store.apiKeys, settings.oidc && oidcAuthenticator(settings.oidc)),
+    auth,
     corsOrigins: settings.corsOrigins,
-    limits: new RequestLimits(settings.requestLimits),
+    limits,
     readiness,
     metrics,
     validator,
@@ -296,22 +299,27 @@ async function start(
     tls,
   });
   closers.push(() => rest.close());
-  const heard = await rest
-    .listen({ host: settings.host, port: settings.httpPort })
-    .catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE" && error.code !== "EACCES") throw error;
-      const why = error.code === "EADDRINUSE" ? "is taken by another program" : "is not for this user to open";
-      const fix = "Set SLUICE_HTTP_PORT to a free port.";
-      throw new SluiceError("UNAVAILABLE", `port ${settings.httpPort} for the REST API ${why}. ${fix}`, [], error);
-    });
+  const { host, httpPort } = settings;
+  const heard = await rest.listen({ host, port: httpPort }).catch((error: unknown) => {
+    throw listenError(error, httpPort, "the REST API", "SLUICE_HTTP_PORT");
+  });
   const url = tls === undefined ? heard : urlFor(heard, tls);
-  // For the command line: whichever port it is, and gone when the node is.
-  await writeFile(path.join(dataDir, "url"), `${url}\n`);
-  closers.push(() => rm(path.join(dataDir, "url"), { force: true }));
-  if (tls === undefined && !isLoopback(settings.host)) {
-    logger.warn({ host: settings.host }, "others reach this node without TLS: tokens go over the network in the clear");
+  const grpc = createGrpc({ services, auth, limits, readiness, validator, logger, tls });
+  closers.push(() => grpc.close());
+  const grpcUrl = new URL(url);
+  grpcUrl.port = String(await listenGrpc(grpc, settings, logger));
+  // For the command line: whichever ports they are, and gone when the node is.
+  for (const [name, heardAt] of [
+    ["url", url],
+    ["grpc-url", grpcUrl.origin],
+  ] as const) {
+    await writeFile(path.join(dataDir, name), `${heardAt}\n`);
+    closers.push(() => rm(path.join(dataDir, name), { force: true }));
   }
-  logger.info({ url, version }, "ready");
+  if (tls === undefined && !isLoopback(host)) {
+    logger.warn({ host }, "others reach this node without TLS: tokens go over the network in the clear");
+  }
+  logger.info({ url, grpc: grpcUrl.origin, version }, "ready");
   // The others take over what has stopped here, while this node finishes the rest.
   closers.push(() => cluster.leave());
   closers.push(() => logger.info("stopping"));

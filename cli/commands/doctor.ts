@@ -46,6 +46,7 @@ export async function doctor(argv: readonly string[]): Promise<number> {
     natsCheck(settings.natsUrl),
     postgresCheck(settings.databaseUrl),
     port("port http", settings.httpPort, "SLUICE_HTTP_PORT"),
+    ...(settings.grpcPort === undefined ? [] : [port("port grpc", settings.grpcPort, "SLUICE_GRPC_PORT")]),
     ...(settings.natsUrl === undefined ? [port("port nats", settings.natsPort, "SLUICE_NATS_PORT")] : []),
     ...(settings.databaseUrl === undefined
       ? [port("port postgres", settings.postgresPort, "SLUICE_POSTGRES_PORT")]

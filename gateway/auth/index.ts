@@ -1,3 +1,4 @@
+export { admit, authenticate } from "./admit.ts";
 export { type Authenticator, createAuthenticator, type Identity } from "./authenticator.ts";
 export { isTrustworthy } from "./issuer-keys.ts";
 export { newKey } from "./keys.ts";

@@ -1,34 +1,19 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { SluiceError } from "../../runtime/errors/index.ts";
-import type { Authenticator, Identity, RequestLimits } from "../auth/index.ts";
+import { type Authenticator, admit as admitted, type Identity, type RequestLimits } from "../auth/index.ts";
 
-/** Who makes a request. Throws UNAUTHORIZED, RATE_LIMITED, or UNAVAILABLE where nobody can tell. */
+/** Who makes a request, with what is left to it in the answer's headers. Throws as `admit` of gateway/auth. */
 export async function admit(
-  request: FastifyRequest,
+  { headers: { authorization }, ip: address }: FastifyRequest,
   reply: FastifyReply,
-  { auth, limits, isData }: { readonly auth: Authenticator; readonly limits: RequestLimits; readonly isData: boolean },
+  { isData, ...by }: { readonly auth: Authenticator; readonly limits: RequestLimits; readonly isData: boolean },
 ): Promise<Identity> {
-  const caller = await authenticate(request, auth).catch((error: unknown) => {
-    // Counted after the token was looked at: behind one address there may be callers with a token and others without.
-    if (error instanceof SluiceError && error.code === "UNAUTHORIZED") limits.refused(request.ip);
-    throw error;
-  });
-  const allowance = limits.take(caller, isData);
+  const { caller, allowance } = await admitted({ authorization, address, isData }, by);
   if (allowance !== null) {
     // As of draft-ietf-httpapi-ratelimit-headers-10.
     reply.header("ratelimit-policy", `"requests";q=${allowance.limit};w=60`);
     reply.header("ratelimit", `"requests";r=${allowance.remaining};t=${allowance.resetS}`);
   }
   return caller;
-}
-
-async function authenticate({ headers }: FastifyRequest, auth: Authenticator): Promise<Identity> {
-  const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(headers.authorization ?? "") ?? [];
-  const caller = token === undefined ? null : await auth.verify(token);
-  if (caller !== null) return caller;
-  const detail =
-    token === undefined ? "a token is required: Authorization: Bearer TOKEN" : "the token is not known here";
-  throw new SluiceError("UNAUTHORIZED", detail);
 }
 
 /** RFC 6750, section 3: what is wrong with a token, and nothing to whom has none. */

@@ -1,5 +1,8 @@
+import { randomUUIDv7 } from "node:crypto";
+import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
+import type { Validate } from "../../runtime/ports/connectors.ts";
 import type { IfMatch } from "../services/index.ts";
 import type { RouteRequest } from "./route.ts";
 
@@ -29,3 +32,25 @@ export function ifMatchOf(header: string | undefined): IfMatch {
 }
 
 export const ok = (description: string, schema: Part) => ({ status: 200, description, schema });
+
+/** A query checked, with defaults. */
+export function completeQuery(
+  query: Readonly<Record<string, Json>>,
+  schemas: Readonly<Record<string, Part>>,
+  check: Validate,
+): Record<string, Json> {
+  const errors = check(query);
+  if (errors.length > 0) {
+    const [{ path, message }] = errors as [(typeof errors)[number]];
+    throw new SluiceError("VALIDATION_ERROR", `${path}: ${message}`, errors);
+  }
+  const defaults = Object.entries(schemas).flatMap(([name, schema]) =>
+    schema.default === undefined ? [] : [[name, schema.default]],
+  );
+  return { ...(Object.fromEntries(defaults) as Record<string, Json>), ...query };
+}
+
+/** The caller's own id where it is one that can be logged and searched for, else a new one. */
+export function requestIdOf(given: string | string[] | undefined): string {
+  return typeof given === "string" && /^[\w.:/+=@-]{1,128}$/.test(given) ? given : randomUUIDv7();
+}

@@ -24,7 +24,7 @@ import { docsPage, docsPolicy } from "./docs-page.ts";
 import { idempotencyKeyOf, once } from "./idempotency.ts";
 import { openApi } from "./openapi.ts";
 import { problemType, toProblem } from "./problem.ts";
-import { ifMatchOf } from "./requests.ts";
+import { completeQuery, ifMatchOf, requestIdOf } from "./requests.ts";
 import type { Route } from "./route.ts";
 import { routes } from "./routes.ts";
 
@@ -105,7 +105,7 @@ export function createRest(options: RestOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimit ?? 8 * 1024 * 1024,
     requestIdHeader: false,
-    genReqId: ({ headers }) => requestId(headers["x-request-id"]),
+    genReqId: ({ headers }) => requestIdOf(headers["x-request-id"]),
     forceCloseConnections: "idle",
     ...(tls ? { https: { ...http, ...tls.material, handshakeTimeout: patience.headersTimeout } } : { http }),
     requestTimeout: patience.requestTimeout,
@@ -242,15 +242,7 @@ function readQuery(texts: Record<string, string | string[]>, schemas: Record<str
     else if (type === "boolean" && (text === "true" || text === "false")) query[name] = text === "true";
     else query[name] = text;
   }
-  const errors = check(query);
-  if (errors.length > 0) {
-    const [{ path, message }] = errors as [(typeof errors)[number]];
-    throw new SluiceError("VALIDATION_ERROR", `${path}: ${message}`, errors);
-  }
-  const defaults = Object.entries(schemas).flatMap(([name, schema]) =>
-    schema.default === undefined ? [] : [[name, schema.default]],
-  );
-  return { ...(Object.fromEntries(defaults) as Record<string, Json>), ...query };
+  return completeQuery(query, schemas, check);
 }
 
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -266,11 +258,6 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     .type(problemType)
     .serializer(JSON.stringify)
     .send(problem);
-}
-
-/** The caller's own id where it is one that can be logged and searched for, else a new one. */
-function requestId(given: string | string[] | undefined): string {
-  return typeof given === "string" && /^[\w.:/+=@-]{1,128}$/.test(given) ? given : randomUUIDv7();
 }
 
 /** What is no HTTP at all is answered by hand, since there is no request yet. */

@@ -26,7 +26,15 @@ export interface ConnectorInput {
 /** What of a connector goes into the store. */
 export type StoredConnector = Pick<ConnectorRow, "id" | "name" | "type" | "config" | "sealed">;
 
-export function connectorService({ store, registry, runner, validator, sealer, correlation }: ServiceContext) {
+export function connectorService({
+  store,
+  registry,
+  runner,
+  validator,
+  sealer,
+  correlation,
+  signal: ends,
+}: ServiceContext) {
   const one = async (id: string): Promise<ConnectorRow> => found(await store.connectors.get(id), "connector", id);
 
   return {
@@ -77,9 +85,11 @@ export function connectorService({ store, registry, runner, validator, sealer, c
       try {
         const connector = await registry.open(row);
         try {
-          await within(probeTimeoutMs, (signal) => connector.check(signal, correlation));
+          await within(probeTimeoutMs, (signal) => connector.check(signal, correlation), ends);
           const latency_ms = latency();
-          const sample = await within(probeTimeoutMs, (signal) => sampleRecord(connector, signal)).catch(() => null);
+          const sample = await within(probeTimeoutMs, (signal) => sampleRecord(connector, signal), ends).catch(
+            () => null,
+          );
           return { status: "ok", latency_ms, sample_record: sample };
         } finally {
           await connector.close();
@@ -111,7 +121,7 @@ export function connectorService({ store, registry, runner, validator, sealer, c
   async function opened(id: string, work: (connector: Connector, signal: AbortSignal) => Promise<JsonObject>) {
     const connector = await registry.open(await one(id));
     try {
-      return await within(probeTimeoutMs, (signal) => work(connector, signal));
+      return await within(probeTimeoutMs, (signal) => work(connector, signal), ends);
     } catch (error) {
       const { code, message, path } = failureOf(error);
       // That the far side refuses sluice is not the caller's lack of rights.

@@ -27,6 +27,8 @@ export interface ServiceContext {
   readonly checkCron: (cron: string) => string | undefined;
   /** Of the request that is served. */
   readonly correlation?: Correlation | undefined;
+  /** Aborts when nobody waits for the answer any more. Undefined: that is not known. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export const newId = (): string => randomUUIDv7();

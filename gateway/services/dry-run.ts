@@ -38,7 +38,7 @@ export interface DryRun {
 }
 
 /** How many dead letters the current version's steps would let pass. Nothing is written; look-ups are asked. */
-export function dryRunService({ store, validator, sandbox, lookups }: ServiceContext) {
+export function dryRunService({ store, validator, sandbox, lookups, signal: ends }: ServiceContext) {
   return async function dryRun(id: string, body: Json): Promise<DryRun> {
     refuse(validator.compile(filterBody)(body ?? {}));
     const row = found(await store.integrations.get(id), "integration", id);
@@ -50,6 +50,7 @@ export function dryRunService({ store, validator, sandbox, lookups }: ServiceCon
     const services = { validator, sandbox, lookups, clock: realClock };
     const end = performance.now() + timeMs;
     for (let after: string | null = null; performance.now() < end; ) {
+      ends?.throwIfAborted();
       const letters: readonly ReplayLetter[] = await store.replays.unresolved(id, filter, after, pageSize);
       const last = letters.at(-1);
       if (last === undefined) break;

@@ -43,15 +43,15 @@ type Platform = ReturnType<typeof platformOf>;
 
 /** What the product can be asked for, whatever the protocol. All throw SluiceError, and ConflictError of the store. */
 export interface Services extends ReturnType<typeof servicesOf>, Platform {
-  /** The same, on behalf of a caller. */
-  as(caller: Caller): Services;
+  /** The same, on behalf of a caller; what takes long is given up when the signal aborts. */
+  as(caller: Caller, signal?: AbortSignal): Services;
 }
 
 export function createServices(context: ServiceContext, platform: Platform = platformOf(context)): Services {
-  const as = (caller: Caller) => {
+  const as = (caller: Caller, signal?: AbortSignal) => {
     const lookups = context.lookups.of?.(caller.owner) ?? context.lookups;
     const correlation = correlationOf(caller);
-    return createServices({ ...context, store: context.store.as(caller), lookups, correlation }, platform);
+    return createServices({ ...context, store: context.store.as(caller), lookups, correlation, signal }, platform);
   };
   return { ...servicesOf(context), ...platform, as };
 }

@@ -39,7 +39,7 @@ export const previewBody: Part = {
 
 /** What an integration, or a draft of it, makes of records: nothing is written, and no cursor moves. */
 export function previewService(context: ServiceContext) {
-  const { store, registry, validator, sandbox, lookups, checkCron } = context;
+  const { store, registry, validator, sandbox, lookups, checkCron, signal: ends } = context;
 
   return async function preview(id: string, body: Json): Promise<Preview> {
     refuse(validator.compile(previewBody)(body ?? {}));
@@ -59,12 +59,15 @@ export function previewService(context: ServiceContext) {
       (await sampled(integration, sample ?? 10));
     const schema = await schemaOf(store, id, integration);
     return answered(() =>
-      within(previewTimeoutMs, (signal) =>
-        previewRecords(
-          { id, name: row.name, integration, records: given, schema },
-          { validator, sandbox, lookups, clock: realClock },
-          signal,
-        ),
+      within(
+        previewTimeoutMs,
+        (signal) =>
+          previewRecords(
+            { id, name: row.name, integration, records: given, schema },
+            { validator, sandbox, lookups, clock: realClock },
+            signal,
+          ),
+        ends,
       ),
     );
   };
@@ -88,7 +91,7 @@ export function previewService(context: ServiceContext) {
     const samples = sources.map(async (source) => {
       const connector = await registry.open(found(await store.connectors.byName(source.connector), "connector", ""));
       try {
-        return await within(probeTimeoutMs, (signal) => sampleSource(connector, source, each, signal));
+        return await within(probeTimeoutMs, (signal) => sampleSource(connector, source, each, signal), ends);
       } finally {
         await connector.close();
       }

@@ -25,19 +25,31 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
-/** Runs a piece of work that is given up after a while, also where it does not look at its signal. */
-export async function within<T>(milliseconds: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Runs a piece of work that is given up after a while, and when `ends` aborts, also where it does not look at its
+ * signal.
+ */
+export async function within<T>(
+  milliseconds: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  ends?: AbortSignal,
+): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const controller = new AbortController();
-  const timer = setTimeout(() => {
-    const error = new SluiceError("TIMEOUT", `no answer within ${milliseconds / 1_000} s`);
+  const giveUp = (error: unknown) => {
     controller.abort(error);
     aborted.reject(error);
-  }, milliseconds);
+  };
+  const late = () => giveUp(new SluiceError("TIMEOUT", `no answer within ${milliseconds / 1_000} s`));
+  const timer = setTimeout(late, milliseconds);
+  const ended = () => giveUp(ends?.reason);
+  ends?.addEventListener("abort", ended, { once: true });
   try {
+    ends?.throwIfAborted();
     return await Promise.race([work(controller.signal), aborted.promise]);
   } finally {
     clearTimeout(timer);
+    ends?.removeEventListener("abort", ended);
   }
 }
 

@@ -25,7 +25,7 @@ export async function checkProtocols(protos = folder): Promise<Outcome> {
     if (typescript.code !== 0) return typescript;
     const stale = difference(join(folder, "gen"), join(made, "gen"), ".ts");
     if (stale.length > 0) return outdated(stale, "npx buf generate");
-    const template = ["--template", "buf.gen.go.yaml", "--path", "sluice"];
+    const template = ["--template", "buf.gen.go.yaml", "--path", "sluice/connector", "--path", "sluice/record"];
     const go = await buf("generate", ...template, "--output", join(made, "go"));
     if (go.code !== 0) return go;
     const staleGo = difference(goStubs, join(made, "go", "gen"), ".go");

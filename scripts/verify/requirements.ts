@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { findNatsServer } from "../../adapters/embedded/nats-server.ts";
+import { findGrpcurl } from "../../tests/support/grpcurl.ts";
 import { findKafka } from "../../tests/support/kafka.ts";
 import { findToxiproxy } from "../../tests/support/toxiproxy.ts";
 import { run } from "./command.ts";
@@ -28,6 +29,16 @@ const REQUIREMENTS: readonly Requirement[] = [
     name: "toxiproxy",
     missing: () =>
       findToxiproxy().then(
+        () => null,
+        (error: Error) => error.message,
+      ),
+    packages: ["golang-go"],
+    how: "install Go 1.26 or later (https://go.dev/dl, brew install go)",
+  },
+  {
+    name: "grpcurl",
+    missing: () =>
+      findGrpcurl().then(
         () => null,
         (error: Error) => error.message,
       ),

@@ -13,11 +13,12 @@ async function takenPort(): Promise<string> {
   return String((server.address() as { port: number }).port);
 }
 
-test.each(["SLUICE_HTTP_PORT", "SLUICE_NATS_PORT", "SLUICE_POSTGRES_PORT"])(
+test.each(["SLUICE_HTTP_PORT", "SLUICE_GRPC_PORT", "SLUICE_NATS_PORT", "SLUICE_POSTGRES_PORT"])(
   "a port that is taken ends the start with a sentence that names %s",
   async (setting) => {
-    const free = { SLUICE_HTTP_PORT: "0", SLUICE_NATS_PORT: "0", SLUICE_POSTGRES_PORT: "0" };
-    const database = setting === "SLUICE_HTTP_PORT" ? { SLUICE_DATABASE_URL: await createDatabase() } : {};
+    const own = { SLUICE_HTTP_PORT: "0", SLUICE_GRPC_PORT: "0" };
+    const free = { ...own, SLUICE_NATS_PORT: "0", SLUICE_POSTGRES_PORT: "0" };
+    const database = setting in own ? { SLUICE_DATABASE_URL: await createDatabase() } : {};
     const env: Record<string, string> = { ...free, ...database, [setting]: await takenPort() };
     // That it ends at all says that the servers which did start were stopped.
     const { code, stdout, stderr } = await sluice(["up"], { cwd: tempDir(), env });

@@ -23,7 +23,8 @@ async function startNode() {
   mkdirSync(path.join(cwd, "data"));
   mkdirSync(path.join(cwd, "out"));
   writeFileSync(path.join(cwd, "shop.yaml"), config);
-  const env = { SLUICE_HTTP_PORT: "0", SLUICE_NATS_PORT: "0", SLUICE_DATABASE_URL: await createDatabase() };
+  const ports = { SLUICE_HTTP_PORT: "0", SLUICE_GRPC_PORT: "0", SLUICE_NATS_PORT: "0" };
+  const env = { ...ports, SLUICE_DATABASE_URL: await createDatabase() };
   const node = start(["up"], { cwd, env });
   const ended = once(node, "exit");
   onTestFinished(async () => {

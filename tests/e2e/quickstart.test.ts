@@ -19,6 +19,7 @@ async function quickstart(dataDir: string): Promise<{ code: number | null; stdou
       ...process.env,
       SLUICE_DATA_DIR: dataDir,
       SLUICE_HTTP_PORT: "0",
+      SLUICE_GRPC_PORT: "0",
       SLUICE_NATS_PORT: "0",
       SLUICE_POSTGRES_PORT: "0",
     },

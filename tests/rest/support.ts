@@ -50,6 +50,8 @@ export interface Api {
   readonly log: string[];
   /** Sets what readyz reports. */
   readonly parts: Record<string, string | null>;
+  /** What other protocols are served from. */
+  readonly gateway: Pick<RestOptions, "services" | "auth" | "limits" | "readiness" | "validator">;
   call(method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
 }
 
@@ -113,13 +115,16 @@ export async function startApi({
   const token = await ensureToken(dataDir, store.apiKeys);
   const parts: Record<string, string | null> = { nats: null, postgres: null };
   const log: string[] = [];
-  const app = createRest({
+  const gateway = {
     services,
     auth: createAuthenticator(store.apiKeys, issuer),
     limits: new RequestLimits({ perMinute: 0, refusedPerMinute: 0 }),
     readiness: { check: async () => parts },
-    metrics: { contentType: "text/plain; version=0.0.4", render: async () => "sluice_up 1\n" },
     validator,
+  };
+  const app = createRest({
+    ...gateway,
+    metrics: { contentType: "text/plain; version=0.0.4", render: async () => "sluice_up 1\n" },
     logger: pino({}, { write: (line: string) => void log.push(line) }),
     version: "0.0.0",
     ...more,
@@ -147,7 +152,7 @@ export async function startApi({
     const isJson = /json/.test(String(response.headers["content-type"]));
     return { status: response.statusCode, body: isJson ? response.json() : response.body, headers: response.headers };
   }
-  return { app, store, connectors, dataDir, token, databaseUrl, changed, log, parts, call };
+  return { app, store, connectors, dataDir, token, databaseUrl, changed, log, parts, gateway, call };
 }
 
 function openingRunner(changed: string[]): Runner {

@@ -67,6 +67,7 @@ export class TestNode {
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       SLUICE_DATA_DIR: dataDir,
       SLUICE_HTTP_PORT: "0",
+      SLUICE_GRPC_PORT: "0",
       SLUICE_NATS_PORT: String(nats),
       SLUICE_POSTGRES_PORT: String(postgres),
       SLUICE_FILE_ROOTS: folder,

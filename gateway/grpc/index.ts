@@ -1,0 +1,1 @@
+export { createGrpc, type Grpc, type GrpcOptions } from "./server.ts";

@@ -1,0 +1,232 @@
+import { once as event } from "node:events";
+import {
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import { SluiceError } from "../../runtime/errors/index.ts";
+import type { Validator } from "../../runtime/ports/connectors.ts";
+import type { Logger } from "../../runtime/ports/logger.ts";
+import { traceparentOf } from "../../runtime/record/index.ts";
+import {
+  type Authenticator,
+  admit,
+  authenticate,
+  type Identity,
+  type RequestLimits,
+  requireScopes,
+} from "../auth/index.ts";
+import { idempotencyKeyOf, once } from "../rest/idempotency.ts";
+import { requestIdOf } from "../rest/requests.ts";
+import type { Readiness, Services } from "../services/index.ts";
+import type { ServerTls } from "../tls/index.ts";
+import { readMessage, writeMessage } from "./convert.ts";
+import { addHealth } from "./health.ts";
+import { answerOf, readerOf, type UnaryMethod, unaryMethods } from "./methods.ts";
+import { addReflection } from "./reflection.ts";
+import { controlService } from "./schema.ts";
+import { toServiceError } from "./status.ts";
+import { streamMethods } from "./streams.ts";
+import { TlsCredentials } from "./tls-credentials.ts";
+
+export interface GrpcOptions {
+  readonly services: Services;
+  readonly auth: Authenticator;
+  /** The same as of REST, which count together. */
+  readonly limits: RequestLimits;
+  readonly readiness: Readiness;
+  readonly validator: Validator;
+  readonly logger: Logger;
+  /** Undefined: plain. */
+  readonly tls?: ServerTls | undefined;
+  /** Largest request taken, in bytes; default 8 MiB, as of REST. */
+  readonly messageLimit?: number;
+}
+
+export interface Grpc {
+  /** The port; 0 picks a free one. Throws the error of the system, with its code. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<number>;
+  /** Ends streams, and lets calls that are under way finish for up to three seconds. */
+  close(): Promise<void>;
+}
+
+const bounds = { streamsOfConnection: 100, answerBytes: 64 * 1024 * 1024, graceMs: 3_000 };
+/** How often it is looked whether who reads a stream still may. */
+const trustMs = 10_000;
+
+type Call = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
+
+/** What a call is served with. */
+interface Asking {
+  readonly caller: Identity;
+  readonly services: Services;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+/** The control API over gRPC, not listening yet. */
+export function createGrpc(options: GrpcOptions): Grpc {
+  const { services, auth, limits, validator, logger, tls } = options;
+  const closing = new AbortController();
+  const server = new Server({
+    "grpc.max_receive_message_length": options.messageLimit ?? 8 * 1024 * 1024,
+    "grpc.max_send_message_length": bounds.answerBytes,
+    "grpc.max_concurrent_streams": bounds.streamsOfConnection,
+    // Whoever went away without a word is found out.
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+  });
+
+  /** Throws UNAUTHORIZED; ends the call's work when nobody waits for it any more. */
+  async function begin(call: Call, requestId: string): Promise<Asking> {
+    const aborter = new AbortController();
+    const gone = () => aborter.abort(new SluiceError("TIMEOUT", "nobody waits for the answer any more"));
+    call.on("cancelled", gone);
+    const answered = new Metadata();
+    answered.set("x-request-id", requestId);
+    call.sendMetadata(answered);
+    const authorization = textOf(call.metadata, "authorization");
+    // None of the calls is on the way of records.
+    const { caller } = await admit({ authorization, address: addressOf(call), isData: false }, { auth, limits });
+    if (call.cancelled) gone();
+    const { name, owner } = caller;
+    const traceparent = traceparentOf(textOf(call.metadata, "traceparent"));
+    const { signal } = aborter;
+    return { caller, services: services.as({ name, owner, requestId, traceparent }, signal), requestId, signal };
+  }
+
+  const failed = (error: unknown, requestId: string, method: string) => {
+    const answer = toServiceError(error, requestId);
+    if (answer.code === 13) logger.error({ err: error, request_id: requestId, method }, "call failed");
+    return answer;
+  };
+
+  function unary(served: UnaryMethod): handleUnaryCall<Buffer, Buffer> {
+    const { method, route } = served;
+    const read = readerOf(route, validator);
+    const answer = async ({ caller, services: own }: Asking, request: Buffer, key: string | undefined) => {
+      requireScopes(caller, route.scopes);
+      const asked = { ...read(readMessage(method.input, request)), caller };
+      const work = async () => ({
+        status: route.answer.status,
+        headers: {},
+        body: answerOf(served, await route.handle(asked, own)),
+      });
+      if (key === undefined || route.method !== "POST") return (await work()).body;
+      const { params, query, body } = asked;
+      const one = {
+        caller: caller.id,
+        key,
+        method: "gRPC",
+        url: method.name,
+        isSecret: route.answer.isSecret === true,
+      };
+      const kept = await once(own.idempotency, { ...one, body: { params, query, body } }, work);
+      return kept.body as JsonObject;
+    };
+    return (call, respond) => {
+      const requestId = requestIdOf(textOf(call.metadata, "x-request-id"));
+      const key = idempotencyKey(call.metadata);
+      begin(call, requestId)
+        .then((asking) => answer(asking, call.request, key()))
+        .then((body) => writeMessage(method.output, body))
+        .then(
+          (bytes) => respond(null, bytes),
+          (error) => respond(failed(error, requestId, method.name)),
+        );
+    };
+  }
+
+  function streaming({
+    method,
+    scopes,
+    open,
+  }: ReturnType<typeof streamMethods>[number]): handleServerStreamingCall<Buffer, Buffer> {
+    const serve = async (call: ServerWritableStream<Buffer, Buffer>, requestId: string) => {
+      const { caller, services: own, signal: gone } = await begin(call, requestId);
+      requireScopes(caller, scopes);
+      const ending = new AbortController();
+      const signal = AbortSignal.any([gone, closing.signal, ending.signal]);
+      const trust = setInterval(() => {
+        const authorization = textOf(call.metadata, "authorization");
+        authenticate(authorization, auth).catch((error: unknown) => ending.abort(error));
+      }, trustMs);
+      try {
+        for await (const item of open(readMessage(method.input, call.request), own, signal)) {
+          if (!call.write(writeMessage(method.output, item))) await event(call, "drain", { signal });
+        }
+        signal.throwIfAborted();
+        call.end();
+      } catch (error) {
+        throw signal.aborted ? signal.reason : error;
+      } finally {
+        clearInterval(trust);
+      }
+    };
+    return (call) => {
+      const requestId = requestIdOf(textOf(call.metadata, "x-request-id"));
+      // The call may be over, and what is told of its end then reaches nobody.
+      serve(call, requestId).catch((error: unknown) => void call.emit("error", failed(error, requestId, method.name)));
+    };
+  }
+
+  const definition: Record<string, ServiceDefinition[string]> = {};
+  const implementation: UntypedServiceImplementation = {};
+  const add = (
+    { name, localName }: UnaryMethod["method"],
+    responseStream: boolean,
+    handle: UntypedServiceImplementation[string],
+  ) => {
+    definition[localName] = {
+      path: `/${controlService.typeName}/${name}`,
+      requestStream: false,
+      responseStream,
+      ...bytes,
+    };
+    implementation[localName] = handle;
+  };
+  for (const served of unaryMethods()) add(served.method, false, unary(served));
+  for (const served of streamMethods()) add(served.method, true, streaming(served));
+  server.addService(definition, implementation);
+  const health = addHealth(server, options.readiness, closing.signal);
+  addReflection(server);
+
+  return {
+    listen: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        const credentials = tls === undefined ? ServerCredentials.createInsecure() : new TlsCredentials(tls);
+        const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+        server.bindAsync(address, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+      }),
+    async close() {
+      closing.abort(new SluiceError("UNAVAILABLE", "the node stops"));
+      health.close();
+      const force = setTimeout(() => server.forceShutdown(), bounds.graceMs);
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      clearTimeout(force);
+    },
+  };
+}
+
+/** Messages are read and written where their errors can be told. */
+const same = (message: Buffer) => message;
+const bytes = { requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same };
+
+function textOf(metadata: Metadata, name: string): string | undefined {
+  return metadata.get(name)[0]?.toString();
+}
+
+/** Without its port. */
+function addressOf(call: Call): string {
+  return call.getPeer().replace(/:\d+$/, "").replaceAll(/[[\]]/g, "");
+}
+
+/** Read where the refusal can be told. */
+const idempotencyKey = (metadata: Metadata) => () => idempotencyKeyOf(textOf(metadata, "idempotency-key"));

@@ -1,0 +1,33 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import { SluiceError } from "../../runtime/errors/index.ts";
+import type { Scope } from "../auth/index.ts";
+import type { Services } from "../services/index.ts";
+import { controlService } from "./schema.ts";
+import { watchRun } from "./watch-run.ts";
+
+/** A call that is answered by many messages, until it ends or nobody reads any more. */
+interface StreamMethod {
+  /** What a caller must be allowed, all of it. */
+  readonly scopes: readonly Scope[];
+  /** Gives messages as JSON. The services are those of who asks. */
+  open(fields: JsonObject, services: Services, signal: AbortSignal): AsyncIterable<JsonObject>;
+}
+
+const streams: { readonly [localName: string]: StreamMethod } = {
+  watchRun: {
+    scopes: ["runs:read"],
+    open: (fields, { history }, signal) => watchRun(idOf(fields), history, signal),
+  },
+};
+
+export function streamMethods(): (StreamMethod & { readonly method: DescMethod })[] {
+  return controlService.methods
+    .filter(({ methodKind }) => methodKind === "server_streaming")
+    .map((method) => ({ method, ...(streams[method.localName] as StreamMethod) }));
+}
+
+function idOf({ id }: JsonObject): string {
+  if (typeof id === "string") return id;
+  throw new SluiceError("VALIDATION_ERROR", "id: is required", [{ path: "id", message: "is required" }]);
+}
