@@ -6,6 +6,7 @@ import type { ReplayOf } from "../runtime/ports/replays.ts";
 import type { ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import { type Cause, deadLetter, type RunKey, rawRecord, replayOf } from "./dead-letter.ts";
+import type { InvokedBatch } from "./invoked-batch.ts";
 import type { FailedDelivery } from "./outlets.ts";
 import { scheduledRetry } from "./retries.ts";
 
@@ -29,14 +30,16 @@ export class Account {
   windowsFailed = 0;
   readonly #message: LogMessage;
   readonly #run: RunKey;
+  readonly #invoked: InvokedBatch | undefined;
   readonly #marks: Uint8Array;
   /** Texts of what failed last: thousands of children of one record share them. */
   #raw: { readonly origin: number; readonly bytes: Uint8Array } | undefined;
   #state: { readonly of: JsonObject; readonly text: string | null } | undefined;
 
-  constructor(message: LogMessage, run: RunKey) {
+  constructor(message: LogMessage, run: RunKey, invoked?: InvokedBatch) {
     this.#message = message;
     this.#run = run;
+    this.#invoked = invoked;
     this.#marks = new Uint8Array(message.header.count);
     this.tally.of("source").in += message.header.count;
   }
@@ -47,6 +50,7 @@ export class Account {
 
   absorbed(origins: readonly number[]): void {
     this.#mark(origins, reached);
+    this.#invoked?.absorbed(origins);
   }
 
   send(destination: string, origins: readonly number[]): void {
@@ -57,6 +61,8 @@ export class Account {
   refused({ origin, child, step, rule, code, message, attempts, errors, state }: StepFailure, drop: boolean): void {
     if (drop) {
       this.tally.of(step).dropped++;
+      const cause = { step, destination: null, rule, code, message, attempts, ...(errors && { errors }) };
+      this.#invoked?.failed(origin, cause, true);
       return;
     }
     if (this.#state?.of !== state) this.#state = { of: state, text: textOf(() => JSON.stringify(state)) };
@@ -67,8 +73,10 @@ export class Account {
   undelivered({ record, destination, code, message, attempts, retryInMs }: FailedDelivery, clock: Clock): void {
     const { origin, child } = record;
     const state = textOf(() => record.text);
+    const isLater = retryInMs !== undefined && state !== null;
+    this.#invoked?.undelivered(origin, destination, { code, message, attempts, ...(isLater && { retryInMs }) });
     const cause = { step: null, destination, rule: null, code, message, state, attempts };
-    if (retryInMs === undefined || state === null) this.fail(origin, child, cause);
+    if (!isLater) this.fail(origin, child, cause);
     else {
       const letter = this.#letter(origin, child, cause);
       this.retries.push(scheduledRetry(letter, record, { destination, retryInMs }, this.#message.header, clock));
@@ -78,6 +86,7 @@ export class Account {
   fail(origin: number, child: string, cause: Cause): void {
     if (origin < 0) this.windowsFailed++;
     else this.#mark([origin], failed);
+    if (cause.destination === null) this.#invoked?.failed(origin, cause, false);
     this.deadLetters.push(this.#letter(origin, child, cause));
   }
 

@@ -77,6 +77,11 @@ export class Backlog {
     this.#pending += bytes;
   }
 
+  /** Takes it whether there is room or not: its own bound holds for it elsewhere. */
+  takeNow(bytes: number): void {
+    this.#pending += bytes;
+  }
+
   /** The consumer has taken so many bytes in hand. */
   give(bytes: number): void {
     // What was in the log before this run's start was never taken.

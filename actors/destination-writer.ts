@@ -71,7 +71,7 @@ export interface DestinationWriterOptions {
 }
 
 /** Where written records come from. */
-interface Written extends Pick<Parcel, "cutFrom" | "failing"> {
+interface Written extends Pick<Parcel, "cutFrom" | "failing" | "urgent"> {
   readonly header: Pick<BatchHeader, "ingestedAt" | "traceparent">;
   readonly bytes: number;
   readonly traceparent?: string | undefined;
@@ -173,10 +173,10 @@ export class DestinationWriter {
       message.traceparent ?? header.traceparent,
     );
     try {
-      const { cutFrom, failing } = message;
+      const { cutFrom, failing, urgent } = message;
       const submit = (some: readonly OutRecord[]) => {
         const bytes = Math.ceil((message.bytes * some.length) / records.length);
-        return this.#lanes.submit({ records: some, bytes, cutFrom, failing, traceparent: span.traceparent });
+        return this.#lanes.submit({ records: some, bytes, cutFrom, failing, urgent, traceparent: span.traceparent });
       };
       const delivered = await (this.#processed ? this.#processed.write(records, submit) : submit(records));
       const out = records.length - delivered.undelivered.length;

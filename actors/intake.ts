@@ -46,7 +46,7 @@ export class Intake {
     return intake;
   }
 
-  /** The run's end is in the log. */
+  /** The run's end is in the log, or on its way there. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -72,7 +72,8 @@ export class Intake {
   /** One source is at its end; true when all are. */
   end(source: ResolvedSource, error: RunError | undefined): boolean {
     this.advance(source, { ...this.position(source), ended: true, ...(error && { error }) });
-    return Array.from(this.#positions.values()).every(({ ended }) => ended);
+    this.#ended = Array.from(this.#positions.values()).every(({ ended }) => ended);
+    return this.#ended;
   }
 
   /** Of the run: the first source that stopped before its end says why. */

@@ -11,6 +11,7 @@ import { sinkName } from "./balance.ts";
 import { type Basis, EndlessRuns, eventRunMs } from "./endless.ts";
 import type { HealthReport } from "./health.ts";
 import { sourceSubject } from "./intake.ts";
+import type { Invocations } from "./invocations.ts";
 import { RunLedger } from "./ledger.ts";
 import { destinationsLeft } from "./left-behind.ts";
 import { tellLosses } from "./loss.ts";
@@ -29,6 +30,7 @@ export interface IntegrationOptions extends Services {
   readonly logs: LogService;
   readonly vitals: Vitals;
   readonly health: HealthReport;
+  readonly invocations: Invocations;
   /** Resolves when no other node has anything of the integration in hand. */
   readonly handedOver: (signal: AbortSignal) => Promise<void>;
   /** How long a run is that has no end of its own, in milliseconds. */
@@ -46,6 +48,8 @@ export type IntegrationMessage =
   | { readonly type: "finished"; readonly run: RunRow }
   | { readonly type: "lost"; readonly run: RunRow; readonly error: unknown }
   | { readonly type: "cancel"; readonly runId: string }
+  /** Somebody waits for a record, and no run takes it. */
+  | { readonly type: "invoked" }
   /** By what it is read all the time, or null. `others`: a run waits for the one under way. */
   | { readonly type: "event"; readonly basis: Basis | null; readonly others: boolean }
   /** What connectors are made of at the moment. */
@@ -107,6 +111,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 
   started(ctx: Context<IntegrationMessage>): void {
     ctx.self.tell({ type: "wake" });
+    this.#options.invocations.onWanted(() => ctx.self.tell({ type: "invoked" }));
     ctx.run(async (signal) => {
       for (;;) {
         await ctx.clock.sleep(trimMs, signal);
@@ -120,6 +125,9 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       case "wake":
         if (!this.#run) await this.#next(ctx);
         else if (this.#run.endless) await this.#makeWay(this.#run, ctx);
+        return;
+      case "invoked":
+        if (!this.#run) await this.#next(ctx);
         return;
       case "event": {
         const outdated = this.#events.change(message.basis, this.#run?.row.integrationVersion);
@@ -205,7 +213,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       const running = await store.runs.running(integrationId);
       if (running.length > 0) return running;
       const queued = await store.schedules.fireQueued(integrationId, randomUUIDv7());
-      const opened = queued ?? (await this.#openEndless(ctx.clock));
+      const opened = queued ?? (await this.#openEndless(ctx.clock)) ?? (await this.#openInvoked());
       return opened ? [opened] : [];
     });
     if (rows.length === 0) {
@@ -232,6 +240,20 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     return store.runs.openEvent({ integrationId, integrationVersion, runId: randomUUIDv7() });
   }
 
+  /** For what is invoked while no other run is under way. */
+  async #openInvoked(): Promise<RunRow | null> {
+    const { store, integrationId, invocations } = this.#options;
+    if (invocations.waiting === 0) return null;
+    const { newest: integrationVersion } = invocations;
+    return store.runs.create({
+      id: randomUUIDv7(),
+      integrationId,
+      integrationVersion,
+      trigger: "invoke",
+      onlyIfIdle: true,
+    });
+  }
+
   /** Until the next run is opened. */
   #wakeIn(pauseMs: number, reason: string, ctx: Context<IntegrationMessage>): void {
     this.#options.health.waiting(reason);
@@ -242,14 +264,16 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   }
 
   /** What has no end lets another run pass. */
-  async #makeWay({ tell }: Pick<CurrentRun, "tell">, ctx: Context<IntegrationMessage>): Promise<void> {
+  async #makeWay({ row, tell }: Pick<CurrentRun, "row" | "tell">, ctx: Context<IntegrationMessage>): Promise<void> {
     const { store, integrationId } = this.#options;
+    if (row.trigger === "invoke" && this.#events.pauseMs(ctx.clock) === 0) return tell({ type: "cut" });
     const rows = await persist(ctx.clock, ctx.signal, () => store.runs.running(integrationId));
     if (rows.length > 1) tell({ type: "cut" });
   }
 
-  #ended({ jobId }: Pick<RunRow, "jobId">, error: RunError | null, clock: Clock): void {
-    const goesOn = this.#events.basis !== null && !jobId && this.#events.ended(error, clock);
+  #ended({ jobId, trigger }: Pick<RunRow, "jobId" | "trigger">, error: RunError | null, clock: Clock): void {
+    const isOther = Boolean(jobId) || trigger === "invoke";
+    const goesOn = this.#events.basis !== null && !isOther && this.#events.ended(error, clock);
     this.#options.health.ended(goesOn ? null : error);
   }
 
@@ -276,6 +300,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       store,
       integrationId,
       health,
+      invocations,
       logs: { status },
       ...services
     } = this.#options;
@@ -294,6 +319,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       const { jobId } = row;
       if (jobId) await ask(() => store.replays.fail(jobId, error));
       await ask(() => store.runs.finish(id, { status: "failed", error, counts }));
+      invocations.runEnded(id, error);
       this.#ended(row, error, ctx.clock);
       return false;
     };
@@ -337,8 +363,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const resolved = resolveIntegration(integration.spec as JsonObject);
     this.#untrimmed = true;
     const left = await untilAborted(ctx.signal, destinationsLeft(logs.deliver));
-    const isEndless = run.trigger === "event";
-    if (isEndless) await this.#events.begun(ctx.clock);
+    const isEndless = run.trigger === "event" || run.trigger === "invoke";
+    if (run.trigger === "event") await this.#events.begun(ctx.clock);
     // Before they are opened: what changes from here on is seen.
     const madeOf = await ask(() => services.connectors.versions());
     const ref = ctx.spawn(
@@ -346,6 +372,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         ...services,
         connectors: services.connectors.of(integration.owner),
         ...logs,
+        invocations,
         suspects: crashes.suspects,
         left,
         logged: isLogged(resolved.destinations, left, account),
@@ -356,11 +383,15 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         integration: resolved,
         checkpoints,
         logStatus: status,
-        waiting: (reason) => health.waiting(reason),
+        waiting: (reason) => {
+          health.waiting(reason);
+          invocations.held(reason);
+        },
         imbalanced: (reason) => health.imbalanced(reason),
         lost: (lost) => tellLosses([lost], this.#recovery),
         endless: isEndless ? { runMs: this.#options.eventRunMs ?? eventRunMs, kept: this.#events.kept } : undefined,
         finished: (error) => {
+          invocations.runEnded(run.id, error);
           this.#ended(run, error, ctx.clock);
           ctx.self.tell({ type: "finished", run });
         },

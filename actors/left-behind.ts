@@ -100,7 +100,7 @@ async function giveUpRetries(
 
 async function giveUpLogged(destination: string, parts: RunParts, signal: AbortSignal): Promise<void> {
   const { options, ledger, clock, say } = parts;
-  const { run, name: integration, ingest, deliver, metrics } = options;
+  const { run, name: integration, ingest, deliver, metrics, invocations } = options;
   const name = sinkName(destination);
   const message = reasonOf(destination);
   const sink = {
@@ -108,6 +108,7 @@ async function giveUpLogged(destination: string, parts: RunParts, signal: AbortS
     integration,
     destination,
     ingest,
+    invocations,
     metrics,
     clock,
     writer: {

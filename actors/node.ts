@@ -3,6 +3,7 @@ import { assign } from "../runtime/cluster/assign.ts";
 import { resolveIntegration } from "../runtime/config/index.ts";
 import type { Cluster } from "../runtime/ports/cluster.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
+import { decodeInvocation, type Invoked, invokeAsked } from "../runtime/ports/invoke.ts";
 import type { LogService } from "../runtime/ports/log.ts";
 import type { IntegrationRow, RunRow } from "../runtime/ports/store.ts";
 import { DepthAlert } from "./depth-alert.ts";
@@ -10,6 +11,7 @@ import { basisOf } from "./endless.ts";
 import { handOver, untilHandedOver } from "./hand-over.ts";
 import { IntegrationHealth } from "./health.ts";
 import { type Crashes, type IntegrationMessage, integrationProps, noCrashes } from "./integration.ts";
+import { Invocations } from "./invocations.ts";
 import type { Services } from "./run-options.ts";
 import { type Schedule, SchedulerActor, type SchedulerMessage } from "./scheduler.ts";
 import { UnknownLogs } from "./unknown-logs.ts";
@@ -56,6 +58,8 @@ export class NodeActor implements Actor<NodeMessage> {
   readonly #leaving = new Map<string, Promise<void>>();
   /** Of those that were owned since the start. */
   readonly #crashes = new Map<string, Crashes>();
+  /** Of the integrations that are here: callers who wait for records, and how to take no more. */
+  readonly #invocations = new Map<string, () => void>();
   readonly #known = new Set<string>();
   readonly #unknown: UnknownLogs;
   /** Whether there are logs that nobody knows, since something last vanished. */
@@ -118,6 +122,7 @@ export class NodeActor implements Actor<NodeMessage> {
         return;
       case "gone":
         this.#integrations.delete(message.integrationId);
+        this.#takeNone(message.integrationId);
         this.#exhausted(message);
         ctx.run(async (signal) => {
           await ctx.clock.sleep(respawnMs, signal);
@@ -127,6 +132,7 @@ export class NodeActor implements Actor<NodeMessage> {
   }
 
   stopped(): void {
+    for (const id of [...this.#invocations.keys()]) this.#takeNone(id);
     for (const end of this.#unsubscribe) end();
   }
 
@@ -210,6 +216,7 @@ export class NodeActor implements Actor<NodeMessage> {
   #stop(ctx: Context<NodeMessage>, id: string, ref: Ref<IntegrationMessage>): void {
     const { view } = this.#options;
     this.#integrations.delete(id);
+    this.#takeNone(id);
     view.health.get(id)?.close();
     view.health.delete(id);
     view.vitals.delete(id);
@@ -236,6 +243,31 @@ export class NodeActor implements Actor<NodeMessage> {
     return true;
   }
 
+  /** Answers whoever asks for a record of this node's integration to be taken through. */
+  #take(ctx: Context<NodeMessage>, integrationId: string, vitals: Vitals): Invocations {
+    const { owners, space } = this.#options;
+    const invocations = new Invocations({ integrationId, clock: ctx.clock, vitals, space });
+    const stops = [
+      owners.serve(integrationId, invokeAsked.invoke, async (request) =>
+        encode(await invocations.invoke(decodeInvocation(request))),
+      ),
+      owners.serve(integrationId, invokeAsked.withdraw, async (request) => {
+        invocations.withdraw(Buffer.from(request).toString());
+        return encode(null);
+      }),
+    ];
+    this.#invocations.set(integrationId, () => {
+      for (const stop of stops) stop();
+      invocations.close();
+    });
+    return invocations;
+  }
+
+  #takeNone(id: string): void {
+    this.#invocations.get(id)?.();
+    this.#invocations.delete(id);
+  }
+
   #spawn(ctx: Context<NodeMessage>, row: IntegrationRow, vitals: Vitals): void {
     const { store, view } = this.#options;
     const { id: integrationId, name } = row;
@@ -244,12 +276,17 @@ export class NodeActor implements Actor<NodeMessage> {
       view.health.get(integrationId) ??
       new IntegrationHealth({ store: store.integrations, clock: ctx.clock, integrationId, name, kept });
     view.health.set(integrationId, health);
-    vitals.circuitsChanged = () => health.circuits(vitals.openCircuits);
     const crashes = this.#crashes.get(integrationId) ?? noCrashes();
     this.#crashes.set(integrationId, crashes);
     const handedOver = (signal: AbortSignal) =>
       untilHandedOver(this.#options.cluster, integrationId, ctx.clock, signal);
-    const props = integrationProps({ ...this.#options, integrationId, vitals, health, handedOver }, crashes);
+    const invocations = this.#take(ctx, integrationId, vitals);
+    vitals.circuitsChanged = () => {
+      health.circuits(vitals.openCircuits);
+      invocations.circuitsChanged();
+    };
+    const own = { integrationId, vitals, health, invocations, handedOver };
+    const props = integrationProps({ ...this.#options, ...own }, crashes);
     const ref = ctx.spawn(props, `integration-${integrationId}`);
     this.#integrations.set(integrationId, ref);
     ctx.watch(ref, ({ reason }) => {
@@ -258,6 +295,8 @@ export class NodeActor implements Actor<NodeMessage> {
     });
   }
 }
+
+const encode = (answer: Invoked | null): Uint8Array => Buffer.from(JSON.stringify(answer));
 
 interface CancelMessage {
   readonly integrationId: string;

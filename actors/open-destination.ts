@@ -2,6 +2,7 @@ import type { Json } from "../connectors/sdk/index.ts";
 import type { ResolvedDestination } from "../runtime/config/index.ts";
 import { failureOf, RateLimit } from "../runtime/delivery/index.ts";
 import { StaleOwnerError } from "../runtime/ports/log.ts";
+import type { RunRow } from "../runtime/ports/store.ts";
 import { DestinationWriter, type DestinationWriterOptions } from "./destination-writer.ts";
 import type { Processor } from "./log-consumer.ts";
 import { Retries } from "./retries.ts";
@@ -60,6 +61,7 @@ export async function openDestination(
     destination: destination.id,
     consumer,
     ledger,
+    invocations: options.invocations,
     store: store.retries,
     suspects: store.suspects,
     clock,
@@ -110,8 +112,8 @@ async function openWriter(
         DestinationWriter.open({
           integration: name,
           integrationId: run.integrationId,
-          // What earlier runs have written stays: a replay adds to it.
-          destination: run.jobId && destination.mode === "replace" ? { ...destination, mode: "append" } : destination,
+          // What earlier runs have written stays: a replay adds to it, and what is invoked.
+          destination: addsTo(run) && destination.mode === "replace" ? { ...destination, mode: "append" } : destination,
           delivery: integration.delivery,
           connectors,
           store: store.checkpoints,
@@ -152,6 +154,10 @@ async function openWriter(
       await clock.sleep(Math.min(30_000, 500 * 2 ** Math.min(attempt, 10)), signal);
     }
   }
+}
+
+function addsTo({ jobId, trigger }: Pick<RunRow, "jobId" | "trigger">): boolean {
+  return Boolean(jobId) || trigger === "invoke";
 }
 
 /**

@@ -17,12 +17,12 @@ export async function openSink(
   signal: AbortSignal,
 ): Promise<Processor> {
   const { clock } = parts;
-  const { run, name, integration, ingest, metrics } = parts.options;
+  const { run, name, integration, ingest, metrics, invocations } = parts.options;
   const consumer = sinkName(destination.id);
   const ordered = integration.delivery.ordering !== "none";
   const lives = ordered ? await beginLives(parts, consumer, signal) : undefined;
   const { writer, later } = await openDestination(parts, consumer, destination, { lives }, signal);
-  const options = { run, integration: name, destination: destination.id, writer, ingest, metrics, clock };
+  const options = { run, integration: name, destination: destination.id, writer, ingest, invocations, metrics, clock };
   const process = (message: LogMessage) => processSink(message, options);
   // Written in the order of the calls: no batch has to wait for its turn.
   const inTurn = inOrder((message) => process(message));

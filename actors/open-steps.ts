@@ -55,6 +55,7 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
     pipeline,
     offload: workers && new Offload(pipeline, workers),
     outlet,
+    invocations: given.invocations,
     care: { suspects: given.suspects, lives, store: given.store.suspects, trial: compile },
     metrics,
     tracing,

@@ -51,6 +51,7 @@ export function directOutlet(id: string, writer: Pick<DestinationWriter, "write"
       const undelivered: FailedDelivery[] = [];
       const processed: Processed[] = [];
       const writes = new Set<Promise<void>>();
+      const urgent = header.invoked !== undefined;
       /** Stands for the message where it is cut up. */
       const cut = {};
       let pieces = 0;
@@ -58,7 +59,14 @@ export function directOutlet(id: string, writer: Pick<DestinationWriter, "write"
       let first: readonly PipelineRecord[] | undefined;
       const write = async (records: readonly PipelineRecord[], cutFrom: object | undefined) => {
         const size = sizeOf(records, header, bytes);
-        const delivered = await writer.write(records, { header, bytes: size, traceparent, deliveries, cutFrom });
+        const delivered = await writer.write(records, {
+          header,
+          bytes: size,
+          traceparent,
+          deliveries,
+          cutFrom,
+          urgent,
+        });
         out += records.length - delivered.undelivered.length;
         for (const { index, ...failure } of delivered.undelivered) {
           undelivered.push({ ...failure, destination: id, record: records[index] as PipelineRecord });

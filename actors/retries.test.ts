@@ -5,6 +5,7 @@ import { ConnectorError } from "../connectors/sdk/index.ts";
 import type { RetryStore, ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { Metrics } from "../runtime/ports/telemetry.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
+import { Invocations } from "./invocations.ts";
 import type { RunLedger } from "./ledger.ts";
 import { Retries } from "./retries.ts";
 import { Life } from "./simulation/life.ts";
@@ -221,9 +222,11 @@ test("while the store is asked what waits, nothing of it is forgotten, nor what 
   const signal = new AbortController().signal;
   const ids = { integration: "i", integrationId: "i", runId: "r", destination: "d", consumer: "steps" };
   const ledger = { flushed: async () => {} } as RunLedger;
+  const space = { reason: null };
   const opening = Retries.open({
     ...ids,
     ledger,
+    invocations: new Invocations({ integrationId: "i", clock: life.clock, vitals: { openCircuits: {} }, space }),
     store,
     suspects: { take: async ({ marks }) => marks.map(() => 0), letGo: async () => {}, left: async () => [] },
     clock: life.clock,

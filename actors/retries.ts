@@ -9,6 +9,7 @@ import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { parseJson } from "../runtime/record/index.ts";
 import { fingerprint } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
+import type { Invocations } from "./invocations.ts";
 import type { RunLedger } from "./ledger.ts";
 import { persist } from "./persist.ts";
 import { isFullRead } from "./source-name.ts";
@@ -23,6 +24,7 @@ export interface RetriesOptions {
   /** Whose checkpoint has the destination's state. */
   readonly consumer: string;
   readonly ledger: RunLedger;
+  readonly invocations: Invocations;
   readonly store: RetryStore;
   readonly suspects: SuspectStore;
   readonly clock: Clock;
@@ -132,6 +134,7 @@ export class Retries {
     // They have waited long enough.
     writer.flush();
     const { undelivered, state, processed } = await written;
+    this.#options.invocations.retried(destination, due, undelivered);
     const deadLetters: NewDeadLetter[] = [];
     const retries: ScheduledRetry[] = [];
     for (const failure of undelivered) {

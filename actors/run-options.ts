@@ -11,6 +11,7 @@ import type { Metrics, Tracing } from "../runtime/ports/telemetry.ts";
 import type { WorkerPool } from "../runtime/ports/workers.ts";
 import type { Backlog, FairShare } from "./backlog.ts";
 import type { Connectors } from "./connectors.ts";
+import type { Invocations } from "./invocations.ts";
 import type { RunLedger } from "./ledger.ts";
 import type { Lost } from "./loss.ts";
 import type { KeptReadings } from "./reading.ts";
@@ -53,7 +54,8 @@ export interface RunOptions extends Services {
   readonly logStatus: LogService["status"];
   readonly checkpoints: readonly Checkpoint[];
   readonly vitals: Vitals;
-  /** The integration's sources have no end (trigger `event`). */
+  readonly invocations: Invocations;
+  /** The run has no end of its own: its sources have none (trigger `event`), or it takes what is invoked. */
   readonly endless?: EndlessRun | undefined;
   /** Why nothing moves, or null once it does again. */
   readonly waiting: (reason: string | null) => void;
@@ -67,7 +69,7 @@ export interface RunOptions extends Services {
   readonly stale: (error: unknown) => void;
 }
 
-/** Of an integration whose sources have no end: it is cut into runs. */
+/** Of what has no end: it is cut into runs. */
 export interface EndlessRun {
   /** A run ends at the next multiple of it, in milliseconds since the epoch. */
   readonly runMs: number;

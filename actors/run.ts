@@ -6,9 +6,11 @@ import {
   type Ref,
   type SupervisorStrategy,
 } from "../runtime/actor/index.ts";
+import type { ResolvedSource } from "../runtime/config/index.ts";
 import { failureOf, isStated, runError } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import { StopError } from "../runtime/pipeline/index.ts";
+import type { Clock } from "../runtime/ports/clock.ts";
 import type { Imbalance } from "../runtime/ports/ledger.ts";
 import { type BatchHeader, type Log, type LogMessage, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { LogFields, Logger } from "../runtime/ports/logger.ts";
@@ -18,6 +20,7 @@ import { Backlog } from "./backlog.ts";
 import { BalanceWatch, sentenceOf, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
 import { Intake, sourceSubject } from "./intake.ts";
+import { InvokeIntake, type InvokeIntakeOptions } from "./invoke-intake.ts";
 import { RunLedger } from "./ledger.ts";
 import { LedgerMeter } from "./ledger-meter.ts";
 import { LeftBehindActor } from "./left-behind.ts";
@@ -71,6 +74,8 @@ export class RunActor implements Actor<RunMessage> {
   readonly #cut = new AbortController();
   #appended = 0;
   #ending = false;
+  /** Takes no more of what is invoked. */
+  #detach: () => void = () => {};
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -154,6 +159,7 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   async stopped(ctx: Context<RunMessage>): Promise<void> {
+    this.#detach();
     // What was settled is committed while the store answers: it is not delivered again.
     const grace = new AbortController();
     const cancel = ctx.clock.after(commitGraceMs, () => grace.abort());
@@ -239,7 +245,10 @@ export class RunActor implements Actor<RunMessage> {
               openReplay({ store, run, job, integration, logs, logged, clock: ctx.clock }, options),
           }
         : connectors;
-      const reading = job ? [replayed] : integration.sources;
+      const isInvoked = run.trigger === "invoke";
+      const [first, ...others] = integration.sources;
+      if (isInvoked) for (const source of others) intake.end(source, undefined);
+      const reading = job ? [replayed] : isInvoked ? [] : integration.sources;
       for (const [index, source] of reading.entries()) {
         const name = reading.length === 1 ? "source" : `source-${index}`;
         const create = () =>
@@ -263,7 +272,39 @@ export class RunActor implements Actor<RunMessage> {
           });
         this.#watch(ctx, ctx.spawn({ create }, name));
       }
+      if (first)
+        this.#takeInvoked({ source: job ? replayed : first, stream: first.stream, intake, backlog }, ctx, signal);
+      if (first && isInvoked) await this.#endAtCut(intake, first, ctx.clock, signal);
     });
+  }
+
+  /** What is invoked while the run is under way is part of it. */
+  #takeInvoked(
+    own: Pick<InvokeIntakeOptions, "source" | "stream" | "intake" | "backlog">,
+    { clock, self }: Context<RunMessage>,
+    signal: AbortSignal,
+  ): void {
+    const { run, ingest: log, invocations } = this.#options;
+    const appended = (records: number) => {
+      this.#appended = Math.max(this.#appended, records);
+    };
+    const outdated = run.trigger === "invoke" ? () => self.tell({ type: "cut" }) : undefined;
+    const intake = new InvokeIntake({ ...own, run, log, invocations, clock, signal, appended, outdated });
+    this.#detach = invocations.attach(intake);
+  }
+
+  /** A run that takes nothing but what is invoked ends when it is told to. */
+  async #endAtCut(intake: Intake, source: ResolvedSource, clock: Clock, signal: AbortSignal): Promise<void> {
+    const { run, ingest } = this.#options;
+    await new Promise<void>((resolve) => {
+      const until = AbortSignal.any([signal, this.#cut.signal]);
+      if (until.aborted) resolve();
+      else until.addEventListener("abort", () => resolve(), { once: true });
+    });
+    signal.throwIfAborted();
+    intake.end(source, undefined);
+    const header = intake.header("end", source, clock.now());
+    await ingest.append(sourceSubject, { header, body: new Uint8Array() }, { id: `${run.id}:end` }, signal);
   }
 
   /**

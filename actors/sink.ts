@@ -7,6 +7,7 @@ import type { Metrics } from "../runtime/ports/telemetry.ts";
 import { parseJson } from "../runtime/record/index.ts";
 import { deadLetter, type RunKey, rawRecord } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
+import type { Invocations } from "./invocations.ts";
 import type { Outcome } from "./ledger.ts";
 import { scheduledRetry } from "./retries.ts";
 import { provenanceOf } from "./steps.ts";
@@ -19,6 +20,7 @@ export interface SinkOptions {
   readonly writer: Pick<DestinationWriter, "write">;
   /** Where the originals of dead letters are. */
   readonly ingest: Pick<Log, "get">;
+  readonly invocations: Invocations;
   readonly metrics: Metrics;
   readonly clock: Clock;
 }
@@ -38,6 +40,9 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   const records = texts.map(
     (text, i) => new PipelineRecord(provenance, origins[i] ?? i, children[i] ?? "", undefined, text, parseJson),
   );
+  const invoked = options.invocations.batch(header);
+  invoked?.attach(destination, records);
+  const urgent = invoked !== undefined;
   let original = null as LogBatch | null;
   // Between a write and its settlement nothing else is waited for (settler.ts).
   const failing = async () => {
@@ -46,7 +51,10 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
   const { bytes, deliveries } = message;
   const { undelivered, state, processed } =
     // Which of its records these were made of is not known of those that are gone.
-    gone === undefined ? await writer.write(records, { header, bytes, deliveries, failing }) : noneOf(records, gone);
+    gone === undefined
+      ? await writer.write(records, { header, bytes, deliveries, failing, urgent })
+      : noneOf(records, gone);
+  invoked?.written(destination, records, undelivered);
   const deadLetters: NewDeadLetter[] = [];
   const retries: ScheduledRetry[] = [];
   if (undelivered.length > 0) {

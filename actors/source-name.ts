@@ -16,7 +16,9 @@ export function positionBase({ source, sources, position }: BatchHeader): string
 }
 
 /** Whether the next run reads again what this batch holds. Windows hold records of all sources. */
-export function isFullRead({ source, sources, origins }: BatchHeader): boolean {
+export function isFullRead({ source, sources, origins, invoked }: BatchHeader): boolean {
+  // Whoever sent them does not send them again.
+  if (invoked) return false;
   const names = sources && origins?.includes(-1) ? Object.keys(sources) : [source];
   return names.every((name) => (JSON.parse(name) as unknown[])[2] === "full");
 }

@@ -17,6 +17,8 @@ import { Account } from "./account.ts";
 import { type Care, carefully, isSuspect } from "./careful.ts";
 import { type Cause, idBase, ordinalOf, placeOf, type RunKey } from "./dead-letter.ts";
 import type { Turn } from "./in-order.ts";
+import type { Invocations } from "./invocations.ts";
+import type { InvokedBatch } from "./invoked-batch.ts";
 import type { Outcome } from "./ledger.ts";
 import type { LedgerChange } from "./ledger-counts.ts";
 import type { Offload } from "./offload.ts";
@@ -36,6 +38,7 @@ export interface StepsOptions {
   readonly outlet: Outlet;
   /** Undefined: what crashes the steps crashes them again. */
   readonly care?: Care | undefined;
+  readonly invocations: Invocations;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
   readonly logger: Logger;
@@ -57,12 +60,13 @@ async function process(message: LogMessage, options: StepsOptions, turn: Turn | 
   const { run, outlet, metrics, tracing, integration, pipeline, logger } = options;
   const { header } = message;
   const gate = options.gate(header);
-  const account = new Account(message, run);
+  const invoked = options.invocations.batch(header);
+  const account = new Account(message, run, invoked);
   const span = tracing.start("process", { "sluice.records": header.count }, header.traceparent);
   const delivery = outlet.open(message, span.traceparent);
   try {
     await turn?.before;
-    await throughSteps(message, { account, delivery, gate, span }, options);
+    await throughSteps(message, { account, delivery, gate, span, invoked }, options);
     span.end(undefined, { "sluice.failed": account.deadLetters.length });
   } catch (error) {
     span.end(error);
@@ -74,6 +78,7 @@ async function process(message: LogMessage, options: StepsOptions, turn: Turn | 
   turn?.passed();
 
   for (const failure of delivered?.undelivered ?? []) account.undelivered(failure, options.clock);
+  invoked?.through(delivered?.destination);
   const { reached, filtered, failed } = account.close();
   metrics.recordsIn(integration, header.count);
   if (filtered > 0) metrics.recordsFiltered(integration, filtered);
@@ -120,11 +125,12 @@ interface Passage {
   readonly delivery: Delivery;
   readonly gate: StreamGate | undefined;
   readonly span: Span;
+  readonly invoked: InvokedBatch | undefined;
 }
 
 async function throughSteps(
   message: LogMessage,
-  { account, delivery, gate, span }: Passage,
+  { account, delivery, gate, span, invoked }: Passage,
   { pipeline, offload, care, integration, run, clock, signal }: StepsOptions,
 ): Promise<void> {
   const { header } = message;
@@ -159,6 +165,7 @@ async function throughSteps(
       const records = texts.map(
         (text, i) => new PipelineRecord(provenance, origins[i] as number, "", undefined, text, parseJson),
       );
+      invoked?.sent(destination, records);
       return delivery.send(destination, records, part);
     },
     deliver: (destination: string, { origins, values, children, part }: Flow) => {
@@ -167,14 +174,16 @@ async function throughSteps(
         (value, i) =>
           new PipelineRecord(provenance, origins[i] as number, children?.[i] ?? "", value, undefined, parseJson),
       );
+      invoked?.sent(destination, records);
       return delivery.send(destination, records, part);
     },
   };
   if (header.kind !== "records") return pipeline.close(header.kind === "end", context);
   if (message.gone !== undefined) return nothingLeft(message, message.gone, account);
   const decoded = decodeLines(message.body, header.count);
-  const source = sourceFlow(decoded, message.failures);
-  account.entered(source.origins);
+  const given = sourceFlow(decoded, message.failures);
+  account.entered(given.origins);
+  const source = invoked ? without(given, invoked.begin()) : given;
   for (const failure of sourceFailures(message, decoded)) account.fail(failure.origin, "", failure.cause);
   const held = gate?.apply(source.values);
   // Before anything of it may be written, since between that and its settlement nothing is waited for (settler.ts).
@@ -243,6 +252,15 @@ function sourceFlow({ values }: Decoded, failures: readonly ReadFailure[] | unde
     valid.push(value);
   }
   return { origins, values: valid };
+}
+
+function without({ origins, values }: Flow, left: ReadonlySet<number>): Flow {
+  if (left.size === 0) return { origins, values };
+  const kept = origins.flatMap((origin, i) => (left.has(origin) ? [] : [i]));
+  return {
+    origins: kept.map((i) => origins[i] as number),
+    values: kept.map((i) => values[i] as Flow["values"][number]),
+  };
 }
 
 /** What the schema contract lets pass. */

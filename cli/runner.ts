@@ -14,6 +14,10 @@ export interface RunnerOptions {
 
 /** What the gateway asks of the nodes: the store holds what is to be done, a message says that it is there. */
 export function createRunner({ cluster, cron, durability }: RunnerOptions): Runner {
+  const listeners: (() => void)[] = [];
+  cluster.subscribe(control.changed, () => {
+    for (const listener of listeners) listener();
+  });
   return {
     durability,
     nodes: () => cluster.members().length,
@@ -37,7 +41,11 @@ export function createRunner({ cluster, cron, durability }: RunnerOptions): Runn
       return run;
     },
     cancel: ({ id: runId, integrationId }) => cluster.publish(control.cancel, { integrationId, runId }),
-    changed: (integrationIds) => cluster.publish(control.changed, [...integrationIds]),
+    changed(integrationIds) {
+      for (const listener of listeners) listener();
+      cluster.publish(control.changed, [...integrationIds]);
+    },
+    onChanged: (listener) => void listeners.push(listener),
     nextFire(row) {
       if (!row.enabled) return null;
       const { trigger } = resolveIntegration(row.spec);

@@ -6,6 +6,7 @@ import type { RunRow } from "../../runtime/ports/store.ts";
 import { type Metrics, noTracing } from "../../runtime/ports/telemetry.ts";
 import { FairShare } from "../backlog.ts";
 import { type IntegrationMessage, integrationProps } from "../integration.ts";
+import { Invocations } from "../invocations.ts";
 import type { Services } from "../run-options.ts";
 import { Settler } from "../settler.ts";
 import { Vitals } from "../vitals.ts";
@@ -91,6 +92,7 @@ export class Servers {
     const settler = new Settler(store.checkpoints, life.clock);
     settler.start();
     this.vitals = new Vitals(this.#name, []);
+    const space = { reason: null, available: async () => {} };
     const system = new ActorSystem({ clock: life.clock });
     const ref = system.spawn<IntegrationMessage>(
       integrationProps({
@@ -106,7 +108,8 @@ export class Servers {
         vitals: this.vitals,
         validator,
         sandbox,
-        space: { reason: null, available: async () => {} },
+        space,
+        invocations: new Invocations({ integrationId, clock: life.clock, vitals: this.vitals, space }),
         logs: {
           open: async (_id, kind) => {
             await life.delay();

@@ -1,6 +1,6 @@
 import { errors, headers, type Msg } from "@nats-io/transport-node";
 import type { ErrorCode } from "../../connectors/sdk/index.ts";
-import { type FieldError, messageOf, RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
+import { type FieldError, messageOf, NobodyError, RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
 import type { Owners, Serve } from "../../runtime/ports/owners.ts";
 import { DisconnectedError, isNoResponders } from "./errors.ts";
 import type { NatsLink } from "./link.ts";
@@ -123,8 +123,8 @@ function errorOf({ code, message, errors, retryAfterMs }: WireError): SluiceErro
   return new SluiceError(code, message, errors);
 }
 
-function nobody(): RetryLaterError {
-  return new RetryLaterError("no node carries the integration out at this moment; ask again", againMs);
+function nobody(): NobodyError {
+  return new NobodyError("no node carries the integration out at this moment; ask again", againMs);
 }
 
 function unanswered(timeoutMs: number): SluiceError {

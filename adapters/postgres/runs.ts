@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, lt, ne, sql } from "drizzle-orm";
 import type { Correlation } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { RunRow, RunStore } from "../../runtime/ports/store.ts";
@@ -124,15 +124,22 @@ export async function enabledVersion(tx: Database, id: string): Promise<number |
   return row?.version ?? null;
 }
 
-/** Null when a run of the integration is running. Race-free, since all who ask hold the integration's lock. */
+/**
+ * Null when a run of the integration is running, save one that only takes what is invoked: that makes way. Race-free,
+ * since all who ask hold the integration's lock.
+ */
 export async function createWhenIdle(tx: Database, run: RunToMake): Promise<RunRow | null> {
   await lockRuns(tx, run.integrationId);
   const [busy] = await tx.orm
     .select({ id: pipelineRuns.id })
     .from(pipelineRuns)
-    .where(and(running, eq(pipelineRuns.integrationId, run.integrationId)))
+    .where(and(running, eq(pipelineRuns.integrationId, run.integrationId), inTheWay(run)))
     .limit(1);
   return busy === undefined ? createRun(tx, run) : null;
+}
+
+function inTheWay({ trigger }: RunToMake) {
+  return trigger === "invoke" ? undefined : ne(pipelineRuns.trigger, "invoke");
 }
 
 export async function createRun(db: Database, run: RunToMake & { readonly jobId?: string }): Promise<RunRow> {

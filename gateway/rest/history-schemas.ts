@@ -35,7 +35,7 @@ const runFields: Record<string, Part> = {
   id,
   integration_id: id,
   integration_version: integer,
-  trigger: { enum: ["manual", "schedule", "webhook", "event"] },
+  trigger: { enum: ["manual", "schedule", "webhook", "event", "invoke"] },
   status: runStatus,
   started_at: time,
   finished_at: orNull(time),

@@ -18,8 +18,9 @@ const descriptions: Readonly<Record<number, string>> = {
   429: "Too many requests in a minute; Retry-After says when the next one is taken.",
   422: "It was understood, and the far side refuses it.",
   500: "Something went wrong inside the server.",
+  502: "The far side failed.",
   503: "A server that is needed is away.",
-  504: "The far side did not answer in time.",
+  504: "It was not done in time; the far side did not answer.",
 };
 
 /** The API's description in OpenAPI 3.1, of the same routes and schemas that serve and check it. */

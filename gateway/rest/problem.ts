@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { ErrorCode } from "../../connectors/sdk/index.ts";
 import { codes, type FieldError, messageOf, SluiceError } from "../../runtime/errors/index.ts";
+import { NotThroughError } from "../services/index.ts";
 
 /** RFC 9457, with the members of contract section 7. */
 export interface Problem {
@@ -16,13 +17,18 @@ export interface Problem {
 export const problemType = "application/problem+json";
 
 /** What a caller is told of an error. Of what is no answer to the request only that it happened, not what. */
-export function toProblem(error: unknown, requestId: string): Problem {
+export function toProblem(error: unknown, requestId: string): Problem & { readonly [member: string]: unknown } {
   const { code, status, detail, errors } = describe(error);
   const title = STATUS_CODES[status] ?? "Error";
-  return { type: "about:blank", title, status, code, detail, errors, request_id: requestId };
+  const members = error instanceof NotThroughError ? error.members : {};
+  return { ...members, type: "about:blank", title, status, code, detail, errors, request_id: requestId };
 }
 
 function describe(error: unknown): Pick<Problem, "code" | "status" | "detail" | "errors"> {
+  if (error instanceof NotThroughError) {
+    const { code, status, message, errors } = error;
+    return { code, status, detail: message, errors };
+  }
   if (error instanceof SluiceError && error.code !== "INTERNAL_ERROR") {
     return { code: error.code, status: codes[error.code].http, detail: error.message, errors: error.errors };
   }

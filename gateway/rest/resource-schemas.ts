@@ -286,3 +286,43 @@ export const auditEntry = object({
   before: anything,
   after: anything,
 });
+
+const invokeError = object({ code: string, message: string });
+
+export const invoked = object({
+  record_id: { ...orNull(string), description: "As in dead letters." },
+  run_id: { ...orNull(id), description: "The run that it is part of." },
+  status: {
+    enum: ["delivered", "partial", "aggregated", "filtered"],
+    description: "partial: a destination has it, and another does not, as by_destination says.",
+  },
+  kept: { type: ["boolean", "null"] },
+  record: { ...anything, description: "What came of it: where that is one record, the same for every destination." },
+  by_destination: {
+    type: "object",
+    additionalProperties: object({
+      status: { enum: ["delivered", "failed", "pending", "dropped", "unknown"] },
+      out: { ...integer, description: "Records confirmed." },
+      failed: { ...integer, description: "Records given up: they are dead letters." },
+      records: { type: "array", items: anything, description: "What it gets, the first 100." },
+      error: {
+        type: ["object", "null"],
+        properties: { code: string, message: string, attempts: integer },
+        description: "What it said last, where not all is delivered.",
+      },
+    }),
+  },
+  failures: {
+    type: "array",
+    description: "In steps, of the record or of what a step made of it.",
+    items: object({
+      step: orNull(string),
+      rule: orNull(integer),
+      code: string,
+      message: string,
+      errors: fieldErrors,
+      dropped: { type: "boolean", description: "The step's on_error lets it go." },
+    }),
+  },
+  reason: { ...invokeError, type: ["object", "null"] },
+});

@@ -48,4 +48,6 @@ export interface RouteRequest {
   /** What the caller means to change, by If-Match; null: whatever is there. */
   readonly ifMatch: IfMatch;
   readonly caller: Identity;
+  /** Calls back where whoever asks goes away before the answer. */
+  readonly onGone: (listener: () => void) => void;
 }

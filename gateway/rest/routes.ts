@@ -1,5 +1,6 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import { configSchema, connectorSchema, type Part } from "../../runtime/config/index.ts";
+import type { OnTimeout } from "../../runtime/ports/invoke.ts";
 import type { IntegrationRow, RunStatus } from "../../runtime/ports/store.ts";
 import { isObject } from "../../runtime/record/index.ts";
 import { requireScopes } from "../auth/index.ts";
@@ -285,6 +286,30 @@ const integrations: Route[] = [
     answer: { status: 202, description: "The run, under way.", schema: schemas.run, location: "/v1/runs" },
     problems: [409],
     handle: async (request, { integrations }) => runResource(await integrations.run(id(request))),
+  },
+  {
+    method: "POST",
+    path: "/v1/integrations/{id}/invoke",
+    operationId: "invokeIntegration",
+    scopes: ["runs:write"],
+    tag: "integrations",
+    summary: "Takes one record, the body, through the steps to the destinations, and answers with what became of it.",
+    query: {
+      on_timeout: {
+        enum: ["keep", "drop"],
+        default: "keep",
+        description:
+          "What becomes of a record that is not through in time: it goes on being delivered, or nothing more of it is written.",
+      },
+      timeout: { type: "string", default: "10s", description: "How long to wait, from 1ms to 60s." },
+    },
+    body: { type: "object", description: "The record." },
+    answer: ok("What became of the record: it is through.", schemas.invoked),
+    problems: [502, 504],
+    handle: async (request, { invoke }) => {
+      const { on_timeout: onTimeout, timeout } = request.query as { on_timeout: OnTimeout; timeout: string };
+      return invoke(id(request), request.body, { onTimeout, timeout, onGone: request.onGone });
+    },
   },
   {
     method: "POST",

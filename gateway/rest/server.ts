@@ -190,7 +190,12 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
       const ifMatch = ifMatchOf(request.headers["if-match"]);
       const body = readBody(request.body, route);
       const work = async (): Promise<KeptAnswer> => {
-        const asked = { params, query, body, caller, ifMatch };
+        const onGone = (listener: () => void) => {
+          reply.raw.once("close", () => {
+            if (!reply.raw.writableFinished) listener();
+          });
+        };
+        const asked = { params, query, body, caller, ifMatch, onGone };
         const result = await route.handle(asked, services.as({ name, owner, requestId: request.id, traceparent }));
         return { status: answer.status, headers: headersOf(route, result), body: (result ?? null) as Json };
       };

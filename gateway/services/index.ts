@@ -1,3 +1,4 @@
+import type { Json } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import { correlationOf } from "../../runtime/record/index.ts";
 import { applyService } from "./apply.ts";
@@ -7,6 +8,7 @@ import { deadLetterService } from "./dead-letters.ts";
 import { dryRunService } from "./dry-run.ts";
 import { historyService } from "./history.ts";
 import { integrationService } from "./integrations.ts";
+import { type InvokeOptions, Invoker } from "./invoke.ts";
 import { keyService } from "./keys.ts";
 import { pluginService } from "./plugins.ts";
 import { previewService } from "./preview.ts";
@@ -16,11 +18,13 @@ export { ConnectorEvents } from "./connector-events.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { IfMatch, ServiceContext } from "./context.ts";
 export { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
+export { NotThroughError } from "./invoke.ts";
 export { keyBody } from "./keys.ts";
 export type { Durability, MetricsText, Readiness, Runner } from "./ports.ts";
 export { previewBody } from "./preview.ts";
 
-function servicesOf(context: ServiceContext) {
+function servicesOf(context: ServiceContext, { invoker }: Platform, caller: Caller | null) {
+  const { store } = context;
   return {
     plugins: pluginService(context),
     connectors: connectorService(context),
@@ -31,13 +35,18 @@ function servicesOf(context: ServiceContext) {
     apply: applyService(context),
     preview: previewService(context),
     keys: keyService(context),
-    audit: context.store.audit,
+    audit: store.audit,
+    invoke: (id: string, body: Json, options: InvokeOptions) => invoker.invoke({ store, caller }, id, body, options),
   };
 }
 
 /** What belongs to no team, once for all who ask. */
 function platformOf(context: ServiceContext) {
-  return { secrets: secretsService(context), idempotency: context.store.idempotency };
+  return {
+    secrets: secretsService(context),
+    idempotency: context.store.idempotency,
+    invoker: new Invoker(context.owners, context.runner),
+  };
 }
 type Platform = ReturnType<typeof platformOf>;
 
@@ -47,11 +56,16 @@ export interface Services extends ReturnType<typeof servicesOf>, Platform {
   as(caller: Caller, signal?: AbortSignal): Services;
 }
 
-export function createServices(context: ServiceContext, platform: Platform = platformOf(context)): Services {
+export function createServices(
+  context: ServiceContext,
+  platform: Platform = platformOf(context),
+  by: Caller | null = null,
+): Services {
   const as = (caller: Caller, signal?: AbortSignal) => {
     const lookups = context.lookups.of?.(caller.owner) ?? context.lookups;
     const correlation = correlationOf(caller);
-    return createServices({ ...context, store: context.store.as(caller), lookups, correlation, signal }, platform);
+    const own = { ...context, store: context.store.as(caller), lookups, correlation, signal };
+    return createServices(own, platform, caller);
   };
-  return { ...servicesOf(context), ...platform, as };
+  return { ...servicesOf(context, platform, by), ...platform, as };
 }

@@ -11,6 +11,8 @@ export interface Runner {
   cancel(run: Pick<RunRow, "id" | "integrationId">): void;
   /** Integrations were created, updated, enabled, disabled or removed: take the change up. Returns once it is noted. */
   changed(integrationIds: readonly string[]): void;
+  /** Calls `listener` when integrations were changed, on this node at once, and on others as soon as it is heard here. */
+  onChanged(listener: () => void): void;
   /** Nodes that are alive, this one among them. */
   nodes(): number;
   readonly durability: Durability;

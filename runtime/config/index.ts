@@ -5,6 +5,7 @@ export { checkPlugin } from "./check-plugin.ts";
 export { configSchema, connectorSchema } from "./config-schema.ts";
 export { compareVersions, findType, typeName, unknownType } from "./connector-type.ts";
 export type { FieldChange } from "./differences.ts";
+export { parseDuration } from "./duration.ts";
 export { integrationSchema } from "./integration-schema.ts";
 export { type Change, type Item, planChanges } from "./plan.ts";
 export type { Note } from "./plan-notes.ts";

@@ -2,6 +2,7 @@ import type { Destination, ErrorCode, Json, OutRecord, WriteFailure, WriteResult
 import { type Backoff, backoffMs } from "../actor/index.ts";
 import { codes } from "../errors/index.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { DeliveryCall } from "../ports/delivery-call.ts";
 import { sharedCorrelation } from "../record/index.ts";
 import type { CallOutcome } from "./circuit.ts";
 import type { Gate } from "./gate.ts";
@@ -28,6 +29,8 @@ export interface Undelivered {
 /** A record with the tries that it has behind it. */
 export interface Deliverable extends OutRecord {
   readonly attempts?: readonly Attempt[];
+  /** Somebody waits for it. */
+  readonly call?: DeliveryCall | undefined;
 }
 
 export interface RetryPolicy extends Backoff {
@@ -117,8 +120,15 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
       }
       if (tries >= 0) pauseMs = Math.max(pauseMs, pause(failure, tries));
     };
-    const batch = group.length === records.length ? records : group.map((index) => records[index] as OutRecord);
+    const batch = group.length === records.length ? records : group.map((index) => records[index] as Deliverable);
     const written = await write(batch);
+    if ("withdrawn" in written) {
+      const gone = new Set(written.withdrawn.map((i) => group[i] as number));
+      for (const index of gone) undelivered.push({ index, ...withdrawnFailure, attempts: attempts.get(index) ?? [] });
+      const rest = group.filter((index) => !gone.has(index));
+      if (rest.length > 0) pending.push(rest);
+      continue;
+    }
     if ("fault" in written) {
       const { defect = false } = written;
       if ((written.fault === "record" || defect) && group.length > 1) {
@@ -157,7 +167,8 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
   function putOff(index: number, retryInMs: number): void {
     const tries = attempts.get(index) as Attempt[];
     const { code, message } = tries.at(-1) as Attempt;
-    undelivered.push({ index, code, message, attempts: tries, retryInMs });
+    const perishable = records[index]?.call?.perishable === true;
+    undelivered.push({ index, code, message, attempts: tries, ...(!perishable && { retryInMs }) });
   }
 
   /** What of a write that stopped at `first` is written again: all that is not given up, confirmed or not. */
@@ -168,10 +179,12 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
   }
 
   /** One write, once the gate lets it pass: what it gave, or why it failed. */
-  async function write(batch: readonly OutRecord[]): Promise<WriteResult | Failure> {
+  async function write(batch: readonly Deliverable[]): Promise<WriteResult | Failure | Withdrawn> {
     const call = gate && (await gate.begin(signal));
     let outcome: CallOutcome | undefined;
     try {
+      const withdrawn = beginCalls(batch);
+      if (withdrawn) return { withdrawn };
       const correlation = sharedCorrelation(batch, options.traceparent);
       const result = await destination.write({ records: batch, ordered, ...(correlation && { correlation }), signal });
       outcome = outcomeOf(batch.length, (result.failed ?? []).map(failureIn));
@@ -196,6 +209,30 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     if (retryAfterMs !== undefined) return Math.min(retryAfterMs, maxRetryAfterMs);
     return tries > 0 ? backoffMs(retry, tries, clock.random) : backoffMs(waitPolicy, Math.min(waits, 16), clock.random);
   }
+}
+
+/** Records that nobody wants written any more, by their indexes in a batch: nothing of it was written. */
+interface Withdrawn {
+  readonly withdrawn: readonly number[];
+}
+
+const withdrawnFailure = {
+  code: "TIMEOUT",
+  message: "whoever invoked it waits no more, and it was to be dropped then (on_timeout=drop)",
+} as const;
+
+/** Indexes of the records that were withdrawn; where there are none, a write of all begins. */
+function beginCalls(batch: readonly Deliverable[]): number[] | undefined {
+  let withdrawn: number[] | undefined;
+  let called = false;
+  for (let i = 0; i < batch.length; i++) {
+    const call = (batch[i] as Deliverable).call;
+    if (call === undefined) continue;
+    called = true;
+    if (call.withdrawn) (withdrawn ??= []).push(i);
+  }
+  if (called && !withdrawn) for (const { call } of batch) call?.begin();
+  return withdrawn;
 }
 
 /** What a record of a write failed with, as a failure. */

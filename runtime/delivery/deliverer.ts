@@ -18,6 +18,8 @@ export interface Parcel {
    * them.
    */
   readonly failing?: (() => Promise<void>) | undefined;
+  /** Somebody waits for it: it does not linger for others. */
+  readonly urgent?: boolean | undefined;
 }
 
 export interface DelivererOptions {
@@ -52,6 +54,8 @@ export class Deliverer {
   #queue: Queued[] = [];
   #records = 0;
   #bytes = 0;
+  /** Parcels in the queue that do not linger. */
+  #urgent = 0;
   #writing = 0;
   #cancelLinger: (() => void) | undefined;
 
@@ -65,6 +69,7 @@ export class Deliverer {
       this.#queue.push({ parcel, since: this.#options.clock.now(), resolve, reject });
       this.#records += parcel.records.length;
       this.#bytes += parcel.bytes;
+      if (parcel.urgent) this.#urgent++;
       this.#pump(false);
     });
   }
@@ -83,7 +88,7 @@ export class Deliverer {
   #pump(flush: boolean): void {
     const { batch, destination, clock } = this.#options;
     while (this.#queue.length > 0 && this.#writing < destination.concurrency) {
-      const full = this.#records >= batch.records || this.#bytes >= batch.bytes;
+      const full = this.#urgent > 0 || this.#records >= batch.records || this.#bytes >= batch.bytes;
       const lingerMs = (this.#queue[0] as Queued).since + batch.lingerMs - clock.now();
       if (!full && !flush && lingerMs > 0) {
         this.#linger(lingerMs);
@@ -113,6 +118,7 @@ export class Deliverer {
       if (n > 0 && (records + parcel.records.length > batch.records || bytes + parcel.bytes > batch.bytes)) break;
       records += parcel.records.length;
       bytes += parcel.bytes;
+      if (parcel.urgent) this.#urgent--;
       n++;
     }
     this.#records -= records;

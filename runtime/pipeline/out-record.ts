@@ -1,4 +1,5 @@
 import type { Correlation, Json, OutRecord } from "../../connectors/sdk/index.ts";
+import type { DeliveryCall } from "../ports/delivery-call.ts";
 
 /** What the records of one batch share: the ids that their source gives them. */
 export interface Provenance {
@@ -14,6 +15,8 @@ export class PipelineRecord implements OutRecord {
   /** Index of the source record in its batch. */
   readonly origin: number;
   readonly child: string;
+  /** Somebody waits for it. */
+  call: DeliveryCall | undefined = undefined;
   #value: Json | undefined;
   #text: string | undefined;
   readonly #parse: (text: string) => Json;

@@ -30,6 +30,12 @@ export interface ReplayHeader {
   readonly letters: readonly ReplayedLetter[];
 }
 
+/** A batch of records that were invoked, each by a caller of its own. */
+export interface InvokedHeader {
+  /** Indexes in the ingest batch of those that are left out once nobody waits for them (on_timeout=drop). */
+  readonly perishable: readonly number[];
+}
+
 export interface ReplayedLetter {
   readonly id: string;
   /** Where the record stood in its source. */
@@ -81,6 +87,8 @@ export interface BatchHeader {
   readonly children?: readonly string[];
   /** Left out: the records come from a source. */
   readonly replay?: ReplayHeader;
+  /** They were invoked: whoever sent them waits for what becomes of them. */
+  readonly invoked?: InvokedHeader;
 }
 
 export interface LogBatch {

@@ -8,7 +8,7 @@ export interface Owners {
   /**
    * Asks the node that serves `what` of an integration, and gives its answer, or throws what it threw (a SluiceError as
    * it was, anything else as INTERNAL_ERROR). Besides that:
-   * - UNAVAILABLE (RetryLaterError): nobody serves it now, since the integration is disabled or waits, its owner has just
+   * - UNAVAILABLE (NobodyError): nobody serves it now, since the integration is disabled or waits, its owner has just
    *   died, or a hand-over is under way. Nothing was done: to ask again does nothing twice.
    * - TIMEOUT: no answer within `timeoutMs`, or the connection was lost meanwhile. Whether it was done is not known.
    * - VALIDATION_ERROR: the request is larger than `maxBytes`.

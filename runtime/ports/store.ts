@@ -76,7 +76,8 @@ export interface Health {
 }
 
 export type RunStatus = "running" | "success" | "partial" | "failed" | "cancelled";
-export type RunTrigger = "manual" | "schedule" | "webhook" | "event";
+/** `invoke`: it takes records that are invoked while no other run is under way. */
+export type RunTrigger = "manual" | "schedule" | "webhook" | "event" | "invoke";
 
 export interface RunError {
   readonly code: ErrorCode;

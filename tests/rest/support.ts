@@ -157,6 +157,7 @@ export async function startApi({
 
 function openingRunner(changed: string[]): Runner {
   return {
+    onChanged: () => {},
     async start(integrationId, trigger, store) {
       const { version } = (await store.integrations.get(integrationId))!;
       const id = randomUUIDv7();
