@@ -111,9 +111,10 @@ export function createGrpc(options: GrpcOptions): Grpc {
   function unary(served: UnaryMethod): handleUnaryCall<Buffer, Buffer> {
     const { method, route } = served;
     const read = readerOf(route, validator);
-    const answer = async ({ caller, services: own }: Asking, request: Buffer, key: string | undefined) => {
+    const answer = async ({ caller, services: own, signal }: Asking, request: Buffer, key: string | undefined) => {
       requireScopes(caller, route.scopes);
-      const asked = { ...read(readMessage(method.input, request)), caller };
+      const onGone = (listener: () => void) => signal.addEventListener("abort", listener, { once: true });
+      const asked = { ...read(readMessage(method.input, request)), caller, onGone };
       const work = async () => ({
         status: route.answer.status,
         headers: {},

@@ -292,6 +292,7 @@ const integrations: Route[] = [
     path: "/v1/integrations/{id}/invoke",
     operationId: "invokeIntegration",
     scopes: ["runs:write"],
+    isData: true,
     tag: "integrations",
     summary: "Takes one record, the body, through the steps to the destinations, and answers with what became of it.",
     query: {
