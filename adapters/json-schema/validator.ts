@@ -7,6 +7,7 @@ import type { RawNumber } from "../../runtime/record/index.ts";
 import { holdsRawNumber, numberKeywords, withDoubles } from "./exact-numbers.ts";
 import { expressionErrors, expressionKeyword } from "./expression-errors.ts";
 import { toFieldErrors } from "./field-errors.ts";
+import { refuseExplosion } from "./refuse-explosion.ts";
 import { uniqueItems } from "./unique-items.ts";
 
 const noRaws: ReadonlyMap<string, RawNumber> = new Map();
@@ -29,6 +30,7 @@ export function createValidator(): Validator {
     // Ajv keeps what has an $id for all its schemas: those of two steps may have the same.
     const ajv = JSON.stringify(schema).includes('"$id"') ? newAjv() : shared;
     ajv.validateSchema(withDoubles(schema as Json, new Map()) as object | boolean, true);
+    refuseExplosion(schema);
     const check = ajv.compile(withDoubles(schema as Json, new Map(), (field) => field in numberKeywords) as object);
     const errorsOf = (value: Json) => (check(value) ? [] : toFieldErrors(check.errors ?? [], value));
     const validate: Validate = (value) => {

@@ -7,12 +7,14 @@ import { addConnectorEvent } from "./connector-events.ts";
 import type { Database } from "./database.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
 import { connectors, integrations } from "./schema.ts";
+import { refuseTooMany } from "./too-many.ts";
 
 export function connectorStore(db: Database, caller: Caller | null): ConnectorStore {
   const own = isOwn(connectors.owner, caller);
   return {
     create: (row) =>
       db.transaction(async (tx) => {
+        await refuseTooMany(tx, connectors, "connectors");
         const owner = row.owner ?? caller?.owner ?? null;
         const [made] = await tx.orm
           .insert(connectors)

@@ -8,12 +8,14 @@ import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
 import { isUuid, pageOf, pageStart } from "./paging.ts";
 import { checkpointOwners, integrations, integrationVersions, pipelineRuns, removedIntegrations } from "./schema.ts";
+import { refuseTooMany } from "./too-many.ts";
 
 export function integrationStore(db: Database, caller: Caller | null): IntegrationStore {
   const own = isOwn(integrations.owner, caller);
   return {
     create: (row) =>
       db.transaction(async (tx) => {
+        await refuseTooMany(tx, integrations, "integrations");
         const owner = row.owner ?? caller?.owner ?? null;
         const [made] = await tx.orm
           .insert(integrations)

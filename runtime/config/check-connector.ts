@@ -5,6 +5,7 @@ import { connectorSchema } from "./config-schema.ts";
 import { findType, parseTypeReference, unknownType } from "./connector-type.ts";
 import { object } from "./json-shape.ts";
 import { checkReferences, hasReference } from "./references.ts";
+import { checkSize } from "./spec-size.ts";
 
 export interface ConnectorCheckContext {
   readonly validator: Validator;
@@ -19,6 +20,8 @@ export function checkConnector(
   connector: Json,
   { validator, types, othersMayExist }: ConnectorCheckContext,
 ): FieldError[] {
+  const size = checkSize(connector);
+  if (size.length > 0) return size;
   const errors = [...validator.compile(connectorSchema)(connector)];
   const { type: reference, config = {} } = object(connector);
   if (typeof reference !== "string" || reference === "") return errors;

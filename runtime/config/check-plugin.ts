@@ -4,9 +4,12 @@ import type { Validator } from "../ports/connectors.ts";
 import { findReferences } from "./check-connector.ts";
 import { object } from "./json-shape.ts";
 import { pluginSchema } from "./plugin-schema.ts";
+import { checkSize } from "./spec-size.ts";
 
 /** Everything that can be known of a plugin without starting or reaching it. Paths are relative to the plugin. */
 export function checkPlugin(plugin: Json, { validator }: { readonly validator: Validator }): FieldError[] {
+  const size = checkSize(plugin);
+  if (size.length > 0) return size;
   const errors = [...validator.compile(pluginSchema)(plugin)];
   const shaped = new Set(errors.map(({ path }) => path));
   const say = (path: string, message: string) => {

@@ -8,10 +8,13 @@ import { checkSteps } from "./check-steps.ts";
 import { findUnknownFormats } from "./find-formats.ts";
 import { integrationSchema } from "./integration-schema.ts";
 import { items, object } from "./json-shape.ts";
+import { checkSize } from "./spec-size.ts";
 import { checkAvailable } from "./unavailable.ts";
 
 /** Everything that can be known of an integration without running it, all at once. Never throws. */
 export function checkIntegration(spec: Json, context: CheckContext): Findings {
+  const size = checkSize(spec);
+  if (size.length > 0) return { errors: size, warnings: [] };
   // The compilers of mappings and predicates say more of their own parts than the schema does.
   const shape = context.validator
     .compile(integrationSchema)(spec)

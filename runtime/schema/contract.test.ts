@@ -159,3 +159,19 @@ test("what a schema leaves open is no drift", () => {
   const contract = new StreamContract("freeze", open);
   expect(contract.apply([{ any: [1, "a"], free: { x: 1 }, more: true }]).passed).toBeUndefined();
 });
+
+test("a schema that says endlessly many places in few words is compiled in time, and its first levels hold", () => {
+  const tree = { type: "object", properties: { n: { type: "integer" }, a: { $ref: "#" }, b: { $ref: "#" } } };
+  const any = (next: object) => ({ anyOf: [next, next, next] });
+  const defs = Object.fromEntries(
+    Array.from({ length: 40 }, (_, at) => [`d${at}`, any({ $ref: `#/$defs/d${at + 1}` })] as const),
+  );
+  for (const schema of [
+    tree,
+    { ...tree, $defs: defs, properties: { ...tree.properties, c: { $ref: "#/$defs/d0" } } },
+  ]) {
+    const contract = new StreamContract("freeze", schema as never);
+    const { drift } = contract.apply([{ n: 1, a: { b: { n: "x" } } }]);
+    expect(drift).toMatchObject([{ kind: "changed_type", path: "a.b.n" }]);
+  }
+});

@@ -4,7 +4,7 @@ import { isRecord, type Schema } from "./keywords.ts";
 export function resolveReference(reference: string, root: Schema): Schema | undefined {
   if (reference === "#") return root;
   if (reference.startsWith("#/")) return pointed(root, reference.slice(2).split("/"));
-  return identified(root, reference, new Set());
+  return identified(root, reference);
 }
 
 function pointed(root: Schema, steps: readonly string[]): Schema | undefined {
@@ -25,17 +25,31 @@ function decode(text: string): string {
   }
 }
 
-function identified(at: unknown, reference: string, seen: Set<unknown>): Schema | undefined {
-  if (typeof at !== "object" || at === null || seen.has(at)) return undefined;
-  seen.add(at);
-  if (isRecord(at)) {
-    const { $id, id, $anchor } = at;
-    if ($id === reference || id === reference || (typeof $anchor === "string" && `#${$anchor}` === reference))
-      return at;
-  }
-  for (const below of Object.values(at)) {
-    const found = identified(below, reference, seen);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/** Of a document, what its ids and anchors stand for. */
+const named = new WeakMap<object, ReadonlyMap<string, Schema>>();
+
+function identified(root: Schema, reference: string): Schema | undefined {
+  if (typeof root === "boolean") return undefined;
+  const known = named.get(root) ?? namesIn(root);
+  named.set(root, known);
+  return known.get(reference);
+}
+
+function namesIn(root: object): Map<string, Schema> {
+  const names = new Map<string, Schema>();
+  const seen = new Set<unknown>();
+  const look = (at: unknown) => {
+    if (typeof at !== "object" || at === null || seen.has(at)) return;
+    seen.add(at);
+    if (isRecord(at)) {
+      const { $id, id, $anchor } = at;
+      // The first one of a name has it.
+      for (const name of [$id, id, typeof $anchor === "string" ? `#${$anchor}` : undefined]) {
+        if (typeof name === "string" && !names.has(name)) names.set(name, at);
+      }
+    }
+    for (const below of Object.values(at)) look(below);
+  };
+  look(root);
+  return names;
 }

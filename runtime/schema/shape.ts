@@ -37,40 +37,64 @@ const anything: Shape = {
 };
 /** Deeper schemas, such as those that refer to themselves, say nothing of what lies below. */
 const maxDepth = 50;
+/** Nor do those that come after so many: what a schema says in few words may be endlessly many places. */
+const maxShapes = 50_000;
 
 export function compileShape(schema: JsonSchema): Shape {
-  return compile(schema, schema, 0);
+  return new Compilation(schema).compile(schema, 0);
 }
 
-function compile(schema: unknown, root: JsonSchema, depth: number): Shape {
-  if (!isRecord(schema) || depth > maxDepth) return anything;
-  if (typeof schema.$ref === "string") {
-    const target = resolveReference(schema.$ref, root);
-    return target === undefined ? anything : compile(target, root, depth + 1);
+class Compilation {
+  readonly #root: JsonSchema;
+  /** Of each schema, by its depth: what is referred to several times is compiled once. */
+  readonly #made = new Map<object, Shape[]>();
+  #shapes = 0;
+
+  constructor(root: JsonSchema) {
+    this.#root = root;
   }
-  const choices = [...listOf(schema, "anyOf"), ...listOf(schema, "oneOf")];
-  if (choices.length > 0) return choices.map((choice) => compile(choice, root, depth + 1)).reduce(either);
-  const properties = membersOf(schema, "properties");
-  const required = new Set(listOf(schema, "required"));
-  const { additionalProperties } = schema;
-  // Fields that no sample had are new, unless the schema says in so many words that others may stand there.
-  const open = isRecord(schema.patternProperties) || additionalProperties === true || schema.properties === undefined;
-  const named = schema.properties !== undefined || required.size > 0;
-  const members = new Map<string, Member>();
-  for (const name of new Set([...Object.keys(properties), ...(required as Set<string>)])) {
-    const shape = Object.hasOwn(properties, name) ? compile(properties[name], root, depth + 1) : anything;
-    members.set(name, { name, shape, required: required.has(name) });
+
+  compile(schema: unknown, depth: number): Shape {
+    if (!isRecord(schema) || depth > maxDepth) return anything;
+    const made = this.#made.get(schema) ?? [];
+    this.#made.set(schema, made);
+    const known = made[depth];
+    if (known !== undefined) return known;
+    if (++this.#shapes > maxShapes) return anything;
+    const shape = this.#compile(schema, depth);
+    made[depth] = shape;
+    return shape;
   }
-  const { places, rest } = itemsOf(schema);
-  const others = isRecord(additionalProperties) ? compile(additionalProperties, root, depth + 1) : undefined;
-  return {
-    types: typeBits(schema),
-    members: named || others !== undefined ? members : undefined,
-    order: [...members.values()],
-    required: required.size,
-    others: others ?? (open ? anything : undefined),
-    items: places.length > 0 ? undefined : compile(rest, root, depth + 1),
-  };
+
+  #compile(schema: Keywords, depth: number): Shape {
+    if (typeof schema.$ref === "string") {
+      const target = resolveReference(schema.$ref, this.#root);
+      return target === undefined ? anything : this.compile(target, depth + 1);
+    }
+    const choices = [...listOf(schema, "anyOf"), ...listOf(schema, "oneOf")];
+    if (choices.length > 0) return choices.map((choice) => this.compile(choice, depth + 1)).reduce(either);
+    const properties = membersOf(schema, "properties");
+    const required = new Set(listOf(schema, "required"));
+    const { additionalProperties } = schema;
+    // Fields that no sample had are new, unless the schema says in so many words that others may stand there.
+    const open = isRecord(schema.patternProperties) || additionalProperties === true || schema.properties === undefined;
+    const named = schema.properties !== undefined || required.size > 0;
+    const members = new Map<string, Member>();
+    for (const name of new Set([...Object.keys(properties), ...(required as Set<string>)])) {
+      const shape = Object.hasOwn(properties, name) ? this.compile(properties[name], depth + 1) : anything;
+      members.set(name, { name, shape, required: required.has(name) });
+    }
+    const { places, rest } = itemsOf(schema);
+    const others = isRecord(additionalProperties) ? this.compile(additionalProperties, depth + 1) : undefined;
+    return {
+      types: typeBits(schema),
+      members: named || others !== undefined ? members : undefined,
+      order: [...members.values()],
+      required: required.size,
+      others: others ?? (open ? anything : undefined),
+      items: places.length > 0 ? undefined : this.compile(rest, depth + 1),
+    };
+  }
 }
 
 /** A value of the one or of the other: where both name members, those of neither count as new. */

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { PostgresStore } from "../../adapters/postgres/index.ts";
+import { openStore, type PostgresStore } from "../../adapters/postgres/index.ts";
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { ConflictError } from "../../runtime/ports/store.ts";
 import { parseJson } from "../../runtime/record/index.ts";
 import { addIntegration, newStore, settlement, uuidV7 } from "./fixtures.ts";
+import { sql } from "./sql.ts";
 import { type TestServer, testServer } from "./test-server.ts";
 
 let server: TestServer;
@@ -285,4 +286,17 @@ test("what was taken in hand and never let go is counted, until it is let go", a
   expect(await store.suspects.take(other!)).toEqual([0]);
   await store.integrations.remove(integrationId);
   expect(await store.suspects.take(one!)).toEqual([0]);
+});
+
+test("an installation takes ten thousand connectors and as many integrations, and no more", async () => {
+  const url = await server.url();
+  const full = await openStore({ url });
+  const rows = "select gen_random_uuid(), 'n' || n, '{}'::json from generate_series(1, 9999) n";
+  await sql(url, `insert into sluice.connectors (id, name, config, type) select *, 'blackhole' from (${rows})`);
+  await sql(url, `insert into sluice.integrations (id, name, spec, enabled) select *, false from (${rows})`);
+  await full.connectors.create(connector("last"));
+  await addIntegration(full);
+  await expect(full.connectors.create(connector("more"))).rejects.toThrow("there are 10,000 connectors, and no more");
+  await expect(addIntegration(full)).rejects.toThrow("there are 10,000 integrations, and no more");
+  await full.close();
 });
