@@ -51,7 +51,7 @@ h4 { margin: 1rem 0 .25rem }
 section > details { border: 1px solid var(--line); border-radius: 4px; margin: .4rem 0 }
 section > details > summary { padding: .5rem .75rem; cursor: pointer; overflow-wrap: anywhere }
 section > details > div { padding: 0 .75rem .75rem }
-summary b { display: inline-block; min-width: 4rem }
+summary b { display: inline-block; min-width: 4.75rem }
 small, .soft { color: var(--soft); font-size: .875rem }
 code { font: .875em ui-monospace, monospace; background: var(--code); padding: .1em .25em; border-radius: 3px; overflow-wrap: anywhere }
 ul.fields { margin: .25rem 0; padding-left: 1.25rem }

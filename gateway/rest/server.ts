@@ -43,6 +43,8 @@ export interface RestOptions {
   readonly corsOrigins?: readonly string[];
   /** Undefined: plain HTTP. */
   readonly tls?: ServerTls | undefined;
+  /** In milliseconds, each instead of the one that clients have otherwise. */
+  readonly patience?: Partial<typeof initialPatience>;
   /** Largest body taken, in bytes; default 8 MiB. */
   readonly bodyLimit?: number;
 }
@@ -91,7 +93,7 @@ const crossOrigin = {
 };
 
 /** How long a client may take: to send the head of a request, all of it, and to ask again on the same connection. */
-const patience = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 72_000 };
+const initialPatience = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 72_000 };
 
 /** By request, who makes it. */
 const callers = new WeakMap<FastifyRequest, Identity>();
@@ -99,7 +101,8 @@ const callers = new WeakMap<FastifyRequest, Identity>();
 /** The HTTP server with the API under /v1, not listening yet. `close()` lets requests that are under way finish. */
 export function createRest(options: RestOptions): FastifyInstance {
   const { services, auth, limits, validator, tls } = options;
-  const http = { headersTimeout: patience.headersTimeout, connectionsCheckingInterval: 5_000 };
+  const patience = { ...initialPatience, ...options.patience };
+  const http = { headersTimeout: patience.headersTimeout, connectionsCheckingInterval: patience.headersTimeout / 2 };
   const app = fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -240,7 +243,8 @@ function readBody(body: unknown, route: Route): Json {
 
 /** Texts as what the parameters' schemas want, checked, with defaults. */
 function readQuery(texts: Record<string, string | string[]>, schemas: Record<string, Part>, check: Validate) {
-  const query: Record<string, Json> = {};
+  // Without a prototype, so that a parameter of any name is seen.
+  const query: Record<string, Json> = Object.create(null);
   for (const [name, text] of Object.entries(texts)) {
     const type = Object.hasOwn(schemas, name) ? schemas[name]!.type : undefined;
     if (type === "integer" && typeof text === "string" && /^-?\d{1,15}$/.test(text)) query[name] = Number(text);
