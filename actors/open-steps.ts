@@ -1,4 +1,5 @@
 import type { ResolvedSource } from "../runtime/config/index.ts";
+import { Circuit, Gate } from "../runtime/delivery/index.ts";
 import { isPure, isRepeatable, type OpenLookUps, openLookUps, Pipeline } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import { sinkName } from "./balance.ts";
@@ -139,14 +140,21 @@ async function restoreWindows(
 
 /** Opens what the `enrich` steps ask. What is wrong with a setting fails the run; a far side that is away is waited for. */
 function openRunLookUps(parts: RunParts, signal: AbortSignal): Promise<OpenLookUps> {
-  const { options, clock, waiting } = parts;
+  const { options, clock, waiting, say } = parts;
   const { name, integration, connectors, metrics } = options;
   const open = () =>
     openLookUps(integration, {
       lookups: connectors.lookups,
       retry: integration.delivery.retry,
       timeoutMs: integration.delivery.timeout.totalMs,
-      limit: (step) => openRateLimit(parts, `step ${step}`),
+      gate: (step, waiting) =>
+        new Gate({
+          circuit: new Circuit(integration.delivery.circuitBreaker),
+          limit: openRateLimit(parts, `step ${step}`),
+          clock,
+          waiting,
+          openTooLong: (ms, reason) => say("warn", "a circuit stays open", { step, seconds: ms / 1000, reason }),
+        }),
       clock,
       signal,
       waiting: (step, reason) => waiting(`step ${step}`, reason),

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import { ConnectorError, type Json, type JsonObject, type LookupResult } from "../../connectors/sdk/index.ts";
 import { resolveIntegration } from "../config/index.ts";
+import { Circuit, Gate } from "../delivery/index.ts";
 import { noStepCounts } from "../ports/ledger.ts";
 import { VirtualClock } from "../ports/virtual-clock.ts";
 import { compileEnrich } from "./enrich.ts";
@@ -24,7 +25,7 @@ let close = async () => {};
 afterEach(() => close());
 
 /** A step as configured, over a far side that is given. */
-async function enrich(lookup: Lookup, options: JsonObject = {}) {
+async function enrich(lookup: Lookup, options: JsonObject = {}, gated = false) {
   const clock = new VirtualClock();
   const calls: Json[][] = [];
   const waits: (string | null)[] = [];
@@ -62,6 +63,10 @@ async function enrich(lookup: Lookup, options: JsonObject = {}) {
     retry: integration.delivery.retry,
     clock,
     signal: stop.signal,
+    ...(gated && {
+      gate: (_step, waiting) =>
+        new Gate({ circuit: new Circuit(integration.delivery.circuitBreaker), clock, waiting, openTooLong: () => {} }),
+    }),
     waiting: (_step, reason) => waits.push(reason),
     called: (_step, _type, outcome) => outcomes.push(outcome),
   });
@@ -251,6 +256,28 @@ test("a far side at fault is waited for, however long, and says why: a revoked k
   expect(failed).toEqual([]);
   expect(waits.at(-1)).toBeNull();
   expect(outcomes.at(-1)).toBe("ok");
+});
+
+test("an outage opens the step's circuit: one call tries every 30 s, and no attempt counts", async () => {
+  let away = true;
+  const lookup: Lookup = (requests) => {
+    if (away) throw new ConnectorError("UNAVAILABLE", "503.", { fault: "transient" });
+    return byId(requests);
+  };
+  const { clock, calls, waits, ids } = await enrich(lookup, {}, true);
+  const batches = Array.from({ length: 20 }, (_, i) => ids(i));
+  await clock.advance(3_600_000);
+  // Each batch's first, and what tries it afterwards.
+  expect(calls.length).toBeGreaterThan(130);
+  expect(calls.length).toBeLessThanOrEqual(20 + 120);
+  expect(waits.at(-1)).toMatch(/^503\. \(circuit open until \S+Z\)$/);
+  away = false;
+  await clock.advance(60_000);
+  for (const [id, { output, failed }] of batches.entries()) {
+    expect((await output).values).toEqual([{ id, found: { name: `n${id}` } }]);
+    expect(failed).toEqual([]);
+  }
+  expect(waits.at(-1)).toBeNull();
 });
 
 test("the step waits as long as one of its batches does", async () => {

@@ -1,5 +1,4 @@
 import type {
-  CallLimit,
   Correlation,
   Json,
   JsonObject,
@@ -9,7 +8,7 @@ import type {
   WriteResult,
 } from "../../connectors/sdk/index.ts";
 import type { ResolvedIntegration, ResolvedStep } from "../config/index.ts";
-import { deliver, type RateLimit, type RetryPolicy, within } from "../delivery/index.ts";
+import { deliver, type Gate, type RetryPolicy, within } from "../delivery/index.ts";
 import { SluiceError } from "../errors/index.ts";
 import { compileRequest, parseRequest, type Request, resolveRequest } from "../mapping/index.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -25,8 +24,8 @@ export interface LookUpsOptions {
   readonly retry: RetryPolicy;
   /** For one call of a connector, in milliseconds; left out: without end. */
   readonly timeoutMs?: number | undefined;
-  /** Of the calls of a step; left out: none. */
-  readonly limit?: ((step: string) => RateLimit | undefined) | undefined;
+  /** What a step's calls pass; left out: a far side at fault is asked again at a pace of its own. */
+  readonly gate?: ((step: string, waiting: (reason: string | null) => void) => Gate) | undefined;
   readonly clock: Clock;
   /** Ends what is asked and what is waited for. */
   readonly signal: AbortSignal;
@@ -47,10 +46,11 @@ export async function openLookUps(
   { steps }: Pick<ResolvedIntegration, "steps">,
   options: LookUpsOptions,
 ): Promise<OpenLookUps> {
-  const byStep = new Map<string, LookUps>();
-  const opened: { close(): Promise<void> }[] = [];
+  const byStep = new Map<string, StepLookUps>();
+  const opened: Lookup[] = [];
   const close = async () => {
-    await Promise.all(opened.map((each) => each.close()));
+    for (const lookUps of byStep.values()) lookUps.close();
+    await Promise.all(opened.map((lookup) => lookup.close()));
   };
   try {
     for (const step of steps) {
@@ -58,9 +58,7 @@ export async function openLookUps(
       const lookup = await options.lookups.open(step.connector);
       opened.push(lookup);
       const request = await resolveRequest(parseRequest(step.request), (text) => lookup.resolve(text));
-      const limit = options.limit?.(step.id);
-      if (limit) opened.push(limit);
-      byStep.set(step.id, new StepLookUps(step, compileRequest(request, lookup.escaped), lookup, limit, options));
+      byStep.set(step.id, new StepLookUps(step, compileRequest(request, lookup.escaped), lookup, options));
     }
     return { byStep, close };
   } catch (error) {
@@ -90,26 +88,24 @@ class StepLookUps implements LookUps {
   readonly #step: EnrichStep;
   readonly #request: Request;
   readonly #lookup: Lookup;
-  readonly #limit: RateLimit | undefined;
+  readonly #gate: Gate | undefined;
   readonly #options: LookUpsOptions;
   readonly #cache: LookupCache;
   readonly #calls = new Map<string, Call>();
   /** Of the calls that wait. */
   readonly #reasons = new Map<object, string>();
 
-  constructor(
-    step: EnrichStep,
-    request: Request,
-    lookup: Lookup,
-    limit: RateLimit | undefined,
-    options: LookUpsOptions,
-  ) {
+  constructor(step: EnrichStep, request: Request, lookup: Lookup, options: LookUpsOptions) {
     this.#step = step;
     this.#request = request;
     this.#lookup = lookup;
-    this.#limit = limit;
     this.#options = options;
     this.#cache = new LookupCache(step.cache);
+    this.#gate = options.gate?.(step.id, (reason) => this.#wait(this, reason));
+  }
+
+  close(): void {
+    this.#gate?.close();
   }
 
   ask(
@@ -173,6 +169,7 @@ class StepLookUps implements LookUps {
         retry,
         clock,
         signal,
+        gate: this.#gate,
         waiting: (reason) => this.#wait(call, reason),
       });
       for (const { index, code, message, attempts } of undelivered) {
@@ -188,8 +185,6 @@ class StepLookUps implements LookUps {
 
   /** One call of the connector. */
   async #write({ records, correlation, signal }: WriteBatch, answers: Map<string, Answer>): Promise<WriteResult> {
-    const limit = this.#limited;
-    if (limit) await limit.take(signal);
     let outcome: "ok" | "failed" = "failed";
     try {
       const requests = records.map(({ value }) => value);
@@ -211,17 +206,12 @@ class StepLookUps implements LookUps {
 
   #call(requests: readonly Json[], correlation: Correlation | undefined, signal: AbortSignal): Promise<LookupResult> {
     const { timeoutMs, clock } = this.#options;
-    const limit = this.#limited;
+    const limit = this.#gate?.further;
     if (timeoutMs === undefined) return this.#lookup.lookup(requests, signal, correlation, limit);
     return within(timeoutMs, { clock, signal }, (signal, unhurried) => {
       const further = limit && { take: (signal: AbortSignal) => unhurried(() => limit.take(signal)) };
       return this.#lookup.lookup(requests, signal, correlation, further);
     });
-  }
-
-  get #limited(): CallLimit | undefined {
-    const limit = this.#limit;
-    return limit && { take: (signal) => limit.take(signal, (reason) => this.#wait(limit, reason)) };
   }
 
   /** The step waits as long as one of its calls does. */

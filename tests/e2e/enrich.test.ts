@@ -43,6 +43,7 @@ test("a look-up that is refused, and then away, is waited for: each record is en
     source: { connector: "files", stream: "in.ndjson" },
     destination: { connector: "files", stream: "out.ndjson", mode: "replace" },
     pipeline_spec: { steps: [{ id: "customer", type: "enrich", connector: "crm", request, merge_at: "customer" }] },
+    delivery: { circuit_breaker: { open_for: "2s" } },
   });
   const runId = await api.run(id);
   const waiting = async () => (await api.runById(runId)).waiting ?? null;
