@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Json } from "../../connectors/sdk/index.ts";
 import { refuseExplosion } from "./refuse-explosion.ts";
 import { createValidator } from "./validator.ts";
 
@@ -32,4 +33,14 @@ test("so is one that comes back to itself with the same value, and not one that 
   const tree = { properties: { left: { anyOf: [{ type: "null" }, { $ref: "#" }] }, right: { $ref: "#" } } };
   expect(() => refuseExplosion(tree)).not.toThrow();
   expect(() => refuseExplosion({ const: { allOf: [{ $ref: "#/const" }] } })).not.toThrow();
+});
+
+test("a value that a schema would hold against itself 2^depth times is refused in time, and shallow ones are checked", () => {
+  const next = { properties: { a: { $ref: "#" } } };
+  const check = createValidator().compile({ allOf: [next, next], properties: { n: { type: "integer" } } });
+  const nested = (depth: number): Json => (depth === 0 ? { n: "x" } : { a: nested(depth - 1) });
+  expect(check(nested(3))[0]).toMatchObject({ path: "a.a.a.n" });
+  expect(check(nested(60))).toEqual([{ path: "", message: expect.stringMatching(/^is too deep for its schema/) }]);
+  const data = createValidator().compile({ const: { $ref: "#/x" }, enum: [{ $ref: "#/x" }] });
+  expect(data({ $ref: "#/x" })).toEqual([]);
 });

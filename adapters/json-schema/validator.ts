@@ -9,6 +9,7 @@ import { expressionErrors, expressionKeyword } from "./expression-errors.ts";
 import { toFieldErrors } from "./field-errors.ts";
 import { refuseExplosion } from "./refuse-explosion.ts";
 import { uniqueItems } from "./unique-items.ts";
+import { markReferences, TooMuchWork, Work, workKeyword } from "./work.ts";
 
 const noRaws: ReadonlyMap<string, RawNumber> = new Map();
 
@@ -19,8 +20,9 @@ const noRaws: ReadonlyMap<string, RawNumber> = new Map();
 export function createValidator(): Validator {
   /** Of the value that is being checked, by JSON Pointer. */
   let raws = noRaws;
+  const work = new Work();
   const newAjv = () =>
-    createAjv((value, at, limit, holds) => holds(raws.size === 0 ? value : (raws.get(at) ?? value), limit));
+    createAjv((value, at, limit, holds) => holds(raws.size === 0 ? value : (raws.get(at) ?? value), limit), work);
   const shared = newAjv();
   const compiled = new WeakMap<object, Validate>();
 
@@ -31,8 +33,18 @@ export function createValidator(): Validator {
     const ajv = JSON.stringify(schema).includes('"$id"') ? newAjv() : shared;
     ajv.validateSchema(withDoubles(schema as Json, new Map()) as object | boolean, true);
     refuseExplosion(schema);
-    const check = ajv.compile(withDoubles(schema as Json, new Map(), (field) => field in numberKeywords) as object);
-    const errorsOf = (value: Json) => (check(value) ? [] : toFieldErrors(check.errors ?? [], value));
+    const own = withDoubles(schema as Json, new Map(), (field) => field in numberKeywords);
+    markReferences(own);
+    const check = ajv.compile(own as object);
+    const errorsOf = (value: Json) => {
+      work.begin();
+      try {
+        return check(value) ? [] : toFieldErrors(check.errors ?? [], value);
+      } catch (error) {
+        if (error instanceof TooMuchWork) return [{ path: "", message: error.message }];
+        throw error;
+      }
+    };
     const validate: Validate = (value) => {
       if (!holdsRawNumber(value)) return errorsOf(value);
       const found = new Map<string, RawNumber>();
@@ -63,7 +75,10 @@ const urlMax = 8_192;
 
 type Holds = (value: number | RawNumber, limit: number | RawNumber) => boolean;
 
-function createAjv(ask: (value: number, pointer: string, limit: number | RawNumber, holds: Holds) => boolean): Ajv2020 {
+function createAjv(
+  ask: (value: number, pointer: string, limit: number | RawNumber, holds: Holds) => boolean,
+  work: Work,
+): Ajv2020 {
   const ajv = new Ajv2020({
     allErrors: true,
     // Errors carry the schema around them, which knows the fields that exist.
@@ -93,6 +108,7 @@ function createAjv(ask: (value: number, pointer: string, limit: number | RawNumb
     errors: "full",
     validate: uniqueItems,
   });
+  ajv.addKeyword({ keyword: workKeyword, schemaType: "boolean", errors: false, validate: work.step });
   ajv.addKeyword({ keyword: expressionKeyword, schemaType: "string", errors: "full", validate: expressionErrors });
   for (const [keyword, holds] of Object.entries(numberKeywords)) {
     ajv.removeKeyword(keyword);
