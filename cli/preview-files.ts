@@ -1,15 +1,17 @@
 import path from "node:path";
 import { createSandbox } from "../adapters/isolate/index.ts";
 import { createValidator } from "../adapters/json-schema/index.ts";
+import { tryPlugin } from "../adapters/plugin/index.ts";
 import { connectVault, referenceResolver } from "../adapters/secrets/index.ts";
 import type { JsonObject } from "../connectors/sdk/index.ts";
 import { createConnectorRegistry } from "../gateway/services/index.ts";
-import { type ResolvedIntegration, resolveIntegration } from "../runtime/config/index.ts";
+import { findType, Redactor, type ResolvedIntegration, resolveIntegration } from "../runtime/config/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import { expressions } from "../runtime/mapping/index.ts";
 import { realClock } from "../runtime/ports/clock.ts";
 import type { Sealer } from "../runtime/ports/connectors.ts";
 import { noLogger } from "../runtime/ports/logger.ts";
+import type { TriedPlugin } from "../runtime/ports/plugins.ts";
 import type { ConnectorRow } from "../runtime/ports/store.ts";
 import { type Preview, previewRecords, type SourceRecord, sampleSource } from "../runtime/preview/index.ts";
 import { actorConnectors } from "./actor-connectors.ts";
@@ -34,8 +36,26 @@ export async function previewFiles(
   const secretsDir = path.join(dataDir, "secrets");
   const resolveReference = referenceResolver({ env, secretsDir, vault: vault?.reader });
   const context = { dataDir, fileRoots, closedFolders: pluginRoots, allowAddresses, kafkaBrokers, expressions };
-  const registry = createConnectorRegistry({ types: connectorTypes, context, validator, sealer, resolveReference });
   const rows = new Map(((config.connectors ?? []) as JsonObject[]).map((each) => [each.name as string, rowOf(each)]));
+  const integration = resolveIntegration(spec);
+  const types = typesUsed(integration, rows);
+  const settings = {
+    resolveReference,
+    roots: pluginRoots,
+    builtIn: connectorTypes.map(({ type }) => type),
+    logger: noLogger,
+    redactor: new Redactor(),
+  };
+  const plugins = await startPlugins(types, (config.plugins ?? []) as JsonObject[], settings);
+  const registry = createConnectorRegistry({
+    types: connectorTypes,
+    pluginTypes: () => plugins.map(({ type }) => type),
+    context,
+    validator,
+    sealer,
+    resolveReference,
+    redactor: settings.redactor,
+  });
   const byName = async (name: string) => {
     const row = rows.get(name);
     if (row !== undefined) return row;
@@ -59,8 +79,6 @@ export async function previewFiles(
     return found.slice(0, sample);
   };
 
-  const integration = resolveIntegration(spec);
-  const given = records ?? (await sampled(integration));
   const { lookups } = actorConnectors(
     { connectors: { byName, versions: async () => new Map() } },
     registry,
@@ -68,6 +86,7 @@ export async function previewFiles(
   );
   const sandbox = createSandbox();
   try {
+    const given = records ?? (await sampled(integration));
     const name = spec.name as string;
     return await previewRecords(
       { id: name, name, integration, records: given, schema: null },
@@ -76,7 +95,33 @@ export async function previewFiles(
     );
   } finally {
     await sandbox.close();
+    await Promise.all(plugins.map((plugin) => plugin.close()));
   }
+}
+
+/** Types of the connectors that an integration is previewed with: what is written to is not opened. */
+function typesUsed({ sources, steps }: ResolvedIntegration, rows: ReadonlyMap<string, ConnectorRow>): string[] {
+  const users = [...sources, ...steps.filter((step) => step.type === "enrich")];
+  return users.flatMap(({ connector }) => rows.get(connector)?.type ?? []);
+}
+
+/** Those of the files, where a type that is used is none that sluice comes with. */
+async function startPlugins(
+  types: readonly string[],
+  plugins: readonly JsonObject[],
+  settings: Parameters<typeof tryPlugin>[2],
+): Promise<TriedPlugin[]> {
+  if (types.every((type) => findType(connectorTypes, type))) return [];
+  const started = await Promise.allSettled(
+    plugins.map(({ name, ...spec }) => tryPlugin(name as string, spec, settings)),
+  );
+  const failed = started.find((each) => each.status === "rejected");
+  const running = started.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  const found = running.map(({ type }) => type);
+  // One that is of no use here need not start.
+  if (failed === undefined || types.every((type) => findType([...connectorTypes, ...found], type))) return running;
+  await Promise.all(running.map((plugin) => plugin.close()));
+  throw failed.reason;
 }
 
 function rowOf({ name, type, config = {} }: JsonObject): ConnectorRow {

@@ -1,17 +1,7 @@
-import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { JsonObject } from "../../connectors/sdk/index.ts";
-import {
-  joinSecrets,
-  pluginSchema,
-  Redactor,
-  type ResolveReference,
-  resolveReferences,
-  splitSecrets,
-} from "../../runtime/config/index.ts";
-import { SluiceError } from "../../runtime/errors/index.ts";
+import { joinSecrets, pluginSchema, Redactor } from "../../runtime/config/index.ts";
 import type { RegisteredType, Sealer } from "../../runtime/ports/connectors.ts";
-import type { Logger } from "../../runtime/ports/logger.ts";
 import type {
   PluginRow,
   PluginState,
@@ -22,21 +12,15 @@ import type {
 } from "../../runtime/ports/plugins.ts";
 import { ConflictError } from "../../runtime/ports/store.ts";
 import { PluginError } from "./failure.ts";
-import type { PluginTarget } from "./life.ts";
 import { Plugin } from "./plugin.ts";
 import { allowedProgram } from "./plugin-roots.ts";
 import type { PluginLease } from "./plugin-source.ts";
+import { noEngine, type PluginSettings, pluginTarget, takesBuiltIn, tryPlugin } from "./plugin-target.ts";
 import { type PluginClient, pluginType } from "./plugin-type.ts";
 
-export interface PluginHostOptions {
+export interface PluginHostOptions extends Omit<PluginSettings, "redactor"> {
   readonly store: { readonly plugins: PluginStore };
   readonly sealer: Sealer;
-  readonly resolveReference: ResolveReference;
-  /** Folders whose programs may be run (`SLUICE_PLUGIN_ROOTS`). */
-  readonly roots: readonly string[];
-  /** Names of the types that sluice comes with. */
-  readonly builtIn: readonly string[];
-  readonly logger: Logger;
   /** Learns the plugins' own secrets, and clears what they say of those and of their connectors'. */
   readonly redactor?: Redactor;
   /** Tells the other nodes that the store has changed. */
@@ -47,12 +31,12 @@ export interface PluginHostOptions {
 const lookMs = 5_000;
 /** What is open on a plugin that was replaced or removed may go on with it for so long. */
 const graceMs = 10 * 60 * 1000;
-const mebibyte = 1024 * 1024;
 
 /** Runs on this node what plugins the store has. */
 export class PluginHost implements Plugins {
   readonly #options: PluginHostOptions;
   readonly #redactor: Redactor;
+  readonly #settings: PluginSettings;
   readonly #hosted = new Map<string, HostedPlugin>();
   readonly #retiring = new Set<Plugin>();
   #look: NodeJS.Timeout | undefined;
@@ -62,6 +46,7 @@ export class PluginHost implements Plugins {
   constructor(options: PluginHostOptions) {
     this.#options = options;
     this.#redactor = options.redactor ?? new Redactor();
+    this.#settings = { ...options, redactor: this.#redactor };
   }
 
   /** Resolves once the plugins are known, whether or not they start. */
@@ -90,18 +75,8 @@ export class PluginHost implements Plugins {
     if (command !== undefined) await allowedProgram((command as string[])[0] as string, this.#options.roots);
   }
 
-  async try(name: string, spec: JsonObject): Promise<TriedPlugin> {
-    const { logger, builtIn } = this.#options;
-    const { redact, redactError } = this.#redactor;
-    const plugin = await Plugin.start({ name, plugin: () => this.#target(spec), logger, redact }).catch((error) => {
-      throw redactError(error);
-    });
-    const { type } = plugin;
-    if (builtIn.includes(type.type)) {
-      await plugin.stop();
-      throw new SluiceError("CONFLICT", `plugin ${name} ${takesBuiltIn(type)}`);
-    }
-    return { type: { ...type, plugin: name }, close: () => plugin.stop() };
+  try(name: string, spec: JsonObject): Promise<TriedPlugin> {
+    return tryPlugin(name, spec, this.#settings);
   }
 
   async changed(): Promise<void> {
@@ -140,7 +115,7 @@ export class PluginHost implements Plugins {
     const { logger, sealer } = this.#options;
     const target = async () => {
       const secrets = row.sealed === null ? {} : await sealer.unseal(row.id, row.sealed);
-      return await this.#target(joinSecrets(pluginSchema, row.spec, secrets));
+      return await pluginTarget(joinSecrets(pluginSchema, row.spec, secrets), this.#settings);
     };
     return Plugin.keep({
       name: row.name,
@@ -172,51 +147,11 @@ export class PluginHost implements Plugins {
     return undefined;
   }
 
-  /** What its configuration means, with references resolved. */
-  async #target(given: JsonObject): Promise<PluginTarget> {
-    const { resolveReference, roots } = this.#options;
-    if (given.command === undefined && given.address === undefined)
-      throw new PluginError("UNAVAILABLE", noEngine(given));
-    const secrets = { tls: given.tls ?? {}, env: given.env ?? {} };
-    const resolved = (await resolveReferences(secrets, resolveReference)) as typeof secrets;
-    // Invariant 7: whole from here on, in the program's environment or the connection, and nowhere else.
-    this.#redactor.addAll(splitSecrets(pluginSchema, resolved).secrets);
-    const { command, address, memory, env, tls } = { ...given, ...resolved } as unknown as PluginSpec;
-    if (command !== undefined) {
-      const program = await allowedProgram(command[0] as string, roots);
-      return {
-        command: [program, ...command.slice(1)],
-        cwd: path.dirname(program),
-        env,
-        ...(memory !== undefined && { memoryBytes: memory * mebibyte }),
-      };
-    }
-    const { server_name: serverName, ...pem } = tls;
-    if (given.tls === undefined) return { address: address as string };
-    return { address: address as string, tls: { ...pem, ...(serverName !== undefined && { serverName }) } };
-  }
-
   #retire(plugin: Plugin | undefined): void {
     if (plugin === undefined) return;
     this.#retiring.add(plugin);
     void plugin.retire(graceMs).finally(() => this.#retiring.delete(plugin));
   }
-}
-
-interface PluginTls {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-  readonly server_name?: string;
-}
-
-/** As `pluginSchema` has it, references resolved. */
-interface PluginSpec {
-  readonly command?: readonly string[];
-  readonly address?: string;
-  readonly memory?: number;
-  readonly env: Readonly<Record<string, string>>;
-  readonly tls: PluginTls;
 }
 
 /** A plugin by its name, whichever program stands behind it: what was opened before an upgrade goes on after it. */
@@ -257,8 +192,3 @@ class HostedPlugin implements PluginClient {
 }
 
 const runnable = ({ spec }: PluginRow): boolean => spec.command !== undefined || spec.address !== undefined;
-
-const noEngine = ({ image }: JsonObject): string =>
-  `has no container engine on this node to run ${image}: give the address at which it serves`;
-
-const takesBuiltIn = ({ type }: TypeDescription): string => `has the type ${type}, which sluice comes with`;

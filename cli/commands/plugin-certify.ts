@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { PluginAddress } from "../../adapters/plugin/index.ts";
-import { type CheckResult, checksOf, runChecks } from "../../connectors/conformance/suite.ts";
+import { type CheckResult, checksOf, leastSecret, runChecks } from "../../connectors/conformance/suite.ts";
+import type { JsonObject } from "../../connectors/sdk/index.ts";
+import { Redactor, splitSecrets } from "../../runtime/config/index.ts";
 import { messageOf } from "../../runtime/errors/index.ts";
 import { integerOption, parseArguments, type Syntax } from "../arguments.ts";
 import { type CertifyFile, readCertifyFile } from "../certify/certify-file.ts";
@@ -66,8 +68,12 @@ interface Options {
 
 /** One that does not even start has failed the first check. */
 async function results(plugin: Tried, file: CertifyFile, { only, quick, limitMs, done }: Options) {
+  // Invariant 7: what it quotes of them is not in the report.
+  const redactor = new Redactor({ shortest: leastSecret });
+  redactor.addAll(file.env);
   const failed = (id: string, title: string, error: unknown): CheckResult => {
-    const result = { id, title, status: "failed" as const, reason: messageOf(error), seconds: 0 };
+    const reason = redactor.redact(messageOf(error));
+    const result = { id, title, status: "failed" as const, reason, seconds: 0 };
     done(result);
     return result;
   };
@@ -78,6 +84,7 @@ async function results(plugin: Tried, file: CertifyFile, { only, quick, limitMs,
     return { type: null, checks: [failed("spec.start", "it starts, and says what it is", error)] };
   }
   const { type } = trial;
+  for (const config of configsIn(file)) redactor.addAll(splitSecrets(type.config, config).secrets);
   try {
     const all = checksOf(type);
     const wanted = only.length === 0 ? all : all.filter(({ id }) => only.some((each) => id.startsWith(each)));
@@ -91,12 +98,27 @@ async function results(plugin: Tried, file: CertifyFile, { only, quick, limitMs,
       return { type, checks: [failed("read.first", "the stream that is named can be read", error)] };
     }
     const connector = type.create(file.config, fixture.context);
-    const checks = await runChecks({ type, fixture, connector, plugin: trial, quick }, wanted, { limitMs, done });
+    const checks = await runChecks({ type, fixture, connector, plugin: trial, quick }, wanted, {
+      limitMs,
+      done,
+      redact: redactor.redact,
+    });
     await connector.close();
     return { type, checks };
   } finally {
     await trial.stop();
   }
+}
+
+/** All that a plugin is configured with in a trial, or parts of it. */
+function configsIn({ config, bad_configs = [], bad_credentials = [], source, destination }: CertifyFile): JsonObject[] {
+  const parts = [source?.large?.set, source?.limited, destination?.limited];
+  return [
+    config,
+    ...bad_credentials,
+    ...bad_configs.map(({ set }) => set),
+    ...parts.filter((part) => part !== undefined),
+  ];
 }
 
 /** One argument with blanks in it is a command line; quotes keep blanks together. */

@@ -111,16 +111,23 @@ export function demandStated(error: Error & { [name: string]: unknown }, what: s
   demand(message !== "" && !message.includes("\n"), `the message of ${what} is not one sentence: ${short(message)}`);
 }
 
+export interface RunOptions {
+  readonly limitMs: number;
+  readonly done?: (result: CheckResult) => void;
+  /** Takes out of what goes into the report what the host knows to be secret, besides the config's secrets. */
+  readonly redact?: (text: string) => string;
+}
+
 /** Tries one check after another. One that hangs fails when `limitMs` have passed. */
 export async function runChecks(
   subject: Subject,
   checks: readonly Check[],
-  { limitMs, done }: { readonly limitMs: number; readonly done?: (result: CheckResult) => void },
+  { limitMs, done, redact = (text) => text }: RunOptions,
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   for (const check of checks) {
     const begin = performance.now();
-    const outcome = await outcomeOf(check, subject, limitMs);
+    const outcome = await outcomeOf(check, subject, { limitMs, redact });
     const seconds = Math.round(performance.now() - begin) / 1000;
     const result = { id: check.id, title: check.title, ...outcome, seconds };
     results.push(result);
@@ -129,10 +136,14 @@ export async function runChecks(
   return results;
 }
 
-async function outcomeOf(check: Check, subject: Subject, limitMs: number) {
+async function outcomeOf(
+  check: Check,
+  subject: Subject,
+  { limitMs, redact }: Required<Pick<RunOptions, "limitMs" | "redact">>,
+) {
   const skipped = reasonToSkip(check, subject);
   if (skipped !== undefined) return { status: "skipped" as const, reason: skipped };
-  return secrets.run(secretsOf(subject), () => tried(check, subject, limitMs));
+  return untold.run({ secrets: secretsOf(subject), redact }, () => tried(check, subject, limitMs));
 }
 
 async function tried(check: Check, subject: Subject, limitMs: number) {
@@ -159,8 +170,8 @@ function reasonToSkip({ needs, skip }: Check, subject: Subject): string | undefi
   return skip?.(subject);
 }
 
-/** What the subject under trial must not have told, in all forms that it is looked for in. */
-const secrets = new AsyncLocalStorage<readonly string[]>();
+/** What the subject under trial must not have told: in all forms that it is looked for in, and as the host knows it. */
+const untold = new AsyncLocalStorage<{ readonly secrets: readonly string[]; redact(text: string): string }>();
 
 function secretsOf({ type, fixture }: Subject): string[] {
   const members = secretMembers(type.config).filter(({ isSecret }) => isSecret);
@@ -173,7 +184,8 @@ function secretsOf({ type, fixture }: Subject): string[] {
 
 /** A text for the report. Secrets go first: of one that is cut in its middle the beginning would stay. */
 export function cut(text: string, length = Number.POSITIVE_INFINITY): string {
-  const clean = (secrets.getStore() ?? []).reduce((each, secret) => each.replaceAll(secret, "***"), text);
+  const { secrets = [], redact = (all: string) => all } = untold.getStore() ?? {};
+  const clean = secrets.reduce((each, secret) => each.replaceAll(secret, "***"), redact(text));
   return clean.length > length ? `${clean.slice(0, length)}…` : clean;
 }
 

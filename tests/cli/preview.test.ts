@@ -1,8 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { sluice as onNode } from "../support/cli.ts";
 import { sharedNode } from "../support/node.ts";
+import { writeProgram } from "../support/noted-program.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { sluice } from "./sluice.ts";
 
@@ -97,6 +99,41 @@ test("preview --json has the API's words", async () => {
       truncated: false,
     }),
   ]);
+});
+
+test("preview of a configuration opens the types of its plugins, and names a plugin that does not start", async () => {
+  const cwd = tempDir();
+  const told = fileURLToPath(new URL("../plugin/programs/told.ts", import.meta.url));
+  writeProgram(path.join(cwd, "programs"), "told", `exec '${process.execPath}' '${told}'`);
+  writeProgram(path.join(cwd, "programs"), "broken", "echo no such database >&2; exit 3");
+  const counted = (program: string) => ({
+    plugins: [{ name: "told", command: [program], env: { SLUICE_PLUGIN_NOTES: path.join(cwd, "notes") } }],
+    connectors: [{ name: "counts", type: "told" }],
+    integrations: [
+      {
+        name: "numbers",
+        source: { connector: "counts", stream: "numbers" },
+        destination: { connector: "counts", stream: "any" },
+        pipeline_spec: {
+          steps: [{ id: "stock", type: "enrich", connector: "counts", request: { n: "{{ $.n }}" }, merge_at: "stock" }],
+        },
+      },
+    ],
+  });
+  writeFileSync(path.join(cwd, "good.json"), JSON.stringify(counted("told")));
+  writeFileSync(path.join(cwd, "broken.json"), JSON.stringify(counted("broken")));
+  const env = { SLUICE_PLUGIN_ROOTS: path.join(cwd, "programs") };
+  const [good, broken] = await Promise.all([
+    sluice(["preview", "good.json", "--json", "--sample", "2"], { cwd, env }),
+    sluice(["preview", "broken.json"], { cwd, env }),
+  ]);
+  expect(good).toMatchObject({ code: 0, stderr: "" });
+  const { records, totals } = JSON.parse(good.stdout);
+  expect(totals).toMatchObject({ in: 2, delivered: 2 });
+  expect(records[1].destinations[0].in.records[0].record).toEqual({ n: 2, stock: { found: true } });
+  expect(broken.code).toBe(1);
+  expect(broken.stderr).toContain("plugin told ended");
+  expect(broken.stderr).toContain("no such database");
 });
 
 test("a configuration that is not in order is exit code 2, with its places", async () => {

@@ -88,6 +88,29 @@ test("versions stand side by side, and a connector has the newest or the one tha
   expect(other.status).toBe(400);
 });
 
+test("an upgrade moves who pins nothing, and an integration whose connector pins a version stays with it", async () => {
+  await add("old", inVersion("1.0.0"));
+  await add("new", inVersion("1.2.0"));
+  const integration = async (name: string, type: string) => {
+    await connector(type, name);
+    const ends = { source: { connector: name, stream: "numbers" }, destination: { connector: "hole", stream: "any" } };
+    const { body } = await api.call("POST", "/v1/integrations", { name, ...ends });
+    return async () => {
+      const { body: shown } = await api.call("POST", `/v1/integrations/${body.id}/preview`, { sample: 1 });
+      return shown.records[0].record.version;
+    };
+  };
+  await api.call("POST", "/v1/connectors", { name: "hole", type: "blackhole", config: {} });
+  const pinned = await integration("pinned", "noted@1.0");
+  const free = await integration("free", "noted");
+  expect([await pinned(), await free()]).toEqual(["1.0.0", "1.2.0"]);
+  expect((await api.call("PUT", "/v1/plugins/new", inVersion("2.0.0"))).status).toBe(200);
+  expect([await pinned(), await free()]).toEqual(["1.0.0", "2.0.0"]);
+  const { body } = await api.call("PUT", "/v1/plugins/old", inVersion("1.2.0"));
+  expect(body.detail).toContain("connector pinned: type: there is no version 1.0 of the connector type noted");
+  expect(await pinned()).toBe("1.0.0");
+});
+
 test("a type that sluice comes with is not taken, nor a version that another plugin serves, nor a name", async () => {
   const file = fileURLToPath(new URL("../plugin/programs/file.ts", import.meta.url));
   writeProgram(root, "file", `exec '${process.execPath}' '${file}'`);

@@ -218,6 +218,22 @@ test("planted secrets are nowhere but where they belong", { timeout: 400_000 }, 
       ],
     }),
   );
+  const report = join(node.folder, "report.json");
+  const certify = (name: string, more: object) => {
+    const trial = join(node.folder, name);
+    const password = plants["a password of a plugin's connector"];
+    writeFileSync(trial, JSON.stringify({ config: { password }, env, ...more }));
+    return ["plugin", "certify", "--config", trial, "--quick"];
+  };
+  const six = Array.from({ length: 6 }, (_, n) => ({ n }));
+  const writes = certify("writes.json", { destination: { stream: "a", records: six } });
+  const reads = certify("reads.json", { source: { stream: "a" } });
+  const only = ["check", "discover", "write.append.all", "write.append.drift", "secrets"].flatMap((id) => [
+    "--only",
+    id,
+  ]);
+  // A command line: its folder's name has blanks.
+  const tried = `'${join(node.dataDir, "plugins", "rude")}'`;
   const commands = [
     ["connectors", "list", "--json"],
     ...["query", "rude"].flatMap((name) => [
@@ -245,12 +261,16 @@ test("planted secrets are nowhere but where they belong", { timeout: 400_000 }, 
     ["plugin", "show", "rude"],
     ["secrets", "rotate", "--json"],
     ["test", tests, "--json"],
+    [...writes, ...only, "--report", report, "--", tried],
+    [...reads, "--json", "--", tried],
   ];
   const run = async (command: readonly string[]) => {
     const { stdout, stderr } = await sluice(node, ...command);
     const place = ["test", "doctor"].includes(command[0]!)
       ? "reports of test and doctor"
-      : "output of the command line";
+      : command[1] === "certify"
+        ? "reports of plugin certify"
+        : "output of the command line";
     places.look(place, `sluice ${command.join(" ")}\n${stdout}${stderr}`);
   };
   // Each is a process that has to start: three at once.
@@ -259,6 +279,11 @@ test("planted secrets are nowhere but where they belong", { timeout: 400_000 }, 
     for (const command of waiting) await run(command);
   };
   await Promise.all([lane(), lane(), lane()]);
+
+  const { checks, counts } = JSON.parse(readFileSync(report, "utf8"));
+  places.look("reports of plugin certify", JSON.stringify(checks));
+  expect(counts.failed).toBe(5);
+  expect(JSON.stringify(checks)).toContain("not with ***");
 
   // What is kept.
   const client = new pg.Client({ connectionString: node.databaseUrl() });
