@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import type { BatchHeader } from "../ports/log.ts";
 import { correlationAt, correlationOf, requestMeta, traceparentOf } from "./correlation.ts";
 
 const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -37,11 +36,11 @@ test("what goes along is who asked and how the request is called, and nothing wh
 });
 
 test("a record of several requests' batch belongs to its own, and one of a single request's to that", () => {
-  const header = { correlations: [{ requestId: "a" }, null] } as unknown as BatchHeader;
+  const header = { correlations: [{ requestId: "a" }, null] };
   expect(correlationAt(header, 0)).toEqual({ requestId: "a" });
   expect(correlationAt(header, 1)).toBeUndefined();
   expect(correlationAt(header, -1)).toBeUndefined();
-  expect(correlationAt({ correlation: { requestId: "b" } } as unknown as BatchHeader, 7)).toEqual({ requestId: "b" });
+  expect(correlationAt({ correlation: { requestId: "b" } }, 7)).toEqual({ requestId: "b" });
 });
 
 test("scripts and the API see what is known of a request, and no more", () => {

@@ -1,9 +1,21 @@
 import type { Correlation, Json, OutRecord } from "../../connectors/sdk/index.ts";
-import type { Caller } from "../ports/identity.ts";
-import type { BatchHeader } from "../ports/log.ts";
+
+/** As a caller of the store is known. */
+interface Asking {
+  readonly name: string;
+  readonly owner: string | null;
+  readonly requestId: string | null;
+  readonly traceparent?: string | undefined;
+}
+
+/** As a batch's header has them. */
+interface Correlated {
+  readonly correlation?: Correlation;
+  readonly correlations?: readonly (Correlation | null)[];
+}
 
 /** What goes along with what a caller sets going; undefined where nobody asked. */
-export function correlationOf(caller: Caller | null): Correlation | undefined {
+export function correlationOf(caller: Asking | null): Correlation | undefined {
   if (caller === null) return undefined;
   const { name: actor, owner, requestId, traceparent } = caller;
   return {
@@ -15,7 +27,7 @@ export function correlationOf(caller: Caller | null): Correlation | undefined {
 }
 
 /** Of one record of a batch, by its index in the ingest batch; a window's result has that of the batch. */
-export function correlationAt({ correlation, correlations }: BatchHeader, origin: number): Correlation | undefined {
+export function correlationAt({ correlation, correlations }: Correlated, origin: number): Correlation | undefined {
   return correlations?.[origin] ?? correlation;
 }
 
