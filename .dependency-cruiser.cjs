@@ -54,7 +54,11 @@ module.exports = {
     only("the-sdk-stands-alone", SDK, [SDK]),
     only("connectors-import-the-sdk", "^connectors/([^/]+)/", ["^connectors/$1/", SDK]),
     only("gateway-imports-runtime", "^gateway/", ["^gateway/", "^runtime/", "^actors/", SDK]),
-    noCodeOf("gateway-takes-only-types-of-actors-and-the-sdk", "^gateway/", ["^actors/", SDK]),
+    // What the HTTP binding of CloudEvents says, it says to whoever sends and whoever receives.
+    noCodeOf("gateway-takes-only-types-of-actors-and-the-sdk", "^gateway/", [
+      "^actors/",
+      "^connectors/sdk/(?!cloudevents)",
+    ]),
     {
       name: "nobody-imports-cli",
       comment: "scripts/docs shows the connector types that the product comes with.",

@@ -42,16 +42,20 @@ export class FairShare {
 export class Backlog {
   readonly #clock: Clock;
   readonly #share: FairShare;
+  readonly #least: number;
   #pending = 0;
-  #limit = 256 * 1024;
+  #limit: number;
   #windowStart: number;
   #windowBytes = 0;
   #hadWaiters = false;
   #waiters: (() => void)[] = [];
 
-  constructor(clock: Clock, share: FairShare) {
+  /** `least`: what may wait whatever the pace. */
+  constructor(clock: Clock, share: FairShare, least = minBytes) {
     this.#clock = clock;
     this.#share = share;
+    this.#least = least;
+    this.#limit = Math.max(least, 256 * 1024);
     this.#windowStart = clock.now();
   }
 
@@ -94,7 +98,7 @@ export class Backlog {
       this.#share.tell(this, this.#hadWaiters ? pace : undefined, now);
       const room = this.#hadWaiters ? Math.min(growth * pace, this.#share.at(now)) : pace;
       // Half the way at a time: a pause of the consumer must not shut the door.
-      this.#limit = Math.min(maxBytes, Math.max(minBytes, (this.#limit + room * aimSeconds) / 2));
+      this.#limit = Math.max(this.#least, Math.min(maxBytes, (this.#limit + room * aimSeconds) / 2));
       this.#windowStart = now;
       this.#windowBytes = 0;
       this.#hadWaiters = false;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ConnectorError, type Json } from "../connectors/sdk/index.ts";
 import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
-import { EndlessRuns } from "./endless.ts";
+import { type Basis, EndlessRuns } from "./endless.ts";
 import { type Incarnation, type TestRecord, World } from "./testing/world.ts";
 
 /** As long as a run is here: time passes in steps of 5 ms. */
@@ -12,7 +12,7 @@ const spec: Record<string, Json> = {
   trigger: { type: "event" },
   delivery: { batch: { linger: "5ms" }, retry: { max_attempts: 4, initial: "1s", max: "10s" } },
 };
-const basis = { integrationVersion: 1, mark: "1" };
+const basis: Basis = { integrationVersion: 1, trigger: "event", mark: "1" };
 const batchAt = (at: number): TestRecord[] =>
   Array.from({ length: 5 }, (_, index) => ({ n: at * 5 + index, keep: true, bad: false }));
 
@@ -85,7 +85,7 @@ test("what is disabled ends once all that was read is settled, and begins again 
   feed();
   await node.advance(2 * hour);
   expect(runs(world)).toHaveLength(1);
-  node.tell({ type: "event", basis: { integrationVersion: 1, mark: "2" }, others: false });
+  node.tell({ type: "event", basis: { integrationVersion: 1, trigger: "event", mark: "2" }, others: false });
   await node.advance(60_000, has(world, 4));
   expect(landed(world)).toEqual(once(4));
   node.kill();
@@ -95,12 +95,16 @@ test("another version, or a connector that has changed, ends the run and opens t
   const { world, feed } = endlessWorld();
   const node = begin(world);
   await node.advance(hour, has(world, 1));
-  node.tell({ type: "event", basis: { integrationVersion: 1, mark: "connector changed" }, others: false });
+  node.tell({
+    type: "event",
+    basis: { integrationVersion: 1, trigger: "event", mark: "connector changed" },
+    others: false,
+  });
   feed();
   await node.advance(60_000, () => world.opened === 2 && has(world, 2)());
   expect(runs(world).map(({ status }) => status)).toEqual(["success", "running"]);
   world.change(2, spec);
-  node.tell({ type: "event", basis: { integrationVersion: 2, mark: "version 2" }, others: false });
+  node.tell({ type: "event", basis: { integrationVersion: 2, trigger: "event", mark: "version 2" }, others: false });
   feed();
   await node.advance(60_000, () => world.opened === 3 && has(world, 3)());
   expect(runs(world).map((run) => run.integrationVersion)).toEqual([1, 1, 2]);
@@ -165,7 +169,7 @@ test("a source that is away is waited for without end; one whose configuration i
   other.tell({ type: "event", basis, others: false });
   await other.advance(60_000);
   expect(runs(wrong.world)).toHaveLength(1);
-  other.tell({ type: "event", basis: { integrationVersion: 1, mark: "mended" }, others: false });
+  other.tell({ type: "event", basis: { integrationVersion: 1, trigger: "event", mark: "mended" }, others: false });
   await other.advance(60_000, has(wrong.world, 1));
   other.kill();
 });

@@ -1,12 +1,13 @@
 import { backoffMs } from "../runtime/actor/index.ts";
-import { resolveIntegration } from "../runtime/config/index.ts";
+import { type EndlessTrigger, isEndless, resolveIntegration } from "../runtime/config/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { IntegrationRow, RunError } from "../runtime/ports/store.ts";
 import { KeptReadings } from "./reading.ts";
 
-/** By what an integration with trigger `event` is read. */
+/** By what an integration with trigger `event` or `webhook` is read. */
 export interface Basis {
   readonly integrationVersion: number;
+  readonly trigger: EndlessTrigger;
   /** Differs where the integration or one of its connectors has changed. */
   readonly mark: string;
 }
@@ -18,7 +19,7 @@ export const eventRunMs = 60 * 60 * 1000;
 const retry = { initialMs: 1_000, maxMs: 10 * 60 * 1000, multiplier: 2, jitter: 0.2 };
 
 /**
- * The runs of an integration with trigger `event`: when the next one begins, and what stays open in between. A run that
+ * The runs of an integration with trigger `event` or `webhook`: when the next one begins, and what stays open in between. A run that
  * fails is followed by another, save where the configuration is wrong, or a record stopped it: then when that changed.
  */
 export class EndlessRuns {
@@ -96,9 +97,9 @@ export function basisOf(
   connectors: ReadonlyMap<string, string>,
 ): Basis | null {
   const { trigger, sources, destinations, steps } = resolveIntegration(spec);
-  if (!enabled || trigger.type !== "event") return null;
+  if (!enabled || !isEndless(trigger.type)) return null;
   const asked = steps.flatMap((step) => (step.type === "enrich" ? [step.connector] : []));
   const names = new Set([...[...sources, ...destinations].map(({ connector }) => connector), ...asked]);
   const versions = Array.from(names, (name) => connectors.get(name) ?? "");
-  return { integrationVersion: version, mark: JSON.stringify([version, versions]) };
+  return { integrationVersion: version, trigger: trigger.type, mark: JSON.stringify([version, versions]) };
 }

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { JsonObject } from "../connectors/sdk/index.ts";
 import { type Actor, type Context, oneForOne, type Props } from "../runtime/actor/index.ts";
-import { type ResolvedIntegration, resolveIntegration } from "../runtime/config/index.ts";
+import { isEndless, type ResolvedIntegration, resolveIntegration } from "../runtime/config/index.ts";
 import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
@@ -10,6 +10,7 @@ import { type LogEnds, type RunError, type RunRow, StoreBehindError } from "../r
 import { sinkName } from "./balance.ts";
 import { type Basis, EndlessRuns, eventRunMs } from "./endless.ts";
 import type { HealthReport } from "./health.ts";
+import { withHooks } from "./hooks.ts";
 import { sourceSubject } from "./intake.ts";
 import type { Invocations } from "./invocations.ts";
 import { RunLedger } from "./ledger.ts";
@@ -236,8 +237,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const { basis } = this.#events;
     const { store, integrationId } = this.#options;
     if (basis === null || this.#events.pauseMs(clock) !== 0) return null;
-    const { integrationVersion } = basis;
-    return store.runs.openEvent({ integrationId, integrationVersion, runId: randomUUIDv7() });
+    const { integrationVersion, trigger } = basis;
+    return store.runs.openEvent({ integrationId, integrationVersion, trigger, runId: randomUUIDv7() });
   }
 
   /** For what is invoked while no other run is under way. */
@@ -360,11 +361,11 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       const { code, message, ...rest } = runError(failureOf(crashes.error));
       return fail({ code, message: `given up, since it crashes again and again: ${message}`, ...rest }, run);
     }
-    const resolved = resolveIntegration(integration.spec as JsonObject);
+    const resolved = withHooks(resolveIntegration(integration.spec as JsonObject));
     this.#untrimmed = true;
     const left = await untilAborted(ctx.signal, destinationsLeft(logs.deliver));
-    const isEndless = run.trigger === "event" || run.trigger === "invoke";
-    if (run.trigger === "event") await this.#events.begun(ctx.clock);
+    const endless = isEndless(run.trigger) || run.trigger === "invoke";
+    if (isEndless(run.trigger)) await this.#events.begun(ctx.clock);
     // Before they are opened: what changes from here on is seen.
     const madeOf = await ask(() => services.connectors.versions());
     const ref = ctx.spawn(
@@ -389,7 +390,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
         },
         imbalanced: (reason) => health.imbalanced(reason),
         lost: (lost) => tellLosses([lost], this.#recovery),
-        endless: isEndless ? { runMs: this.#options.eventRunMs ?? eventRunMs, kept: this.#events.kept } : undefined,
+        endless: endless ? { runMs: this.#options.eventRunMs ?? eventRunMs, kept: this.#events.kept } : undefined,
         finished: (error) => {
           invocations.runEnded(run.id, error);
           this.#ended(run, error, ctx.clock);
@@ -400,7 +401,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     );
     this.#run = {
       row: run,
-      endless: isEndless,
+      endless,
       tell: (message) => ref.tell(message),
       stop: () => ctx.stop(ref),
       outdated: changes(resolved, madeOf, this.#options.vitals),

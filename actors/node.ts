@@ -1,6 +1,6 @@
 import { type Actor, type Context, oneForOne, type Props, type Ref } from "../runtime/actor/index.ts";
 import { assign } from "../runtime/cluster/assign.ts";
-import { resolveIntegration } from "../runtime/config/index.ts";
+import { isEndless, resolveIntegration } from "../runtime/config/index.ts";
 import type { Cluster } from "../runtime/ports/cluster.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
 import { decodeInvocation, type Invoked, invokeAsked } from "../runtime/ports/invoke.ts";
@@ -151,7 +151,7 @@ export class NodeActor implements Actor<NodeMessage> {
       // In this order: a run's integration was there before it.
       runs = await store.runs.running();
       rows = await store.integrations.all();
-      versions = runs.length > 0 || rows.some(isEvent) ? await connectors.versions() : new Map();
+      versions = runs.length > 0 || rows.some(isRead) ? await connectors.versions() : new Map();
       const there = new Set(rows.map(({ id }) => id));
       // Of an integration that was deleted nobody else would end the runs.
       const error = { code: "NOT_FOUND" as const, message: "the integration was deleted" };
@@ -198,12 +198,12 @@ export class NodeActor implements Actor<NodeMessage> {
     for (const row of rows) {
       const ref = this.#integrations.get(row.id);
       const own = running.get(row.id) ?? [];
-      const isRead = own.some(({ trigger }) => trigger === "event");
-      if (isRead || isEvent(row)) {
+      const goesOn = own.some(({ trigger }) => isEndless(trigger));
+      if (goesOn || isRead(row)) {
         ref?.tell({ type: "event", basis: basisOf(row, versions), others: own.length > 1 });
       }
       if (own.length > 0) ref?.tell({ type: "connectors", versions });
-      if (own.length > (isRead ? 1 : 0)) ref?.tell({ type: "wake" });
+      if (own.length > (goesOn ? 1 : 0)) ref?.tell({ type: "wake" });
     }
     // A message that says so may be lost.
     for (const { id: runId, integrationId, cancelRequestedAt } of runs) {
@@ -311,8 +311,8 @@ function newVitals({ name, spec }: IntegrationRow): Vitals {
 }
 
 /** Read all the time, while it is enabled. */
-function isEvent({ spec, enabled }: IntegrationRow): boolean {
-  return enabled && resolveIntegration(spec).trigger.type === "event";
+function isRead({ spec, enabled }: IntegrationRow): boolean {
+  return enabled && isEndless(resolveIntegration(spec).trigger.type);
 }
 
 function scheduleOf(row: IntegrationRow): Schedule[] {

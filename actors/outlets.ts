@@ -201,10 +201,11 @@ function deliverHeader(
   parts: number | undefined,
   traceparent: string | undefined,
 ): BatchHeader {
+  const { hooks: _, ...kept } = header;
   const origins = records.map(({ origin }) => origin);
   const children = records.some(({ child }) => child !== "") ? records.map(({ child }) => child) : undefined;
   return {
-    ...header,
+    ...kept,
     kind: "records",
     count: records.length,
     origins,

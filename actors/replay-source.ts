@@ -2,7 +2,7 @@ import type { Cursor, ReadBatch, ReadFailure, Source } from "../connectors/sdk/i
 import type { ResolvedIntegration, ResolvedSource } from "../runtime/config/index.ts";
 import { recordId } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
-import type { Log, ReplayedLetter, ReplayHeader } from "../runtime/ports/log.ts";
+import type { BatchHeader, HookHeader, Log, ReplayedLetter, ReplayHeader } from "../runtime/ports/log.ts";
 import type { JobRow, ReplayLetter } from "../runtime/ports/replays.ts";
 import type { RunRow, Store } from "../runtime/ports/store.ts";
 import { parseJson } from "../runtime/record/index.ts";
@@ -21,6 +21,9 @@ export function replaySource({ id }: Pick<RunRow, "id">): ResolvedSource {
 /** A batch of a source, or of a replay. */
 export interface SourceBatch extends ReadBatch {
   readonly replay?: ReplayHeader;
+  readonly hooks?: HookHeader;
+  /** Of each record. */
+  readonly correlations?: BatchHeader["correlations"];
 }
 
 export interface ReplaySourceOptions {

@@ -19,6 +19,7 @@ import { type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
 import { Backlog } from "./backlog.ts";
 import { BalanceWatch, sentenceOf, sinkName } from "./balance.ts";
 import type { Connectors } from "./connectors.ts";
+import { openHooks } from "./hooks.ts";
 import { Intake, sourceSubject } from "./intake.ts";
 import { InvokeIntake, type InvokeIntakeOptions } from "./invoke-intake.ts";
 import { RunLedger } from "./ledger.ts";
@@ -43,6 +44,8 @@ export type RunMessage =
 
 /** The part of a run that sees to what waits for destinations that are gone. */
 const leftBehind = "left-behind";
+/** What is sent cannot be left where it is, as what is read can: so much of it may wait in the log. */
+const sentBytes = 256 * 1024 * 1024;
 const commitGraceMs = 2000;
 const logLookMs = 500;
 /** How often a run that is to end looks whether it can. */
@@ -90,8 +93,9 @@ export class RunActor implements Actor<RunMessage> {
     const destinations = options.integration.destinations.map(({ id }) => id);
     vitals.plan(destinations, logged);
     const sinks = logged ? destinations.map(sinkName) : [];
-    this.#opening = new Set(["steps", ...sinks]);
-    this.#pending = new Set([...this.#opening, ...(run.jobId ? [] : [leftBehind])]);
+    // Who sends does not wait until the destinations are there.
+    this.#opening = new Set(options.run.trigger === "webhook" ? [] : ["steps", ...sinks]);
+    this.#pending = new Set(["steps", ...sinks, ...(run.jobId ? [] : [leftBehind])]);
   }
 
   started(ctx: Context<RunMessage>): void {
@@ -131,6 +135,7 @@ export class RunActor implements Actor<RunMessage> {
       }
     }
     this.#giveUpLeftBehind(ctx);
+    if (this.#opening.size === 0) this.#startSources(ctx);
   }
 
   #giveUpLeftBehind(ctx: Context<RunMessage>): void {
@@ -190,7 +195,11 @@ export class RunActor implements Actor<RunMessage> {
     const { share } = this.#options;
     const vitals = this.#options.vitals.consumer(destination);
     vitals.lag = () => appended() - this.#ledger.consumer(consumer).progress.records;
-    const backlog = new Backlog(ctx.clock, share);
+    const backlog = new Backlog(
+      ctx.clock,
+      share,
+      this.#options.run.trigger === "webhook" && consumer === "steps" ? sentBytes : undefined,
+    );
     this.#backlogs.set(consumer, backlog);
     const create = () =>
       new LogConsumerActor({
@@ -222,7 +231,7 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   #startSources(ctx: Context<RunMessage>): void {
-    const { run, integration, ingest, deliver, logged, connectors, space, store, endless } = this.#options;
+    const { run, integration, ingest, deliver, logged, connectors, space, store, endless, owners } = this.#options;
     const backlog = this.#backlogs.get("steps");
     if (!backlog) return;
     const savedCursor = (source: string) =>
@@ -239,12 +248,16 @@ export class RunActor implements Actor<RunMessage> {
       }
       if (job) for (const source of integration.sources) intake.end(source, undefined);
       const logs = { ingest, deliver };
+      const { trigger } = integration;
+      const hooked = { integrationId: run.integrationId, owners, log: ingest, clock: ctx.clock };
       const read: Pick<Connectors, "source"> = job
         ? {
             source: async (_, options) =>
               openReplay({ store, run, job, integration, logs, logged, clock: ctx.clock }, options),
           }
-        : connectors;
+        : trigger.type === "webhook"
+          ? { source: (_, options) => openHooks({ ...hooked, toleranceMs: trigger.auth.toleranceMs }, options) }
+          : connectors;
       const isInvoked = run.trigger === "invoke";
       const [first, ...others] = integration.sources;
       if (isInvoked) for (const source of others) intake.end(source, undefined);

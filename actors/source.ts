@@ -268,7 +268,7 @@ export class SourceActor implements Actor<never> {
     const span = tracing.start("append", { "sluice.records": read.count }, read.traceparent);
     const { batches, records } = intake.position(source);
     intake.advance(source, { cursor: read.cursor, batches: batches + 1, records: records + read.count, ended: false });
-    const { position, count, data: body, failures, replay } = read;
+    const { position, count, data: body, failures, replay, hooks, correlations } = read;
     const { traceparent } = span;
     const header = {
       ...intake.header("records", source, clock.now()),
@@ -276,6 +276,8 @@ export class SourceActor implements Actor<never> {
       count,
       ...(traceparent && { traceparent }),
       ...(replay && { replay }),
+      ...(hooks && { hooks }),
+      ...(correlations && { correlations }),
     };
     const { records: total } = header.totals;
     try {

@@ -137,12 +137,14 @@ async function throughSteps(
   const provenance = provenanceOf(run.integrationId, header);
   const requested = requestedBy(header);
   const shared = inSpan(header.correlation, span);
+  const headers = header.hooks?.headers;
   const context = {
     scope: run.integrationId,
     now: header.ingestedAt,
     recordId: provenance.recordId,
     meta: (origin: number, child: string) => ({
       ...requested(origin),
+      ...(headers?.[origin] && { headers: headers[origin] }),
       integration,
       run_id: header.runId,
       stream: streamOf(header),

@@ -52,6 +52,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "100,000 dead letters replayed, into a file and by upsert; lists and groups of them",
     load: () => import("./scenarios/replay.ts"),
   },
+  hooks: {
+    summary: "inbound webhooks, in the log before the answer: 64 connections, signed",
+    load: () => import("./scenarios/hooks.ts"),
+  },
   start: {
     summary: "from sluice up to ready, with an empty data folder and with one that was used",
     load: () => import("./scenarios/start.ts"),

@@ -107,6 +107,10 @@ export class BenchNode {
     await once(child, "exit");
   }
 
+  get url(): string {
+    return this.#url;
+  }
+
   get pid(): number {
     const pid = this.#child?.pid;
     if (pid === undefined) throw new Error("the node does not run");

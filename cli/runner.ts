@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import { control } from "../actors/node.ts";
 import type { Durability, Runner } from "../gateway/services/index.ts";
-import { resolveIntegration } from "../runtime/config/index.ts";
+import { isEndless, resolveIntegration } from "../runtime/config/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import type { Cluster } from "../runtime/ports/cluster.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
@@ -24,17 +24,18 @@ export function createRunner({ cluster, cron, durability }: RunnerOptions): Runn
     async start(integrationId, trigger, store) {
       const integration = await store.integrations.get(integrationId);
       if (!integration) throw new SluiceError("NOT_FOUND", `there is no integration ${integrationId}`);
-      const isEvent = resolveIntegration(integration.spec).trigger.type === "event";
+      const { type } = resolveIntegration(integration.spec).trigger;
+      const endless = isEndless(type);
       const run = await store.runs.create({
         id: randomUUIDv7(),
         integrationId,
         integrationVersion: integration.version,
         // Whoever opened it, it goes on without an end.
-        trigger: isEvent ? "event" : trigger,
+        trigger: endless ? type : trigger,
         onlyIfIdle: true,
       });
       if (!run) {
-        const why = isEvent ? ": it is read all the time (trigger event), and each hour has a run" : "";
+        const why = endless ? `: it is read all the time (trigger ${type}), and each hour has a run` : "";
         throw new SluiceError("CONFLICT", `a run of ${integration.name} is under way${why}`);
       }
       cluster.publish(control.wake, integrationId);

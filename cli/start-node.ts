@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import { FairShare } from "../actors/backlog.ts";
-import { type NodeView, nodeProps } from "../actors/node.ts";
+import { control, type NodeView, nodeProps } from "../actors/node.ts";
 import { Settler } from "../actors/settler.ts";
 import { gaugesReader } from "../actors/vitals.ts";
 import { checkCron, nextFire } from "../adapters/cron/index.ts";
@@ -25,8 +25,15 @@ import { prometheusMetrics, startLogger, startTracing } from "../adapters/teleme
 import { createWorkerPool } from "../adapters/workers/index.ts";
 import { createAuthenticator, ensureToken, oidcAuthenticator, RequestLimits } from "../gateway/auth/index.ts";
 import { createGrpc } from "../gateway/grpc/index.ts";
+import { HookReceiver } from "../gateway/hooks/index.ts";
 import { createRest } from "../gateway/rest/index.ts";
-import { ConnectorEvents, createConnectorRegistry, createServices, type Services } from "../gateway/services/index.ts";
+import {
+  ConnectorEvents,
+  createConnectorRegistry,
+  createServices,
+  openHookSecrets,
+  type Services,
+} from "../gateway/services/index.ts";
 import { nameFor, ServerTls } from "../gateway/tls/index.ts";
 import { ActorSystem } from "../runtime/actor/index.ts";
 import { Redactor, type ResolveReference } from "../runtime/config/index.ts";
@@ -286,6 +293,14 @@ async function start(
   };
   const auth = createAuthenticator(store.apiKeys, settings.oidc && oidcAuthenticator(settings.oidc));
   const limits = new RequestLimits(settings.requestLimits);
+  const hooks = new HookReceiver({
+    store,
+    owners,
+    logger,
+    metrics,
+    secretsOf: (id, secrets) => openHookSecrets(id, secrets, sealer, resolveReference),
+  });
+  closers.push(cluster.subscribe(control.changed, () => hooks.changed()));
   const rest = createRest({
     services,
     auth,
@@ -294,6 +309,7 @@ async function start(
     readiness,
     metrics,
     validator,
+    hooks,
     logger,
     version,
     tls,

@@ -119,11 +119,16 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         tables.runs.set(id, { ...run, ...structuredClone(end), finishedAt, waiting: null });
         return true;
       },
-      openEvent: async ({ integrationId, integrationVersion, runId: id }: Parameters<RunStore["openEvent"]>[0]) => {
+      openEvent: async ({
+        integrationId,
+        integrationVersion,
+        trigger,
+        runId: id,
+      }: Parameters<RunStore["openEvent"]>[0]) => {
         await life.delay();
         if ([...tables.runs.values()].some(({ status }) => status === "running")) return null;
         const counts = { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} };
-        const run = { id, integrationId, integrationVersion, trigger: "event" as const, status: "running" as const };
+        const run = { id, integrationId, integrationVersion, trigger, status: "running" as const };
         const startedAt = new Date(life.clock.now());
         tables.runs.set(id, { ...run, startedAt, finishedAt: null, counts, error: null, waiting: null });
         return structuredClone(tables.runs.get(id) ?? null);

@@ -1,5 +1,5 @@
 import type { ReadFailure } from "../../connectors/sdk/index.ts";
-import type { BatchHeader, LogBatch, ReplayedLetter, ReplayHeader } from "../../runtime/ports/log.ts";
+import type { BatchHeader, HookHeader, LogBatch, ReplayedLetter, ReplayHeader } from "../../runtime/ports/log.ts";
 
 /**
  * The wire format of a batch (docs/decisions/0002-wire-format.md).
@@ -19,7 +19,7 @@ export interface WireBatch {
   readonly payload: Uint8Array;
 }
 
-export interface WireHeader extends Omit<BatchHeader, "position" | "origins" | "children" | "replay"> {
+export interface WireHeader extends Omit<BatchHeader, "position" | "origins" | "children" | "replay" | "correlations"> {
   readonly replay?: Omit<ReplayHeader, "letters">;
   readonly position: { readonly base: string; readonly offset: number };
   /** Bytes of the sidecar at the payload's end. */
@@ -32,6 +32,8 @@ interface Sidecar {
   readonly ordinals?: readonly number[] | undefined;
   readonly origins?: readonly number[] | undefined;
   readonly children?: readonly string[] | undefined;
+  readonly correlations?: BatchHeader["correlations"];
+  readonly hookHeaders?: HookHeader["headers"];
   readonly letters?: readonly ReplayedLetter[] | undefined;
   /** `raw` in base64. */
   readonly failures?: readonly (Omit<ReadFailure, "raw"> & { readonly raw: string })[] | undefined;
@@ -39,18 +41,21 @@ interface Sidecar {
 
 /** Copies the body only where a sidecar follows it. RangeError when the cursor is too large for a header. */
 export function encodeBatch(batch: LogBatch): WireBatch {
-  const { origins, children, position, replay: replayed, ...header } = batch.header;
+  const { origins, children, correlations, position, replay: replayed, hooks, ...header } = batch.header;
+  const { headers: hookHeaders, ...hooked } = hooks ?? {};
   const { letters, ...replay } = replayed ?? {};
   const { ordinals, ...place } = position;
   let payload = batch.body;
   let sidecar: number | undefined;
-  if (ordinals !== undefined || origins !== undefined || batch.failures !== undefined || letters) {
+  const aside = { ordinals, origins, children, correlations, letters, hookHeaders };
+  if (batch.failures !== undefined || Object.values(aside).some((each) => each !== undefined)) {
     const failures = batch.failures?.map((f) => ({ ...f, raw: Buffer.from(f.raw).toString("base64") }));
-    const side = Buffer.from(JSON.stringify({ ordinals, origins, children, letters, failures } satisfies Sidecar));
+    const side = Buffer.from(JSON.stringify({ ...aside, failures } satisfies Sidecar));
     payload = Buffer.concat([payload, side]);
     sidecar = side.length;
   }
-  const text = `1${JSON.stringify({ ...header, position: place, sidecar, ...(replayed && { replay }) })}`;
+  const parts = { ...header, position: place, sidecar, ...(replayed && { replay }), ...(hooks && { hooks: hooked }) };
+  const text = `1${JSON.stringify(parts)}`;
   if (Buffer.byteLength(text) > maxHeaderLength) {
     throw new RangeError(`the header of a batch may have ${maxHeaderLength} bytes; its cursor is too large`);
   }
@@ -80,13 +85,15 @@ export function decodeBatch(wire: WireHeader, payload: Uint8Array): LogBatch {
   if (wire.sidecar === undefined) return { header, body: payload };
   const length = payload.length - wire.sidecar;
   const side: Sidecar = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset + length, wire.sidecar).toString());
-  const { ordinals, origins, children, letters, failures } = side;
+  const { ordinals, origins, children, correlations, letters, hookHeaders, failures } = side;
   return {
     header: {
       ...header,
       ...(ordinals && { position: { ...header.position, ordinals } }),
       ...(origins && { origins }),
       ...(children && { children }),
+      ...(correlations && { correlations }),
+      ...(hookHeaders && { hooks: { ...header.hooks, headers: hookHeaders } }),
       ...(letters && wire.replay && { replay: { ...wire.replay, letters } }),
     },
     body: payload.subarray(0, length),

@@ -23,11 +23,11 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
         return made;
       }),
 
-    openEvent: ({ integrationId, integrationVersion, runId: id }) =>
+    openEvent: ({ integrationId, integrationVersion, trigger, runId: id }) =>
       db.transaction(async (tx) => {
         await lockRuns(tx, integrationId);
         if ((await enabledVersion(tx, integrationId)) !== integrationVersion) return null;
-        return createWhenIdle(tx, { id, integrationId, integrationVersion, trigger: "event" });
+        return createWhenIdle(tx, { id, integrationId, integrationVersion, trigger });
       }),
 
     async get(id) {

@@ -48,6 +48,10 @@ export function prometheusMetrics(): PrometheusMetrics {
     "What ledgers counted, by step and destination: in + expanded = out + filtered + absorbed + dropped + failed; published + inherited = confirmed + failed + pending.",
     ["integration", "step", "destination", "kind"],
   );
+  const hooks = counter("sluice_hooks_total", "Requests to hooks of integrations, by what became of them.", [
+    "integration",
+    "outcome",
+  ]);
   const missed = counter("sluice_schedule_missed_total", "Fires of a schedule that were missed and skipped.", [
     "integration",
   ]);
@@ -155,6 +159,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     },
     actorRestarted: (actor, integration) =>
       restarts.inc(integration === undefined ? { actor } : { actor, integration }),
+    hook: (integration, outcome) => hooks.inc({ integration, outcome }),
     scheduleMissed: (integration, fires) => missed.inc({ integration }, fires),
     lossFound: (integration, kind) => losses.inc({ integration, kind }),
     schemaDrift: (integration, facts) => drift.inc({ integration }, facts),

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { isEndless } from "../../runtime/config/index.ts";
 import { parseArguments, type Syntax } from "../arguments.ts";
 import { byName, type Client, createClient, ProblemError } from "../client.ts";
 import { CommandError, exitCode } from "../exit.ts";
@@ -9,7 +10,7 @@ import { type Run, summaryLine } from "../run-resource.ts";
 const syntax: Syntax = {
   usage: "sluice run NAME [--no-wait] [--json]",
   summary:
-    "Runs an integration and waits until every record of the run is settled. One with trigger event is not waited for.",
+    "Runs an integration and waits until every record of the run is settled. One with trigger event or webhook is not waited for.",
   options: {
     "no-wait": { type: "boolean", help: "Start the run and print its id." },
     json: { type: "boolean", help: "Print the run as JSON." },
@@ -30,10 +31,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   const client = createClient();
   const { id } = await byName(client, "integration", name);
   const started = await client.call<Run>("POST", `/v1/integrations/${id}/run`);
-  if (started.trigger === "event" && !args.flag("no-wait")) {
-    note(`${name}: is read all the time (trigger event), and not waited for; see it with \`sluice runs ${name}\``);
+  if (isEndless(started.trigger) && !args.flag("no-wait")) {
+    note(
+      `${name}: is read all the time (trigger ${started.trigger}), and not waited for; see it with \`sluice runs ${name}\``,
+    );
   }
-  if (started.trigger === "event" || args.flag("no-wait")) {
+  if (isEndless(started.trigger) || args.flag("no-wait")) {
     if (args.flag("json")) printJson(started);
     else print(started.id);
     return exitCode.done;

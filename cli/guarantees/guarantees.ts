@@ -69,6 +69,16 @@ export function guaranteesOf(integration: ResolvedIntegration, surroundings: Sur
           ),
         ]
       : []),
+    ...(trigger.type === "webhook"
+      ? [
+          entry(
+            "webhook",
+            "webhook",
+            "what is answered 202 is in the log, and delivered; what is sent again with its id is kept once",
+            "without an id (see docs/hooks.md) each request is a record",
+          ),
+        ]
+      : []),
     entry(
       "oneOwner",
       "one owner",

@@ -171,6 +171,11 @@ export const promises = {
     conditions: "[where a source can be read again](#schedules)",
     heldBy: ["actors/endless.test.ts", "tests/e2e/event-trigger.test.ts", "tests/connector-nats/run.test.ts"],
   },
+  webhook: {
+    promise: "**A webhook that is answered 202 is in the log**, and delivered; sent again with its id, it is kept once",
+    conditions: "[what has an id, and for how long](hooks.md#who-may-send)",
+    heldBy: ["gateway/hooks", "runtime/hooks", "tests/hooks"],
+  },
   memory: {
     promise: "**Memory is bounded** whatever a destination does; the source waits",
     conditions: "measured by `bench -- slow-sink`",

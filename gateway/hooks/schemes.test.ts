@@ -1,7 +1,8 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { createVerifier, type HookAuth, type HookScheme } from "./schemes.ts";
+import type { HookAuth, HookScheme } from "../../runtime/config/index.ts";
+import { createVerifier } from "./schemes.ts";
 
 interface Case {
   readonly name: string;

@@ -1,34 +1,13 @@
+import type { HookAuth, HookScheme } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import { type HookRequest, headerOf, isSame, refused, signedAt, type Verifier } from "./proof.ts";
-import { type Algorithm, digestOf, type Encoding, ed25519Key, isAmong, isSignedBy, macOf } from "./signature.ts";
-
-/** How the senders of an integration's hooks prove themselves, with references resolved. */
-export interface HookAuth {
-  readonly scheme: HookScheme;
-  /** Each is valid: several during rotation. */
-  readonly secrets: readonly string[];
-  readonly toleranceMs: number;
-  /** Scheme hmac: how the signature stands where. */
-  readonly hmac?: HmacForm;
-}
-
-export interface HmacForm {
-  readonly header: string;
-  readonly algorithm: Algorithm;
-  readonly encoding: Encoding;
-  /** Before the digest in the header, such as `sha256=`. */
-  readonly prefix: string;
-  /** Holds the seconds since 1970; what is signed then is `{timestamp}.{body}`. */
-  readonly timestampHeader?: string;
-}
-
-export const hookSchemes = ["standard-webhooks", "github", "stripe", "slack", "hmac", "basic", "bearer"] as const;
-export type HookScheme = (typeof hookSchemes)[number];
+import { digestOf, ed25519Key, isAmong, isSignedBy, macOf } from "./signature.ts";
 
 const wrong = "The signature does not fit the body";
 
-/** Throws a SluiceError (VALIDATION_ERROR) for a secret that can be none. */
+/** `auth` has its references resolved. Throws a SluiceError (VALIDATION_ERROR) for a secret that can be none. */
 export function createVerifier(auth: HookAuth): Verifier {
+  if (auth.scheme === "none") return () => ({});
   if (auth.secrets.length === 0) throw unusable("secrets", "are needed");
   auth.secrets.forEach((secret, index) => {
     if (secret.trim() === "") throw unusable(`secrets[${index}]`, "is empty");
@@ -36,7 +15,7 @@ export function createVerifier(auth: HookAuth): Verifier {
   return schemes[auth.scheme](auth);
 }
 
-const schemes: Readonly<Record<HookScheme, (auth: HookAuth) => Verifier>> = {
+const schemes: Readonly<Record<Exclude<HookScheme, "none">, (auth: HookAuth) => Verifier>> = {
   "standard-webhooks": standardWebhooks,
   github: (auth) =>
     hmac({ ...auth, hmac: { header: "x-hub-signature-256", algorithm: "sha256", encoding: "hex", prefix: "sha256=" } }),

@@ -1,4 +1,5 @@
 import type { Part } from "../../runtime/config/index.ts";
+import { hookPath } from "./hook-routes.ts";
 import { idempotencyKeySchema } from "./idempotency.ts";
 import { problemType } from "./problem.ts";
 import { ifMatchPattern } from "./requests.ts";
@@ -30,6 +31,7 @@ export function openApi(routes: readonly Route[], version: string): object {
     paths[route.path] ??= {};
     paths[route.path]![route.method.toLowerCase()] = operation(route);
   }
+  paths[hookPath] = hookOperations;
   return {
     openapi: "3.1.0",
     info: {
@@ -118,6 +120,52 @@ function operation({
   };
 }
 
+/** Outside of the routes, since its body is whatever the sender sends, and no token is asked for. */
+const hookOperations = {
+  post: {
+    operationId: "receiveHook",
+    tags: ["hooks"],
+    summary: "Sends a record to an integration with the trigger webhook, as its `auth` says it is signed",
+    security: [],
+    parameters: [{ name: "integration", in: "path", required: true, schema: { type: "string" } }],
+    requestBody: { content: { "*/*": { schema: {} } } },
+    responses: {
+      202: { description: "It is in the log, as durable as that is.", content: json(receiptSchema("accepted")) },
+      200: {
+        description: "It is in the log already; or the answer to a provider's question, as text.",
+        content: { ...json(receiptSchema("duplicate")), "text/plain": { schema: { type: "string" } } },
+      },
+      ...problemsOf(400, 401, 404, 413, 414, 429, 500, 503),
+    },
+  },
+  get: {
+    operationId: "confirmHook",
+    tags: ["hooks"],
+    summary: "Answers the challenge by which Meta asks whether a webhook is wanted",
+    security: [],
+    parameters: [
+      { name: "integration", in: "path", required: true, schema: { type: "string" } },
+      ...["hub.mode", "hub.verify_token", "hub.challenge"].map((name) => ({
+        name,
+        in: "query",
+        schema: { type: "string" },
+      })),
+    ],
+    responses: {
+      200: { description: "The challenge.", content: { "text/plain": { schema: { type: "string" } } } },
+      ...problemsOf(400, 401, 404, 414, 429, 500, 503),
+    },
+  },
+};
+
+function receiptSchema(status: string): Part {
+  return { type: "object", properties: { status: { const: status } }, required: ["status"] };
+}
+
+function problemsOf(...statuses: number[]): object {
+  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]));
+}
+
 const etag = { description: "Its version, for If-Match.", schema: { type: "string" } };
 const ifMatch = {
   name: "If-Match",
@@ -133,7 +181,9 @@ const idempotencyKey = {
   schema: idempotencyKeySchema,
 };
 
-const json = (schema: Part) => ({ "application/json": { schema } });
+function json(schema: Part): object {
+  return { "application/json": { schema } };
+}
 
 function problemResponse(status: number): object {
   const headers = { "Retry-After": { description: "In seconds.", schema: { type: "string", pattern: "^[0-9]+$" } } };

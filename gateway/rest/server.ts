@@ -15,12 +15,14 @@ import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
 import { traceparentOf } from "../../runtime/record/index.ts";
 import { type Authenticator, type Identity, type RequestLimits, requireScopes } from "../auth/index.ts";
+import type { HookReceiver } from "../hooks/index.ts";
 import type { MetricsText, Readiness, Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
 import { admit, challenge } from "./admission.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { parseBody } from "./body.ts";
 import { docsPage, docsPolicy } from "./docs-page.ts";
+import { addHookRoutes, hookPath, hookUrl } from "./hook-routes.ts";
 import { idempotencyKeyOf, once } from "./idempotency.ts";
 import { openApi } from "./openapi.ts";
 import { problemType, toProblem } from "./problem.ts";
@@ -35,6 +37,7 @@ export interface RestOptions {
   readonly readiness: Readiness;
   readonly metrics: MetricsText;
   readonly validator: Validator;
+  readonly hooks: HookReceiver;
   /** A pino logger. */
   readonly logger: FastifyBaseLogger;
   /** The product's version, shown in the OpenAPI. */
@@ -51,9 +54,9 @@ export interface RestOptions {
 
 /**
  * Answered without a token: what tells an orchestrator whether to wait or to restart, and what is the same for every
- * installation, to be read in a browser.
+ * installation, to be read in a browser. Who sends hooks proves itself otherwise.
  */
-const open: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz", "/docs"]);
+const open: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz", "/docs", hookUrl]);
 
 /** What is answered besides the API. */
 const besides = ["/openapi.json", "/docs", "/healthz", "/readyz", "/metrics"] as const;
@@ -126,7 +129,8 @@ export function createRest(options: RestOptions): FastifyInstance {
   app.setSerializerCompiler(() => JSON.stringify);
   app.setReplySerializer((body) => JSON.stringify(body));
   app.setErrorHandler(sendProblem);
-  const allowed = allowedMethods([...routes, ...besides.map((path) => ({ method: "GET", path }) as const)]);
+  const hooks = ["POST", "GET"].map((method) => ({ method, path: hookPath }) as Route);
+  const allowed = allowedMethods([...routes, ...hooks, ...besides.map((path) => ({ method: "GET", path }) as const)]);
   const refuseUnknown = ({ method, url }: FastifyRequest, reply: FastifyReply) => {
     const path = url.split("?", 1)[0] as string;
     const methods = allowed(path);
@@ -150,6 +154,7 @@ export function createRest(options: RestOptions): FastifyInstance {
   });
 
   for (const route of routes) addRoute(app, route, services, validator);
+  addHookRoutes(app, options.hooks);
   const description = openApi(routes, options.version);
   app.get("/openapi.json", async () => description);
   let page: string | undefined;

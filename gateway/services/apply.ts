@@ -16,6 +16,7 @@ import { type WantedPlugins, wantPlugins } from "./apply-plugins.ts";
 import { type ConnectorInput, keepSecrets, type StoredConnector, seal, strayRedactions } from "./connectors.ts";
 import { allConnectors, newId, refuse, type ServiceContext, sentenceOf, usersOf } from "./context.ts";
 import { changedSchema, type FoundFit, findFit, keepFirstSchema } from "./fit.ts";
+import { redactedValue, sealHookSecrets } from "./hook-secrets.ts";
 import { storedIntegration, updateIntegration } from "./integrations.ts";
 import { connectorNotes, integrationNotes, leftAsItIs, type Plan, refuseLosses } from "./plan.ts";
 import { refuseBreaks } from "./plugins.ts";
@@ -36,6 +37,8 @@ interface Wanted<Row> {
   readonly value: JsonObject;
   readonly row: Row | undefined;
   readonly change: Change;
+  /** Of what is made; left out: it is made when the change is. */
+  readonly id?: string;
 }
 
 /** Applies a whole configuration: all of it or nothing. Parts that are not named are left as they are. */
@@ -93,11 +96,11 @@ function applying(context: ServiceContext, plugins: WantedPlugins) {
         else await tx.connectors.update(row.id, parts, row.version);
       }
       const changed: string[] = [];
-      for (const { value, row } of changedIntegrations) {
+      for (const { value, row, id: newest = newId() } of changedIntegrations) {
         const parts = storedIntegration(value);
         const { id } =
           row === undefined
-            ? await tx.integrations.create({ id: newId(), ...parts, owner: null })
+            ? await tx.integrations.create({ id: newest, ...parts, owner: null })
             : await updateIntegration(tx, row, parts, row.version);
         changed.push(id);
         const fit = fits.find(({ name }) => name === parts.name);
@@ -152,14 +155,22 @@ function applying(context: ServiceContext, plugins: WantedPlugins) {
     const there = await store.integrations.all();
     const byName = new Map(there.map((row) => [row.name, row]));
     const integrations: Wanted<IntegrationRow>[] = [];
-    for (const [index, value] of listOf(config.integrations).entries()) {
-      const row = byName.get(value.name as string);
+    for (const [index, given] of listOf(config.integrations).entries()) {
+      const row = byName.get(given.name as string);
+      const id = row?.id ?? newId();
+      const { spec: value, errors } = await sealHookSecrets(id, given, row?.spec, sealer);
+      refuse(errors.map((each) => ({ ...each, path: `integrations[${index}].${each.path}` })));
       const { spec, enabled } = storedIntegration(value);
       const current = row && toItem("integration", { ...row.spec, name: row.name, enabled: row.enabled }, row.version);
       const wanted = toItem("integration", { ...spec, name: value.name!, enabled });
       const change = planChanges(current === undefined ? [] : [current], [wanted])[0]!;
       const notes = [...change.notes, ...(await integrationNotes(change, value, row, context))];
-      integrations.push({ index, value, row, change: { ...change, notes } });
+      const fields = change.fields.map(({ before, after, ...field }) => ({
+        ...field,
+        ...(before !== undefined && { before: redactedValue(before) }),
+        ...(after !== undefined && { after: redactedValue(after) }),
+      }));
+      integrations.push({ index, value, row, id, change: { ...change, fields, notes } });
     }
     for (const [index, wanted] of connectors.entries()) {
       const notes = await connectorNotes(wanted.change, there, context);

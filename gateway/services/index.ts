@@ -18,6 +18,7 @@ export { ConnectorEvents } from "./connector-events.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { IfMatch, ServiceContext } from "./context.ts";
 export { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
+export { openHookSecrets } from "./hook-secrets.ts";
 export { NotThroughError } from "./invoke.ts";
 export { keyBody } from "./keys.ts";
 export type { Durability, MetricsText, Readiness, Runner } from "./ports.ts";

@@ -16,8 +16,9 @@ import {
   typesOf,
 } from "./context.ts";
 import { type FoundFit, findFit, keepFirstSchema } from "./fit.ts";
+import { sealHookSecrets } from "./hook-secrets.ts";
 
-export function integrationService({ store, registry, runner, validator, checkCron }: ServiceContext) {
+export function integrationService({ store, registry, runner, validator, sealer, checkCron }: ServiceContext) {
   const one = async (id: string): Promise<IntegrationRow> => found(await store.integrations.get(id), "integration", id);
 
   async function check(spec: Json): Promise<FieldError[]> {
@@ -26,10 +27,12 @@ export function integrationService({ store, registry, runner, validator, checkCr
   }
 
   /** The body as the store keeps it, or VALIDATION_ERROR with all that is wrong with it. */
-  async function accept(body: Json) {
+  async function accept(id: string, body: Json, before?: IntegrationRow) {
     const { spec, errors } = await namedConnectors(body, store);
     refuse([...errors, ...(await check(spec))]);
-    return storedIntegration(spec as JsonObject);
+    const sealed = await sealHookSecrets(id, spec as JsonObject, before?.spec, sealer);
+    refuse(sealed.errors);
+    return storedIntegration(sealed.spec);
   }
 
   async function setEnabled(id: string, enabled: boolean, ifMatch: IfMatch): Promise<IntegrationRow> {
@@ -72,14 +75,15 @@ export function integrationService({ store, registry, runner, validator, checkCr
       listOrNamed(store.integrations, options),
 
     async create(body: Json): Promise<IntegrationRow> {
-      const row = await store.integrations.create({ id: newId(), ...(await accept(body)), owner: null });
+      const id = newId();
+      const row = await store.integrations.create({ id, ...(await accept(id, body)), owner: null });
       runner.changed([row.id]);
       return row;
     },
 
     async replace(id: string, body: Json, ifMatch: IfMatch): Promise<IntegrationRow> {
       const row = matched(await one(id), ifMatch);
-      const change = await accept(body);
+      const change = await accept(id, body, row);
       const changed = await store.transaction((tx) => updateIntegration(tx, row, change, row.version));
       runner.changed([id]);
       return changed;

@@ -14,6 +14,7 @@ import type {
   RunRow,
 } from "../../runtime/ports/store.ts";
 import { parseJson, requestMeta } from "../../runtime/record/index.ts";
+import { redactedHookSecrets } from "./hook-secrets.ts";
 import type { Durability } from "./ports.ts";
 
 /*
@@ -87,7 +88,7 @@ export function integrationResource(
   return {
     id: row.id,
     name: row.name,
-    ...row.spec,
+    ...redactedHookSecrets(row.spec),
     enabled: row.enabled,
     version: row.version,
     status: row.enabled ? "enabled" : "disabled",

@@ -17,7 +17,7 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
   const warnings: FieldError[] = [];
   const { source, sources, destination, destinations, trigger } = object(spec);
   const pushed = object(trigger).type === "webhook";
-  const endless = object(trigger).type === "event";
+  const endless = pushed || object(trigger).type === "event";
   if (source !== undefined && sources !== undefined) {
     errors.push({ path: "sources", message: "stands beside source; give one of the two" });
   }
@@ -61,7 +61,7 @@ export function checkEnds(spec: Json, context: CheckContext): Findings {
     if (type) checkMode(path, "destination", mode, type, errors);
     errors.push(...checkStream(path, value, type, context));
     if (endless && mode === "replace") {
-      const message = "takes away with each hour's run what the one before has written (trigger event)";
+      const message = "takes away with each hour's run what the one before has written (trigger event or webhook)";
       warnings.push({ path: `${path}.mode`, message });
     }
     if (mode === "upsert" && strings(key).length === 0) {

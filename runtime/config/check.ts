@@ -6,10 +6,10 @@ import { checkEnrich } from "./check-enrich.ts";
 import { checkFieldPaths, checkLanguage } from "./check-language.ts";
 import { checkSteps } from "./check-steps.ts";
 import { findUnknownFormats } from "./find-formats.ts";
+import { checkHookAuth } from "./hook-auth.ts";
 import { integrationSchema } from "./integration-schema.ts";
 import { items, object } from "./json-shape.ts";
 import { checkSize } from "./spec-size.ts";
-import { checkAvailable } from "./unavailable.ts";
 
 /** Everything that can be known of an integration without running it, all at once. Never throws. */
 export function checkIntegration(spec: Json, context: CheckContext): Findings {
@@ -30,8 +30,8 @@ export function checkIntegration(spec: Json, context: CheckContext): Findings {
     ...language.errors,
     ...checkFieldPaths(spec),
     ...checkTrigger(spec, context),
+    ...checkHookAuth(object(spec).trigger!),
     ...schemas.errors,
-    ...checkAvailable(spec),
   ];
   // Where the shape is wrong already, a second sentence about the same field helps nobody.
   const shaped = new Set(shape.map(({ path }) => path));

@@ -6,6 +6,8 @@ export { configSchema, connectorSchema } from "./config-schema.ts";
 export { compareVersions, findType, typeName, unknownType } from "./connector-type.ts";
 export type { FieldChange } from "./differences.ts";
 export { parseDuration } from "./duration.ts";
+export { type EndlessTrigger, isEndless } from "./endless.ts";
+export type { HmacForm, HookAuth, HookScheme } from "./hook-auth.ts";
 export { integrationSchema } from "./integration-schema.ts";
 export { type Change, type Item, planChanges } from "./plan.ts";
 export type { Note } from "./plan-notes.ts";
@@ -13,6 +15,7 @@ export { pluginSchema } from "./plugin-schema.ts";
 export { publishedSchema } from "./published-schema.ts";
 export { Redactor } from "./redactor.ts";
 export {
+  hasReference,
   type ReferenceScheme,
   type ResolvedReference,
   type ResolveReference,

@@ -1,5 +1,6 @@
 import { deliverySchema } from "./delivery-schema.ts";
-import { closed, duration, fieldPath, id, list, name, oneOfWords, type Part, text } from "./schema-parts.ts";
+import { hookAuthSchema } from "./hook-auth.ts";
+import { closed, fieldPath, id, list, name, oneOfWords, type Part, text } from "./schema-parts.ts";
 import { mappingSchema, stepSchema } from "./step-schema.ts";
 
 export const sourceSchema = closed(
@@ -63,18 +64,10 @@ export const triggerSchema: Part = {
       ["type", "cron"],
     ),
     closed(
-      "When a webhook arrives.",
+      "Endlessly, as webhooks arrive at POST /v1/hooks/NAME; a run is opened for each hour.",
       {
         type: { const: "webhook" },
-        auth: closed(
-          "How a sender proves itself.",
-          {
-            scheme: text("Signature scheme."),
-            secrets: list("Secrets that are valid, several during rotation.", text("A secret."), 1),
-            tolerance: duration("How old a signed request may be."),
-          },
-          ["scheme"],
-        ),
+        auth: hookAuthSchema,
       },
       ["type"],
     ),

@@ -2,11 +2,10 @@ import type { ConnectorType, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { Validator } from "../ports/connectors.ts";
 import { configSchema, connectorSchema } from "./config-schema.ts";
 import { deliverySchema } from "./delivery-schema.ts";
-import { destinationSchema, integrationSchema, triggerSchema } from "./integration-schema.ts";
+import { destinationSchema, integrationSchema } from "./integration-schema.ts";
 import { badReference, reference } from "./references.ts";
 import type { Part } from "./schema-parts.ts";
 import { ruleSchema } from "./step-schema.ts";
-import { unavailable } from "./unavailable.ts";
 
 /**
  * The JSON Schema of the configuration file for editors: all that the definitions say, and what the checks say of
@@ -64,17 +63,13 @@ const additions: ReadonlyMap<JsonSchema, Part> = new Map<JsonSchema, Part>([
   [deliverySchema, ifThen(when("ordering", "key"), needs("key"))],
 ]);
 
-/** The branches that this version runs. */
-const available: ReadonlyMap<JsonSchema, readonly string[]> = new Map([[triggerSchema, unavailable.triggers]]);
-
 /** A schema without what editors make nothing of; `wrap` has its say about every schema below it. */
 export function publish(schema: JsonSchema, wrap: (below: JsonSchema) => JsonSchema = (below) => below): JsonSchema {
   if (typeof schema === "boolean") return schema;
   if (schema === ruleSchema) return { $ref: "#/$defs/rule" };
   const below = (part: unknown) => wrap(publish(part as JsonSchema, wrap));
-  const without = available.get(schema) ?? [];
   const { discriminator, $comment, properties, items, additionalProperties, oneOf, ...rest } = schema;
-  const branches = (oneOf as Part[] | undefined)?.filter((part) => !without.includes(typeOf(part)));
+  const branches = oneOf as Part[] | undefined;
   return {
     ...rest,
     // What editors show in place of a pattern.

@@ -2,6 +2,7 @@ import type { DestinationMode, Json, JsonObject, SourceMode } from "../../connec
 import { fillDefaults } from "./defaults.ts";
 import { parseDuration } from "./duration.ts";
 import { type Node, sortGraph } from "./graph.ts";
+import type { HmacForm, HookAuth } from "./hook-auth.ts";
 import { integrationSchema } from "./integration-schema.ts";
 import type {
   Measure,
@@ -57,7 +58,7 @@ export function resolveIntegration(spec: JsonObject): ResolvedIntegration {
   const complete = completeIntegration(spec) as unknown as CompleteSpec;
   const { trigger } = complete;
   return {
-    trigger: trigger.type === "webhook" ? { ...trigger, auth: trigger.auth ?? null } : trigger,
+    trigger: trigger.type === "webhook" ? { type: trigger.type, auth: resolveHookAuth(trigger.auth) } : trigger,
     sources: complete.sources.map(({ connector, stream, mode, cursor_field }) => ({
       connector,
       stream,
@@ -76,6 +77,19 @@ export function resolveIntegration(spec: JsonObject): ResolvedIntegration {
     })),
     delivery: resolveDelivery(complete.delivery),
     contract: complete.schema.contract,
+  };
+}
+
+function resolveHookAuth(auth: CompleteHookAuth): HookAuth {
+  const { scheme, secrets = [], tolerance, header, algorithm = "sha256", encoding = "hex", prefix = "" } = auth;
+  const timestampHeader = auth.timestamp_header?.toLowerCase();
+  return {
+    scheme,
+    secrets,
+    toleranceMs: ms(tolerance),
+    ...(header !== undefined && {
+      hmac: { header: header.toLowerCase(), algorithm, encoding, prefix, ...(timestampHeader && { timestampHeader }) },
+    }),
   };
 }
 
@@ -180,9 +194,18 @@ function resolveDelivery(delivery: CompleteDelivery): ResolvedDelivery {
 
 const ms = (text: string): number => parseDuration(text)!;
 
+interface CompleteHookAuth extends Partial<Omit<HmacForm, "timestampHeader">> {
+  readonly scheme: HookAuth["scheme"];
+  readonly secrets?: readonly string[];
+  readonly tolerance: string;
+  readonly timestamp_header?: string;
+}
+
 /** The shape that the schema and its defaults guarantee after `completeIntegration`. */
 interface CompleteSpec {
-  readonly trigger: ResolvedTrigger;
+  readonly trigger:
+    | Exclude<ResolvedTrigger, { type: "webhook" }>
+    | { readonly type: "webhook"; readonly auth: CompleteHookAuth };
   readonly sources: readonly (Omit<ResolvedSource, "cursorField"> & { mode: SourceMode; cursor_field?: string })[];
   readonly pipeline_spec: { readonly steps: readonly CompleteStep[] };
   readonly destinations: readonly (Omit<ResolvedDestination, "key"> & { mode: DestinationMode; key?: string[] })[];

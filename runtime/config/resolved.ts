@@ -1,4 +1,5 @@
 import type { DestinationMode, Json, JsonObject, SourceMode } from "../../connectors/sdk/index.ts";
+import type { HookAuth } from "./hook-auth.ts";
 
 /**
  * An integration with every option decided: what the actors run. Made by `resolveIntegration` of a spec that
@@ -28,7 +29,7 @@ export type ResolvedTrigger =
       readonly misfire: "once" | "skip";
       readonly overlap: "skip" | "queue" | "run";
     }
-  | { readonly type: "webhook"; readonly auth: JsonObject | null }
+  | { readonly type: "webhook"; readonly auth: HookAuth }
   | { readonly type: "event" };
 
 export interface ResolvedSource {

@@ -47,6 +47,14 @@ export interface ReplayedLetter {
   readonly child?: string;
 }
 
+/** What is known of the requests that a batch was made of. */
+export interface HookHeader {
+  /** The records' ids, one behind the other, 16 characters each; a record without one has none. */
+  readonly ids?: string;
+  /** One a record: headers of its request, with names in lower case. */
+  readonly headers?: readonly (Readonly<Record<string, string>> | null)[];
+}
+
 /** What travels with a batch in the log, readable without its body. */
 export interface BatchHeader {
   /** `end` closes a run on this subject: nothing more of it follows. `tick` says that time has passed, for windows. */
@@ -69,6 +77,8 @@ export interface BatchHeader {
   readonly correlation?: Correlation;
   /** or where several came together those of each record, by its index in the ingest batch; null: none. */
   readonly correlations?: readonly (Correlation | null)[];
+  /** Of records that were sent (trigger webhook); on the ingest log alone. */
+  readonly hooks?: HookHeader;
   /** What was appended to this subject in the run, this batch included, counted by the writer (invariant 8). */
   readonly totals: { readonly batches: number; readonly records: number };
   /** Where there are several: where each stands with this message, by what `source` says. */

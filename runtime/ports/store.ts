@@ -1,4 +1,5 @@
 import type { Correlation, ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
+import type { EndlessTrigger } from "../config/endless.ts";
 import { type FieldError, StaleOwnerError } from "../errors/index.ts";
 import type { ConnectorEventStore, ConnectorSnapshot } from "./connector-events.ts";
 import type { Attempt, NewDeadLetter } from "./dead-letters.ts";
@@ -275,12 +276,13 @@ export interface RunStore {
     readonly onlyIfIdle: boolean;
   }): Promise<RunRow | null>;
   /**
-   * Opens the next run of an integration with trigger `event`. Null when a run of it is running, or it is gone, disabled
+   * Opens the next run of an integration that is read without an end. Null when a run of it is running, or it is gone, disabled
    * or at another version.
    */
   openEvent(run: {
     readonly integrationId: string;
     readonly integrationVersion: number;
+    readonly trigger: EndlessTrigger;
     readonly runId: string;
   }): Promise<RunRow | null>;
   get(id: string): Promise<RunRow | null>;

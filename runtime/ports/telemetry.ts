@@ -23,6 +23,11 @@ export interface Metrics {
   ): void;
   /** `actor` is its name in the tree, `integration` undefined for those of the node itself. */
   actorRestarted(actor: string, integration?: string): void;
+  /** What became of a request to an integration's hook. */
+  hook(
+    integration: string,
+    outcome: "accepted" | "duplicate" | "challenge" | "refused" | "invalid" | "unavailable",
+  ): void;
   scheduleMissed(integration: string, fires: number): void;
   /** What logs or store were found to have lost. */
   lossFound(integration: string, kind: string): void;

@@ -68,7 +68,7 @@ const one: JsonObject = {
 };
 const { source: _, ...rest } = one;
 const several: JsonObject = { ...rest, sources: [source, { connector: "s", stream: "other" }] };
-const pushed: JsonObject = { ...rest, trigger: { type: "webhook" } };
+const pushed: JsonObject = { ...rest, trigger: { type: "webhook", auth: { scheme: "none" } } };
 const integrations = new Map([
   ["pushed", pushed],
   ["one", one],

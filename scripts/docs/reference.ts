@@ -10,7 +10,6 @@ import {
 } from "../../runtime/config/integration-schema.ts";
 import { duration, id, name, type Part } from "../../runtime/config/schema-parts.ts";
 import { ruleSchema, stepSchema } from "../../runtime/config/step-schema.ts";
-import { unavailable } from "../../runtime/config/unavailable.ts";
 import { codes } from "../../runtime/errors/index.ts";
 import { castNames } from "../../runtime/mapping/cast.ts";
 import { functions } from "../../runtime/mapping/jsonpath/parse.ts";
@@ -38,7 +37,7 @@ export async function referencePage(types: readonly ConnectorType[]): Promise<st
     section(2, "Integration", said(integrationSchema), fieldTable(integrationSchema, sections)),
     section(2, "Source", said(sourceSchema), fieldTable(sourceSchema, sections)),
     section(2, "Destination", said(destinationSchema), fieldTable(destinationSchema, sections)),
-    section(2, "Trigger", said(triggerSchema), ...branches(triggerSchema, unavailable.triggers, ["type"])),
+    section(2, "Trigger", said(triggerSchema), ...branches(triggerSchema, [], ["type"])),
     section(2, "Steps", said(stepSchema), ...steps()),
     section(2, "Rules", said(ruleSchema), fieldTable(ruleSchema, sections)),
     section(2, "Casts", castText, ...castNames.map(castSection)),

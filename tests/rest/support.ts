@@ -14,10 +14,12 @@ import { createSealer, masterKeys, referenceResolver } from "../../adapters/secr
 import { actorConnectors } from "../../cli/actor-connectors.ts";
 import { connectorTypes } from "../../cli/connector-types.ts";
 import { type Authenticator, createAuthenticator, ensureToken, RequestLimits } from "../../gateway/auth/index.ts";
+import { HookReceiver } from "../../gateway/hooks/index.ts";
 import { createRest, type RestOptions } from "../../gateway/rest/index.ts";
 import {
   createConnectorRegistry,
   createServices,
+  openHookSecrets,
   type Runner,
   type ServiceContext,
 } from "../../gateway/services/index.ts";
@@ -125,6 +127,13 @@ export async function startApi({
   const app = createRest({
     ...gateway,
     metrics: { contentType: "text/plain; version=0.0.4", render: async () => "sluice_up 1\n" },
+    hooks: new HookReceiver({
+      store,
+      owners: nobody,
+      logger: noLogger,
+      metrics: { hook: () => {} },
+      secretsOf: (id, secrets) => openHookSecrets(id, secrets, sealer, resolveReference),
+    }),
     logger: pino({}, { write: (line: string) => void log.push(line) }),
     version: "0.0.0",
     ...more,

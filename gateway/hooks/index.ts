@@ -1,0 +1,1 @@
+export { HookReceiver, type HookReceiverOptions } from "./receiver.ts";

@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { batchType, eventFault, fromBinary, isBinary, structuredType } from "../../connectors/sdk/cloudevents.ts";
+import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
+import { SluiceError } from "../../runtime/errors/index.ts";
+import { parseJson } from "../../runtime/record/index.ts";
+import { parseBody } from "../rest/body.ts";
+import type { HookRequest, Proof } from "./proof.ts";
+
+/** A record as a request has it. */
+export interface Received {
+  /** JSON in UTF-8, without LF. */
+  readonly text: Uint8Array;
+  /** As HookRecord has it. */
+  readonly id: string | null;
+}
+
+/** Of one request. */
+const maxRecords = 1_000;
+
+/**
+ * The records of a request that has proved itself, and by what each is known when it comes again: what was signed with it,
+ * or else what the sender calls it. JSON is the record as it stands, an array a record for each element; a form is an object of its fields; CloudEvents are
+ * records in the JSON format, whichever mode they come in. Throws VALIDATION_ERROR.
+ */
+export function receivedRecords(request: HookRequest, proof: Proof): Received[] {
+  const { headers, body } = request;
+  const type = (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  if (type === batchType) {
+    const events = parseBody(bytes);
+    if (!Array.isArray(events)) throw refused("a batch of CloudEvents is an array");
+    if (events.length > maxRecords) throw refused(`a batch may have ${maxRecords} events`);
+    return events.map((event, index) => eventRecord(event, `event ${index}`));
+  }
+  if (type === structuredType) return [eventRecord(parseBody(bytes), "the body")];
+  if (isBinary(headers)) return [eventRecord(binaryEvent(request, bytes), "the request")];
+  const id = idOf(request, proof);
+  if (type !== "" && type !== "application/json" && !type.endsWith("+json"))
+    return [{ text: recordText(type, bytes), id: digestOfId(id) }];
+  const value = parseBody(bytes);
+  if (!Array.isArray(value)) return [{ text: oneLine(bytes), id: digestOfId(id) }];
+  if (value.length > maxRecords) throw refused(`an array may have ${maxRecords} elements`);
+  return value.map((each, index) => ({
+    text: Buffer.from(JSON.stringify(each)),
+    id: digestOfId(id === null ? null : `${id}\0${index}`),
+  }));
+}
+
+function recordText(type: string, bytes: Buffer): Uint8Array {
+  if (type === "application/x-www-form-urlencoded") return Buffer.from(JSON.stringify(fieldsOf(bytes)));
+  const isText = type.startsWith("text/") || type === "application/xml" || type.endsWith("+xml");
+  const text = isText ? utf8(bytes) : undefined;
+  const content = text === undefined ? { body_base64: bytes.toString("base64") } : { body: text };
+  return Buffer.from(JSON.stringify({ content_type: type, ...content }));
+}
+
+/** Valid JSON holds an LF only between its parts. */
+function oneLine(bytes: Buffer): Buffer {
+  const text = bytes[0] === 0xef && bytes[1] === 0xbb ? bytes.subarray(3) : bytes;
+  if (!text.includes(0x0a)) return text;
+  const line = Buffer.from(text);
+  for (let at = line.indexOf(0x0a); at !== -1; at = line.indexOf(0x0a, at + 1)) line[at] = 0x20;
+  return line;
+}
+
+function fieldsOf(bytes: Buffer): JsonObject {
+  const fields = Object.create(null) as JsonObject;
+  for (const [name, value] of new URLSearchParams(utf8(bytes) ?? refuse("the form is not UTF-8"))) {
+    const before = fields[name];
+    fields[name] = before === undefined ? value : [before, value].flat();
+  }
+  return fields;
+}
+
+function binaryEvent({ headers }: HookRequest, bytes: Buffer): Json {
+  try {
+    return fromBinary(headers, bytes, parseJson);
+  } catch {
+    throw refused("a header of the CloudEvent, or its data, cannot be read");
+  }
+}
+
+function eventRecord(event: Json, what: string): Received {
+  const fault = eventFault(event);
+  if (fault !== undefined) throw refused(`${what} is no CloudEvent: ${fault}`);
+  const { source, id } = event as { readonly source: string; readonly id: string };
+  return { text: Buffer.from(JSON.stringify(event)), id: digestOfId(`event\0${source}\0${id}`) };
+}
+
+/** By what was signed first: nobody else can change that. */
+function idOf({ headers, body }: HookRequest, { id, signedAt }: Proof): string | null {
+  if (id !== undefined) return `signed\0${id}`;
+  const named = headers["x-github-delivery"] ?? headers["idempotency-key"] ?? headers["webhook-id"];
+  if (signedAt === undefined && named === undefined) return null;
+  const digest = createHash("sha256").update(body).digest("base64");
+  return signedAt === undefined ? `named\0${named}\0${digest}` : `at\0${signedAt}\0${digest}`;
+}
+
+function digestOfId(id: string | null): string | null {
+  return id === null ? null : createHash("sha256").update(id).digest().subarray(0, 12).toString("base64");
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+function utf8(bytes: Buffer): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(message: string): never {
+  throw refused(message);
+}
+
+function refused(message: string): SluiceError {
+  return new SluiceError("VALIDATION_ERROR", message);
+}

@@ -1,0 +1,181 @@
+import type { Correlation } from "../../connectors/sdk/index.ts";
+import { type HookScheme, resolveIntegration } from "../../runtime/config/index.ts";
+import { messageOf, RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
+import { Outcome } from "../../runtime/hooks/index.ts";
+import type { Logger } from "../../runtime/ports/logger.ts";
+import type { Owners } from "../../runtime/ports/owners.ts";
+import type { IntegrationRow, Store } from "../../runtime/ports/store.ts";
+import type { Metrics } from "../../runtime/ports/telemetry.ts";
+import { type Challenge, challengeIn } from "./challenges.ts";
+import { Inbox } from "./inbox.ts";
+import { metaHeaders } from "./meta.ts";
+import type { HookRequest, Verifier } from "./proof.ts";
+import { receivedRecords } from "./received.ts";
+import { createVerifier } from "./schemes.ts";
+
+export interface HookReceiverOptions {
+  readonly store: Pick<Store, "integrations">;
+  readonly owners: Pick<Owners, "ask" | "maxBytes">;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "hook">;
+  /** The secrets of a trigger, as they stand in the store, in plain text. */
+  readonly secretsOf: (integrationId: string, secrets: readonly string[]) => Promise<readonly string[]>;
+}
+
+/** What becomes of a request: `accepted` once its records are in the log. */
+export type Receipt = "accepted" | "duplicate" | Challenge;
+
+/** An integration that takes hooks, as it was looked up. */
+interface Known {
+  readonly row: Pick<IntegrationRow, "id" | "name" | "owner" | "enabled">;
+  readonly scheme: HookScheme;
+  readonly secrets: readonly string[];
+  readonly verify: Verifier;
+  readonly inbox: Inbox;
+}
+
+interface Looked {
+  /** Null: there is no such integration, or it takes no hooks. */
+  readonly known: Promise<Known | null>;
+  readonly at: number;
+}
+
+/** A change is told by a message, which may be lost; a secret outside changes without one. */
+const freshMs = 5_000;
+/** Names that anybody may ask for. */
+const maxNames = 10_000;
+const againMs = 1_000;
+
+/** Takes what is sent to integrations, on whichever node it comes to. */
+export class HookReceiver {
+  readonly #options: HookReceiverOptions;
+  readonly #looked = new Map<string, Looked>();
+  readonly #inboxes = new Map<string, Inbox>();
+
+  constructor(options: HookReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Integrations may have changed. */
+  changed(): void {
+    this.#looked.clear();
+  }
+
+  /**
+   * `integration`: id or name. Throws NOT_FOUND, UNAUTHORIZED, VALIDATION_ERROR, or RetryLaterError where nothing was kept
+   * as far as is known: the integration is disabled, its owner is away or its log takes no more.
+   */
+  async receive(integration: string, request: HookRequest, correlation: Correlation): Promise<Receipt> {
+    const known = await this.#find(integration);
+    const { metrics } = this.#options;
+    const { name } = known.row;
+    try {
+      const receipt = await this.#take(known, request, correlation);
+      metrics.hook(name, typeof receipt === "string" ? receipt : "challenge");
+      return receipt;
+    } catch (error) {
+      const code = error instanceof SluiceError ? error.code : "INTERNAL_ERROR";
+      metrics.hook(name, code === "UNAUTHORIZED" ? "refused" : code === "VALIDATION_ERROR" ? "invalid" : "unavailable");
+      throw error;
+    }
+  }
+
+  /** Meta asks before it sends anything: whether the token is one of the secrets. */
+  async confirm(integration: string, token: string): Promise<void> {
+    const { verify } = await this.#find(integration, "bearer");
+    verify({ headers: { authorization: `Bearer ${token}` }, body: new Uint8Array() }, Date.now());
+  }
+
+  /** Throws NOT_FOUND where the integration takes no hooks. */
+  async exists(integration: string): Promise<void> {
+    await this.#find(integration);
+  }
+
+  async #take(known: Known, request: HookRequest, given: Correlation): Promise<Receipt> {
+    const { row, scheme, verify } = known;
+    const proof = verify(request, Date.now());
+    if (!row.enabled) throw new RetryLaterError("the integration is disabled", 60_000);
+    const challenge = challengeIn(scheme, request);
+    if (challenge !== undefined) return challenge;
+    const received = receivedRecords(request, proof);
+    if (received.length === 0) return "accepted";
+    const headers = metaHeaders(request.headers);
+    const correlation: Correlation = { ...given, ...(row.owner !== null && { owner: row.owner }) };
+    const largest = this.#options.owners.maxBytes - 64 * 1024;
+    if (received.some(({ text }) => text.length > largest))
+      throw Object.assign(new Error("the record is larger than the log takes"), { statusCode: 413 });
+    return new Promise((resolve, reject) => {
+      let left = received.length;
+      let stored = 0;
+      let failed: unknown;
+      const records = received.map(({ text, id }) => ({ text, id, headers, correlation }));
+      known.inbox.add(records, (outcome) => {
+        if (typeof outcome !== "number") failed ??= unavailable(outcome);
+        else if (outcome === Outcome.refused)
+          failed ??= new RetryLaterError("it could not be kept; send it again", againMs);
+        else if (outcome === Outcome.stored) stored++;
+        if (--left > 0) return;
+        // What of it is kept already is known again by its id.
+        if (failed !== undefined) reject(failed);
+        else resolve(stored > 0 ? "accepted" : "duplicate");
+      });
+    });
+  }
+
+  async #find(integration: string, scheme?: "bearer"): Promise<Known> {
+    const now = Date.now();
+    const key = scheme === undefined ? integration : `${scheme} ${integration}`;
+    let looked = this.#looked.get(key);
+    if (looked === undefined || now - looked.at > freshMs) {
+      if (this.#looked.size >= maxNames) this.#looked.clear();
+      const before = looked;
+      const known = this.#look(integration, scheme).catch(async (error: unknown) => {
+        // The store, or a Vault, is away: what was true a moment ago goes on, and is asked again.
+        this.#options.logger.warn({ err: error, integration }, "a hook's integration cannot be looked up");
+        const last = before && (await before.known);
+        if (last) return last;
+        this.#looked.delete(key);
+        throw new RetryLaterError("the integration cannot be looked up at this moment", againMs);
+      });
+      known.catch(() => {});
+      looked = { known, at: now };
+      this.#looked.set(key, looked);
+      // What is known serves until the answer is there.
+      if (before) {
+        const last = await before.known;
+        if (last) return last;
+      }
+    }
+    const known = await looked.known;
+    if (known === null) throw new SluiceError("NOT_FOUND", "there is no integration of that name that takes webhooks");
+    return known;
+  }
+
+  async #look(integration: string, scheme?: "bearer"): Promise<Known | null> {
+    const { store, secretsOf, owners } = this.#options;
+    if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(integration)) return null;
+    const { integrations } = store;
+    const row =
+      (isId.test(integration) ? await integrations.get(integration) : null) ?? (await integrations.byName(integration));
+    if (row === null) return null;
+    const { trigger } = resolveIntegration(row.spec);
+    if (trigger.type !== "webhook") return null;
+    const { auth } = trigger;
+    const secrets = await secretsOf(row.id, auth.secrets);
+    if (scheme !== undefined && secrets.length === 0) return null;
+    const verify = createVerifier({ ...auth, scheme: scheme ?? auth.scheme, secrets });
+    for (const [id, inbox] of this.#inboxes) if (inbox.isEmpty) this.#inboxes.delete(id);
+    const inbox = this.#inboxes.get(row.id) ?? new Inbox(row.id, owners);
+    this.#inboxes.set(row.id, inbox);
+    const { id, name, owner, enabled } = row;
+    return { row: { id, name, owner, enabled }, scheme: auth.scheme, secrets, verify, inbox };
+  }
+}
+
+const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Whoever sends takes any 503 for "again"; whether it was kept, its id tells when it comes again. */
+function unavailable(error: SluiceError): unknown {
+  if (error instanceof RetryLaterError || error.code === "INTERNAL_ERROR") return error;
+  return new RetryLaterError(messageOf(error), againMs);
+}

@@ -1,0 +1,56 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { SluiceError } from "../../runtime/errors/index.ts";
+import { traceparentOf } from "../../runtime/record/index.ts";
+import type { HookReceiver } from "../hooks/index.ts";
+
+/** As fastify knows it: whoever calls it proves itself by the integration's trigger, not by a token. */
+export const hookUrl = "/v1/hooks/:integration";
+export const hookPath = "/v1/hooks/{integration}";
+
+type HookRouteRequest = FastifyRequest<{ Params: { integration: string }; Querystring: Record<string, string> }>;
+
+/** Inbound webhooks, with their bodies as they came. */
+export function addHookRoutes(app: FastifyInstance, receiver: HookReceiver): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", { parseAs: "buffer" }, async (_: FastifyRequest, body: Buffer) => body);
+    scope.post(hookUrl, async (request: HookRouteRequest, reply) => {
+      const traceparent = traceparentOf(request.headers.traceparent);
+      const correlation = { requestId: request.id, ...(traceparent && { traceparent }) };
+      const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+      const receipt = await receiver.receive(
+        request.params.integration,
+        { headers: request.headers, body },
+        correlation,
+      );
+      if (typeof receipt === "object") return text(reply, receipt.text);
+      return reply.status(receipt === "accepted" ? 202 : 200).send({ status: receipt });
+    });
+    // Meta's webhooks: the token is one of the trigger's secrets.
+    scope.get(hookUrl, async (request: HookRouteRequest, reply) => {
+      const { "hub.mode": mode, "hub.verify_token": token, "hub.challenge": challenge } = request.query;
+      if (
+        mode !== "subscribe" ||
+        typeof token !== "string" ||
+        typeof challenge !== "string" ||
+        challenge.length > 1_000
+      )
+        throw new SluiceError("VALIDATION_ERROR", "hub.mode=subscribe, hub.verify_token and hub.challenge are needed");
+      await receiver.confirm(request.params.integration, token);
+      return text(reply, challenge);
+    });
+    // CloudEvents, "HTTP 1.1 Web Hooks", section 4: whether events may be sent here at all.
+    scope.options(hookUrl, async (request: HookRouteRequest, reply) => {
+      await receiver.exists(request.params.integration);
+      const origin = request.headers["webhook-request-origin"];
+      reply.header("allow", "POST, GET, OPTIONS");
+      if (typeof origin === "string" && /^[\w.:-]{1,255}$/.test(origin))
+        reply.headers({ "webhook-allowed-origin": origin, "webhook-allowed-rate": "*" });
+      return reply.status(200).send();
+    });
+  });
+}
+
+function text(reply: FastifyReply, text: string): FastifyReply {
+  return reply.status(200).type("text/plain; charset=utf-8").serializer(String).send(text);
+}

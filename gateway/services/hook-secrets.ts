@@ -1,0 +1,94 @@
+import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
+import { hasReference, type ResolveReference, redacted, resolveReferences } from "../../runtime/config/index.ts";
+import type { FieldError } from "../../runtime/errors/index.ts";
+import type { Sealer } from "../../runtime/ports/connectors.ts";
+import { isObject } from "../../runtime/record/index.ts";
+
+/** What a secret of a trigger begins with in the store, unless it is made of references. */
+const sealedMark = "sealed:";
+
+const isSealed = (secret: Json): secret is string => typeof secret === "string" && secret.startsWith(sealedMark);
+
+/** The secrets of a spec's trigger `webhook`. */
+function secretsIn({ trigger }: JsonObject): readonly Json[] {
+  if (!isObject(trigger ?? null)) return [];
+  const { auth = null } = trigger as JsonObject;
+  const { secrets = null } = isObject(auth) ? (auth as JsonObject) : {};
+  return Array.isArray(secrets) ? secrets : [];
+}
+
+function withSecrets(spec: JsonObject, secrets: readonly Json[]): JsonObject {
+  const trigger = spec.trigger as JsonObject;
+  return { ...spec, trigger: { ...trigger, auth: { ...(trigger.auth as JsonObject), secrets: [...secrets] } } };
+}
+
+/**
+ * Invariant 7: what the store is given of an integration. Secrets in plain text are sealed with the integration's id; what
+ * is the same as before, or `***` in the place of one, stays what it was. Expects a spec that was found valid.
+ */
+export async function sealHookSecrets(
+  id: string,
+  spec: JsonObject,
+  before: JsonObject | undefined,
+  sealer: Sealer,
+): Promise<{ readonly spec: JsonObject; readonly errors: readonly FieldError[] }> {
+  const given = secretsIn(spec);
+  if (given.length === 0) return { spec, errors: [] };
+  const stored = before === undefined ? [] : secretsIn(before);
+  const known = new Map<string, string>();
+  for (const each of stored) if (isSealed(each)) known.set(await opened(id, each, sealer), each);
+  const errors: FieldError[] = [];
+  const secrets: Json[] = [];
+  for (const [index, secret] of given.entries()) {
+    const text = secret as string;
+    const kept = stored[index];
+    if (text === redacted && kept !== undefined && isSealed(kept)) secrets.push(kept);
+    else if (text === redacted) {
+      const message = `${redacted} keeps a stored secret, and there is none here`;
+      errors.push({ path: `trigger.auth.secrets[${index}]`, message });
+    } else secrets.push(hasReference(text) ? text : (known.get(text) ?? (await sealed(id, text, sealer))));
+  }
+  return { spec: withSecrets(spec, secrets), errors };
+}
+
+/** As it is shown. */
+export function redactedHookSecrets(spec: JsonObject): JsonObject {
+  const secrets = secretsIn(spec);
+  return secrets.some(isSealed)
+    ? withSecrets(
+        spec,
+        secrets.map((each) => (isSealed(each) ? redacted : each)),
+      )
+    : spec;
+}
+
+/** A value of a plan without what is sealed. */
+export function redactedValue(value: Json): Json {
+  if (isSealed(value)) return redacted;
+  if (Array.isArray(value)) return value.map(redactedValue);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, redactedValue(each)])) as JsonObject;
+}
+
+/** The secrets of a trigger as they stand in the store, in plain text. */
+export async function openHookSecrets(
+  id: string,
+  secrets: readonly string[],
+  sealer: Sealer,
+  resolve: ResolveReference,
+): Promise<readonly string[]> {
+  return Promise.all(
+    secrets.map(async (each) =>
+      isSealed(each) ? opened(id, each, sealer) : ((await resolveReferences(each, resolve)) as string),
+    ),
+  );
+}
+
+async function sealed(id: string, secret: string, sealer: Sealer): Promise<string> {
+  return sealedMark + Buffer.from(await sealer.seal(id, { secret })).toString("base64");
+}
+
+async function opened(id: string, text: string, sealer: Sealer): Promise<string> {
+  const { secret } = await sealer.unseal(id, Buffer.from(text.slice(sealedMark.length), "base64"));
+  return secret as string;
+}
