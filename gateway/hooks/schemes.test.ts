@@ -75,6 +75,15 @@ test("a request of Standard Webhooks gives the id that was signed, and when", ()
   }
 });
 
+test("a header with hundreds of signatures is refused before any is compared", () => {
+  const many = Array.from({ length: 300 }, () => "v1,AAAA").join(" ");
+  const headers = { "webhook-id": "m", "webhook-timestamp": "1", "webhook-signature": many };
+  const standard = createVerifier(auth("standard-webhooks", `whsec_${Buffer.alloc(24, 1).toString("base64")}`));
+  expect(() => standard({ headers, body }, 1_000)).toThrow(/more than 16 signatures/);
+  const stripe = { "stripe-signature": `t=1,${Array.from({ length: 300 }, () => "v1=aa").join(",")}` };
+  expect(() => createVerifier(auth("stripe", "s"))({ headers: stripe, body }, 1_000)).toThrow(/more than 16/);
+});
+
 test("a generic HMAC has its header, algorithm, encoding, prefix and timestamp as configured", () => {
   const form = { header: "x-sig", algorithm: "sha512", encoding: "base64", prefix: "v2 " } as const;
   const sign = (text: string, secret = "s") => `v2 ${createHmac("sha512", secret).update(text).digest("base64")}`;

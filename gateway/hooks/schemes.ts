@@ -3,6 +3,9 @@ import { SluiceError } from "../../runtime/errors/index.ts";
 import { type HookRequest, headerOf, isSame, refused, signedAt, type Verifier } from "./proof.ts";
 import { digestOf, ed25519Key, isAmong, isSignedBy, macOf } from "./signature.ts";
 
+/** More than any rotation signs with; each costs a digest, or far more. */
+const maxSignatures = 16;
+
 const wrong = "The signature does not fit the body";
 
 /** `auth` has its references resolved. Throws a SluiceError (VALIDATION_ERROR) for a secret that can be none. */
@@ -43,6 +46,7 @@ function standardWebhooks({ secrets, toleranceMs }: HookAuth): Verifier {
     const id = headerOf(request, `${prefix}-id`);
     const timestamp = headerOf(request, `${prefix}-timestamp`);
     const signatures = headerOf(request, `${prefix}-signature`).split(" ");
+    if (signatures.length > maxSignatures) throw refused(`There are more than ${maxSignatures} signatures`);
     const at = signedAt(timestamp, `${prefix}-timestamp`, now, toleranceMs);
     const head = `${id}.${timestamp}.`;
     const given = (version: string) =>
@@ -63,6 +67,7 @@ function stripe({ secrets, toleranceMs }: HookAuth): Verifier {
     const parts = headerOf(request, "stripe-signature").split(",");
     const valuesOf = (name: string) =>
       parts.flatMap((part) => (part.trim().startsWith(`${name}=`) ? [part.trim().slice(name.length + 1)] : []));
+    if (parts.length > maxSignatures) throw refused(`There are more than ${maxSignatures} signatures`);
     const [timestamp = ""] = valuesOf("t");
     const at = signedAt(timestamp, "t in the header stripe-signature", now, toleranceMs);
     const digests = valuesOf("v1").map((each) => digestOf(each, "sha256", "hex"));
