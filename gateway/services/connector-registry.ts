@@ -24,12 +24,19 @@ export interface ConnectorRegistryOptions {
   readonly validator: Validator;
   readonly sealer: Pick<Sealer, "unseal">;
   readonly resolveReference: ResolveReference;
-  /** The node's: told of every secret that a connector is made of, and clears what connectors say of others'. */
+  /**
+   * The node's: told of every secret that a connector is made of, and clears what connectors say of others'. Not what a
+   * team's connectors say: who may send texts through one would see by what is taken out of them which secrets others
+   * have.
+   */
   readonly redactor?: Redactor;
+  /** By team, its secrets. */
+  readonly teams?: Map<string, Redactor>;
 }
 
 /** The connector types given, and connectors made of what the store keeps of them. */
 export function createConnectorRegistry(options: ConnectorRegistryOptions): ConnectorRegistry {
+  const { teams = new Map<string, Redactor>() } = options;
   const all = (): readonly RegisteredType[] => [...options.types, ...(options.pluginTypes?.() ?? [])];
   const byNameAndVersion = (a: ConnectorType, b: ConnectorType) =>
     a.type === b.type ? compareVersions(b.version, a.version) : a.type < b.type ? -1 : 1;
@@ -37,12 +44,13 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
   return {
     types: () => all().toSorted(byNameAndVersion),
     type: (reference) => findType(all(), reference),
-    with: (pluginTypes) => createConnectorRegistry({ ...options, pluginTypes: () => pluginTypes }),
+    with: (pluginTypes) => createConnectorRegistry({ ...options, teams, pluginTypes: () => pluginTypes }),
 
     async open(row, resolved) {
       const type = typeOf(row.type);
-      const own = new Redactor({ others: options.redactor });
-      const config = await wholeConfig(type, row, own, resolved);
+      const others = row.owner ? teamOf(row.owner) : options.redactor;
+      const own = new Redactor({ others });
+      const config = await wholeConfig(type, row, own, resolved, others);
       try {
         const errors = options.validator
           .compile(type.config as object | boolean)(config)
@@ -60,6 +68,12 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
     configOf: (row) => wholeConfig(typeOf(row.type), row, new Redactor()),
   };
 
+  function teamOf(owner: string): Redactor {
+    const known = teams.get(owner) ?? new Redactor({ shortest: 6 });
+    teams.set(owner, known);
+    return known;
+  }
+
   function typeOf(reference: string): RegisteredType {
     const type = findType(all(), reference);
     if (type === undefined) throw new SluiceError("NOT_FOUND", unknownType(all(), reference));
@@ -72,19 +86,18 @@ export function createConnectorRegistry(options: ConnectorRegistryOptions): Conn
     row: ConnectorSnapshot,
     own: Redactor,
     resolved?: (reference: ResolvedReference) => void,
+    others?: Redactor,
   ): Promise<JsonObject> {
     const secrets = row.sealed === null ? {} : await options.sealer.unseal(row.id, row.sealed);
     const joined = joinSecrets(type.config, row.config, secrets);
     const config = (await resolveReferences(joined, async (scheme, argument) => {
       const value = await options.resolveReference(scheme, argument);
-      own.add(value);
-      options.redactor?.add(value);
+      for (const redactor of [own, others, options.redactor]) redactor?.add(value);
       resolved?.({ scheme, argument, value });
       return value;
     })) as JsonObject;
     const cut = splitSecrets(type.config, config).secrets;
-    own.addAll(cut);
-    options.redactor?.addAll(cut);
+    for (const redactor of [own, others, options.redactor]) redactor?.addAll(cut);
     return config;
   }
 }

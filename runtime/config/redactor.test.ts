@@ -71,3 +71,11 @@ test("a thousand secrets cost a message less than a millisecond or two", () => {
   const { user } = process.cpuUsage(before);
   expect(user / 1000 / 100).toBeLessThan(10);
 });
+
+test("a media type is no secret, whatever a header of that value is kept with", () => {
+  const redactor = knowing("application/json", "text/csv; charset=utf-8", "applications/json");
+  expect(redactor.redact("it sent application/json, not text/csv; charset=utf-8")).toBe(
+    "it sent application/json, not text/csv; charset=utf-8",
+  );
+  expect(redactor.redact("applications/json")).toBe("***");
+});

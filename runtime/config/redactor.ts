@@ -1,5 +1,7 @@
 import { redacted } from "./secrets.ts";
 
+const mediaType = /^(?:application|audio|font|image|message|model|multipart|text|video)\/[\w.+*-]+(?: *;.*)?$/;
+
 /** Of the many that change with every lease, the latest. */
 const most = 20_000;
 
@@ -27,7 +29,8 @@ export class Redactor {
   /** Its passwords too where it is a URL, and its lines where it has several. */
   add(secret: string): void {
     for (const part of partsOf(secret)) {
-      if (part.length < this.#shortest) continue;
+      // What a header such as Accept has is sealed with the others, and is no secret.
+      if (part.length < this.#shortest || mediaType.test(part)) continue;
       const known = this.#secrets.get(part);
       this.#secrets.delete(part);
       this.#secrets.set(part, known ?? formsOf(part));

@@ -20,12 +20,16 @@ export interface ConnectorRegistry {
   /**
    * Makes a connector of its stored form: secrets unsealed, references resolved, config validated. Does not connect.
    * Throws SluiceError: NOT_FOUND for an unknown type, VALIDATION_ERROR with paths below `config` otherwise.
-   * The caller closes it. `resolved` is told of each reference and what it stood for.
+   * The caller closes it. `resolved` is told of each reference and what it stood for. What a team's connector says is
+   * cleared of that team's secrets alone.
    */
-  open(row: ConnectorSnapshot, resolved?: (reference: ResolvedReference) => void): Promise<Connector>;
+  open(row: OwnedSnapshot, resolved?: (reference: ResolvedReference) => void): Promise<Connector>;
   /** The config that `open` makes a connector of, secrets and all, unchecked. Throws NOT_FOUND for an unknown type. */
   configOf(row: ConnectorSnapshot): Promise<JsonObject>;
 }
+
+/** Left out, or null: the platform's. */
+export type OwnedSnapshot = ConnectorSnapshot & { readonly owner?: string | null };
 
 /** Seals what must not be read in the store; bound to the connector's id (additional data). */
 export interface Sealer {

@@ -1,0 +1,69 @@
+import { randomUUIDv7 } from "node:crypto";
+import { expect, test } from "vitest";
+import { type Api, integration, startApi } from "./support.ts";
+
+interface List {
+  readonly url: string;
+  /** Makes one more; its id. */
+  readonly add: (n: number) => Promise<unknown>;
+}
+
+/** Every list that pages by cursor, with what adds to it. */
+async function lists(api: Api): Promise<List[]> {
+  const { call, store } = api;
+  await call("POST", "/v1/connectors", { name: "files", type: "blackhole" });
+  await call("POST", "/v1/connectors", { name: "numbers", type: "generator" });
+  const spec = { source: { connector: "numbers", stream: "a" }, destination: { connector: "files", stream: "b" } };
+  const made = await call("POST", "/v1/integrations", integration(spec));
+  expect(made.status).toBe(201);
+  const integrationId = made.body.id as string;
+  const run = async () => {
+    const { body } = await call("POST", `/v1/integrations/${integrationId}/run`);
+    const counts = { in: 0, out: 0, filtered: 0, failed: 0, byDestination: {} };
+    await store.runs.finish(body.id, { status: "success", error: null, counts });
+    return body.id as string;
+  };
+  const runId = await run();
+  return [
+    { url: "/v1/connectors", add: (n) => call("POST", "/v1/connectors", { name: `c${n}`, type: "blackhole" }) },
+    { url: "/v1/integrations", add: (n) => call("POST", "/v1/integrations", integration({ ...spec, name: `i${n}` })) },
+    { url: `/v1/integrations/${integrationId}/runs`, add: run },
+    { url: "/v1/api-keys", add: (n) => call("POST", "/v1/api-keys", { name: `k${n}`, role: "viewer" }) },
+    { url: "/v1/audit-log", add: (n) => call("POST", "/v1/connectors", { name: `d${n}`, type: "blackhole" }) },
+    {
+      url: `/v1/integrations/${integrationId}/dead-letter`,
+      add: async (n) => {
+        const letter = {
+          ...{ id: randomUUIDv7(), runId, integrationId, integrationVersion: 1, recordId: `r${n}`, step: "map" },
+          ...{ destination: null, rule: 0, code: "VALIDATION_ERROR" as const, message: "m", raw: Buffer.from("{}") },
+          ...{ state: null, position: { base: "a", ordinal: n }, attempts: [], fingerprint: "f", traceId: null },
+        };
+        const batch = { integrationId, epoch: 1, run: null, checkpoints: [], deadLetters: [letter], groups: [] };
+        await store.checkpoints.commit([batch]);
+      },
+    },
+  ];
+}
+
+test("what is added between two pages neither repeats nor hides anything, in any list", async () => {
+  const api = await startApi();
+  const page = async (url: string, query: string) => {
+    const { status, body } = await api.call("GET", `${url}?${query}`);
+    expect([url, status]).toEqual([url, 200]);
+    return body as { readonly items: readonly { readonly id: string }[]; readonly next_cursor: string | null };
+  };
+  for (const { url, add } of await lists(api)) {
+    for (const n of [1, 2, 3, 4, 5]) await add(n);
+    const before = (await page(url, "limit=100")).items.map(({ id }) => id);
+    expect([url, before.length >= 5]).toEqual([url, true]);
+    const seen: string[] = [];
+    let n = 10;
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const { items, next_cursor } = await page(url, `limit=2${cursor && `&cursor=${cursor}`}`);
+      seen.push(...items.map(({ id }) => id));
+      cursor = next_cursor;
+      await add(n++);
+    }
+    expect([url, seen]).toEqual([url, before]);
+  }
+});
