@@ -1,6 +1,6 @@
 import { beforeAll, expect, test, vi } from "vitest";
 import { sharedNode } from "../support/node.ts";
-import { githubSignature, hookInto, linesOf, send, standardSignature } from "./support.ts";
+import { githubSignature, hookInto, linesOf, send, sendOnce, standardSignature } from "./support.ts";
 
 const patience = { timeout: 90_000, interval: 50 };
 vi.setConfig({ testTimeout: 240_000 });
@@ -210,7 +210,7 @@ test("a destination that hangs does not stop what is sent, and its flood does no
   const answers = new Map<number, number>();
   const flood = Array.from({ length: 16 }, async () => {
     while (!stop) {
-      const { status } = await send(node(), "flooded", large);
+      const { status } = await sendOnce(node(), "flooded", large);
       answers.set(status, (answers.get(status) ?? 0) + 1);
     }
   });

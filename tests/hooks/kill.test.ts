@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Group, ownNats } from "../chaos/suite/group.ts";
 import type { TestNode } from "../support/node.ts";
 import { query } from "../support/records.ts";
-import { githubSignature, send } from "./support.ts";
+import { githubSignature, sendOnce } from "./support.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 const patience = { timeout: 120_000, interval: 100 };
@@ -30,7 +30,7 @@ test("whichever node dies while hooks come in on both, every 202 is delivered", 
   });
   const post = (node: TestNode, id: string) => {
     const body = JSON.stringify({ id });
-    return send(node, "hooks", body, { ...githubSignature("s3cret", body), "x-github-delivery": id });
+    return sendOnce(node, "hooks", body, { ...githubSignature("s3cret", body), "x-github-delivery": id });
   };
   for (const node of nodes) {
     await expect.poll(async () => (await post(node, `ready ${node.id}`)).status, patience).toBeLessThan(300);

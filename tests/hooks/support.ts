@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { TestNode } from "../support/node.ts";
 
 export interface HookAnswer {
@@ -9,8 +10,18 @@ export interface HookAnswer {
   readonly headers: Headers;
 }
 
+/** As senders do: again for as long as the answer is "again in a moment". */
+export async function send(...request: Parameters<typeof sendOnce>): Promise<HookAnswer> {
+  for (const end = Date.now() + 60_000; ; ) {
+    const answer = await sendOnce(...request);
+    const isSoon = answer.status === 503 && Number(answer.headers.get("retry-after")) < 10;
+    if (!isSoon || Date.now() > end) return answer;
+    await delay(100);
+  }
+}
+
 /** A request as the sender makes it: nothing is added to its headers or its body. */
-export async function send(
+export async function sendOnce(
   node: Pick<TestNode, "url">,
   integration: string,
   body: string | Uint8Array,
