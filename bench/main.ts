@@ -28,6 +28,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "50 integrations at once: generator to blackhole, rate, fairness and latency",
     load: () => import("./scenarios/fleet.ts"),
   },
+  sync: {
+    summary: "synchronous mode at 16 connections, alone and beside a fleet; what the gateway adds to a bare handler",
+    load: () => import("./scenarios/sync.ts"),
+  },
   bulkhead: {
     summary: "50 integrations at a steady rate, while the destinations of five hang",
     load: () => import("./scenarios/bulkhead.ts"),

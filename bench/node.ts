@@ -192,7 +192,7 @@ export class BenchNode {
   }
 
   async #fetch(method: string, path: string, body?: object): Promise<Response> {
-    const token = readFileSync(join(this.#dataDir, "token"), "utf8").trim();
+    const { token } = this;
     const response = await fetch(this.#url + path, {
       method,
       headers: { authorization: `Bearer ${token}`, ...(body && { "content-type": "application/json" }) },

@@ -9,12 +9,20 @@ import { type Fetch, trustingFetch } from "./trusting-fetch.ts";
 export class ProblemError extends CommandError {
   readonly status: number;
   readonly errors: readonly FieldError[];
+  /** The document as it came. */
+  readonly problem: Readonly<Record<string, unknown>>;
 
-  constructor(status: number, detail: string, errors: readonly FieldError[]) {
+  constructor(
+    status: number,
+    detail: string,
+    errors: readonly FieldError[],
+    problem: Readonly<Record<string, unknown>> = {},
+  ) {
     // 400, 401, 404 and 422 are the caller's to put right; the rest is how it went.
     super(detail, [400, 401, 404, 422].includes(status) ? exitCode.usage : exitCode.failed);
     this.status = status;
     this.errors = errors;
+    this.problem = problem;
   }
 }
 
@@ -79,15 +87,22 @@ const isUntrusted = (code: string) => code.includes("SELF_SIGNED") || code.start
 
 async function problemOf(response: Awaited<ReturnType<Fetch>>, url: string): Promise<ProblemError> {
   const text = await response.text();
-  const { detail, errors = [] } = problemIn(text);
+  const problem = problemIn(text);
+  const { detail, errors = [] } = problem;
   if (response.status === 401) {
     const hint = "set SLUICE_TOKEN, or SLUICE_DATA_DIR to the data folder of that server";
     return new ProblemError(401, `the server at ${url} does not take this token; ${hint}`, []);
   }
-  return new ProblemError(response.status, detail ?? `the server answered ${response.status}`, errors);
+  return new ProblemError(response.status, detail ?? `the server answered ${response.status}`, errors, problem);
 }
 
-function problemIn(text: string): { detail?: string; errors?: readonly FieldError[] } {
+interface Problem {
+  readonly detail?: string;
+  readonly errors?: readonly FieldError[];
+  readonly [member: string]: unknown;
+}
+
+function problemIn(text: string): Problem {
   try {
     return JSON.parse(text) ?? {};
   } catch {

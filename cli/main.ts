@@ -65,6 +65,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Run an integration and wait for its end.",
     load: async () => (await import("./commands/run.ts")).run,
   },
+  invoke: {
+    summary: "Take one record through an integration and wait for what becomes of it.",
+    load: async () => (await import("./commands/invoke.ts")).invoke,
+  },
   runs: {
     summary: "List the runs of an integration.",
     load: async () => (await import("./commands/runs.ts")).runs,

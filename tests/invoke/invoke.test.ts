@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Run } from "../support/api.ts";
+import { sluice } from "../support/cli.ts";
 import { sharedNode } from "../support/node.ts";
 
 const node = sharedNode();
@@ -311,4 +312,21 @@ test("what a file held stays there: what is invoked is added, also where runs re
   await api.ended(await api.run(id));
   expect((await invoke(id, { n: 1 })).status).toBe(200);
   expect(readFileSync(join(files, "all.ndjson"), "utf8")).toBe('{"id":0}\n{"n":1}\n');
+});
+
+test("on the command line: the record on stdout, and exit code 1 where it did not get through", async () => {
+  const { api, files } = node();
+  const id = await integration({ destination: { connector: await blackhole(), stream: "s" }, mapping_spec });
+  const { name } = await api.call<{ name: string }>("GET", `/v1/integrations/${id}`);
+  writeFileSync(join(files, "one.json"), '[{"id":"2","name":"bob"}]');
+  const [given, read, failed, unknown] = await Promise.all([
+    sluice(node(), "invoke", name, "--record", '{"id":"1","name":"ada"}', "--timeout", "30s", "--on-timeout", "drop"),
+    sluice(node(), "invoke", name, join(files, "one.json"), "--json", "--timeout", "30s"),
+    sluice(node(), "invoke", name, "--record", '{"id":"x"}'),
+    sluice(node(), "invoke", name, "--record", "[1]"),
+  ]);
+  expect([given.code, given.stdout], given.stderr).toEqual([0, '{"id":1,"name":"ADA"}\n']);
+  expect(JSON.parse(read.stdout)).toMatchObject({ status: "delivered", record: { id: 2, name: "BOB" } });
+  expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining("step map")]);
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("must be a JSON object")]);
 });
