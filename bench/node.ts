@@ -111,6 +111,10 @@ export class BenchNode {
     return this.#url;
   }
 
+  get token(): string {
+    return readFileSync(join(this.#dataDir, "token"), "utf8").trim();
+  }
+
   get pid(): number {
     const pid = this.#child?.pid;
     if (pid === undefined) throw new Error("the node does not run");
