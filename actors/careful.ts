@@ -7,6 +7,7 @@ import type { SuspectStore } from "../runtime/ports/suspects.ts";
 import type { Account } from "./account.ts";
 import { persist } from "./persist.ts";
 import { deathsMax, type Lives, longMs, mayBeFatal, type Suspects } from "./suspects.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 /** What care takes. */
 export interface Care {
@@ -63,14 +64,16 @@ export async function carefully(flow: Flow, options: CarefulOptions): Promise<vo
     const one = { origins: [origin], values: [flow.values[index] as Flow["values"][number]] };
     let crash: string | undefined;
     const mark = context.recordId(origin, "");
-    const survived = await noted(mark, deathsMax, async () => {
-      try {
-        await through(one, trial, tried(context));
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!isStated(error)) crash = `the steps crashed: ${messageOf(error)}`;
-      }
-    });
+    const survived = await inTurn(store, clock, signal, () =>
+      noted(mark, deathsMax, async () => {
+        try {
+          await through(one, trial, tried(context));
+        } catch (error) {
+          signal.throwIfAborted();
+          if (!isStated(error)) crash = `the steps crashed: ${messageOf(error)}`;
+        }
+      }),
+    );
     if (survived) return crash;
     await persist(clock, signal, () => store.letGo({ integrationId, marks: [mark] }));
     return "the process died each time that this record went through the steps";
@@ -92,6 +95,31 @@ export async function carefully(flow: Flow, options: CarefulOptions): Promise<vo
   const origins = sound.map((index) => flow.origins[index] as number);
   const values = sound.map((index) => flow.values[index] as Flow["values"][number]);
   return through({ ...flow, origins, values }, pipeline, context);
+}
+
+/** When the last record in turn is done with, by the store of its process. */
+const turns = new WeakMap<SuspectStore, Promise<void>>();
+
+/**
+ * One record of all batches at a time: a process that runs out of memory takes seconds to die, and another record that is
+ * noted meanwhile would be blamed with it. What takes long has its note taken back, and holds nobody up any more.
+ */
+async function inTurn<T>(store: SuspectStore, clock: Clock, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const before = turns.get(store) ?? Promise.resolve();
+  const { promise: done, resolve: finish } = Promise.withResolvers<void>();
+  turns.set(
+    store,
+    before.then(() => done),
+  );
+  let cancel: (() => void) | undefined;
+  try {
+    await untilAborted(signal, before);
+    cancel = clock.after(longMs, finish);
+    return await work();
+  } finally {
+    cancel?.();
+    finish();
+  }
 }
 
 /** Nobody hears of what comes of a trial; but texts are made of it, as they would be. */

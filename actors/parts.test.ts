@@ -46,6 +46,10 @@ function ordersOf(sizes: readonly (readonly number[])[]): { readonly items: read
 const partsKept = (world: World) =>
   [...world.tables.checkpoints.values()].flatMap(({ progress }) => (progress as { parts?: Json[] }).parts ?? []);
 
+/** A record is, where the kills met the very one twice that was tried alone (docs/decisions/0017-poison-records.md). */
+const isBlamed = (world: World) =>
+  [...world.tables.deadLetters.values()].some(({ message }) => message.startsWith("the process died"));
+
 const life = fc.record({ ms: fc.integer({ min: 5, max: 1500 }), gently: fc.boolean() });
 
 test("whatever crashes in the middle of a message that is cut up, none of its pieces is lost or counted twice", async () => {
@@ -80,6 +84,7 @@ test("whatever crashes in the middle of a message that is cut up, none of its pi
 
         const items = orders.flat().flatMap((order) => order.items);
         const odd = items.filter((item) => item.odd);
+        fc.pre(!isBlamed(world));
         const { status, counts } = world.run(run);
         expect({ status, counts }).toMatchObject({
           status: "success",
@@ -148,6 +153,7 @@ test("whatever crashes, a destination that undoes what stands behind its last st
 
         const items = orders.flat().flatMap((order) => order.items);
         const wanted = [items, items, items.filter(({ odd }) => odd)].flat().map(({ n }) => n);
+        fc.pre(!isBlamed(world));
         expect(world.run(run)).toMatchObject({ status: "success", counts: { out: wanted.length, failed: 0 } });
         const held = (world.files.get("a") ?? []).map((line) => (line as unknown as Item).n);
         expect(held.sort((x, y) => x - y)).toEqual(wanted.sort((x, y) => x - y));

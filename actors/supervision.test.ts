@@ -153,6 +153,28 @@ test("a record that ends the process each time becomes a dead letter after five 
   expect(world.tables.suspects.size).toBe(0);
 });
 
+test("of all that may be why a process died, one record at a time is noted to be in hand", async () => {
+  const world = worldOf(poisonous);
+  world.batches = [0, 1, 2, 3].map((at) => world.batches.flat().slice(at * 5, at * 5 + 5));
+  const begun: { node: Incarnation | undefined; deaths: number } = { node: undefined, deaths: 0 };
+  killedBy(world, 7, begun);
+  let most = 0;
+  world.beforeNote = () => {
+    const ofRecords = [...world.tables.suspects.keys()].filter((mark) => /^[0-9a-f]{32}$/.test(mark));
+    most = Math.max(most, ofRecords.length);
+  };
+  const run = world.open();
+  for (let lives = 0; lives < 10 && world.running; lives++) {
+    const node = world.begin();
+    begun.node = node;
+    await node.advance(120_000, () => !world.running || begun.node === undefined);
+    if (!world.running) node.kill();
+  }
+  expect(world.run(run)).toMatchObject({ status: "partial", counts: { in: 20, out: 19, failed: 1 } });
+  // What the process died of the time before stays noted.
+  expect(most).toBeLessThanOrEqual(2);
+});
+
 test("deaths that have nothing to do with the records make no dead letters, however many, while a destination is stuck", async () => {
   const world = worldOf();
   world.beforeWrite = () => new Promise(() => {});

@@ -80,8 +80,8 @@ export class World extends Servers {
   opened = 0;
   /** What the source was told to be stored, last. */
   stored: Json = null;
-  /** How often the source has failed, one time after the other. */
-  readonly #refusals = { count: 0 };
+  /** How often each source has failed, one time after the other. */
+  readonly #refusals = new Map<string, number>();
   #now = 0;
   #seed: number;
 
@@ -147,11 +147,16 @@ export class World extends Servers {
 
   #connectors(life: Life): Connectors {
     return {
-      source: async (_name, { from, endless = false, signal }) => {
+      source: async (name, { stream, from, endless = false, signal }) => {
         await life.delay();
         await this.beforeOpen();
         if (endless) this.opened++;
-        return this.#source(life, typeof from === "number" ? from : 0, endless ? signal : undefined);
+        return this.#source(
+          life,
+          `${name} ${stream}`,
+          typeof from === "number" ? from : 0,
+          endless ? signal : undefined,
+        );
       },
       destination: async (_name, { stream, mode, state }) => {
         await life.delay();
@@ -168,7 +173,7 @@ export class World extends Servers {
   }
 
   /** `endless`: its signal, where it has no end. */
-  #source(life: Life, from: number, endless: AbortSignal | undefined): Source {
+  #source(life: Life, name: string, from: number, endless: AbortSignal | undefined): Source {
     const { faults } = this;
     const given = (at: number) => this.batches[at];
     const before = (at: number) => this.beforeRead(at);
@@ -182,9 +187,12 @@ export class World extends Servers {
         await before(at);
         await life.delay();
         // A source that fails three times before it has begun is given up: chance alone must not do that.
-        if (life.random() < faults.read && inARow.count++ < 2)
+        const failures = inARow.get(name) ?? 0;
+        if (life.random() < faults.read && failures < 2) {
+          inARow.set(name, failures + 1);
           throw new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
-        inARow.count = 0;
+        }
+        inARow.delete(name);
         const records = given(at) as readonly TestRecord[];
         const data = Buffer.from(records.map((record) => JSON.stringify(record)).join("\n"));
         yield { data, count: records.length, cursor: at + 1, position: { base: `batch ${at}`, offset: 1 } };
