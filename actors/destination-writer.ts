@@ -32,6 +32,7 @@ import { idempotencyKey } from "./idempotency-key.ts";
 import type { Processed } from "./ledger.ts";
 import { ProcessedKeys } from "./processed-keys.ts";
 import { type Lives, mayBeFatal } from "./suspects.ts";
+import type { Taps } from "./taps.ts";
 import { untilAborted } from "./until-aborted.ts";
 import type { ConsumerVitals } from "./vitals.ts";
 
@@ -49,6 +50,8 @@ export interface DestinationWriterOptions {
   readonly state: Json | null;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Who listens. */
+  readonly taps?: Taps | undefined;
   readonly tracing: Tracing;
   readonly vitals: Pick<ConsumerVitals, "freshAt">;
   readonly signal: AbortSignal;
@@ -180,6 +183,8 @@ export class DestinationWriter {
       };
       const delivered = await (this.#processed ? this.#processed.write(records, submit) : submit(records));
       const out = records.length - delivered.undelivered.length;
+      const { taps, integrationId } = this.#options;
+      taps?.of(integrationId)?.written(destination.id, records, delivered.undelivered);
       metrics.recordsOut(integration, destination.id, this.#opened.type, out);
       const now = clock.now();
       metrics.recordLatency(integration, destination.id, out, (now - header.ingestedAt) / 1000);

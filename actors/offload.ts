@@ -72,7 +72,8 @@ export class Offload {
 
   /** Takes the batch through the steps; what comes of it is given by a call. */
   async #result(task: StepsTask, flow: Flow, context: OffloadContext): Promise<() => void | Promise<void>> {
-    const result = this.#away ? await this.#workers.run(task) : undefined;
+    // What is listened to runs here, where it can be heard.
+    const result = this.#away && context.observe === undefined ? await this.#workers.run(task) : undefined;
     if (result === undefined) {
       context.signal.throwIfAborted();
       return this.#held(flow, context);

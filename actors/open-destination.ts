@@ -124,6 +124,7 @@ async function openWriter(
           state: state as Json | null,
           clock,
           metrics,
+          taps: options.taps,
           tracing,
           vitals,
           signal,

@@ -58,6 +58,7 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
     outlet,
     invocations: given.invocations,
     care: { suspects: given.suspects, lives, store: given.store.suspects, trial: compile },
+    taps: given.taps,
     metrics,
     tracing,
     logger,

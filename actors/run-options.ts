@@ -17,6 +17,7 @@ import type { Lost } from "./loss.ts";
 import type { KeptReadings } from "./reading.ts";
 import type { Settler } from "./settler.ts";
 import type { Suspects } from "./suspects.ts";
+import type { Taps } from "./taps.ts";
 import type { Vitals } from "./vitals.ts";
 
 /** What a node lends to its actors. */
@@ -33,6 +34,8 @@ export interface Services {
   readonly share: FairShare;
   /** By which other nodes ask what this one owns. */
   readonly owners: Pick<Owners, "serve">;
+  /** Who listens to records as they pass; undefined: nobody can. */
+  readonly taps?: Taps | undefined;
   /** Undefined: steps run on the main thread alone. */
   readonly workers?: WorkerPool | undefined;
 }

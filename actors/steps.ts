@@ -26,6 +26,7 @@ import type { Delivery, Outlet, Sent } from "./outlets.ts";
 import { processReplay, streamOf } from "./replayed.ts";
 import { positionBase } from "./source-name.ts";
 import type { StreamGate } from "./stream-gate.ts";
+import type { Taps } from "./taps.ts";
 
 export interface StepsOptions {
   readonly run: RunKey;
@@ -39,6 +40,8 @@ export interface StepsOptions {
   /** Undefined: what crashes the steps crashes them again. */
   readonly care?: Care | undefined;
   readonly invocations: Invocations;
+  /** Who listens. */
+  readonly taps?: Taps | undefined;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
   readonly logger: Logger;
@@ -131,14 +134,16 @@ interface Passage {
 async function throughSteps(
   message: LogMessage,
   { account, delivery, gate, span, invoked }: Passage,
-  { pipeline, offload, care, integration, run, clock, signal }: StepsOptions,
+  { pipeline, offload, care, taps, integration, run, clock, signal }: StepsOptions,
 ): Promise<void> {
   const { header } = message;
   const provenance = provenanceOf(run.integrationId, header);
   const requested = requestedBy(header);
   const shared = inSpan(header.correlation, span);
   const headers = header.hooks?.headers;
+  const tap = taps?.of(run.integrationId);
   const context = {
+    ...(tap && { observe: tap.observe(provenance.recordId) }),
     scope: run.integrationId,
     now: header.ingestedAt,
     recordId: provenance.recordId,
@@ -186,6 +191,7 @@ async function throughSteps(
   const given = sourceFlow(decoded, message.failures);
   account.entered(given.origins);
   const source = invoked ? without(given, invoked.begin()) : given;
+  tap?.read(source, provenance.recordId);
   for (const failure of sourceFailures(message, decoded)) account.fail(failure.origin, "", failure.cause);
   const held = gate?.apply(source.values);
   // Before anything of it may be written, since between that and its settlement nothing is waited for (settler.ts).

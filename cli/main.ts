@@ -73,6 +73,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "List the runs of an integration.",
     load: async () => (await import("./commands/runs.ts")).runs,
   },
+  tap: {
+    summary: "Print records of an integration as they pass.",
+    load: async () => (await import("./commands/tap.ts")).tap,
+  },
   connectors: {
     summary: "List, test and look into connectors.",
     load: async () => (await import("./commands/connectors.ts")).connectors,

@@ -19,6 +19,19 @@ export function serverUrl(env: NodeJS.ProcessEnv = process.env): string {
   return noted?.endsWith(`:${port}`) ? noted : `http://127.0.0.1:${port}`;
 }
 
+/**
+ * Where gRPC is: `SLUICE_GRPC_URL`; of a server that `SLUICE_URL` names the same host at `SLUICE_GRPC_PORT` or 7401; else
+ * what the node of the data folder wrote down, else 7401.
+ */
+export function grpcUrl(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.SLUICE_GRPC_URL) return env.SLUICE_GRPC_URL;
+  const noted = env.SLUICE_URL ? undefined : readText(path.join(dataDirOf(env), "grpc-url"));
+  if (noted !== undefined) return noted;
+  const url = new URL(serverUrl(env));
+  url.port = env.SLUICE_GRPC_PORT || String(defaultGrpcPort);
+  return url.origin;
+}
+
 /** `SLUICE_TOKEN`, else the token of the data folder; undefined where there is none. */
 export function serverToken(env: NodeJS.ProcessEnv = process.env): string | undefined {
   return env.SLUICE_TOKEN || readText(path.join(dataDirOf(env), "token"));

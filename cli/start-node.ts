@@ -4,6 +4,7 @@ import path from "node:path";
 import { FairShare } from "../actors/backlog.ts";
 import { control, type NodeView, nodeProps } from "../actors/node.ts";
 import { Settler } from "../actors/settler.ts";
+import { Taps } from "../actors/taps.ts";
 import { gaugesReader } from "../actors/vitals.ts";
 import { checkCron, nextFire } from "../adapters/cron/index.ts";
 import { DiskSpace } from "../adapters/disk/index.ts";
@@ -225,6 +226,7 @@ async function start(
     plugins,
     runner,
     owners,
+    cluster,
     validator,
     sealer,
     sandbox,
@@ -248,8 +250,12 @@ async function start(
   });
   settler.start();
   closers.push(() => settler.stop());
+  const taps = new Taps({ cluster, redact });
+  taps.start();
+  closers.push(() => taps.stop());
   system.spawn(
     nodeProps({
+      taps,
       validator,
       sandbox,
       store,

@@ -18,14 +18,20 @@ export type Fetch = (
  * `SLUICE_CLIENT_CERT` and `SLUICE_CLIENT_KEY` (PEM files) to servers that want one. Node's own where none is set.
  */
 export function trustingFetch(env: NodeJS.ProcessEnv): Fetch {
+  const files = authorities(env);
+  if (!files.ca && !files.cert && !files.key) return fetch;
+  const made = make(files);
+  return async (url, init) => (await made)(url, init);
+}
+
+/** What `SLUICE_CA`, `SLUICE_CLIENT_CERT` and `SLUICE_CLIENT_KEY` name. */
+export function authorities(env: NodeJS.ProcessEnv): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
   const { SLUICE_CA: ca, SLUICE_CLIENT_CERT: cert, SLUICE_CLIENT_KEY: key } = env;
-  if (!ca && !cert && !key) return fetch;
-  const made = make({
+  return {
     ...(ca && { ca: pem("SLUICE_CA", ca) }),
     ...(cert && { cert: pem("SLUICE_CLIENT_CERT", cert) }),
     ...(key && { key: pem("SLUICE_CLIENT_KEY", key) }),
-  });
-  return async (url, init) => (await made)(url, init);
+  };
 }
 
 /** Loaded only where it is needed: commands start quickly. */

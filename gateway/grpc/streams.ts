@@ -4,6 +4,7 @@ import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Scope } from "../auth/index.ts";
 import type { Services } from "../services/index.ts";
 import { controlService } from "./schema.ts";
+import { tapRecords } from "./tap-records.ts";
 import { watchRun } from "./watch-run.ts";
 
 /** A call that is answered by many messages, until it ends or nobody reads any more. */
@@ -18,6 +19,11 @@ const streams: { readonly [localName: string]: StreamMethod } = {
   watchRun: {
     scopes: ["runs:read"],
     open: (fields, { history }, signal) => watchRun(idOf(fields), history, signal),
+  },
+  // Records are data, as dead letters are.
+  tap: {
+    scopes: ["dead-letters:read"],
+    open: (fields, { tap }, signal) => tapRecords(idOf(fields), fields, tap, signal),
   },
 };
 

@@ -2,6 +2,7 @@ import { randomUUIDv7 } from "node:crypto";
 import type { ConnectorType, Correlation, JsonObject } from "../../connectors/sdk/index.ts";
 import { resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
+import type { Cluster } from "../../runtime/ports/cluster.ts";
 import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
 import type { Lookups } from "../../runtime/ports/lookups.ts";
 import type { Owners } from "../../runtime/ports/owners.ts";
@@ -18,6 +19,8 @@ export interface ServiceContext {
   readonly runner: Runner;
   /** Whom to ask what only an integration's owner can do. */
   readonly owners: Pick<Owners, "ask" | "maxBytes">;
+  /** By which nodes hear of each other. */
+  readonly cluster: Pick<Cluster, "publish" | "subscribe">;
   readonly validator: Validator;
   readonly sealer: Sealer;
   /** What previews run scripts in, and look things up with. */

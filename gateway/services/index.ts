@@ -13,6 +13,7 @@ import { keyService } from "./keys.ts";
 import { pluginService } from "./plugins.ts";
 import { previewService } from "./preview.ts";
 import { secretsService } from "./secrets.ts";
+import { tapService } from "./tap.ts";
 
 export { ConnectorEvents } from "./connector-events.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
@@ -38,6 +39,7 @@ function servicesOf(context: ServiceContext, { invoker }: Platform, caller: Call
     keys: keyService(context),
     audit: store.audit,
     invoke: (id: string, body: Json, options: InvokeOptions) => invoker.invoke({ store, caller }, id, body, options),
+    tap: tapService(context),
   };
 }
 

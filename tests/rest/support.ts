@@ -108,6 +108,7 @@ export async function startApi({
     plugins,
     runner,
     owners: nobody,
+    cluster: { publish: () => {}, subscribe: () => () => {} },
     validator,
     sealer,
     sandbox,

@@ -106,6 +106,7 @@ import {
   StartRunRequest,
   WatchRunRequest,
 } from "./runs.ts";
+import { TapRequest, TapResponse } from "./tap.ts";
 
 export const protobufPackage = "sluice.control.v1";
 
@@ -350,6 +351,15 @@ export const ControlServiceService = {
     requestDeserialize: (value: Buffer): WatchRunRequest => WatchRunRequest.decode(value),
     responseSerialize: (value: Run): Buffer => Buffer.from(Run.encode(value).finish()),
     responseDeserialize: (value: Buffer): Run => Run.decode(value),
+  },
+  tap: {
+    path: "/sluice.control.v1.ControlService/Tap" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: TapRequest): Buffer => Buffer.from(TapRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TapRequest => TapRequest.decode(value),
+    responseSerialize: (value: TapResponse): Buffer => Buffer.from(TapResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TapResponse => TapResponse.decode(value),
   },
   listDeadLetters: {
     path: "/sluice.control.v1.ControlService/ListDeadLetters" as const,
@@ -616,6 +626,7 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   getRun: handleUnaryCall<GetRunRequest, Run>;
   cancelRun: handleUnaryCall<CancelRunRequest, Run>;
   watchRun: handleServerStreamingCall<WatchRunRequest, Run>;
+  tap: handleServerStreamingCall<TapRequest, TapResponse>;
   listDeadLetters: handleUnaryCall<ListDeadLettersRequest, ListDeadLettersResponse>;
   listDeadLetterGroups: handleUnaryCall<ListDeadLetterGroupsRequest, ListDeadLetterGroupsResponse>;
   getDeadLetter: handleUnaryCall<GetDeadLetterRequest, DeadLetter>;
@@ -982,6 +993,8 @@ export interface ControlServiceClient extends Client {
   ): ClientUnaryCall;
   watchRun(request: WatchRunRequest, options?: Partial<CallOptions>): ClientReadableStream<Run>;
   watchRun(request: WatchRunRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<Run>;
+  tap(request: TapRequest, options?: Partial<CallOptions>): ClientReadableStream<TapResponse>;
+  tap(request: TapRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<TapResponse>;
   listDeadLetters(
     request: ListDeadLettersRequest,
     callback: (error: ServiceError | null, response: ListDeadLettersResponse) => void,
