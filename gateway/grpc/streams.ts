@@ -11,6 +11,8 @@ import { watchRun } from "./watch-run.ts";
 interface StreamMethod {
   /** What a caller must be allowed, all of it. */
   readonly scopes: readonly Scope[];
+  /** What of REST's it belongs to. */
+  readonly path: string;
   /** Gives messages as JSON. The services are those of who asks. */
   open(fields: JsonObject, services: Services, signal: AbortSignal): AsyncIterable<JsonObject>;
 }
@@ -18,11 +20,13 @@ interface StreamMethod {
 const streams: { readonly [localName: string]: StreamMethod } = {
   watchRun: {
     scopes: ["runs:read"],
+    path: "/v1/runs/{id}",
     open: (fields, { history }, signal) => watchRun(idOf(fields), history, signal),
   },
   // Records are data, as dead letters are.
   tap: {
     scopes: ["dead-letters:read"],
+    path: "/v1/integrations/{id}",
     open: (fields, { tap }, signal) => tapRecords(idOf(fields), fields, tap, signal),
   },
 };

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { type CallOptions, type Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { onTestFinished } from "vitest";
 import { createGrpc, type GrpcOptions } from "../../gateway/grpc/index.ts";
 import type { MessageFns } from "../../proto/gen/google/rpc/error_details.ts";
@@ -19,7 +19,10 @@ export interface GrpcApi extends Api {
 
 /** The gateway over a new database, by REST and by gRPC. */
 export async function startGrpc(more: Partial<GrpcOptions> = {}): Promise<GrpcApi> {
-  const api = await startApi();
+  return serveGrpc(await startApi(), more);
+}
+
+export async function serveGrpc(api: Api, more: Partial<GrpcOptions> = {}): Promise<GrpcApi> {
   const grpc = createGrpc({ ...api.gateway, logger: noLogger, ...more });
   let stopping: Promise<void> | undefined;
   const stop = () => (stopping ??= grpc.close());
@@ -47,6 +50,7 @@ export function as(token: string, more: Readonly<Record<string, string>> = {}): 
 type Unary<Request, Response> = (
   request: Request,
   metadata: Metadata,
+  options: Partial<CallOptions>,
   callback: (error: ServiceError | null, response: Response) => void,
 ) => { on(event: "metadata", listener: (metadata: Metadata) => void): unknown };
 
@@ -60,7 +64,7 @@ export function ask<Request, Response>(
   return new Promise((resolve, reject) => {
     let before = new Metadata();
     call
-      .call(client, request, metadata, (error, response) => {
+      .call(client, request, metadata, {}, (error, response) => {
         if (error) reject(error);
         else resolve({ ...response, metadata: before });
       })
@@ -86,7 +90,8 @@ export async function failureOf(call: Promise<unknown>) {
     return [name, kinds[name]!.decode(value)] as const;
   });
   // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of the details.
-  return { code: error.code, message: error.details, ...(Object.fromEntries(named) as Record<string, any>) };
+  const told: Record<string, any> = { code: error.code, message: error.details, ...Object.fromEntries(named) };
+  return told;
 }
 
 /** grpcurl, a client that nobody here wrote: what it prints, and how it ends. */
@@ -98,5 +103,22 @@ export async function grpcurl(
     execFile(program, ["-plaintext", ...args], { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
+  });
+}
+
+/** A call by the name of its method, with a request as bytes; resolves with the status's number, 0 where it is answered. */
+export function callRaw(
+  client: Client,
+  method: string,
+  request: Uint8Array,
+  metadata: Metadata,
+): Promise<{ readonly code: number; readonly message: string }> {
+  const path = `/sluice.control.v1.ControlService/${method}`;
+  const same = (bytes: Buffer) => bytes;
+  return new Promise((resolve) => {
+    const call = client.makeServerStreamRequest(path, same, same, Buffer.from(request), metadata);
+    call.on("data", () => {});
+    call.on("error", () => {});
+    call.on("status", ({ code, details }) => resolve({ code, message: details }));
   });
 }
