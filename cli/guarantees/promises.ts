@@ -151,6 +151,7 @@ export const promises = {
       "actors/health.test.ts",
       "runtime/pipeline/attempt.test.ts",
       "tests/e2e/supervision.test.ts",
+      "tests/e2e/bulkheads.test.ts",
       "tests/chaos/suite/kills.test.ts",
     ],
   },
