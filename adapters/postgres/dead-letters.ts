@@ -8,7 +8,7 @@ import { audit, isOfOwn } from "./audit.ts";
 import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
 import { withOriginals } from "./originals.ts";
-import { isUuid, offsetCursor, pageOf, pageOffset, pageStart } from "./paging.ts";
+import { isUuid, jsonCursor, pageOf, pageStart, readJsonCursor } from "./paging.ts";
 import { deadLetterRecords } from "./schema.ts";
 
 // Lists never carry payloads.
@@ -51,20 +51,32 @@ export function deadLetterStore(db: Database, caller: Caller | null): DeadLetter
 
     async groups(integrationId, options) {
       if (!isUuid(integrationId)) return { items: [], nextCursor: null };
-      const offset = pageOffset(options);
-      const rows = await db.query<GroupRow>(
+      const after = readJsonCursor(options, isGroupCursor);
+      // Later pages count what there was at the first one: what is added meanwhile would move groups between pages.
+      const rows = await db.query<GroupRow & { readonly upTo: string }>(
         `select groups.*, example.* from (
-           select fingerprint, count(*) as count, min(first_failed_at) as first, max(last_attempted_at) as last
-             from sluice.dead_letter_records where integration_id = $1 and not resolved and ${ofOwn("$4")}
-            group by fingerprint order by count desc, fingerprint limit $2 offset $3) as groups,
+           select fingerprint, count(*) as count, min(first_failed_at) as first, max(last_attempted_at) as last,
+                  bound.id as "upTo"
+             from sluice.dead_letter_records as letter,
+                  (select coalesce($4::uuid, (select id from sluice.dead_letter_records
+                     where integration_id = $1 and not resolved order by id desc limit 1)) as id) as bound
+            where integration_id = $1 and not resolved and letter.id <= bound.id and ${ofOwn("$3")}
+            group by fingerprint, bound.id
+           having $5::bigint is null or count(*) < $5 or (count(*) = $5 and fingerprint > $6::text)
+            order by count desc, fingerprint limit $2) as groups,
            lateral (select id, code, message, step, destination, rule from sluice.dead_letter_records
-             where integration_id = $1 and not resolved and fingerprint = groups.fingerprint
+             where integration_id = $1 and not resolved and fingerprint = groups.fingerprint and id <= groups."upTo"
              order by id desc limit 1) as example
           order by groups.count desc, groups.fingerprint`,
-        [integrationId, options.limit + 1, offset, caller?.owner ?? null],
+        [integrationId, options.limit + 1, caller?.owner ?? null, ...(after ?? [null, null, null])],
       );
-      const items = rows.slice(0, options.limit).map(toGroup);
-      return { items, nextCursor: rows.length > options.limit ? offsetCursor(offset + options.limit) : null };
+      const items = rows.slice(0, options.limit);
+      const last = items.at(-1);
+      const more = rows.length > options.limit && last !== undefined;
+      return {
+        items: items.map(({ upTo, ...row }) => toGroup(row)),
+        nextCursor: more ? jsonCursor([last.upTo, last.count, last.fingerprint]) : null,
+      };
     },
 
     async correct(id, payload, actor) {
@@ -148,6 +160,16 @@ async function changed(
 /** That a row is of an integration of the team that a parameter names; null: of any. */
 export function ofOwn(parameter: string): string {
   return `(${parameter}::text is null or integration_id in (select id from sluice.integrations where owner = ${parameter}))`;
+}
+
+/** The newest dead letter at the first page; count and fingerprint of the last group before the page. */
+type GroupCursor = readonly [upTo: string, count: number, fingerprint: string];
+
+function isGroupCursor(value: unknown): value is GroupCursor {
+  if (!Array.isArray(value) || value.length !== 3) return false;
+  const [upTo, count, fingerprint] = value as unknown[];
+  const texts = typeof upTo === "string" && isUuid(upTo) && typeof fingerprint === "string";
+  return texts && Number.isSafeInteger(count) && !fingerprint.includes("\0") && fingerprint.isWellFormed();
 }
 
 interface GroupRow {

@@ -1,3 +1,4 @@
+import type { Json } from "../../connectors/sdk/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Page, PageOptions } from "../../runtime/ports/store.ts";
 
@@ -17,14 +18,19 @@ export function pageStart({ cursor }: PageOptions): string | undefined {
   return isUuid(id) ? id : refuseCursor();
 }
 
-/** Rows before the page, in a list that is counted anew for each page. */
-export function pageOffset({ cursor }: PageOptions): number {
-  if (cursor === null) return 0;
-  const text = Buffer.from(cursor, "base64url").toString();
-  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : refuseCursor();
+/** What was given to `jsonCursor`, or undefined for the first page. */
+export function readJsonCursor<T>({ cursor }: PageOptions, is: (value: unknown) => value is T): T | undefined {
+  if (cursor === null) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(cursor, "base64url").toString());
+  } catch {
+    return refuseCursor();
+  }
+  return is(value) ? value : refuseCursor();
 }
 
-export const offsetCursor = (offset: number): string => Buffer.from(String(offset)).toString("base64url");
+export const jsonCursor = (value: Json): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 function refuseCursor(): never {
   throw new SluiceError("VALIDATION_ERROR", "the cursor is not one that a list has given", [

@@ -57,9 +57,11 @@ export function pluginService(context: ServiceContext) {
     get: one,
     state: (row: PluginRow) => plugins.state(row.name),
 
-    /** By name. */
+    /** By name, as this compares texts and not as the database's collation does. */
     async list({ limit, cursor }: PageOptions): Promise<Page<PluginRow>> {
-      const rows = (await store.plugins.all()).filter(({ name }) => cursor === null || name > cursor);
+      const rows = (await store.plugins.all())
+        .filter(({ name }) => cursor === null || name > cursor)
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
       const items = rows.slice(0, limit);
       return { items, nextCursor: rows.length > limit ? (items.at(-1) as PluginRow).name : null };
     },

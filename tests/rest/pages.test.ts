@@ -2,6 +2,17 @@ import { randomUUIDv7 } from "node:crypto";
 import { expect, test } from "vitest";
 import { type Api, integration, startApi } from "./support.ts";
 
+interface Item {
+  readonly id?: string;
+  readonly name?: string;
+  readonly fingerprint?: string;
+  readonly count?: number;
+}
+
+/** What tells an item from the others; of groups also the count, which holds still as well. */
+const nameOf = ({ id, name, fingerprint, count }: Item) =>
+  fingerprint !== undefined && count !== undefined ? `${fingerprint} ${count}` : (id ?? name);
+
 interface List {
   readonly url: string;
   /** Makes one more; its id. */
@@ -24,6 +35,14 @@ async function lists(api: Api): Promise<List[]> {
     return body.id as string;
   };
   const runId = await run();
+  const addLetters = async (n: number, fingerprint: string, count = 1) => {
+    const deadLetters = Array.from({ length: count }, (_, i) => ({
+      ...{ id: randomUUIDv7(), runId, integrationId, integrationVersion: 1, recordId: `r${n}.${i}`, step: "map" },
+      ...{ destination: null, rule: 0, code: "VALIDATION_ERROR" as const, message: "m", raw: Buffer.from("{}") },
+      ...{ state: null, position: { base: "a", ordinal: n }, attempts: [], fingerprint, traceId: null },
+    }));
+    await store.checkpoints.commit([{ integrationId, epoch: 1, run: null, checkpoints: [], deadLetters, groups: [] }]);
+  };
   return [
     { url: "/v1/connectors", add: (n) => call("POST", "/v1/connectors", { name: `c${n}`, type: "blackhole" }) },
     { url: "/v1/integrations", add: (n) => call("POST", "/v1/integrations", integration({ ...spec, name: `i${n}` })) },
@@ -32,14 +51,19 @@ async function lists(api: Api): Promise<List[]> {
     { url: "/v1/audit-log", add: (n) => call("POST", "/v1/connectors", { name: `d${n}`, type: "blackhole" }) },
     {
       url: `/v1/integrations/${integrationId}/dead-letter`,
-      add: async (n) => {
-        const letter = {
-          ...{ id: randomUUIDv7(), runId, integrationId, integrationVersion: 1, recordId: `r${n}`, step: "map" },
-          ...{ destination: null, rule: 0, code: "VALIDATION_ERROR" as const, message: "m", raw: Buffer.from("{}") },
-          ...{ state: null, position: { base: "a", ordinal: n }, attempts: [], fingerprint: "f", traceId: null },
-        };
-        const batch = { integrationId, epoch: 1, run: null, checkpoints: [], deadLetters: [letter], groups: [] };
-        await store.checkpoints.commit([batch]);
+      add: (n) => addLetters(n, "f"),
+    },
+    {
+      url: `/v1/integrations/${integrationId}/dead-letter/groups`,
+      // What comes between two pages makes the smallest group, which was not shown yet, the largest one.
+      add: (n) => (n < 10 ? addLetters(n, `f${n}`) : addLetters(n, "f5", 100)),
+    },
+    {
+      url: "/v1/plugins",
+      add: (n) => {
+        // What comes between two pages comes before them.
+        const body = { name: n < 10 ? `p${n}` : `a${n}`, address: "127.0.0.1:1" };
+        return call("POST", "/v1/plugins?skip_checks=true", body);
       },
     },
   ];
@@ -50,17 +74,17 @@ test("what is added between two pages neither repeats nor hides anything, in any
   const page = async (url: string, query: string) => {
     const { status, body } = await api.call("GET", `${url}?${query}`);
     expect([url, status]).toEqual([url, 200]);
-    return body as { readonly items: readonly { readonly id: string }[]; readonly next_cursor: string | null };
+    return body as { readonly items: readonly Item[]; readonly next_cursor: string | null };
   };
   for (const { url, add } of await lists(api)) {
     for (const n of [1, 2, 3, 4, 5]) await add(n);
-    const before = (await page(url, "limit=100")).items.map(({ id }) => id);
+    const before = (await page(url, "limit=100")).items.map(nameOf);
     expect([url, before.length >= 5]).toEqual([url, true]);
-    const seen: string[] = [];
+    const seen: (string | undefined)[] = [];
     let n = 10;
     for (let cursor: string | null = ""; cursor !== null; ) {
       const { items, next_cursor } = await page(url, `limit=2${cursor && `&cursor=${cursor}`}`);
-      seen.push(...items.map(({ id }) => id));
+      seen.push(...items.map(nameOf));
       cursor = next_cursor;
       await add(n++);
     }
