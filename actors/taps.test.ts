@@ -22,14 +22,18 @@ function started() {
   const taps = new Taps({ cluster, redact: (text) => text.replaceAll("hunter2", "***") });
   taps.start();
   onTestFinished(() => taps.stop());
-  const listen = (more: Partial<TapInterest>) => {
-    const interest = { id: "t", integrationId: "i", step: null, destination: null, where: null, ...more };
+  const next = (id: string) => {
     const heard = Promise.withResolvers<Tapped>();
-    cluster.subscribe(tapped(interest.id), (message) => heard.resolve(message as unknown as Tapped));
-    cluster.publish(tapInterests, interest);
+    cluster.subscribe(tapped(id), (message) => heard.resolve(message as unknown as Tapped));
     return heard.promise;
   };
-  return { cluster, taps, listen };
+  const listen = (more: Partial<TapInterest>) => {
+    const interest = { id: "t", integrationId: "i", step: null, destination: null, where: null, ...more };
+    const heard = next(interest.id);
+    cluster.publish(tapInterests, interest);
+    return heard;
+  };
+  return { cluster, taps, listen, next };
 }
 
 const flow = (count: number) => ({
@@ -55,6 +59,40 @@ test("a listener gets its share without secrets, and is told how many there were
   const { records, skipped } = await heard;
   expect([records.length, records.length + skipped]).toEqual([20, 500]);
   expect(records[0]).toMatchObject({ point: "source", at: "source", recordId: "r0", text: '{"n":0,"password":"***"}' });
+});
+
+test("what is read first leaves room for what steps and destinations give", async () => {
+  const { taps, listen, next } = started();
+  const heard = listen({});
+  const pass = () => {
+    taps.of("i")?.read(flow(500), recordId);
+    for (const step of ["one", "two"]) taps.of("i")?.observe(recordId)(step, flow(500), flow(500));
+    taps.of("i")?.written(
+      "crm",
+      flow(500).values.map((value, n) => ({ id: `r${n}`, text: "{}", value })),
+      [],
+    );
+  };
+  pass();
+  await heard;
+  // By now it is known which there are.
+  const again = next("t");
+  pass();
+  const { records, skipped } = await again;
+  const counts = ["source", "one", "two", "crm"].map((name) => records.filter(({ at }) => at === name).length);
+  expect([counts, records.length + skipped]).toEqual([[5, 5, 5, 5], 2_000]);
+});
+
+test("what the server takes in no message is counted as left out, and the node goes on", async () => {
+  const { cluster, taps, listen } = started();
+  const { publish } = cluster;
+  cluster.publish = (subject, message) => {
+    if (JSON.stringify(message).length > 500) throw new Error("max_payload size exceeded");
+    publish(subject, message);
+  };
+  const heard = listen({});
+  taps.of("i")?.read(flow(30), recordId);
+  expect(await heard).toEqual({ records: [], skipped: 30 });
 });
 
 test("a listener to a step hears what it gives and where a route sends it, and of a predicate what it holds of", async () => {

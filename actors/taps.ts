@@ -18,11 +18,20 @@ export interface TapsOptions {
   readonly redact: (text: string) => string;
 }
 
-/** Five times a second, at most so much to each listener: 100 records a second, and what a message of the server holds. */
+/**
+ * Five times a second, at most so much to each listener: 100 records a second, and what a message of the server holds.
+ * Steps and destinations have equal parts of it, so that what was read first does not leave the others out.
+ */
 const sendMs = 200;
 const most = { records: 20, characters: 256 * 1024, ofRecord: 64 * 1024 };
 /** What is at one place of a batch. */
 type At = (index: number) => Pick<TappedRecord, "recordId" | "to" | "failure"> & { readonly value: Json };
+
+/** What one step or destination has had of a listener's share. */
+interface Part {
+  records: number;
+  characters: number;
+}
 
 interface Listener {
   readonly interest: TapInterest;
@@ -31,6 +40,8 @@ interface Listener {
   records: TappedRecord[];
   characters: number;
   skipped: number;
+  /** By point and name, of all that were seen. */
+  readonly parts: Map<string, Part>;
 }
 
 /** The records of one integration, for those who listen to it. */
@@ -79,8 +90,9 @@ export class IntegrationTap {
     for (const listener of this.listeners.values()) {
       const { interest, where } = listener;
       if (!wants(interest, point, at)) continue;
+      const part = partOf(listener, `${point} ${at}`);
       for (let i = 0; i < count; i++) {
-        const isFull = listener.records.length >= most.records || listener.characters >= most.characters;
+        const isFull = hasAll(listener, part);
         if (isFull && where === undefined) {
           listener.skipped += count - i;
           break;
@@ -96,6 +108,8 @@ export class IntegrationTap {
         const told = failure && { failure: { ...failure, message: this.#redact(failure.message) } };
         const shown = isShown ? this.#clean(text) : null;
         listener.records.push({ point, at, ...rest, text: shown, size: text.length, ...told });
+        part.records++;
+        part.characters += isShown ? text.length : 0;
         listener.characters += isShown ? text.length : 0;
       }
     }
@@ -160,7 +174,7 @@ export class Taps {
     }
     const where = interest.where === null ? undefined : compilePredicate(interest.where);
     const heard = tap ?? new IntegrationTap(this.#options.redact);
-    heard.listeners.set(id, { interest, where, until, records: [], characters: 0, skipped: 0 });
+    heard.listeners.set(id, { interest, where, until, records: [], characters: 0, skipped: 0, parts: new Map() });
     this.#integrations.set(integrationId, heard);
     this.#sending ??= setInterval(() => this.#send(), sendMs).unref();
   }
@@ -174,20 +188,46 @@ export class Taps {
     this.#sending = undefined;
   }
 
+  /** A server that takes small messages only is no reason for a node to die: what it does not take is left out. */
+  #tell(id: string, message: Tapped): void {
+    const { records, skipped } = message;
+    const { cluster } = this.#options;
+    try {
+      cluster.publish(tapped(id), message as unknown as Json);
+    } catch {
+      const rest: Tapped = { records: [], skipped: skipped + records.length };
+      cluster.publish(tapped(id), rest as unknown as Json);
+    }
+  }
+
   #send(): void {
     const now = performance.now();
     for (const [integrationId, { listeners }] of [...this.#integrations]) {
       for (const [id, listener] of [...listeners]) {
         const { records, skipped, until } = listener;
         if (records.length > 0 || skipped > 0) {
-          const message: Tapped = { records, skipped };
-          this.#options.cluster.publish(tapped(id), message as unknown as Json);
+          this.#tell(id, { records, skipped });
           Object.assign(listener, { records: [], characters: 0, skipped: 0 });
+          for (const part of listener.parts.values()) Object.assign(part, { records: 0, characters: 0 });
         }
         if (until < now) this.#forget(integrationId, id);
       }
     }
   }
+}
+
+function partOf({ parts }: Listener, place: string): Part {
+  const known = parts.get(place);
+  if (known !== undefined) return known;
+  const part = { records: 0, characters: 0 };
+  parts.set(place, part);
+  return part;
+}
+
+/** Whether a part, or all of them, have had their share. */
+function hasAll({ records, characters, parts: { size } }: Listener, part: Part): boolean {
+  if (records.length >= Math.max(most.records, size) || characters >= most.characters) return true;
+  return part.records >= Math.max(1, Math.floor(most.records / size)) || part.characters >= most.characters / size;
 }
 
 function wants({ step, destination }: TapInterest, point: TappedRecord["point"], at: string): boolean {
