@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 
 export interface Answered {
-  /** Of each request that was answered with 200, in milliseconds. */
+  /** Of each request that was answered as is right, in milliseconds. */
   readonly latencies: number[];
   /** How many were answered otherwise, by status. */
   readonly others: Map<number, number>;
@@ -13,20 +13,34 @@ export interface Load {
   readonly url: string;
   readonly method: "GET" | "POST";
   readonly path: string;
-  readonly token: string;
+  readonly token?: string;
   readonly body?: string;
+  /** Head and body of the next request, where they are not the same each time. */
+  readonly next?: () => Buffer;
+  /** The answer that is right; 200. */
+  readonly right?: number;
   /** Each has one request under way at any time. */
   readonly connections: number;
   readonly seconds: number;
 }
 
-/** The same request over and over. By hand over sockets: a client that costs as much as the server would measure itself. */
-export async function ask({ url, method, path, token, body = "", connections, seconds }: Load): Promise<Answered> {
+/** The same request over and over, or `next`. By hand over sockets: a client that costs as much as the server would measure itself. */
+export async function ask({
+  url,
+  method,
+  path,
+  token,
+  body = "",
+  next,
+  right = 200,
+  connections,
+  seconds,
+}: Load): Promise<Answered> {
   const { hostname, port } = new URL(url);
   const head = [
     `${method} ${path} HTTP/1.1`,
     `Host: ${hostname}:${port}`,
-    `Authorization: Bearer ${token}`,
+    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
     ...(body === "" ? [] : ["Content-Type: application/json", `Content-Length: ${Buffer.byteLength(body)}`]),
   ];
   const request = Buffer.from(`${head.join("\r\n")}\r\n\r\n${body}`);
@@ -44,7 +58,7 @@ export async function ask({ url, method, path, token, body = "", connections, se
     const send = () => {
       if (performance.now() >= endsAt) return void socket.end();
       sentAt = performance.now();
-      socket.write(request);
+      socket.write(next ? next() : request);
     };
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");
@@ -53,7 +67,7 @@ export async function ask({ url, method, path, token, body = "", connections, se
       const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0);
       if (text.length < end + 4 + length) return;
       const status = Number(text.slice(9, 12));
-      if (status === 200) latencies.push(performance.now() - sentAt);
+      if (status === right) latencies.push(performance.now() - sentAt);
       else others.set(status, (others.get(status) ?? 0) + 1);
       text = text.slice(end + 4 + length);
       send();

@@ -1,4 +1,5 @@
 import { and, desc, eq, gt, inArray, lt, notExists, sql } from "drizzle-orm";
+import { redactedHookSecrets } from "../../runtime/config/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
 import { audit, isOwn } from "./audit.ts";
@@ -108,6 +109,39 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
 
     all: () => db.orm.select().from(integrations).where(own).orderBy(integrations.id),
 
+    async withText(text) {
+      const { id, name, spec } = integrations;
+      const holds = (column: typeof spec | typeof integrationVersions.spec) =>
+        sql`strpos(${column}::text, ${text}) > 0`;
+      const current = await db.orm
+        .select({ id, name, spec })
+        .from(integrations)
+        .where(and(own, holds(spec)));
+      const versions = await db.orm
+        .select({ id, name, spec: integrationVersions.spec })
+        .from(integrationVersions)
+        .innerJoin(integrations, eq(id, integrationVersions.integrationId))
+        .where(and(own, holds(integrationVersions.spec)));
+      return [...current, ...versions];
+    },
+
+    reseal: (id, before, after) =>
+      db.transaction(async (tx) => {
+        let changed = 0;
+        for (const [table, column] of [
+          [integrations, integrations.id],
+          [integrationVersions, integrationVersions.integrationId],
+        ] as const) {
+          const rows = await tx.orm
+            .update(table)
+            .set({ spec: sql`replace(${table.spec}::text, ${before}, ${after})::json` })
+            .where(and(eq(column, id), sql`strpos(${table.spec}::text, ${before}) > 0`))
+            .returning({ id: column });
+          changed += rows.length;
+        }
+        return changed > 0;
+      }),
+
     setHealth: async (id, epoch, { status, reason, circuits, losses }) => {
       const later = db.orm
         .select({ epoch: checkpointOwners.epoch })
@@ -165,8 +199,9 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
   };
 }
 
+/** Without what is sealed. */
 function told({ name, spec, enabled, owner, version }: IntegrationRow) {
-  return { name, enabled, owner, version, ...spec };
+  return { name, enabled, owner, version, ...redactedHookSecrets(spec) };
 }
 
 async function keepVersion(tx: Database, row: IntegrationRow): Promise<void> {

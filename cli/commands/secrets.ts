@@ -31,7 +31,7 @@ const syntax = (name: string, summary: string): Syntax => ({
 });
 
 const statusSyntax = syntax("status", "Shows where the key is, and what is sealed under which version.");
-const rotateSyntax = syntax("rotate", "Wraps the data keys of connectors and plugins by the newest key.");
+const rotateSyntax = syntax("rotate", "Wraps the data keys of connectors, plugins and webhooks by the newest key.");
 
 export const secrets = subcommand("secrets", "Looks after the key that secrets are sealed with.", {
   status: { summary: statusSyntax.summary, run: status },

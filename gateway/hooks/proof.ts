@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { SluiceError } from "../../runtime/errors/index.ts";
 
@@ -45,5 +45,5 @@ export function signedAt(text: string, name: string, now: number, toleranceMs: n
 
 /** Whether two byte strings are equal, in a time that tells nothing of either. */
 export function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return timingSafeEqual(createHash("sha256").update(one).digest(), createHash("sha256").update(other).digest());
+  return timingSafeEqual(hash("sha256", one, "buffer"), hash("sha256", other, "buffer"));
 }

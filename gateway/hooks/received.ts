@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { batchType, eventFault, fromBinary, isBinary, structuredType } from "../../connectors/sdk/cloudevents.ts";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
@@ -92,12 +92,12 @@ function idOf({ headers, body }: HookRequest, { id, signedAt }: Proof): string |
   if (id !== undefined) return `signed\0${id}`;
   const named = headers["x-github-delivery"] ?? headers["idempotency-key"] ?? headers["webhook-id"];
   if (signedAt === undefined && named === undefined) return null;
-  const digest = createHash("sha256").update(body).digest("base64");
+  const digest = hash("sha256", body, "base64");
   return signedAt === undefined ? `named\0${named}\0${digest}` : `at\0${signedAt}\0${digest}`;
 }
 
 function digestOfId(id: string | null): string | null {
-  return id === null ? null : createHash("sha256").update(id).digest().subarray(0, 12).toString("base64");
+  return id === null ? null : hash("sha256", id, "buffer").subarray(0, 12).toString("base64");
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -1,7 +1,7 @@
 import type { HookAuth, HookScheme } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import { type HookRequest, headerOf, isSame, refused, signedAt, type Verifier } from "./proof.ts";
-import { digestOf, ed25519Key, isAmong, isSignedBy, macOf } from "./signature.ts";
+import { digestOf, ed25519Key, isAmong, isSignedBy, macOf, secretKey } from "./signature.ts";
 
 /** More than any rotation signs with; each costs a digest, or far more. */
 const maxSignatures = 16;
@@ -33,7 +33,7 @@ const schemes: Readonly<Record<Exclude<HookScheme, "none">, (auth: HookAuth) => 
 function standardWebhooks({ secrets, toleranceMs }: HookAuth): Verifier {
   const isPublic = (secret: string) => secret.startsWith("whpk_");
   const macKeys = secrets.flatMap((secret, index) =>
-    isPublic(secret) ? [] : [base64Key(secret.replace(/^whsec_/, ""), index)],
+    isPublic(secret) ? [] : [secretKey(base64Key(secret.replace(/^whsec_/, ""), index))],
   );
   const publicKeys = secrets.flatMap((secret, index) => {
     if (!isPublic(secret)) return [];
@@ -62,7 +62,7 @@ function standardWebhooks({ secrets, toleranceMs }: HookAuth): Verifier {
 
 /** Stripe-Signature: `t=SECONDS,v1=HEX[,v1=HEX…]` over `{t}.{body}`; the key is the secret as it stands. */
 function stripe({ secrets, toleranceMs }: HookAuth): Verifier {
-  const keys = secrets.map((secret) => Buffer.from(secret));
+  const keys = secrets.map(secretKey);
   return (request, now) => {
     const parts = headerOf(request, "stripe-signature").split(",");
     const valuesOf = (name: string) =>
@@ -79,7 +79,7 @@ function stripe({ secrets, toleranceMs }: HookAuth): Verifier {
 
 /** X-Slack-Signature: `v0=HEX` over `v0:{timestamp}:{body}`. */
 function slack({ secrets, toleranceMs }: HookAuth): Verifier {
-  const keys = secrets.map((secret) => Buffer.from(secret));
+  const keys = secrets.map(secretKey);
   return (request, now) => {
     const timestamp = headerOf(request, "x-slack-request-timestamp");
     const signature = headerOf(request, "x-slack-signature");
@@ -94,7 +94,7 @@ function slack({ secrets, toleranceMs }: HookAuth): Verifier {
 function hmac({ secrets, toleranceMs, hmac: form }: HookAuth): Verifier {
   if (!form) throw unusable("header", "is needed by the scheme hmac");
   const { header, algorithm, encoding, prefix, timestampHeader } = form;
-  const keys = secrets.map((secret) => Buffer.from(secret));
+  const keys = secrets.map(secretKey);
   return (request, now) => {
     const text = headerOf(request, header);
     const digest = text.startsWith(prefix) ? digestOf(text.slice(prefix.length), algorithm, encoding) : undefined;

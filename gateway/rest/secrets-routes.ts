@@ -10,7 +10,7 @@ export const secretsRoutes: Route[] = [
     scopes: ["platform:read"],
     tag: "secrets",
     summary:
-      "Where the key of the secrets is, and how many connectors and plugins are sealed under which version of it.",
+      "Where the key of the secrets is, and how many connectors, plugins and webhook secrets are sealed under which version of it.",
     answer: ok("No secret, and no key.", schemas.secrets),
     handle: async (_, { secrets }) => {
       const { provider, keyVersion, byKeyVersion } = await secrets.status();
@@ -28,7 +28,8 @@ export const secretsRoutes: Route[] = [
     operationId: "rotateSecrets",
     scopes: ["platform:write"],
     tag: "secrets",
-    summary: "Wraps the data key of every connector and plugin by the newest key, without reading a secret.",
+    summary:
+      "Wraps the data key of every connector, plugin and webhook secret by the newest key, without reading a secret.",
     answer: ok("How many were wrapped anew.", schemas.rotation),
     problems: [409],
     handle: async (_, { secrets, audit }) => {

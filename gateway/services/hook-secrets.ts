@@ -1,26 +1,17 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { hasReference, type ResolveReference, redacted, resolveReferences } from "../../runtime/config/index.ts";
+import {
+  hasReference,
+  hookSecretsIn,
+  isSealed,
+  type ResolveReference,
+  redacted,
+  resolveReferences,
+  sealedMark,
+  withHookSecrets,
+} from "../../runtime/config/index.ts";
 import type { FieldError } from "../../runtime/errors/index.ts";
 import type { Sealer } from "../../runtime/ports/connectors.ts";
 import { isObject } from "../../runtime/record/index.ts";
-
-/** What a secret of a trigger begins with in the store, unless it is made of references. */
-const sealedMark = "sealed:";
-
-const isSealed = (secret: Json): secret is string => typeof secret === "string" && secret.startsWith(sealedMark);
-
-/** The secrets of a spec's trigger `webhook`. */
-function secretsIn({ trigger }: JsonObject): readonly Json[] {
-  if (!isObject(trigger ?? null)) return [];
-  const { auth = null } = trigger as JsonObject;
-  const { secrets = null } = isObject(auth) ? (auth as JsonObject) : {};
-  return Array.isArray(secrets) ? secrets : [];
-}
-
-function withSecrets(spec: JsonObject, secrets: readonly Json[]): JsonObject {
-  const trigger = spec.trigger as JsonObject;
-  return { ...spec, trigger: { ...trigger, auth: { ...(trigger.auth as JsonObject), secrets: [...secrets] } } };
-}
 
 /**
  * Invariant 7: what the store is given of an integration. Secrets in plain text are sealed with the integration's id; what
@@ -32,9 +23,9 @@ export async function sealHookSecrets(
   before: JsonObject | undefined,
   sealer: Sealer,
 ): Promise<{ readonly spec: JsonObject; readonly errors: readonly FieldError[] }> {
-  const given = secretsIn(spec);
+  const given = hookSecretsIn(spec);
   if (given.length === 0) return { spec, errors: [] };
-  const stored = before === undefined ? [] : secretsIn(before);
+  const stored = before === undefined ? [] : hookSecretsIn(before);
   const known = new Map<string, string>();
   for (const each of stored) if (isSealed(each)) known.set(await opened(id, each, sealer), each);
   const errors: FieldError[] = [];
@@ -48,18 +39,7 @@ export async function sealHookSecrets(
       errors.push({ path: `trigger.auth.secrets[${index}]`, message });
     } else secrets.push(hasReference(text) ? text : (known.get(text) ?? (await sealed(id, text, sealer))));
   }
-  return { spec: withSecrets(spec, secrets), errors };
-}
-
-/** As it is shown. */
-export function redactedHookSecrets(spec: JsonObject): JsonObject {
-  const secrets = secretsIn(spec);
-  return secrets.some(isSealed)
-    ? withSecrets(
-        spec,
-        secrets.map((each) => (isSealed(each) ? redacted : each)),
-      )
-    : spec;
+  return { spec: withHookSecrets(spec, secrets), errors };
 }
 
 /** A value of a plan without what is sealed. */
@@ -85,10 +65,16 @@ export async function openHookSecrets(
 }
 
 async function sealed(id: string, secret: string, sealer: Sealer): Promise<string> {
-  return sealedMark + Buffer.from(await sealer.seal(id, { secret })).toString("base64");
+  return sealedText(await sealer.seal(id, { secret }));
 }
 
 async function opened(id: string, text: string, sealer: Sealer): Promise<string> {
-  const { secret } = await sealer.unseal(id, Buffer.from(text.slice(sealedMark.length), "base64"));
+  const { secret } = await sealer.unseal(id, bytesOf(text));
   return secret as string;
 }
+
+/** What is sealed in a spec, and how a secret that was wrapped anew stands there. */
+export const sealedHookSecrets = (spec: JsonObject): readonly Uint8Array[] =>
+  hookSecretsIn(spec).flatMap((each) => (isSealed(each) ? [bytesOf(each)] : []));
+export const sealedText = (bytes: Uint8Array): string => sealedMark + Buffer.from(bytes).toString("base64");
+const bytesOf = (text: string): Buffer => Buffer.from(text.slice(sealedMark.length), "base64");

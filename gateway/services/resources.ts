@@ -1,5 +1,5 @@
 import type { Json, JsonObject, StreamInfo } from "../../connectors/sdk/index.ts";
-import { resolveIntegration } from "../../runtime/config/index.ts";
+import { redactedHookSecrets, resolveIntegration } from "../../runtime/config/index.ts";
 import type { RegisteredType } from "../../runtime/ports/connectors.ts";
 import type { Ledger } from "../../runtime/ports/ledger.ts";
 import type { PluginRow, PluginState } from "../../runtime/ports/plugins.ts";
@@ -14,7 +14,6 @@ import type {
   RunRow,
 } from "../../runtime/ports/store.ts";
 import { parseJson, requestMeta } from "../../runtime/record/index.ts";
-import { redactedHookSecrets } from "./hook-secrets.ts";
 import type { Durability } from "./ports.ts";
 
 /*

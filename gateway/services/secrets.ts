@@ -1,7 +1,9 @@
+import { sealedMark } from "../../runtime/config/index.ts";
 import { codes, messageOf, NotReadyError, SluiceError } from "../../runtime/errors/index.ts";
 import { allConnectors, type ServiceContext } from "./context.ts";
+import { sealedHookSecrets, sealedText } from "./hook-secrets.ts";
 
-/** Under which keys the secrets of connectors and plugins are sealed. */
+/** Under which keys the secrets of connectors, plugins and inbound webhooks are sealed. */
 export interface SecretsStatus {
   readonly provider: string;
   /** The key that seals now. */
@@ -14,7 +16,7 @@ export interface Rotation {
   readonly keyVersion: string;
   /** Whether the key was made for this rotation. */
   readonly newKey: boolean;
-  /** Connectors and plugins whose data keys were wrapped anew. */
+  /** Connectors, plugins and secrets of webhooks whose data keys were wrapped anew. */
   readonly rewrapped: number;
   /** Those that were under this key before. */
   readonly unchanged: number;
@@ -42,7 +44,26 @@ export function secretsService({ store, sealer, runner }: ServiceContext) {
     const ofPlugins = (await plugins.all()).flatMap(({ id, name, sealed }) =>
       sealed === null ? [] : [{ id, name, sealed, reseal: plugins.reseal, again: () => plugins.byName(name) }],
     );
-    return [...ofConnectors, ...ofPlugins];
+    return [...ofConnectors, ...ofPlugins, ...(await sealedHooks())];
+  };
+
+  /** Each once, however many versions of an integration hold it. */
+  const sealedHooks = async (): Promise<Sealed[]> => {
+    const { integrations } = store;
+    const rows = new Map<string, Sealed>();
+    for (const { id, name, spec } of await integrations.withText(sealedMark)) {
+      for (const sealed of sealedHookSecrets(spec)) {
+        rows.set(`${id} ${sealedText(sealed)}`, {
+          id,
+          name,
+          sealed,
+          reseal: (_, before, after) => integrations.reseal(id, sealedText(before), sealedText(after)),
+          // It was taken out meanwhile, or wrapped anew.
+          again: async () => null,
+        });
+      }
+    }
+    return [...rows.values()];
   };
 
   /** What connectors' types have yet to be told, which is gone in seconds where they can be reached. */

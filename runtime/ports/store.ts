@@ -256,6 +256,10 @@ export interface IntegrationStore {
   list(options: PageOptions): Promise<Page<IntegrationRow>>;
   /** All of them, for nodes that share them out. */
   all(): Promise<readonly IntegrationRow[]>;
+  /** Those, and their versions, whose spec holds a text: sealed secrets. */
+  withText(text: string): Promise<readonly Pick<IntegrationRow, "id" | "name" | "spec">[]>;
+  /** In the spec and in all versions of it, none of which is another one by that. False where `before` is not there. */
+  reseal(id: string, before: string, after: string): Promise<boolean>;
   /** Nothing where a later owner than that of `epoch` has committed (invariant 5). */
   setHealth(id: string, epoch: number, health: Health): Promise<void>;
   /** Somebody has seen what was lost of it; its owner stops telling. Null where there is no such integration. */

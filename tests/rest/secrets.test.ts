@@ -69,3 +69,40 @@ test("secrets whose key is not here are named, and the others are rotated", asyn
   // The former keys stay in the file, for backups.
   expect(readFileSync(keyFile(api), "utf8").endsWith(text)).toBe(true);
 });
+
+test("a rotation wraps the secrets of webhooks too, in all versions, and the audit log shows none of them", async () => {
+  const api = await startApi();
+  await api.call("POST", "/v1/connectors", { name: "hole", type: "blackhole", config: {} });
+  const hook = (...secrets: string[]) => ({
+    name: "hook",
+    destination: { connector: "hole", stream: "s" },
+    trigger: { type: "webhook", auth: { scheme: "github", secrets } },
+  });
+  const { id } = (await api.call("POST", "/v1/integrations", hook("first-secret", `\${env:SLUICE_SECRET_A}`))).body;
+  await api.call("PUT", `/v1/integrations/${id}`, hook("***", "second-secret"));
+  const secretsOf = async (version: number) => {
+    const { spec } = (await api.store.integrations.version(id, version))!;
+    return (spec as { trigger: { auth: { secrets: string[] } } }).trigger.auth.secrets;
+  };
+  const before = [...(await secretsOf(1)), ...(await secretsOf(2))];
+  expect(before.map((text) => text.split(":")[0])).toEqual(["sealed", `\${env`, "sealed", "sealed"]);
+  const { body: rotated } = await api.call("POST", "/v1/secrets/rotate");
+  expect(rotated).toMatchObject({ new_key: true, rewrapped: 2, unchanged: 0, failed: [] });
+  expect((await api.call("GET", "/v1/secrets")).body.versions).toEqual([
+    { key_version: rotated.key_version, sealed: 2, current: true },
+  ]);
+  const after = [...(await secretsOf(1)), ...(await secretsOf(2))];
+  expect(after[1]).toBe(before[1]);
+  expect(after[0]).toBe(after[2]);
+  for (const index of [0, 2, 3]) expect(before).not.toContain(after[index]);
+  const row = (await api.store.integrations.get(id))!;
+  expect(row.version).toBe(2);
+  expect(JSON.stringify(row.spec)).toContain(after[3]);
+  // Opened with the newer key: what is the same as before stays as it is.
+  await api.call("PUT", `/v1/integrations/${id}`, hook("second-secret", "first-secret"));
+  expect(await secretsOf(3)).toEqual([after[3], after[2]]);
+  const { items } = (await api.call("GET", `/v1/audit-log?resource_id=${id}`)).body;
+  expect(items).toHaveLength(3);
+  expect(items[0].before.trigger.auth.secrets).toEqual(["***", "***"]);
+  expect(JSON.stringify([items, api.log])).not.toMatch(/sealed:|(first|second)-secret/);
+});
