@@ -51,7 +51,7 @@ const additions: ReadonlyMap<JsonSchema, Part> = new Map<JsonSchema, Part>([
         {
           ...ifThen(
             { properties: { trigger: when("type", "webhook") }, ...needs("trigger") },
-            neither("source", "sources"),
+            { ...neither("source", "sources"), properties: { trigger: needs("auth") } },
           ),
           else: { oneOf: [needs("source"), needs("sources")] },
         },
