@@ -129,25 +129,59 @@ test("one that is gone or disabled fires no more", async () => {
   expect(fires.instants).toEqual([]);
 });
 
-test("fires do not pile up while the store is away: the one that waits fires, then the next that comes", async () => {
+test("what fell due while the store was away is caught up once, for the last of it, also after a takeover", async () => {
   const clock = new VirtualClock(start);
   const fires = new Fires();
-  node(clock, fires).plan(scheduleOf());
+  const before = node(clock, fires);
+  before.plan(scheduleOf());
   await clock.advance(minute);
   fires.away = true;
   await clock.advance(61 * minute);
   fires.away = false;
-  await clock.advance(4 * minute);
-  expect(fires.instants).toEqual(["2026-03-28T00:05:00.000Z", "2026-03-28T01:05:00.000Z"]);
+  await clock.advance(minute);
+  expect(fires.instants).toEqual(["2026-03-28T01:00:00.000Z"]);
+  await before.stop();
+  const after = node(clock, fires);
+  after.plan(scheduleOf());
+  await clock.advance(minute);
+  expect(fires.instants).toEqual(["2026-03-28T01:00:00.000Z"]);
+  await clock.advance(minute);
+  expect(fires.instants).toEqual(["2026-03-28T01:00:00.000Z", "2026-03-28T01:05:00.000Z"]);
 });
 
-test("a machine that slept through an instant fires within half a minute of waking up", async () => {
-  class Sleeper extends VirtualClock {
-    slept = 0;
-    override now() {
-      return super.now() + this.slept;
-    }
+test("what fell due while the store was away is left out where missed fires are skipped", async () => {
+  const clock = new VirtualClock(start);
+  const fires = new Fires();
+  const { plan, missed } = node(clock, fires);
+  plan(scheduleOf({ misfire: "skip" }));
+  await clock.advance(minute);
+  fires.away = true;
+  await clock.advance(61 * minute);
+  expect(missed).toHaveLength(12);
+  fires.away = false;
+  await clock.advance(2 * minute);
+  expect(fires.instants).toEqual([]);
+  await clock.advance(minute);
+  expect(fires.instants).toEqual(["2026-03-28T01:05:00.000Z"]);
+  // A store that is away for a moment makes it late, and not missed.
+  await clock.advance(4 * minute);
+  fires.away = true;
+  await clock.advance(minute + 5_000);
+  fires.away = false;
+  await clock.advance(1_000);
+  expect(fires.instants.at(-1)).toBe("2026-03-28T01:10:00.000Z");
+  expect(missed).toHaveLength(12);
+});
+
+/** A machine that sleeps, or a process that is suspended: its clock jumps, and no timer runs meanwhile. */
+class Sleeper extends VirtualClock {
+  slept = 0;
+  override now() {
+    return super.now() + this.slept;
   }
+}
+
+test("a machine that slept through an instant fires within half a minute of waking up", async () => {
   const clock = new Sleeper(start);
   const fires = new Fires();
   node(clock, fires).plan(scheduleOf({ cron: "0 12 * * *" }));
@@ -155,6 +189,33 @@ test("a machine that slept through an instant fires within half a minute of waki
   clock.slept = 12 * 60 * minute;
   await clock.advance(30_000);
   expect(fires.instants).toEqual(["2026-03-28T12:00:00.000Z"]);
+});
+
+test.each([
+  ["between two fires", false],
+  ["while it asks for the store", true],
+] as const)("a process that is suspended %s catches up the last missed fire, or skips it", async (_when, asking) => {
+  for (const misfire of ["once", "skip"] as const) {
+    const clock = new Sleeper(start);
+    const fires = new Fires();
+    const before = node(clock, fires);
+    before.plan(scheduleOf({ misfire, cron: "0 * * * *" }));
+    await clock.advance(59 * minute);
+    if (asking) {
+      fires.away = true;
+      await clock.advance(minute + 1_000);
+      fires.away = false;
+    }
+    clock.slept = 3 * 60 * minute + 2 * minute;
+    await clock.advance(minute);
+    const caughtUp = misfire === "once" ? ["2026-03-28T04:00:00.000Z"] : [];
+    expect(fires.instants).toEqual(caughtUp);
+    expect(before.missed).toEqual(misfire === "once" ? [] : [1]);
+    await before.stop();
+    node(clock, fires).plan(scheduleOf({ misfire, cron: "0 * * * *" }));
+    await clock.advance(60 * minute);
+    expect(fires.instants).toEqual([...caughtUp, "2026-03-28T05:00:00.000Z"]);
+  }
 });
 
 test("a time that the clocks skip or repeat fires once on that day", async () => {

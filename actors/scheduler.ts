@@ -100,19 +100,20 @@ export class SchedulerActor implements Actor<SchedulerMessage> {
     const { store, cron, logger, fired } = this.#options;
     for (const planned of this.#planned.values()) {
       const { schedule, next } = planned;
-      const now = new Date(ctx.clock.now());
-      if (!next || next > now) continue;
-      if (this.#skips(schedule, next, now)) {
-        planned.next = cron.next(schedule.cron, schedule.timezone, now);
-        continue;
-      }
-      const { integrationId, integrationVersion, overlap } = schedule;
-      const claim = { integrationId, integrationVersion, instant: next, overlap, runId: randomUUIDv7() };
-      const fire = await persist(ctx.clock, ctx.signal, () => store.fire(claim));
-      if (fire) logger.info({ integration: schedule.name, due: next, run: fire.run?.id ?? null }, "schedule fired");
-      if (fire?.run) fired(integrationId);
-      // From the time after the answer: while the store was away, no fires have piled up.
-      planned.next = cron.next(schedule.cron, schedule.timezone, new Date(ctx.clock.now()));
+      if (!next || next.getTime() > ctx.clock.now()) continue;
+      let instant = next;
+      // At each try anew: the store may have been away for hours, or this process suspended.
+      const fire = await persist(ctx.clock, ctx.signal, async () => {
+        const now = new Date(ctx.clock.now());
+        // What is missed is caught up by its last instant alone: no later plan finds one behind that.
+        instant = latestMissed(cron, schedule, instant, now) ?? instant;
+        if (this.#skips(schedule, instant, now)) return null;
+        const { integrationId, integrationVersion, overlap } = schedule;
+        return store.fire({ integrationId, integrationVersion, instant, overlap, runId: randomUUIDv7() });
+      });
+      if (fire) logger.info({ integration: schedule.name, due: instant, run: fire.run?.id ?? null }, "schedule fired");
+      if (fire?.run) fired(schedule.integrationId);
+      planned.next = cron.next(schedule.cron, schedule.timezone, instant);
     }
   }
 
