@@ -26,8 +26,8 @@ export function idempotencyKeyOf(header: string | string[] | undefined): string 
 }
 
 /**
- * Does the work, or answers as it was answered before. Only what was done is kept: what was refused or failed changed
- * nothing, and may be tried again under the same key.
+ * Does the work, or answers as it was answered before. Only what the work resolves with is kept: what it throws
+ * changed nothing, and may be tried again under the same key.
  */
 export async function once(
   store: IdempotencyStore,

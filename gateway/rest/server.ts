@@ -16,7 +16,7 @@ import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
 import { traceparentOf } from "../../runtime/record/index.ts";
 import { type Authenticator, type Identity, type RequestLimits, requireScopes } from "../auth/index.ts";
 import type { HookReceiver } from "../hooks/index.ts";
-import type { MetricsText, Readiness, Services } from "../services/index.ts";
+import { type MetricsText, NotThroughError, type Readiness, type Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
 import { admit, challenge } from "./admission.ts";
 import { allowedMethods } from "./allowed-methods.ts";
@@ -214,7 +214,7 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
           : await once(
               services.idempotency,
               { caller: caller.id, key, method, url: request.url, body, isSecret: answer.isSecret === true },
-              work,
+              () => work().catch((error) => toBeKept(error, request.id)),
             );
       if ("replayed" in done && done.replayed) reply.header("idempotent-replayed", "true");
       return reply
@@ -223,6 +223,13 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
         .send(done.body ?? undefined);
     },
   });
+}
+
+/** A failure that did something is answered again as it was; throws any other. */
+function toBeKept(error: unknown, requestId: string): KeptAnswer {
+  if (!(error instanceof NotThroughError) || error.didNothing) throw error;
+  const problem = toProblem(error, requestId);
+  return { status: problem.status, headers: { "content-type": problemType }, body: problem as unknown as Json };
 }
 
 function headersOf({ path, answer, versioned }: Route, result: object | undefined): Record<string, string> {

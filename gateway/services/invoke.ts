@@ -47,6 +47,11 @@ export class NotThroughError extends SluiceError {
     this.status = status;
     this.members = members;
   }
+
+  /** It may be sent again without being delivered twice. */
+  get didNothing(): boolean {
+    return this.members.kept === false;
+  }
 }
 
 /** Asks the owners of integrations to take records through, for all who ask. */

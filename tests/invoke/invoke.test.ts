@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { githubSignature, send } from "../hooks/support.ts";
 import type { Run } from "../support/api.ts";
 import { sluice } from "../support/cli.ts";
 import { sharedNode } from "../support/node.ts";
@@ -171,17 +172,28 @@ test("a circuit that is open is 503 with Retry-After, and nothing more is taken"
   await expect.poll(() => node().api.runById(items[0]!.id)).toMatchObject({ records_in: 0, records_failed: 0 });
 });
 
+async function again(id: string, query: string, key: Record<string, string>) {
+  const { status, headers, body } = await invoke(id, { a: 1 }, query, key);
+  return [status, headers.get("idempotent-replayed"), headers.get("content-type")?.split(";")[0], body];
+}
+
 test("what is not through in time is kept, or in doubt where it is to be dropped and a write had begun", async () => {
   const connector = await blackhole({ hang_after: 1 });
   const id = await integration({ destination: { connector, stream: "s" } });
   expect((await invoke(id, { a: 0 }, "?timeout=60s")).status).toBe(200);
-  const kept = await invoke(id, { a: 1 }, "?timeout=2s");
+  const keptKey = { "idempotency-key": `kept-${id}` };
+  const kept = await invoke(id, { a: 1 }, "?timeout=2s", keptKey);
   expect([kept.status, kept.body.code, kept.body.kept], JSON.stringify(kept.body)).toEqual([504, "TIMEOUT", true]);
   expect(kept.body.detail).toContain(kept.body.record_id);
+  // It is the same call: nothing is delivered again.
+  expect(await again(id, "?timeout=2s", keptKey)).toEqual([504, "true", "application/problem+json", kept.body]);
   const doubtful = await integration({ destination: { connector, stream: "t" } });
   expect((await invoke(doubtful, { a: 0 }, "?timeout=60s")).status).toBe(200);
-  const dropped = await invoke(doubtful, { a: 1 }, "?timeout=2s&on_timeout=drop");
+  const key = { "idempotency-key": `dropped-${id}` };
+  const dropped = await invoke(doubtful, { a: 1 }, "?timeout=2s&on_timeout=drop", key);
   expect([dropped.status, dropped.body.kept]).toEqual([504, null]);
+  const same = await again(doubtful, "?timeout=2s&on_timeout=drop", key);
+  expect(same).toEqual([504, "true", "application/problem+json", dropped.body]);
   expect(dropped.body.by_destination).toMatchObject({ [connector]: { status: "unknown" } });
 });
 
@@ -191,7 +203,8 @@ test("what was dropped before its write is never written", async () => {
   const delivery = { rate_limit: { per_minute: 20, burst: 1 } };
   const id = await integration({ destination: { connector: "slow-files", stream: "slow.ndjson" }, delivery });
   expect((await invoke(id, { n: 1 })).body.status).toBe("delivered");
-  const { status, body } = await invoke(id, { n: 2 }, "?timeout=200ms&on_timeout=drop");
+  const key = { "idempotency-key": `dropped-${id}` };
+  const { status, body } = await invoke(id, { n: 2 }, "?timeout=200ms&on_timeout=drop", key);
   expect([status, body.kept], JSON.stringify(body)).toEqual([504, false]);
   expect(body.by_destination).toMatchObject({ "slow-files": { status: "dropped" } });
   const kept = await invoke(id, { n: 3 }, "?timeout=1ms");
@@ -204,6 +217,9 @@ test("what was dropped before its write is never written", async () => {
   await expect
     .poll(async () => (await letters()).items)
     .toMatchObject([{ record_id: body.record_id, code: "TIMEOUT" }]);
+  // Nothing was done under its key, which may be used again.
+  const again = await invoke(id, { n: 2 }, "?timeout=200ms&on_timeout=drop", key);
+  expect(again.headers.get("idempotent-replayed")).toBeNull();
 });
 
 test.each([
@@ -302,6 +318,21 @@ test("a run that is asked for goes ahead, and what is invoked meanwhile is part 
   const after = await invoke(id, { n: 3 });
   expect(after.status).toBe(200);
   expect(after.body.run_id).not.toBe(run);
+});
+
+test("where hooks come in, what is invoked is part of their run", async () => {
+  const { api } = node();
+  const name = `hooked-${++made}`;
+  const trigger = { type: "webhook", auth: { scheme: "github", secrets: ["s3cret"] } };
+  const id = await api.integration({ name, destination: { connector: await blackhole(), stream: "s" }, trigger });
+  const body = '{"n":1}';
+  const hook = await send(node(), name, body, { ...githubSignature("s3cret", body), "x-github-delivery": name });
+  expect(hook.status, hook.text).toBe(202);
+  const { status, body: answer } = await invoke(id, { n: 2 }, "?timeout=60s");
+  expect([status, answer.status], JSON.stringify(answer)).toEqual([200, "delivered"]);
+  await expect
+    .poll(() => api.runById(answer.run_id), { timeout: 60_000 })
+    .toMatchObject({ trigger: "webhook", status: "running", records_in: 2, records_out: 2 });
 });
 
 test("what a file held stays there: what is invoked is added, also where runs replace it", async () => {
