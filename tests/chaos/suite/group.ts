@@ -25,13 +25,14 @@ export class Group {
     this.database = database;
   }
 
-  static async start(count: number, atEnd: AtEnd, natsUrl: string): Promise<Group> {
+  static async start(count: number, atEnd: AtEnd, natsUrl: string, more: NodeJS.ProcessEnv = {}): Promise<Group> {
     const folder = tempDir(atEnd);
     const database = await createDatabase(atEnd);
     const env = {
       SLUICE_NATS_URL: natsUrl,
       SLUICE_DATABASE_URL: database,
       SLUICE_MASTER_KEY: randomBytes(32).toString("base64"),
+      ...more,
     };
     const started = names.slice(0, count).map((data) => TestNode.start({ folder, data, env, atEnd }));
     return new Group(await Promise.all(started), database);
