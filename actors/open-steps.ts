@@ -1,5 +1,5 @@
 import type { ResolvedSource } from "../runtime/config/index.ts";
-import { Circuit, Gate } from "../runtime/delivery/index.ts";
+import { Gate } from "../runtime/delivery/index.ts";
 import { isPure, isRepeatable, type OpenLookUps, openLookUps, Pipeline } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import { sinkName } from "./balance.ts";
@@ -142,7 +142,7 @@ async function restoreWindows(
 /** Opens what the `enrich` steps ask. What is wrong with a setting fails the run; a far side that is away is waited for. */
 function openRunLookUps(parts: RunParts, signal: AbortSignal): Promise<OpenLookUps> {
   const { options, clock, waiting, say } = parts;
-  const { name, integration, connectors, metrics } = options;
+  const { name, integration, connectors, metrics, vitals } = options;
   const open = () =>
     openLookUps(integration, {
       lookups: connectors.lookups,
@@ -150,7 +150,7 @@ function openRunLookUps(parts: RunParts, signal: AbortSignal): Promise<OpenLookU
       timeoutMs: integration.delivery.timeout.totalMs,
       gate: (step, waiting) =>
         new Gate({
-          circuit: new Circuit(integration.delivery.circuitBreaker),
+          circuit: vitals.lookUp(step, integration.delivery.circuitBreaker),
           limit: openRateLimit(parts, `step ${step}`),
           clock,
           waiting,

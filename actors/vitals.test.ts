@@ -73,3 +73,32 @@ test("a circuit outlives the run, and is made anew where its settings change", (
   expect(vitals.circuit("a", { ...options, openForMs: 1_000 }).open).toBeUndefined();
   expect(vitals.gauges(5_000, null).consumers).toMatchObject([{ circuitOpen: false, circuitOpenSeconds: 0 }]);
 });
+
+test("the circuit of a step's look-ups is shown beside those of destinations, while the run goes on", () => {
+  const options = { failurePercent: 50, windowMs: 60_000, minimumCalls: 10, openForMs: 30_000, halfOpenRequests: 1 };
+  // A destination may have the step's name.
+  const vitals = new Vitals("shop", ["customer"]);
+  let changes = 0;
+  vitals.circuitsChanged = () => changes++;
+  const circuit = vitals.lookUp("customer", options);
+  expect(vitals.openCircuits).toEqual({});
+  expect(vitals.gauges(0, null).lookUps).toEqual([{ step: "customer", circuitOpen: false, circuitOpenSeconds: 0 }]);
+  const outcome = { records: 1, failed: 1, broken: true, reason: "revoked", retryAfterMs: undefined };
+  const before = changes;
+  circuit.end(circuit.begin(1_000) as NonNullable<ReturnType<typeof circuit.begin>>, outcome, 1_000);
+  expect(changes).toBeGreaterThan(before);
+  expect(vitals.openCircuits).toEqual({
+    "step customer": { since: 1_000, until: 31_000, reason: "revoked", failureRatio: 1 },
+  });
+  expect(vitals.gauges(5_000, null)).toMatchObject({
+    consumers: [{ destination: "customer", circuitOpen: false }],
+    lookUps: [{ step: "customer", circuitOpen: true, circuitOpenSeconds: 4 }],
+  });
+  // Opened anew, as after a crash, it is closed; without a run there is none.
+  vitals.lookUp("customer", options);
+  expect(vitals.openCircuits).toEqual({});
+  const open = changes;
+  vitals.idle();
+  expect(changes).toBeGreaterThan(open);
+  expect(vitals.gauges(5_000, null).lookUps).toEqual([]);
+});

@@ -33,6 +33,8 @@ export class Vitals {
   /** Called when a circuit opens, closes or stays open. */
   circuitsChanged: () => void = () => {};
   #consumers = new Map<string | undefined, ConsumerVitals>();
+  /** Of the steps that look up, by their ids, while a run is going on. */
+  readonly #lookUps = new Map<string, Circuit>();
 
   constructor(name: string, destinations: readonly string[]) {
     this.name = name;
@@ -65,25 +67,39 @@ export class Vitals {
     return consumer.circuit;
   }
 
+  /** A circuit of the look-ups of a step: a new one each time that they are opened. */
+  lookUp(step: string, options: CircuitOptions): Circuit {
+    const circuit = new Circuit(options);
+    this.#lookUps.set(step, circuit);
+    circuit.onChange(() => this.circuitsChanged());
+    this.circuitsChanged();
+    return circuit;
+  }
+
   /** What a destination was refused for may be mended: it is tried at once. */
   tryNow(destination: string, now: number): void {
     this.consumer(destination).circuit?.tryNow(now);
   }
 
-  /** By destination. */
+  /** By destination, and by `step ID` those of look-ups. */
   get openCircuits(): OpenCircuits {
     const open: Record<string, OpenCircuit> = {};
-    for (const [destination, { circuit }] of this.#consumers) {
-      if (destination === undefined || !circuit?.open) continue;
+    const show = (name: string, circuit: Circuit | undefined) => {
+      if (!circuit?.open) return;
       const { since, until, reason, failureRatio } = circuit.open;
-      open[destination] = { since, until, reason, failureRatio };
-    }
+      open[name] = { since, until, reason, failureRatio };
+    };
+    for (const [destination, { circuit }] of this.#consumers) if (destination !== undefined) show(destination, circuit);
+    for (const [step, circuit] of this.#lookUps) show(`step ${step}`, circuit);
     return open;
   }
 
   /** No run is going on: nothing is waited for. */
   idle(): void {
     for (const consumer of this.#consumers.values()) consumer.waiting = false;
+    if (this.#lookUps.size === 0) return;
+    this.#lookUps.clear();
+    this.circuitsChanged();
   }
 
   /** A run has taken everything over: every destination has what the source had. */
@@ -113,8 +129,13 @@ export class Vitals {
         };
       },
     );
+    const lookUps = Array.from(this.#lookUps, ([step, { open }]) => ({
+      step,
+      circuitOpen: open !== undefined,
+      circuitOpenSeconds: open ? Math.max(0, now - open.since) / 1000 : 0,
+    }));
     const deadLetterAlert = deadLetters === null || this.alertDepth === null ? null : deadLetters > this.alertDepth;
-    return { integration: this.name, deadLetters, deadLetterAlert, imbalances: this.imbalances, consumers };
+    return { integration: this.name, deadLetters, deadLetterAlert, imbalances: this.imbalances, consumers, lookUps };
   }
 }
 

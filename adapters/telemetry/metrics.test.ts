@@ -16,6 +16,7 @@ const shop: IntegrationGauges = {
   deadLetterAlert: null,
   imbalances: [],
   consumers: [consumer],
+  lookUps: [],
 };
 
 async function linesOf(metrics: ReturnType<typeof prometheusMetrics>, metric: string): Promise<string[]> {
@@ -109,6 +110,17 @@ test("gauges are read at each scrape, and what is gone is shown no longer", asyn
   expect(await linesOf(metrics, "sluice_consumer_lag{")).toEqual([`sluice_consumer_lag${labels} 12`]);
   expect(await linesOf(metrics, "sluice_credit_available{")).toEqual([`sluice_credit_available${labels} 16`]);
   expect(await linesOf(metrics, "sluice_circuit_open{")).toEqual([`sluice_circuit_open${labels} 1`]);
+  now = [{ ...shop, lookUps: [{ step: "customer", circuitOpen: true, circuitOpenSeconds: 4 }] }];
+  for (const [metric, crm, customer] of [
+    ["sluice_circuit_open", 1, 1],
+    ["sluice_circuit_open_seconds", 12, 4],
+  ] as const) {
+    expect(await linesOf(metrics, `${metric}{`)).toEqual([
+      `${metric}${labels} ${crm}`,
+      `${metric}{integration="shop",step="customer"} ${customer}`,
+    ]);
+  }
+  now = [shop];
   expect(await linesOf(metrics, "sluice_freshness_seconds{")).toEqual([`sluice_freshness_seconds${labels} 2.5`]);
   expect(await linesOf(metrics, "sluice_dlq_depth{")).toEqual(['sluice_dlq_depth{integration="shop"} 3']);
   // The steps before several destinations have a lag and a credit, and no circuit.

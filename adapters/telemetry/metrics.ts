@@ -81,6 +81,13 @@ export function prometheusMetrics(): PrometheusMetrics {
     "step",
     "destination",
   ]);
+  const circuitLabels = ["integration", "destination", "step"] as const;
+  const circuitOpen = gauge("sluice_circuit_open", "1 while a destination or a look-up is waited for.", circuitLabels);
+  const circuitOpenSeconds = gauge(
+    "sluice_circuit_open_seconds",
+    "Since the circuit of a destination or a look-up was closed last.",
+    circuitLabels,
+  );
   const consumers: readonly { gauge: Gauge; read: (consumer: ConsumerGauges) => number | null }[] = [
     {
       gauge: gauge("sluice_consumer_lag", "Records in the log that are not settled.", consumerLabels),
@@ -91,11 +98,11 @@ export function prometheusMetrics(): PrometheusMetrics {
       read: ({ credit }) => credit,
     },
     {
-      gauge: gauge("sluice_circuit_open", "1 while a destination is waited for.", consumerLabels),
+      gauge: circuitOpen,
       read: ({ destination, circuitOpen }) => (destination === undefined ? null : Number(circuitOpen)),
     },
     {
-      gauge: gauge("sluice_circuit_open_seconds", "Since a destination's circuit was closed last.", consumerLabels),
+      gauge: circuitOpenSeconds,
       read: ({ destination, circuitOpenSeconds }) => (destination === undefined ? null : circuitOpenSeconds),
     },
     {
@@ -114,7 +121,7 @@ export function prometheusMetrics(): PrometheusMetrics {
     depth.reset();
     alert.reset();
     imbalance.reset();
-    for (const { integration, deadLetters, deadLetterAlert, imbalances, consumers: all } of integrations) {
+    for (const { integration, deadLetters, deadLetterAlert, imbalances, consumers: all, lookUps } of integrations) {
       if (deadLetters !== null) depth.set({ integration }, deadLetters);
       if (deadLetterAlert !== null) alert.set({ integration }, Number(deadLetterAlert));
       if (imbalances.length === 0) imbalance.set({ integration }, 0);
@@ -128,6 +135,10 @@ export function prometheusMetrics(): PrometheusMetrics {
           const value = read(consumer);
           if (value !== null) gauge.set(labels, value);
         }
+      }
+      for (const lookUp of lookUps) {
+        circuitOpen.set({ integration, step: lookUp.step }, Number(lookUp.circuitOpen));
+        circuitOpenSeconds.set({ integration, step: lookUp.step }, lookUp.circuitOpenSeconds);
       }
     }
     for (const { labels, all, failed } of writes.values()) ratio.set(labels, failed / all);

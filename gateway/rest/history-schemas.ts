@@ -61,7 +61,11 @@ export const run = runOf(runFields);
 
 export const runDetail = runOf({
   ...runFields,
-  circuits: { ...circuits, type: ["object", "null"], description: "By destination; null once the run has ended." },
+  circuits: {
+    ...circuits,
+    type: ["object", "null"],
+    description: "By destination, and by `step ID` for look-ups; null once the run has ended.",
+  },
   ledger,
   drift: {
     type: "array",

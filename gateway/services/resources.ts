@@ -122,9 +122,11 @@ export function runResource(row: RunRow): JsonObject {
   };
 }
 
-/** Of each destination. One that is to be tried again is half open until that has passed. */
+/** Of each destination, and each step that looks up. One that is to be tried again is half open until that has passed. */
 function circuitsResource({ spec, circuits }: Pick<IntegrationRow, "spec" | "circuits">): JsonObject {
-  const shown = resolveIntegration(spec).destinations.map(({ id }) => {
+  const { destinations, steps } = resolveIntegration(spec);
+  const lookUps = steps.filter(({ type }) => type === "enrich").map(({ id }) => `step ${id}`);
+  const shown = [...destinations.map(({ id }) => id), ...lookUps].map((id) => {
     const open = circuits[id];
     if (open === undefined) return [id, { state: "closed", since: null, reason: null, failure_ratio: null }] as const;
     const { since, until, reason, failureRatio: failure_ratio } = open;

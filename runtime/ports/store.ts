@@ -37,7 +37,7 @@ export interface IntegrationRow {
   readonly updatedAt: Date;
   readonly health: HealthStatus;
   readonly healthReason: string | null;
-  /** By destination: those whose circuit is not closed, as the owner said last. */
+  /** By destination, and by `step ID` those of look-ups: whose circuit is not closed, as the owner said last. */
   readonly circuits: OpenCircuits;
   /** What logs or store turned out to have lost; null: nothing, or all of it was seen. */
   readonly losses: Losses | null;
@@ -54,12 +54,12 @@ export interface Losses {
   readonly reasons: readonly string[];
 }
 
-/** A destination's circuit while it is not closed. Times in milliseconds since the epoch. */
+/** The circuit of a destination, or of a step's look-ups, while it is not closed. Times in milliseconds since the epoch. */
 export interface OpenCircuit {
   readonly since: number;
   /** It is half open from then on. */
   readonly until: number;
-  /** What the destination said when it opened last, */
+  /** What the far side said when it opened last, */
   readonly reason: string;
   /** and the share of records that had failed, 0 to 1. */
   readonly failureRatio: number;

@@ -53,6 +53,13 @@ export interface IntegrationGauges {
   /** What the latest run's ledger cannot account for. */
   readonly imbalances: readonly Imbalance[];
   readonly consumers: readonly ConsumerGauges[];
+  /** The steps that look up, while a run is going on. */
+  readonly lookUps: readonly LookUpGauges[];
+}
+
+/** The circuit of a step's look-ups. */
+export interface LookUpGauges extends Pick<ConsumerGauges, "circuitOpen" | "circuitOpenSeconds"> {
+  readonly step: string;
 }
 
 /** One consumer of an integration's logs. */

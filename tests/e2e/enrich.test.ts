@@ -7,6 +7,7 @@ import { TestNode } from "../support/node.ts";
 import { otherPostgres } from "../support/other-postgres.ts";
 import { query, writeRecords } from "../support/records.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { samples } from "../telemetry/support.ts";
 
 // Limits for what hangs, on a machine that is busy with other tests.
 vi.setConfig({ testTimeout: 240_000 });
@@ -50,6 +51,13 @@ test("a look-up that is refused, and then away, is waited for: each record is en
   await api.until(runId, ({ records_in }) => records_in > records * 0.1);
   await query(other.url, "REVOKE SELECT ON customers FROM reader");
   await expect.poll(waiting, patience).toMatch(/^step customer: .*permission denied/);
+  const gauge = async () => samples((await api.text("/metrics")).text, "sluice_circuit_open");
+  expect(await gauge()).toContainEqual({ labels: { integration: "orders", step: "customer" }, value: 1 });
+  const shown = async () => (await api.call<{ circuits: object }>("GET", `/v1/runs/${runId}`)).circuits;
+  await expect.poll(shown, patience).toMatchObject({
+    files: { state: "closed" },
+    "step customer": { state: expect.stringMatching("open"), reason: expect.stringMatching(/permission denied/) },
+  });
   const { records_in: refused, status } = await api.runById(runId);
   expect(status).toBe("running");
   expect(refused).toBeLessThan(records);
@@ -72,6 +80,8 @@ test("a look-up that is refused, and then away, is waited for: each record is en
     seen.add(id);
   }
   expect(seen.size).toBe(records);
+  const { circuits } = await api.call<{ circuits: object }>("GET", `/v1/integrations/${id}`);
+  expect(circuits).toMatchObject({ "step customer": { state: "closed" } });
   const { text } = await api.text("/metrics");
   const count = (outcome: string) =>
     Number(
