@@ -3,6 +3,7 @@ import type { ErrorCode, Fault as FaultName, Json, WriteFailure } from "../../co
 import type { Duration } from "../../proto/gen/google/protobuf/duration.ts";
 import { Code, Failure, Fault } from "../../proto/gen/sluice/record/v1/record.ts";
 import { codes, StaleOwnerError } from "../../runtime/errors/index.ts";
+import { parseJson } from "../../runtime/record/index.ts";
 
 const codeNames = new Map<Code, ErrorCode>([
   [Code.CODE_VALIDATION_ERROR, "VALIDATION_ERROR"],
@@ -138,10 +139,10 @@ export function misbehaves(plugin: string, what: string): PluginError {
   return new PluginError("INTERNAL_ERROR", `plugin ${plugin} ${what}`, { fault: "transient" });
 }
 
-/** Of a text that must be JSON; `what`, as in "a cursor", is for the message. */
+/** Of a text that must be JSON, to the digit: a cursor may hold an id of 64 bits. `what`, as in "a cursor", is for the message. */
 export function jsonOf(text: string, what: string, plugin: string): Json {
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text);
   } catch {
     throw misbehaves(plugin, `sent ${what} that is no JSON`);
   }

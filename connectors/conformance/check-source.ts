@@ -1,5 +1,5 @@
 import { SourceMode } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import type { Cursor, Json, SourceOptions } from "../sdk/index.ts";
+import { type Cursor, type Json, parseExact, type SourceOptions } from "../sdk/index.ts";
 import {
   type Check,
   demand,
@@ -104,7 +104,7 @@ export const sourceChecks: readonly Check[] = [
         for (const batch of batches) {
           read += batch.count;
           // A cursor comes back as JSON, whatever object it was.
-          const cursor = JSON.parse(JSON.stringify(batch.cursor)) as Cursor;
+          const cursor = parseExact(JSON.stringify(batch.cursor));
           const rest = await readAll(connector, source, cursor);
           demandList(recordsOf(rest), source.records.slice(read), `the records after the first ${read}`);
           demandList(rest.flatMap(idsOf), ids.slice(read), `the positions after the first ${read}`);

@@ -10,7 +10,10 @@ const raw = JSON as unknown as { rawJSON?(text: string): Json; isRawJSON?(value:
 export function parseExact(text: string): Json {
   if (!long.test(text)) return JSON.parse(text) as Json;
   return JSON.parse(text, (_key, value: unknown, { source }: { source?: string } = {}) =>
-    typeof value === "number" && source !== undefined && source.replace(/\D/g, "").length > 15
+    typeof value === "number" &&
+    source !== undefined &&
+    source !== String(value) &&
+    source.replace(/\D/g, "").length > 15
       ? raw.rawJSON!(source)
       : value,
   ) as Json;

@@ -10,6 +10,7 @@ import {
   type Destination,
   type Json,
   type JsonObject,
+  parseExact,
   type Source,
   type SourceOptions,
   type WriteBatch,
@@ -35,6 +36,7 @@ export const flaws = {
   "positions by batch": "read.positions",
   "a cursor before its records": "read.resume",
   "a cursor behind its records": "read.resume",
+  "a cursor that loses digits": "read.resume",
   "one place for all readers": "read.together",
   "an end where it was aborted": "read.abort",
   "an empty stream for a missing one": "read.missing",
@@ -77,6 +79,7 @@ export const password = "the right password";
 const leaked: Buffer[] = [];
 const held: string[] = [];
 const handles = new Map<string, number>();
+const longBase = 1_700_000_000_000_000_000n;
 const records: JsonObject[] = Array.from({ length: 12 }, (_, id) => ({
   id,
   name: `n${id}`,
@@ -177,7 +180,11 @@ class Flawed implements Connector {
     const rows = stream === "in" ? this.#rows() : [];
     const size = is("batches of any size") ? 5 : batch.records;
     const self = this;
-    let at = typeof from === "string" ? (handles.get(from) ?? 0) : ((from as number | null) ?? 0);
+    // One that a double does not hold, of which this loses what it counts by.
+    const isLong = is("a cursor that loses digits");
+    const number =
+      isLong && from !== null ? Number(JSON.stringify(from)) - Number(longBase) : ((from as number | null) ?? 0);
+    let at = typeof from === "string" ? (handles.get(from) ?? 0) : number;
     if (is("one place for all readers") && at === 0) this.#shared = 0;
     async function* read() {
       while (is("one place for all readers") ? self.#shared < rows.length : at < rows.length) {
@@ -201,6 +208,7 @@ class Flawed implements Connector {
       }
     }
     const handle = (cursor: number): Json => {
+      if (isLong) return parseExact(String(longBase + BigInt(cursor)));
       if (!is("a cursor that means nothing to the next process")) return cursor;
       const name = `${process.pid}-${cursor}`;
       handles.set(name, cursor);

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { Plugin } from "../../adapters/plugin/index.ts";
-import type { OutRecord, ReadBatch, Source } from "../../connectors/sdk/index.ts";
+import type { Cursor, OutRecord, ReadBatch, Source } from "../../connectors/sdk/index.ts";
 import { type Delivered, deliver } from "../../runtime/delivery/index.ts";
 import { realClock } from "../../runtime/ports/clock.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
@@ -59,22 +59,33 @@ test("a plugin that keeps to the contract is read, and what it says on stdout an
   expect(Buffer.from(batch!.data).toString()).toBe('{"n":0}\n{"n":1}\n{"n":2}');
 });
 
-test("a plugin that can be read without an end is told what is stored, by its own cursor", async () => {
+test("a plugin that can be read without an end is told what is stored, by its own cursor to the digit", async () => {
   const program = fileURLToPath(new URL("programs/endless.ts", import.meta.url));
   const command = [process.execPath, program] as const;
   const plugin = await Plugin.start({ name: "endless", plugin: { command }, logger: noLogger });
   onTestFinished(() => plugin.stop());
   expect(plugin.type.capabilities.source).toEqual({ modes: ["incremental"], ownCursor: true, endless: true });
-  const options = { stream: "s", mode: "incremental" as const, cursorField: undefined, from: null, endless: true };
+  const options = { stream: "s", mode: "incremental" as const, cursorField: undefined, endless: true };
   const batch = { records: 100, bytes: 100_000 };
-  const opened = await plugin.type.create({}, context).openSource!({ ...options, batch, signal: idle });
   const texts: string[] = [];
-  for await (const { data, cursor } of opened.read()) {
-    texts.push(Buffer.from(data).toString());
-    opened.stored!(cursor);
+  let from: Cursor | null = null;
+  for (let times = 0; times < 2; times++) {
+    const opened: Source = await plugin.type.create({}, context).openSource!({ ...options, from, batch, signal: idle });
+    for await (const { data, cursor } of opened.read()) {
+      texts.push(Buffer.from(data).toString());
+      opened.stored!(cursor);
+      from = cursor;
+    }
+    await opened.close();
   }
-  expect(texts).toEqual(['{"endless":true}', '{"stored":{"at":1}}']);
-  await opened.close();
+  // Places that a double does not hold.
+  const stored = '{"stored":{"at":1700000000000000199}}';
+  expect(texts).toEqual([
+    '{"endless":true,"from":null}',
+    stored,
+    '{"endless":true,"from":{"at":9007199254740993}}',
+    stored,
+  ]);
 });
 
 test.each([

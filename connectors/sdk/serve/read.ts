@@ -10,7 +10,7 @@ import {
 } from "../../../proto/gen/sluice/connector/v1/connector.ts";
 import type { ReadBatch, Source } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
-import type { Json } from "../json.ts";
+import { parseExact } from "../exact.ts";
 import { currentCorrelation } from "../spans.ts";
 import { callError, failureOf } from "./failure.ts";
 import type { Instances } from "./instances.ts";
@@ -60,7 +60,7 @@ export function serveRead(call: ServerDuplexStream<ReadRequest, ReadResponse>, i
   call.on("error", (error) => aborter.abort(error));
   const take = ({ request }: ReadRequest) => {
     if (request?.$case === "credit") credit.add(request.value.records);
-    if (request?.$case === "stored") told.source?.stored?.(JSON.parse(request.value.cursor) as Json);
+    if (request?.$case === "stored") told.source?.stored?.(parseExact(request.value.cursor));
     if (request?.$case !== "open" || opened) return;
     opened = true;
     read(request.value, call, instances, credit, told, aborter.signal).then(
@@ -88,7 +88,7 @@ async function read(
       stream: open.stream,
       mode: open.mode === SourceMode.SOURCE_MODE_INCREMENTAL ? "incremental" : "full",
       cursorField: open.cursorField || undefined,
-      from: open.cursor === "" ? null : (JSON.parse(open.cursor) as Json),
+      from: open.cursor === "" ? null : parseExact(open.cursor),
       batch: { records: open.batchRecords, bytes: open.batchBytes },
       ...(open.endless && { endless: true }),
       ...(correlation && { correlation }),

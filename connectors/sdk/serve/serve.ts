@@ -23,6 +23,7 @@ import {
 } from "../../../proto/gen/sluice/connector/v1/connector.ts";
 import type { ConnectorContext, ConnectorType } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
+import { parseExact } from "../exact.ts";
 import type { Json } from "../json.ts";
 import { currentCorrelation, flushSpans, within } from "../spans.ts";
 import { correlationOf } from "./correlation.ts";
@@ -99,7 +100,7 @@ export async function servePlugin(type: ConnectorType, options: PluginOptions = 
         if (!connector.lookup)
           throw new ConnectorError("VALIDATION_ERROR", "it looks nothing up", { fault: "destination" });
         return connector.lookup(
-          requests.map((request) => JSON.parse(request) as Json),
+          requests.map((request) => parseExact(request)),
           signal,
           currentCorrelation(),
         );

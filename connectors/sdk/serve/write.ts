@@ -9,6 +9,7 @@ import {
 } from "../../../proto/gen/sluice/connector/v1/connector.ts";
 import type { Destination, DestinationMode as ModeName, OutRecord } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
+import { parseExact } from "../exact.ts";
 import type { Json } from "../json.ts";
 import { currentCorrelation, within } from "../spans.ts";
 import { callError, failureOf, millisecondsOf, thrown } from "./failure.ts";
@@ -128,7 +129,7 @@ class TextRecord implements OutRecord {
   }
 
   get value(): Json {
-    return (this.#value ??= JSON.parse(this.text) as Json);
+    return (this.#value ??= parseExact(this.text));
   }
 }
 
@@ -143,7 +144,7 @@ function optionsOf(open: WriteOpen, signal: AbortSignal) {
     mode: modes.get(open.mode) ?? "append",
     key: open.key,
     runId: open.runId,
-    state: open.state === "" ? null : (JSON.parse(open.state) as Json),
+    state: open.state === "" ? null : parseExact(open.state),
     ...(connectMs !== undefined && readMs !== undefined && { timeout: { connectMs, readMs } }),
     ...(open.owner && { owner: { ...open.owner, epoch: Number(open.owner.epoch) } }),
     ...(idempotencyWindowMs !== undefined && { idempotencyWindowMs }),

@@ -1,12 +1,22 @@
-import { batchOf, type ConnectorType, type Cursor, type Source } from "../../../connectors/sdk/index.ts";
+import {
+  batchOf,
+  type ConnectorType,
+  type Cursor,
+  type Json,
+  parseExact,
+  type Source,
+} from "../../../connectors/sdk/index.ts";
 import { servePlugin } from "../../../connectors/sdk/serve/index.ts";
 
-/** A source without an end: its second record says what it was told to be stored. */
-function endlessSource(endless: boolean): Source {
+/** A place that a double does not hold. */
+const place = (at: string): Json => parseExact(`{"at":${at}}`);
+
+/** A source without an end: its first record says where it begins, its second what it was told to be stored. */
+function endlessSource(endless: boolean, from: Cursor | null): Source {
   const told = Promise.withResolvers<Cursor>();
   async function* read() {
-    yield batchOf([{ endless }], { at: 1 }, { base: "b", offset: 1 });
-    yield batchOf([{ stored: await told.promise }], { at: 2 }, { base: "b", offset: 2 });
+    yield batchOf([{ endless, from }], place("1700000000000000199"), { base: "b", offset: 1 });
+    yield batchOf([{ stored: await told.promise }], place("9007199254740993"), { base: "b", offset: 2 });
   }
   return { read, stored: told.resolve, close: async () => {} };
 }
@@ -21,7 +31,7 @@ const type: ConnectorType = {
   create: () => ({
     check: async () => {},
     discover: async () => [],
-    openSource: async ({ endless = false }) => endlessSource(endless),
+    openSource: async ({ endless = false, from }) => endlessSource(endless, from),
     close: async () => {},
   }),
 };
