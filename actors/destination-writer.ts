@@ -123,6 +123,7 @@ export class DestinationWriter {
         keyOf,
         windowMs,
         ordered,
+        serial: destination.concurrency === 1,
       });
   }
 
@@ -177,9 +178,16 @@ export class DestinationWriter {
     );
     try {
       const { cutFrom, failing, urgent } = message;
-      const submit = (some: readonly OutRecord[]) => {
+      const submit = (some: readonly OutRecord[], split = false) => {
         const bytes = Math.ceil((message.bytes * some.length) / records.length);
-        return this.#lanes.submit({ records: some, bytes, cutFrom, failing, urgent, traceparent: span.traceparent });
+        return this.#lanes.submit({
+          records: some,
+          bytes,
+          // The rest waits for it.
+          ...(split ? { cutFrom: cutFrom ?? message, urgent: true } : { cutFrom, urgent }),
+          failing,
+          traceparent: span.traceparent,
+        });
       };
       const delivered = await (this.#processed ? this.#processed.write(records, submit) : submit(records));
       const out = records.length - delivered.undelivered.length;

@@ -13,6 +13,8 @@ export interface ProcessedKeysOptions {
   readonly windowMs: number;
   /** Records keep their order. */
   readonly ordered: boolean;
+  /** The destination takes one write at a time: its state is behind all that was submitted before. */
+  readonly serial: boolean;
   readonly store: Pick<CheckpointStore, "processed" | "forgetProcessed">;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -23,6 +25,9 @@ interface Known {
   done: boolean;
   readonly settled: PromiseWithResolvers<void>;
 }
+
+/** `split`: more of the message may be submitted later, when this is written. */
+type Submit = (records: readonly OutRecord[], split: boolean) => Promise<Delivered>;
 
 /** Between two purges of what is older than the window: a tenth of it, within these bounds. */
 const purge = { leastMs: 60_000, mostMs: 3_600_000 };
@@ -43,41 +48,48 @@ export class ProcessedKeys {
   }
 
   /** Submits what was not seen; what was is among the delivered. */
-  async write(
-    records: readonly OutRecord[],
-    submit: (records: readonly OutRecord[]) => Promise<Delivered>,
-  ): Promise<Delivered & { readonly processed: Processed }> {
+  async write(records: readonly OutRecord[], submit: Submit): Promise<Delivered & { readonly processed: Processed }> {
     this.#purge();
     const before = this.#before;
     const passed = Promise.withResolvers<void>();
     this.#before = passed.promise;
     try {
-      if (this.#options.ordered) await before;
+      if (this.#inTurn) await before;
       return await this.#write(records, submit, { before, passed: passed.resolve });
     } finally {
       passed.resolve();
     }
   }
 
+  /**
+   * One message after another: nothing of the next is written while some of this one is to come, or a state that is
+   * settled with the next would be behind half of this one.
+   */
+  get #inTurn(): boolean {
+    return this.#options.ordered || this.#options.serial;
+  }
+
   /** Messages are submitted in the order of the calls, whenever the store answers. */
   async #write(
     records: readonly OutRecord[],
-    submit: (records: readonly OutRecord[]) => Promise<Delivered>,
+    submit: Submit,
     turn: Turn,
   ): Promise<Delivered & { readonly processed: Processed }> {
     const keys = records.map(this.#options.keyOf);
     const undelivered: Undelivered[] = [];
     const confirmed: string[] = [];
     let state: Delivered["state"];
+    let split = false;
     for (let rest = keys.map((_, index) => index); rest.length > 0; ) {
       const { fresh, held } = this.#claim(rest, keys);
+      split ||= held.length > 0;
       try {
         const unseen = await this.#unseen(fresh, keys);
         await turn.before;
         const all = unseen.length === records.length;
         const submitted =
-          unseen.length > 0 && submit(all ? records : unseen.map((index) => records[index] as OutRecord));
-        if (!this.#options.ordered || held.length === 0) turn.passed();
+          unseen.length > 0 && submit(all ? records : unseen.map((index) => records[index] as OutRecord), split);
+        if (!this.#inTurn || held.length === 0) turn.passed();
         if (submitted) {
           const delivered = await submitted;
           const failed = new Set(delivered.undelivered.map(({ index }) => index));

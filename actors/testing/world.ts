@@ -43,6 +43,7 @@ export interface TestRecord {
 /** Of a moment on the way to a server. */
 const latencyMs = 4;
 const notNow = (index: number): WriteFailure => ({ index, code: "UNAVAILABLE", message: "not now" });
+const refused = (index: number): WriteFailure => ({ index, code: "BUSINESS_RULE", message: "refused" });
 /** How often a source that has nothing new says that it lives. */
 const quietMs = 5_000;
 
@@ -210,13 +211,20 @@ export class World extends Servers {
     this.files.set(stream, lines);
     return {
       concurrency: 1,
-      write: async ({ records }) => {
+      write: async ({ records, ordered }) => {
         await life.delay();
         if (life.random() < this.faults.write) throw new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
         const skipped = life.random() < this.faults.skip ? Math.floor(life.random() * records.length) : -1;
-        for (const [index, { value }] of records.entries()) if (index !== skipped) lines.push(value);
+        const failed: WriteFailure[] = [];
+        for (const [index, { value }] of records.entries()) {
+          if (index === skipped) {
+            failed.push(notNow(index));
+            if (ordered) break;
+          } else if ((value as unknown as TestRecord).bad) failed.push(refused(index));
+          else lines.push(value);
+        }
         await life.delay();
-        return { state: lines.length, ...(skipped >= 0 && { failed: [notNow(skipped)] }) };
+        return { state: lines.length, failed };
       },
       complete: async () => life.delay(),
       close: async () => {},
@@ -243,7 +251,7 @@ export class World extends Servers {
           if (index === skipped) {
             failed.push(notNow(index));
             if (ordered) break;
-          } else if (bad) failed.push({ index, code: "BUSINESS_RULE", message: "refused" });
+          } else if (bad) failed.push(refused(index));
           else {
             held.set(n, (held.get(n) ?? 0) + 1);
             taken.push(record);
