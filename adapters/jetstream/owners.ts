@@ -34,16 +34,19 @@ export function connectOwners(link: NatsLink): Owners {
   const serveHere = async (subject: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> => {
     const serve = served.get(subject)?.at(-1);
     if (serve === undefined) throw nobody();
-    const limit = AbortSignal.timeout(timeoutMs);
+    const limit = new AbortController();
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const end = () => reject(unanswered(timeoutMs));
-    limit.addEventListener("abort", end, { once: true });
+    // Not AbortSignal.timeout, whose timers would outlive thousands of answers a second.
+    const timer = setTimeout(() => {
+      limit.abort();
+      reject(unanswered(timeoutMs));
+    }, timeoutMs).unref();
     try {
-      return await Promise.race([serve(request, limit), late]);
+      return await Promise.race([serve(request, limit.signal), late]);
     } catch (error) {
       throw error instanceof SluiceError ? error : new SluiceError("INTERNAL_ERROR", messageOf(error), [], error);
     } finally {
-      limit.removeEventListener("abort", end);
+      clearTimeout(timer);
     }
   };
 

@@ -77,25 +77,61 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
   return store;
 }
 
+/** Its parts are made when they are first asked for: a request needs one or two of them. */
 function storeOn(db: Database, flushes: Database, pool: Pick<Store, "ping" | "close">, caller: Caller | null): Store {
+  const made: { -readonly [P in keyof Store]?: Store[P] } = {};
   return {
-    plugins: guarded(pluginStore(db, caller)),
-    connectors: guarded(connectorStore(db, caller)),
-    connectorEvents: guarded(connectorEventStore(db)),
-    integrations: guarded(integrationStore(db, caller)),
-    runs: guarded(runStore(db, caller)),
-    deadLetters: guarded(deadLetterStore(db, caller)),
-    replays: guarded(replayStore(db, caller)),
-    retries: guarded(retryStore(db)),
-    schedules: guarded(scheduleStore(db)),
-    checkpoints: guarded(checkpointStore(db, flushes)),
-    claims: guarded(claimStore(db)),
-    schemas: guarded(schemaStore(db)),
-    quotas: guarded(quotaStore(db)),
-    suspects: guarded(suspectStore(db)),
-    idempotency: guarded(idempotencyStore(db)),
-    apiKeys: guarded(apiKeyStore(db, caller)),
-    audit: guarded(auditStore(db, caller)),
+    get plugins() {
+      return (made.plugins ??= guarded(pluginStore(db, caller)));
+    },
+    get connectors() {
+      return (made.connectors ??= guarded(connectorStore(db, caller)));
+    },
+    get connectorEvents() {
+      return (made.connectorEvents ??= guarded(connectorEventStore(db)));
+    },
+    get integrations() {
+      return (made.integrations ??= guarded(integrationStore(db, caller)));
+    },
+    get runs() {
+      return (made.runs ??= guarded(runStore(db, caller)));
+    },
+    get deadLetters() {
+      return (made.deadLetters ??= guarded(deadLetterStore(db, caller)));
+    },
+    get replays() {
+      return (made.replays ??= guarded(replayStore(db, caller)));
+    },
+    get retries() {
+      return (made.retries ??= guarded(retryStore(db)));
+    },
+    get schedules() {
+      return (made.schedules ??= guarded(scheduleStore(db)));
+    },
+    get checkpoints() {
+      return (made.checkpoints ??= guarded(checkpointStore(db, flushes)));
+    },
+    get claims() {
+      return (made.claims ??= guarded(claimStore(db)));
+    },
+    get schemas() {
+      return (made.schemas ??= guarded(schemaStore(db)));
+    },
+    get quotas() {
+      return (made.quotas ??= guarded(quotaStore(db)));
+    },
+    get suspects() {
+      return (made.suspects ??= guarded(suspectStore(db)));
+    },
+    get idempotency() {
+      return (made.idempotency ??= guarded(idempotencyStore(db)));
+    },
+    get apiKeys() {
+      return (made.apiKeys ??= guarded(apiKeyStore(db, caller)));
+    },
+    get audit() {
+      return (made.audit ??= guarded(auditStore(db, caller)));
+    },
     as: (other) => storeOn(db, flushes, pool, other),
     transaction: (work) => db.transaction((tx) => work(storeOn(tx, tx, pool, caller))),
     ...pool,

@@ -34,7 +34,9 @@ function faultOf(text: string): string | undefined {
   /** The names of each object that is open; null: an array. */
   const open: (Set<string> | null)[] = [];
   let isName = false;
-  for (const [part] of text.matchAll(token)) {
+  token.lastIndex = 0;
+  for (let found = token.exec(text); found !== null; found = token.exec(text)) {
+    const part = found[0];
     const names = open.at(-1);
     // The parser says so better.
     if (part === '"') return undefined;
