@@ -7,7 +7,7 @@ import { clean } from "./clean.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
-import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { isUuid, jsonCursor, pageOf, pageStart, readJsonCursor } from "./paging.ts";
 import { checkpointOwners, integrations, integrationVersions, pipelineRuns, removedIntegrations } from "./schema.ts";
 import { refuseTooMany } from "./too-many.ts";
 
@@ -22,7 +22,7 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
           .insert(integrations)
           .values({ ...row, owner })
           .returning();
-        await keepVersion(tx, made!);
+        await keepVersion(tx, made!, caller);
         await audit(tx, caller, "integration.created", made!, { after: told(made!) });
         return made!;
       }),
@@ -49,7 +49,7 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
           })
           .where(is)
           .returning();
-        await keepVersion(tx, row!);
+        await keepVersion(tx, row!, caller);
         await audit(tx, caller, "integration.updated", row!, { before: told(current), after: told(row!) });
         return row!;
       }),
@@ -94,6 +94,29 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
         .innerJoin(integrations, eq(integrations.id, integrationId))
         .where(and(eq(integrationId, id), eq(then.version, version), own));
       return row ?? null;
+    },
+
+    async versions(id, options) {
+      const before = readJsonCursor(options, isVersion);
+      if (!isUuid(id)) return { items: [], nextCursor: null };
+      const { integrationId, version, name, enabled, updatedAt, changedBy } = integrationVersions;
+      const { only } = options;
+      const rows = await db.orm
+        .select({ version, name, enabled, createdAt: updatedAt, changedBy })
+        .from(integrationVersions)
+        .innerJoin(integrations, eq(integrations.id, integrationId))
+        .where(
+          and(
+            eq(integrationId, id),
+            own,
+            before === undefined ? undefined : lt(version, before),
+            only === undefined ? undefined : eq(version, only),
+          ),
+        )
+        .orderBy(desc(version))
+        .limit(options.limit + 1);
+      const items = rows.slice(0, options.limit);
+      return { items, nextCursor: rows.length > options.limit ? jsonCursor(items.at(-1)!.version) : null };
     },
 
     async list(options) {
@@ -199,12 +222,18 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
   };
 }
 
+const isVersion = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) > 0 && (value as number) < 2 ** 31;
+
 /** Without what is sealed. */
 function told({ name, spec, enabled, owner, version }: IntegrationRow) {
   return { name, enabled, owner, version, ...redactedHookSecrets(spec) };
 }
 
-async function keepVersion(tx: Database, row: IntegrationRow): Promise<void> {
+async function keepVersion(tx: Database, row: IntegrationRow, caller: Caller | null): Promise<void> {
   const { id: integrationId, version, name, spec, enabled, updatedAt } = row;
-  await tx.orm.insert(integrationVersions).values({ integrationId, version, name, spec, enabled, updatedAt });
+  const changedBy = caller?.name ?? null;
+  await tx.orm
+    .insert(integrationVersions)
+    .values({ integrationId, version, name, spec, enabled, updatedAt, changedBy });
 }

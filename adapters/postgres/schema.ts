@@ -129,6 +129,8 @@ export const integrationVersions = sluice.table(
     spec: json("spec").$type<JsonObject>().notNull(),
     enabled: boolean("enabled").notNull(),
     updatedAt: time("updated_at").notNull(),
+    /** Who made it; null: nobody asked, or it is older than this column. */
+    changedBy: text("changed_by"),
   },
   (t) => [primaryKey({ columns: [t.integrationId, t.version] })],
 );

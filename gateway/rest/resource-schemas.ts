@@ -83,6 +83,21 @@ export const integration: Part = {
   required: ["name", "enabled", ...Object.keys(integrationState)],
 };
 
+const versionState = readOnly({
+  version: integer,
+  created_at: time,
+  created_by: { ...orNull(string), description: "Who made it; null where nobody asked for it, or it is not known." },
+});
+
+/** As lists show it. */
+export const integrationVersion = object({ ...versionState, name: string, enabled: { type: "boolean" } });
+
+export const integrationVersionDetail: Part = {
+  type: "object",
+  properties: { ...versionState, ...(integrationSchema.properties as Record<string, Part>) },
+  required: ["name", "enabled", ...Object.keys(versionState)],
+};
+
 export const integrationBody: Part = {
   ...integrationSchema,
   properties: {

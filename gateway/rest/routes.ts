@@ -9,6 +9,7 @@ import {
   connectorResource,
   connectorTypeResource,
   integrationResource,
+  integrationVersionResource,
   listResource,
   runDetailResource,
   runResource,
@@ -227,6 +228,29 @@ const integrations: Route[] = [
           request.ifMatch,
         ),
       ),
+  },
+  {
+    method: "GET",
+    path: "/v1/integrations/{id}/versions",
+    operationId: "listIntegrationVersions",
+    scopes: ["integrations:read"],
+    tag: "integrations",
+    summary: "All versions of an integration, the newest (the current one) first.",
+    query: paging,
+    answer: ok("A page.", schemas.listOf(schemas.integrationVersion)),
+    handle: async (request, { integrations }) =>
+      listResource(await integrations.versions(id(request), page(request)), integrationVersionResource),
+  },
+  {
+    method: "GET",
+    path: "/v1/integrations/{id}/versions/{version}",
+    operationId: "getIntegrationVersion",
+    scopes: ["integrations:read"],
+    tag: "integrations",
+    summary: "One version, as it was configured.",
+    answer: ok("The version, its secrets as ***.", schemas.integrationVersionDetail),
+    handle: async (request, { integrations }) =>
+      integrationVersionResource(await integrations.version(id(request), request.params.version as string)),
   },
   {
     method: "DELETE",

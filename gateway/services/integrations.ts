@@ -1,7 +1,14 @@
 import type { Connector, Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { checkIntegration, resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
-import type { IntegrationRow, Page, PageOptions, RunRow, Store } from "../../runtime/ports/store.ts";
+import type {
+  IntegrationRow,
+  IntegrationVersionRow,
+  Page,
+  PageOptions,
+  RunRow,
+  Store,
+} from "../../runtime/ports/store.ts";
 import { isObject } from "../../runtime/record/index.ts";
 import {
   allConnectors,
@@ -73,6 +80,26 @@ export function integrationService({ store, registry, runner, validator, sealer,
     get: one,
     list: (options: PageOptions & { name: string | null }): Promise<Page<IntegrationRow>> =>
       listOrNamed(store.integrations, options),
+
+    async versions(id: string, options: PageOptions): Promise<Page<IntegrationVersionRow>> {
+      await one(id);
+      return store.integrations.versions(id, options);
+    },
+
+    /** A version as it was. */
+    async version(id: string, version: string): Promise<IntegrationVersionRow & Pick<IntegrationRow, "spec">> {
+      await one(id);
+      const only = /^[1-9]\d{0,8}$/.test(version) ? Number(version) : 0;
+      const [row, { items }] = await Promise.all([
+        store.integrations.version(id, only),
+        store.integrations.versions(id, { limit: 1, cursor: null, only }),
+      ]);
+      const [listed] = items;
+      if (row === null || listed === undefined) {
+        throw new SluiceError("NOT_FOUND", `the integration ${id} has no version ${version}`);
+      }
+      return { ...listed, spec: row.spec };
+    },
 
     async create(body: Json): Promise<IntegrationRow> {
       const id = newId();

@@ -10,6 +10,7 @@ import type {
   DeadLetterRow,
   DriftRow,
   IntegrationRow,
+  IntegrationVersionRow,
   Page,
   RunRow,
 } from "../../runtime/ports/store.ts";
@@ -98,6 +99,20 @@ export function integrationResource(
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
     next_fire_at: nextFire?.toISOString() ?? null,
+  };
+}
+
+/** With the spec, of one; without, in lists. */
+export function integrationVersionResource(
+  row: IntegrationVersionRow & Partial<Pick<IntegrationRow, "spec">>,
+): JsonObject {
+  return {
+    version: row.version,
+    created_at: row.createdAt.toISOString(),
+    created_by: row.changedBy,
+    name: row.name,
+    ...(row.spec && redactedHookSecrets(row.spec)),
+    enabled: row.enabled,
   };
 }
 

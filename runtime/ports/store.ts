@@ -45,6 +45,13 @@ export interface IntegrationRow {
   readonly lossesSeen: number | null;
 }
 
+/** A version as lists show it; its spec is in `version(id, version)`. */
+export interface IntegrationVersionRow extends Pick<IntegrationRow, "version" | "name" | "enabled"> {
+  readonly createdAt: Date;
+  /** Who made it; null where that is not known. */
+  readonly changedBy: string | null;
+}
+
 export type OpenCircuits = Readonly<Record<string, OpenCircuit>>;
 
 /** Told until somebody says that it was seen. `at`: of the latest, in milliseconds since the epoch. */
@@ -253,6 +260,8 @@ export interface IntegrationStore {
   byName(name: string): Promise<IntegrationRow | null>;
   /** A version as it was, for runs that began under it. */
   version(id: string, version: number): Promise<IntegrationRow | null>;
+  /** All versions that there were, the newest first, or `only` that one. */
+  versions(id: string, options: PageOptions & { readonly only?: number }): Promise<Page<IntegrationVersionRow>>;
   list(options: PageOptions): Promise<Page<IntegrationRow>>;
   /** All of them, for nodes that share them out. */
   all(): Promise<readonly IntegrationRow[]>;

@@ -2,6 +2,7 @@ import { randomUUIDv7 } from "node:crypto";
 import { expect, test } from "vitest";
 import type { NewDeadLetter } from "../../runtime/ports/store.ts";
 import { type Api, fileConnector, integration, startApi } from "./support.ts";
+import { withKey } from "./teams.ts";
 
 async function withConnector() {
   const api = await startApi();
@@ -289,4 +290,33 @@ test("of two who change a connector that both have read, one is told", async () 
   const { etag } = (await api.call("GET", url)).headers as { etag: string };
   const answers = await Promise.all([1, 2].map(() => api.call("PUT", url, fileConnector(api), { "if-match": etag })));
   expect(answers.map(({ status }) => status).toSorted()).toEqual([200, expect.toBeOneOf([409, 412])]);
+});
+
+test("every version is kept, with who made it and what it said, for those alone who may see the integration", async () => {
+  const api = await withConnector();
+  const made = async (body: object) => withKey(api, { role: "editor", ...body });
+  const [anna, ben] = [await made({ name: "anna", owner: "sales" }), await made({ name: "ben", owner: "finance" })];
+  await anna.call("POST", "/v1/connectors", fileConnector(api, "own"));
+  const at = (stream: string) =>
+    integration({ source: { connector: "own", stream }, destination: { connector: "own", stream: "b.ndjson" } });
+  const { body } = await anna.call("POST", "/v1/integrations", at("a.ndjson"));
+  const url = `/v1/integrations/${body.id}`;
+  expect((await api.call("PUT", url, at("c.ndjson"))).status).toBe(200);
+  const { body: listed } = await anna.call("GET", `${url}/versions`);
+  const created_at = expect.stringMatching(/Z$/);
+  expect(listed).toEqual({
+    items: [
+      { version: 2, name: "copy", enabled: true, created_at, created_by: "data folder" },
+      { version: 1, name: "copy", enabled: true, created_at, created_by: "anna" },
+    ],
+    next_cursor: null,
+  });
+  const { body: first } = await anna.call("GET", `${url}/versions/1`);
+  expect(first).toEqual({ ...at("a.ndjson"), version: 1, enabled: true, created_at, created_by: "anna" });
+  for (const none of ["0", "3", "01", "1.0", "-1", "99999999999", "a"]) {
+    expect([none, (await anna.call("GET", `${url}/versions/${none}`)).status]).toEqual([none, 404]);
+  }
+  for (const path of ["versions", "versions/1"]) expect((await ben.call("GET", `${url}/${path}`)).status).toBe(404);
+  const wrong = Buffer.from('"1; drop"').toString("base64url");
+  expect((await anna.call("GET", `${url}/versions?cursor=${wrong}`)).status).toBe(400);
 });

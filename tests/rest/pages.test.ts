@@ -7,11 +7,12 @@ interface Item {
   readonly name?: string;
   readonly fingerprint?: string;
   readonly count?: number;
+  readonly version?: number;
 }
 
 /** What tells an item from the others; of groups also the count, which holds still as well. */
-const nameOf = ({ id, name, fingerprint, count }: Item) =>
-  fingerprint !== undefined && count !== undefined ? `${fingerprint} ${count}` : (id ?? name);
+const nameOf = ({ id, version, name, fingerprint, count }: Item) =>
+  fingerprint !== undefined && count !== undefined ? `${fingerprint} ${count}` : (id ?? version ?? name);
 
 interface List {
   readonly url: string;
@@ -59,6 +60,10 @@ async function lists(api: Api): Promise<List[]> {
       add: (n) => (n < 10 ? addLetters(n, `f${n}`) : addLetters(n, "f5", 100)),
     },
     {
+      url: `/v1/integrations/${integrationId}/versions`,
+      add: (n) => call("PUT", `/v1/integrations/${integrationId}/${n % 2 === 1 ? "disable" : "enable"}`),
+    },
+    {
       url: "/v1/plugins",
       add: (n) => {
         // What comes between two pages comes before them.
@@ -80,7 +85,7 @@ test("what is added between two pages neither repeats nor hides anything, in any
     for (const n of [1, 2, 3, 4, 5]) await add(n);
     const before = (await page(url, "limit=100")).items.map(nameOf);
     expect([url, before.length >= 5]).toEqual([url, true]);
-    const seen: (string | undefined)[] = [];
+    const seen: (string | number | undefined)[] = [];
     let n = 10;
     for (let cursor: string | null = ""; cursor !== null; ) {
       const { items, next_cursor } = await page(url, `limit=2${cursor && `&cursor=${cursor}`}`);

@@ -1,0 +1,1 @@
+ALTER TABLE "sluice"."integration_versions" ADD COLUMN "changed_by" text;
