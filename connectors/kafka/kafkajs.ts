@@ -86,16 +86,18 @@ export class KafkaClient {
     return this.#at(address, ask);
   }
 
-  send<T>(node: number, own: OwnRequest<T>, bytes: Writer): Promise<T> {
+  /** `bytes` are read until the answer is there. `begun`: there is a connection, and the broker may have them from now on. */
+  send<T>(node: number, own: OwnRequest<T>, bytes: Writer, begun = () => {}): Promise<T> {
     own.write(bytes);
     const { apiKey, apiVersion, apiName } = own;
     const payload = { buf: bytes.bytes, buffer: bytes.bytes };
-    return this.call(node, (broker) =>
-      broker.connectionPool.send({
+    return this.call(node, (broker) => {
+      begun();
+      return broker.connectionPool.send({
         request: { apiKey, apiVersion, apiName, encode: async () => payload },
         response: { decode: async (answer) => own.read(new Reader(answer)), parse: async (decoded) => decoded },
-      }),
-    );
+      });
+    });
   }
 
   /** The broker that a group's members talk to. */

@@ -75,7 +75,8 @@ export class TopicProducer {
   readonly #options: ProducerOptions;
   readonly #lanes = new Map<number, Lane>();
   readonly #sending = new Set<number>();
-  readonly #request = new Writer(256 * 1024);
+  /** By broker: kafkajs copies a request only some ticks after it was given, and others may be under way by then. */
+  readonly #requests = new Map<number, Writer>();
   readonly #out = new Writer(256 * 1024);
   readonly #body = new Writer(256 * 1024);
   #producer: Promise<Producer> | undefined;
@@ -145,7 +146,7 @@ export class TopicProducer {
         // None where all that waited is of writes that were given up.
         if (batches.length > 0) await this.#produce(leader, batches);
       } catch (error) {
-        this.#broke(lanes, batches, asConnectorError(error));
+        this.#broke(lanes, asConnectorError(error));
       }
       for (const lane of lanes) lane.isBusy = false;
       if (lanes.some(({ current }) => current !== undefined)) await this.#refresh();
@@ -158,16 +159,28 @@ export class TopicProducer {
       partition,
       batch,
     }));
-    this.#request.clear();
-    const produced = await this.#client.send(leader, produceRequest(parts, this.#options.patienceMs), this.#request);
+    const produced = await this.#client.send(
+      leader,
+      produceRequest(parts, this.#options.patienceMs),
+      this.#requestTo(leader),
+      () => {
+        for (const { current } of batches) current.isSent = true;
+      },
+    );
     for (const { lane, current } of batches) {
-      current.isSent = true;
       this.#settle(
         lane,
         current,
         produced.find(({ partition }) => partition === lane.partition),
       );
     }
+  }
+
+  #requestTo(leader: number): Writer {
+    let request = this.#requests.get(leader);
+    if (!request) this.#requests.set(leader, (request = new Writer(256 * 1024)));
+    request.clear();
+    return request;
   }
 
   /** The next batch of each partition; what is to be sent again comes first. */
@@ -277,9 +290,7 @@ export class TopicProducer {
   }
 
   /** A request without an answer. */
-  #broke(lanes: readonly Lane[], batches: readonly Taken[], error: ConnectorError): void {
-    const isSent = error.fault !== "destination";
-    for (const { current } of batches) current.isSent ||= isSent && batches.length > 0;
+  #broke(lanes: readonly Lane[], error: ConnectorError): void {
     for (const lane of lanes) {
       const { current } = lane;
       // What was never sent is not waited for here: the records wait where they come from.
