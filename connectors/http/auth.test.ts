@@ -94,6 +94,18 @@ test("OAuth 2: one token request at a time, its token kept and shared, also by o
   expect(api.asked).toHaveLength(5);
 });
 
+test("OAuth 2: all who wait for a token that is refused hear of one request", async () => {
+  const { grants, config, oauth } = await protectedServer();
+  oauth.service.on(Events.BeforeResponse, (answer: { statusCode: number; body: unknown }) => {
+    answer.statusCode = 500;
+    answer.body = { error: "server_error" };
+  });
+  const connector = connect(config);
+  const reads = Array.from({ length: 20 }, () => connector.check(new AbortController().signal).catch(() => "refused"));
+  await Promise.all(reads);
+  expect(grants.length).toBeLessThanOrEqual(2);
+});
+
 test("OAuth 2: the client's credentials may stand in the body", async () => {
   const { grants, config } = await protectedServer();
   await readBatches(connect({ ...config, auth: { ...config.auth, client_auth: "body" } }), "items");
@@ -143,10 +155,12 @@ test("a token that is refused or cannot be asked for is the destination's fault,
     [200, { token: "x" }, "UNAUTHORIZED"],
   ];
   for (const [statusCode, body, code] of refusals) {
+    // One of its own each: a refusal is told for a moment to all who are configured alike.
+    const auth = { ...config.auth, client_id: `${code} ${statusCode}` };
     oauth.service.once(Events.BeforeResponse, (answer) => {
       Object.assign(answer, { statusCode, body });
     });
-    const destination = await openDestination(connect(config), "items");
+    const destination = await openDestination(connect({ ...config, auth }), "items");
     const error: unknown = await destination.write(batchOf([{}])).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code, fault: "destination", path: expect.stringContaining("config.auth") });
     expect(String(error)).not.toContain("s3cr3t");

@@ -67,33 +67,36 @@ interface Token {
   readonly until: number;
 }
 
+/** After a refusal, so that many who wait do not ask one after another. */
+const refusedMs = 250;
+
 /** The token of one client, shared by all connectors of this process that are configured alike. */
 class SharedToken {
   users = 0;
   current: Token | undefined;
   #request: Promise<Token> | undefined;
+  #refused: { readonly error: unknown; readonly until: number } | undefined;
 
-  /** One request at a time; who waits for another's and sees it fail asks itself. */
+  /** One request at a time: all who wait for it have its token, however soon that ends, or its error. */
   async get(request: () => Promise<Token>, signal: AbortSignal): Promise<Token> {
-    for (;;) {
-      signal.throwIfAborted();
-      if (this.current !== undefined && performance.now() < this.current.until) return this.current;
-      const others = this.#request;
-      if (others === undefined) break;
-      await orAborted(
-        others.catch(() => undefined),
-        signal,
-      );
-    }
-    this.#request = request()
-      .then((token) => {
-        this.current = token;
-        return token;
-      })
-      .finally(() => {
-        this.#request = undefined;
-      });
+    signal.throwIfAborted();
+    if (this.current !== undefined && performance.now() < this.current.until) return this.current;
+    if (this.#refused !== undefined && performance.now() < this.#refused.until) throw this.#refused.error;
+    this.#request ??= this.#ask(request).finally(() => {
+      this.#request = undefined;
+    });
     return orAborted(this.#request, signal);
+  }
+
+  async #ask(request: () => Promise<Token>): Promise<Token> {
+    try {
+      this.current = await request();
+      this.#refused = undefined;
+      return this.current;
+    } catch (error) {
+      this.#refused = { error, until: performance.now() + refusedMs };
+      throw error;
+    }
   }
 }
 

@@ -274,7 +274,10 @@ export const httpConfig: JsonSchema = {
         {
           connect: duration("Until connected, TLS included.", "5s"),
           read: duration("For an answer, or the next piece of it.", "30s"),
-          total: duration("For a request as a whole, save for reading a stream's records.", "60s"),
+          total: duration(
+            "For a request as a whole. Where it is not set, a page of records may take longer if it comes at 1 kB a second or more.",
+            "60s",
+          ),
         },
         { description: "Patience with the server; delivery.timeout wins for writes." },
       ),

@@ -220,7 +220,8 @@ class Http implements Connector {
       mode === "incremental" && cursorField !== undefined
         ? { name: cursorField, of: compiled(path, () => this.#expressions.field(cursorField)) }
         : undefined;
-    return new HttpSource(readable, client, options, this.#redactor.redact, field);
+    const total = { ms: this.#timeouts().totalMs, isStrict: this.#config.timeout?.total !== undefined };
+    return new HttpSource(readable, client, options, this.#redactor.redact, field, total);
   }
 
   /** The first records of a stream. */

@@ -203,6 +203,21 @@ test.each(Object.keys(loops))("%s ends with an error, after what was read was ha
   await source.close();
 });
 
+test("pages without records that name ever new next ones end with an error", async () => {
+  let asked = 0;
+  const server = await serveHere(() => ({ body: { items: [], next: `c${++asked}` } }));
+  const stream = { records: "$.items", pagination: { type: "cursor", cursor_path: "$.next" } };
+  const source = (limits: JsonObject) =>
+    connect({
+      base_url: server.url,
+      streams: { items: { ...stream, pagination: { ...stream.pagination, ...limits } } },
+    });
+  await expect(readBatches(source({ max_pages: 12 }), "items")).rejects.toThrow("more than 12 pages");
+  asked = 0;
+  await expect(readBatches(source({}), "items")).rejects.toThrow("had no record and named a next one");
+  expect(asked).toBe(1_000);
+});
+
 test("links are followed to another origin without credentials, and never from https to http", async () => {
   const other = await serveHere(() => ({ body: [2] }));
   const server = await serveHere(() => ({

@@ -72,6 +72,11 @@ export class Paginator {
     else if (config.type === "keyset") this.#value = compiled(`${at}.field`, () => expressions.field(config.field));
   }
 
+  /** So many pages in a row without a record go in circles, unless the config knows how many there may be. */
+  get maxEmpty(): number {
+    return this.#config.max_pages === undefined ? 1_000 : Number.POSITIVE_INFINITY;
+  }
+
   /** Whether a place is one of this kind of pages: the config may have changed since. */
   knows(state: PageState): boolean {
     const { type } = this.#config;
@@ -152,6 +157,10 @@ export class Paginator {
   unchanged(): ConnectorError {
     const hint = this.#param === undefined ? "" : `: does the server know the parameter "${this.#param}"?`;
     return this.#fault(`a page holds the same records as the one before it${hint}`);
+  }
+
+  empty(pages: number): ConnectorError {
+    return this.#fault(`${pages} pages, one after another, had no record and named a next one (max_pages allows more)`);
   }
 
   tooMany(): ConnectorError {

@@ -184,6 +184,19 @@ test("a server that stops in the middle of an answer is not waited for without e
   await expect(readBatches(connector, "/middle")).rejects.toMatchObject({ code: "TIMEOUT", fault: "transient" });
 });
 
+test("a page that is not whole after timeout.total of waiting is given up with TIMEOUT", async () => {
+  const server = await serveHere((_asked, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.write("[");
+    const drip = setInterval(() => response.write(" "), 20);
+    response.once("close", () => clearInterval(drip));
+    return undefined;
+  });
+  const source = connect({ base_url: server.url, timeout: { total: "200ms" } });
+  await expect(readBatches(source, "items")).rejects.toMatchObject({ code: "TIMEOUT", fault: "transient" });
+  expect(server.asked).toHaveLength(4);
+});
+
 test("a source that waits says that it lives", async () => {
   let pages = 0;
   const server = await serveHere(({ query }) => {

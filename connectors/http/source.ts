@@ -29,6 +29,8 @@ const aliveMs = 5_000;
 /** A page that fails is asked for so often, and a longer wait is left to the runtime. */
 const attempts = 4;
 const longestWaitMs = 60_000;
+/** A body that gives less a second, for as long as a request may take, goes nowhere. */
+const slowestBytes = 1_024;
 /** Pages that are remembered, to notice one that comes again. */
 const mostVisited = 100_000;
 const acceptJson = "application/json, application/x-ndjson;q=0.9, */*;q=0.1";
@@ -51,6 +53,12 @@ interface HttpCursor extends Place {
 
 const beginning: HttpCursor = { page: null, skip: 0, crc: 0, max: null, count: 0 };
 
+/** What may be waited for an answer; strict: also for one that comes at a fair pace. */
+export interface Total {
+  readonly ms: number;
+  readonly isStrict: boolean;
+}
+
 /** Batches, or word that nothing came yet. */
 type Step = OutBatch | "alive";
 
@@ -61,6 +69,7 @@ export class HttpSource implements Source {
   readonly #options: SourceOptions;
   readonly #redact: Redact;
   readonly #field: CursorField | undefined;
+  readonly #total: Total;
   readonly #from: HttpCursor;
   readonly #incremental: Incremental | undefined;
   readonly #out: OutBatches;
@@ -75,12 +84,14 @@ export class HttpSource implements Source {
     redact: Redact,
     /** Of mode incremental. */
     field: CursorField | undefined,
+    total: Total,
   ) {
     this.#stream = stream;
     this.#client = client;
     this.#options = options;
     this.#redact = redact;
     this.#field = field;
+    this.#total = total;
     const stored = options.from === null ? beginning : (unpacked(options.from) as unknown as HttpCursor);
     const from = this.#usable(stored);
     this.#from = from.done && field ? { ...from, page: null, skip: 0, crc: 0 } : from;
@@ -147,6 +158,7 @@ export class HttpSource implements Source {
     let isResumed = state !== null;
     let before: { count: number; crc: number } | undefined;
     let lastEtag: HttpCursor["etag"];
+    let empty = 0;
     for (let pages = 1; ; pages++) {
       if (pages > paginator.maxPages) throw paginator.tooMany();
       this.#visit(state);
@@ -166,6 +178,8 @@ export class HttpSource implements Source {
       lastEtag = pages === 1 && state === null ? read.etag : undefined;
       const next = paginator.next({ ...read, state });
       if (next === null) break;
+      empty = count === 0 ? empty + 1 : 0;
+      if (empty >= paginator.maxEmpty) throw paginator.empty(empty);
       this.#out.moveTo({ page: next, skip: 0, crc: 0, max: this.#incremental?.max ?? null });
       state = next;
     }
@@ -225,7 +239,7 @@ export class HttpSource implements Source {
     const cutter = reading.begin(headers);
     try {
       if (status !== 204 && status !== 205) {
-        for await (const chunk of body as AsyncIterable<Buffer>) {
+        for await (const chunk of this.#inTime(body as AsyncIterable<Buffer>)) {
           cutter.push(chunk);
           yield* this.#ready();
         }
@@ -237,7 +251,7 @@ export class HttpSource implements Source {
       return { ...reading.end(), url, headers, around: null, ...(etag ? { etag } : {}) };
     } catch (error) {
       body.destroy();
-      if (error instanceof PageChanged) throw error;
+      if (error instanceof PageChanged || error instanceof ConnectorError) throw error;
       if (!(error instanceof CutError)) throw transportError(error, where, this.#redact);
       // The records before the fault are good; they stay.
       yield* this.#out.take();
@@ -246,6 +260,25 @@ export class HttpSource implements Source {
       // A body that breaks off may be whole the next time.
       if (error.isTorn) throw new ConnectorError("UNAVAILABLE", message, { fault: "transient" });
       throw settingError("VALIDATION_ERROR", message, `${this.#stream.at}.records`);
+    }
+  }
+
+  /** What is waited for a body's pieces is bounded; not what the log or the steps take between them. */
+  async *#inTime(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    const { where } = this.#stream.request;
+    const { ms, isStrict } = this.#total;
+    let waited = 0;
+    let bytes = 0;
+    let askedAt = performance.now();
+    for await (const chunk of body) {
+      waited += performance.now() - askedAt;
+      bytes += chunk.length;
+      if (waited > ms && (isStrict || bytes < (waited / 1000) * slowestBytes)) {
+        const message = `${where}: the answer was not whole after ${Math.round(waited / 1000)} s of waiting (${bytes} bytes).`;
+        throw new ConnectorError("TIMEOUT", message, { fault: "transient" });
+      }
+      yield chunk;
+      askedAt = performance.now();
     }
   }
 

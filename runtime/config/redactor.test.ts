@@ -79,3 +79,21 @@ test("a media type is no secret, whatever a header of that value is kept with", 
   );
   expect(redactor.redact("applications/json")).toBe("***");
 });
+
+test.each([
+  ["a scheme before it", "Bearer abcdef123456secret", "no such token abcdef123456secret"],
+  ["Basic before it", `Basic ${Buffer.from("u:pa55word").toString("base64")}`, "the password pa55word is wrong"],
+  ["a name before it", "session=abcdef123456; theme=dark", "no session abcdef123456"],
+  ["what a media type may not have behind it", "text/plain; s3cr3tvalue", "not acceptable: text/plain; s3cr3tvalue"],
+])("a secret with %s is known by itself", (_, secret, text) => {
+  const redactor = new Redactor();
+  redactor.add(secret);
+  expect(redactor.redact(text)).toContain("***");
+  expect(redactor.redact(text)).not.toMatch(/abcdef|pa55|s3cr3t/);
+});
+
+test("what a header such as Accept has is no secret", () => {
+  const redactor = new Redactor();
+  for (const header of ["application/json; charset=utf-8", "text/plain; q=0.5"]) redactor.add(header);
+  expect(redactor.redact("application/json; charset=utf-8, text/plain; q=0.5")).not.toContain("***");
+});

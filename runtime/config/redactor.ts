@@ -1,6 +1,7 @@
 import { redacted } from "./secrets.ts";
 
-const mediaType = /^(?:application|audio|font|image|message|model|multipart|text|video)\/[\w.+*-]+(?: *;.*)?$/;
+const mediaType =
+  /^(?:application|audio|font|image|message|model|multipart|text|video)\/[\w.+*-]+(?: *; *(?:charset|q|version|profile|odata[\w.]*)=[\w.+"-]{1,40})*$/;
 
 /** Of the many that change with every lease, the latest. */
 const most = 20_000;
@@ -79,13 +80,23 @@ export class Redactor {
 
 const deepest = 4;
 
-/** A secret, and what in it is a secret by itself: a line of a key, the password and the parameters of a URL. */
+/**
+ * A secret, and what in it is a secret by itself: a line of a key, the password and the parameters of a URL, what stands
+ * behind the scheme of an Authorization header, the values of a cookie.
+ */
 function partsOf(secret: string): string[] {
   const lines = secret.includes("\n") ? secret.split(/\r?\n/).filter((line) => line.length >= 16) : [];
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(secret) || !URL.canParse(secret)) return [secret, ...lines];
+  const [, scheme, credentials] = /^([A-Za-z][\w-]{2,15}) +(\S{8,})$/.exec(secret) ?? [];
+  if (credentials !== undefined) {
+    const [, password = ""] = /^[^:]*:(.*)$/s.exec(Buffer.from(credentials, "base64").toString()) ?? [];
+    return [secret, credentials, ...(scheme?.toLowerCase() === "basic" ? [password] : [])];
+  }
+  const pairs = [...secret.matchAll(/(?:^|[;,\s])[\w.-]+="?([^";,\s]{8,})/g)].map(([, value]) => value as string);
+  const parts = [secret, ...lines, ...pairs];
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(secret) || !URL.canParse(secret)) return parts;
   const { password, searchParams } = new URL(secret);
   const values = [...searchParams.values()].filter((value) => value.length >= 8);
-  return [secret, password, decoded(password), ...values];
+  return [...parts, password, decoded(password), ...values];
 }
 
 function decoded(text: string): string {

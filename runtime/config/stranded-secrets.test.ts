@@ -31,7 +31,7 @@ function pathsOf(given: JsonObject, before: JsonObject = config): string[] {
 
 test("*** keeps secrets while no address changes, whatever else does", () => {
   expect(pathsOf(kept)).toEqual([]);
-  expect(pathsOf({ ...kept, streams: { hosts: { path: "/other" } }, base: 1 })).toEqual([]);
+  expect(pathsOf({ ...kept, streams: { hosts: { path: "/other" } }, note: "a.csv" })).toEqual([]);
 });
 
 test("an address that is changed, added, left out, of a list, within something or secret itself strands the secrets kept", () => {
@@ -41,6 +41,11 @@ test("an address that is changed, added, left out, of a list, within something o
   expect(pathsOf({ ...kept, auth: { ...kept.auth, token_url: "https://u" } })).toEqual(all);
   expect(pathsOf({ ...kept, auth: { ...kept.auth, tokenUrl: "https://u" } })).toEqual(all);
   expect(pathsOf({ ...kept, port: 1 })).toEqual(all);
+  for (const name of ["site", "apiBase", "subdomain", "broker_list", "hostnames", "sslmode"])
+    expect(pathsOf({ ...kept, [name]: "evil.example" })).toEqual(all);
+  for (const value of ["https://evil.example", "evil.example:443", "203.0.113.7", "2001:db8::1"])
+    expect(pathsOf({ ...kept, whatever: value })).toEqual(all);
+  expect(pathsOf({ ...kept, tls: { verify: false } })).toEqual(all);
   const { base_url: _, ...without } = kept;
   expect(pathsOf(without)).toEqual(all);
   expect(pathsOf({ ...kept, url: "u://other" })).toEqual(["token", "auth.secret"]);

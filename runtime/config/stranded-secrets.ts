@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import type { Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import { type FieldError, formatPath, type Segment } from "../errors/index.ts";
@@ -5,9 +6,11 @@ import { isObject } from "../record/index.ts";
 import { isReference } from "./references.ts";
 import { joinSecrets, redacted, type SplitConfig, splitSecrets } from "./secrets.ts";
 
-/** Names of settings that say whom a connector talks to, or what it runs: `base_url`, `brokers`, `port`. */
+/** Names of settings that say whom a connector talks to, and how surely, or what it runs: `base_url`, `brokers`, `tls`. */
 const addressed =
-  /(?:^|_)(?:ur[il]s?|hosts?|hostname|ports?|address(?:es)?|servers?|brokers?|endpoints?|domains?|proxy|dsn|command|args)$/;
+  /(?:^|_)(?:ur[il]s?|(?:host(?:name)?|port|address(?:es)?|server|broker|endpoint|domain|subdomain|bootstrap|site|website|instance|account|tenant|realm|target|origin|base)s?|broker_list|proxy|dsn|command|args|tls|ssl|sslmode|verify|insecure|ca|mechanism)$/;
+/** And values that do, whatever their name: a URL, or a host with its port. */
+const address = /^(?:[a-z][a-z\d+.-]*:\/\/\S+|[\w.-]+:\d{2,5})$/i;
 
 /**
  * Secrets that `***` would take to another address: whoever may change the address, and may not read the secret, would
@@ -44,7 +47,9 @@ function addresses(
       .replaceAll("-", "_")
       .toLowerCase();
     // What is an object is a name that the user chose, or holds further settings.
-    if (addressed.test(words) && !isObject(member)) found.set(formatPath(at), member);
+    const isAddress =
+      addressed.test(words) || (typeof member === "string" && (address.test(member) || isIP(member) !== 0));
+    if (isAddress && !isObject(member)) found.set(formatPath(at), member);
     else addresses(member, at, found);
   }
   return found;
