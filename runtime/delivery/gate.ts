@@ -49,14 +49,14 @@ export class Gate {
         await this.#change(Math.min(ms, lookMs), signal);
         continue;
       }
-      if (limit) await limit.take(signal, this.#limitWaits);
+      const taken = await limit?.take(signal, this.#limitWaits);
       // Last: what went before may have taken long.
       const asked = this.#options.owned?.();
       if (asked) await asked;
       const call = circuit.begin(clock.now());
       if (call) return call;
       // It opened in the meantime, or another one tries whether it may close.
-      limit?.giveBack();
+      if (taken) limit?.giveBack(taken);
     }
   }
 

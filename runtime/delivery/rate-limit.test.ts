@@ -240,8 +240,7 @@ test("a call that is given back is there for another one", async () => {
   const waits: (string | null)[] = [];
   const take = () => limit.take(signal, (reason) => waits.push(reason));
   for (let i = 0; i < 5; i++) {
-    await take();
-    limit.giveBack();
+    limit.giveBack(await take());
   }
   for (let i = 0; i < 3; i++) await take();
   expect(waits).toEqual([]);
@@ -250,4 +249,29 @@ test("a call that is given back is there for another one", async () => {
   expect(waits).toEqual(["rate limit of 3 calls a day reached (until 2026-01-02T00:00:00Z)"]);
   await limit.close();
   expect(state()).toMatchObject({ used: 3 });
+});
+
+test("a call that is given back late makes no room in the second of another one, nor in a later grant", async () => {
+  const clock = new VirtualClock(start);
+  const { store, state } = quotaStore(clock);
+  const limit = new RateLimit({ limits: { ...none, perDay: 100, burst: 2 }, key, quotas: store, clock });
+  const { signal } = new AbortController();
+  const times: number[] = [];
+  const take = async () => {
+    const taken = await limit.take(signal, () => {});
+    times.push(clock.now() - start);
+    return taken;
+  };
+  const first = await take();
+  await clock.advance(900);
+  await take();
+  limit.giveBack(first);
+  await clock.advance(100);
+  const others = [take(), take()];
+  await clock.advance(2_000);
+  await Promise.all(others);
+  expect(times).toEqual([0, 900, 1_000, 1_900]);
+  await limit.close();
+  // The first one's grant was settled before.
+  expect(state()).toMatchObject({ used: 4 });
 });

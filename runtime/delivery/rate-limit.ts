@@ -48,7 +48,7 @@ export class RateLimit {
   }
 
   /** Resolves when a call may be made. Rejects only when the signal aborts. */
-  take(signal: AbortSignal, waiting: (reason: string | null) => void): Promise<void> {
+  take(signal: AbortSignal, waiting: (reason: string | null) => void): Promise<Taken> {
     const taken = this.#queue.then(() => this.#take(signal, waiting));
     this.#queue = taken.catch(() => {});
     return new Promise((resolve, reject) => {
@@ -59,10 +59,11 @@ export class RateLimit {
     });
   }
 
-  /** The call that was taken last is not made. */
-  giveBack(): void {
-    if (this.#grant && this.#left < this.#grant.calls) this.#left++;
-    this.#calls.pop();
+  /** A call that was taken is not made. Of a grant that is settled it stays used. */
+  giveBack({ grant, at }: Taken): void {
+    if (this.#grant === grant) this.#left++;
+    const index = this.#calls.lastIndexOf(at);
+    if (index >= 0) this.#calls.splice(index, 1);
   }
 
   /** Gives back what was granted and not used, if the store takes it now. */
@@ -74,13 +75,14 @@ export class RateLimit {
     await quotas.write(key, quotaState(this.#settled(quota)), revision).catch(() => null);
   }
 
-  async #take(signal: AbortSignal, waiting: (reason: string | null) => void): Promise<void> {
+  async #take(signal: AbortSignal, waiting: (reason: string | null) => void): Promise<Taken> {
     let told = false;
     try {
       for (;;) {
         signal.throwIfAborted();
-        const step = this.#tryTake(this.#now());
-        if (step === "taken") return;
+        const at = this.#now();
+        const step = this.#tryTake(at);
+        if (step === "taken") return { grant: this.#grant as Grant, at };
         const wait = step ?? (await this.#reserve());
         if (!wait) continue;
         if (wait.reason !== undefined && wait.ms >= toldMs) {
@@ -186,6 +188,12 @@ export class RateLimit {
     const at = new Date(this.#options.clock.now() + waitMs).toISOString().slice(0, 19);
     return `rate limit of ${bound} reached (until ${at}Z)`;
   }
+}
+
+/** A call that may be made. */
+interface Taken {
+  readonly grant: Grant;
+  readonly at: number;
 }
 
 interface Wait {
