@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { beforeAll, expect, test, vi } from "vitest";
 import { sharedNode } from "../support/node.ts";
 import { githubSignature, hookInto, linesOf, send, sendOnce, standardSignature } from "./support.ts";
@@ -155,6 +157,13 @@ test("forms, texts, bytes and CloudEvents of each mode are records; what is none
     expect(answer.text).not.toMatch(/\.ts/);
   }
   expect((await post("x".repeat(9 * 1024 * 1024), {})).status).toBe(413);
+  // Announced, it is refused before it is sent.
+  const { port, host } = new URL(node().url);
+  const announced = connect(Number(port), "127.0.0.1");
+  announced.write(`POST /v1/hooks/formats HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 104857600\r\n\r\n[`);
+  const [first] = (await once(announced, "data")) as [Buffer];
+  announced.destroy();
+  expect(first.toString()).toMatch(/^HTTP\/1\.1 413 /);
 });
 
 test("providers' questions are answered: Slack, GitHub, Meta and CloudEvents", async () => {
