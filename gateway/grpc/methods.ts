@@ -31,6 +31,7 @@ const bodies: { readonly [operationId: string]: string } = {
   createIntegration: "spec",
   replaceIntegration: "spec",
   applyConfiguration: "configuration",
+  invokeIntegration: "record",
 };
 
 type Asked = Pick<RouteRequest, "params" | "query" | "body" | "ifMatch">;
@@ -54,7 +55,8 @@ export function readerOf(route: Route, validator: Validator): (fields: JsonObjec
       throw new SluiceError("VALIDATION_ERROR", `${name}: is required`, [{ path: name, message: "is required" }]);
     }
     const whole = bodies[route.operationId];
-    const body = whole === undefined ? rest : (rest[whole] ?? {});
+    // A record that is left out is none, where a configuration without fields is told which it lacks.
+    const body = whole === undefined ? rest : (rest[whole] ?? (whole === "record" ? null : {}));
     const etag = fields.etag as string | undefined;
     return {
       params,

@@ -10,7 +10,6 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Validator } from "../../runtime/ports/connectors.ts";
 import type { Logger } from "../../runtime/ports/logger.ts";
@@ -29,6 +28,7 @@ import type { Readiness, Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
 import { readMessage, writeMessage } from "./convert.ts";
 import { addHealth } from "./health.ts";
+import { answeredAgain, toBeKept } from "./kept-failure.ts";
 import { answerOf, readerOf, type UnaryMethod, unaryMethods } from "./methods.ts";
 import { addReflection } from "./reflection.ts";
 import { controlService } from "./schema.ts";
@@ -58,8 +58,8 @@ export interface Grpc {
 }
 
 const bounds = { streamsOfConnection: 100, answerBytes: 64 * 1024 * 1024, graceMs: 3_000 };
-/** How often it is looked whether who reads a stream still may. */
-const trustMs = 10_000;
+/** How often it is looked whether who reads a stream still may; a key that is known is trusted for ten seconds. */
+const trustMs = 1_000;
 
 type Call = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
 
@@ -85,7 +85,7 @@ export function createGrpc(options: GrpcOptions): Grpc {
   });
 
   /** Throws UNAUTHORIZED; ends the call's work when nobody waits for it any more. */
-  async function begin(call: Call, requestId: string): Promise<Asking> {
+  async function begin(call: Call, requestId: string, isData: boolean): Promise<Asking> {
     const aborter = new AbortController();
     const gone = () => aborter.abort(new SluiceError("TIMEOUT", "nobody waits for the answer any more"));
     call.on("cancelled", gone);
@@ -93,8 +93,7 @@ export function createGrpc(options: GrpcOptions): Grpc {
     answered.set("x-request-id", requestId);
     call.sendMetadata(answered);
     const authorization = textOf(call.metadata, "authorization");
-    // None of the calls is on the way of records.
-    const { caller } = await admit({ authorization, address: addressOf(call), isData: false }, { auth, limits });
+    const { caller } = await admit({ authorization, address: addressOf(call), isData }, { auth, limits });
     if (call.cancelled) gone();
     const { name, owner } = caller;
     const traceparent = traceparentOf(textOf(call.metadata, "traceparent"));
@@ -129,13 +128,13 @@ export function createGrpc(options: GrpcOptions): Grpc {
         url: method.name,
         isSecret: route.answer.isSecret === true,
       };
-      const kept = await once(own.idempotency, { ...one, body: { params, query, body } }, work);
-      return kept.body as JsonObject;
+      const kept = await once(own.idempotency, { ...one, body: { params, query, body } }, () => work().catch(toBeKept));
+      return answeredAgain(kept);
     };
     return (call, respond) => {
       const requestId = requestIdOf(textOf(call.metadata, "x-request-id"));
       const key = idempotencyKey(call.metadata);
-      begin(call, requestId)
+      begin(call, requestId, route.isData === true)
         .then((asking) => answer(asking, call.request, key()))
         .then((body) => writeMessage(method.output, body))
         .then(
@@ -151,7 +150,7 @@ export function createGrpc(options: GrpcOptions): Grpc {
     open,
   }: ReturnType<typeof streamMethods>[number]): handleServerStreamingCall<Buffer, Buffer> {
     const serve = async (call: ServerWritableStream<Buffer, Buffer>, requestId: string) => {
-      const { caller, services: own, signal: gone } = await begin(call, requestId);
+      const { caller, services: own, signal: gone } = await begin(call, requestId, false);
       requireScopes(caller, scopes);
       const ending = new AbortController();
       const signal = AbortSignal.any([gone, closing.signal, ending.signal]);

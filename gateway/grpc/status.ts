@@ -10,6 +10,7 @@ import {
 import { Status } from "../../proto/gen/google/rpc/status.ts";
 import { codes, RetryLaterError } from "../../runtime/errors/index.ts";
 import { toProblem } from "../rest/problem.ts";
+import { NotThroughError } from "../services/index.ts";
 
 /** Whose codes they are. */
 const domain = "sluice";
@@ -25,14 +26,15 @@ export function toServiceError(error: unknown, requestId: string): ServiceError 
   const name = http === 412 ? "ABORTED" : codes[code].grpc;
   const number = status[name as keyof typeof status];
   const message = clipped(detail, most.message);
-  const details: Any[] = [packed("ErrorInfo", ErrorInfo, { reason: code, domain, metadata: {} })];
+  const details: Any[] = [packed("ErrorInfo", ErrorInfo, { reason: code, domain, metadata: knownOf(error) })];
   if (errors.length > 0) {
     const fieldViolations = errors.slice(0, most.violations).map(({ path: field, message: text }) => {
       return { field: clipped(field, most.text), description: clipped(text, most.text) };
     });
     details.push(packed("BadRequest", BadRequest, { fieldViolations }));
   }
-  if (code === "RATE_LIMITED" || code === "UNAVAILABLE") {
+  // Of a record that may be on its way it is not said that trying again is well.
+  if ((code === "RATE_LIMITED" || code === "UNAVAILABLE") && !hasDoneSomething(error)) {
     const retryAfterMs = Math.ceil(error instanceof RetryLaterError ? error.retryAfterMs : retryMs);
     const retryDelay = { seconds: BigInt(Math.floor(retryAfterMs / 1000)), nanos: (retryAfterMs % 1000) * 1_000_000 };
     details.push(packed("RetryInfo", RetryInfo, { retryDelay }));
@@ -42,6 +44,21 @@ export function toServiceError(error: unknown, requestId: string): ServiceError 
   metadata.set("x-request-id", requestId);
   metadata.set("grpc-status-details-bin", Buffer.from(Status.encode({ code: number, message, details }).finish()));
   return Object.assign(new Error(message), { code: number, details: message, metadata });
+}
+
+function hasDoneSomething(error: unknown): boolean {
+  return error instanceof NotThroughError && !error.didNothing;
+}
+
+/** What became of a record that did not get through. */
+function knownOf(error: unknown): Record<string, string> {
+  if (!(error instanceof NotThroughError)) return {};
+  const { by_destination: results, ...members } = error.members;
+  const known = Object.entries(members).filter(([, value]) => value !== null && value !== undefined);
+  const told = Object.fromEntries(known.map(([name, value]) => [name, clipped(String(value), most.text)]));
+  const statuses = Object.entries(results ?? {}).map(([name, { status: stands }]) => [name, stands]);
+  const text = JSON.stringify(Object.fromEntries(statuses));
+  return statuses.length > 0 && text.length <= most.message ? { ...told, by_destination: text } : told;
 }
 
 function packed<T>(name: string, type: MessageFns<T>, message: T): Any {

@@ -183,3 +183,21 @@ test("a watched run is told until its end, and a stream ends when the server sto
   await api.stop();
   expect(await failed).toMatchObject([{ code: status.UNAVAILABLE }]);
 });
+
+test("a stream ends when its key is revoked, and others go on", async () => {
+  const api = await startGrpc();
+  const { client } = api;
+  await api.call("POST", "/v1/connectors", fileConnector(api));
+  const { body } = await api.call("POST", "/v1/integrations", integration());
+  const run = await ask(client, client.startRun, { id: body.id }, as(api.token));
+  const { id: keyId, key } = await withKey(api, { role: "viewer" });
+  const watched = client.watchRun({ id: run.id }, as(key));
+  const others = client.watchRun({ id: run.id }, as(api.token));
+  await Promise.all([once(watched, "data"), once(others, "data")]);
+  const failed = once(watched, "error");
+  expect(await api.call("DELETE", `/v1/api-keys/${keyId}`)).toMatchObject({ status: 204 });
+  expect(await failed).toMatchObject([{ code: status.UNAUTHENTICATED }]);
+  const counts = { in: 1, out: 1, filtered: 0, failed: 0, byDestination: {} };
+  await api.store.runs.finish(run.id, { status: "success", error: null, counts });
+  for await (const { recordsIn } of others) expect(recordsIn).toBe(1n);
+});

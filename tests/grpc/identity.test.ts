@@ -18,6 +18,7 @@ const bodies: Readonly<Record<string, object>> = {
   ReplaceConnector: { name: "other", type: "blackhole", config: {} },
   ReplaceIntegration: { spec: integration() },
   ChangeDeadLetter: { payload_json: "null" },
+  InvokeIntegration: { record_json: "{}" },
 };
 
 test("a team finds nothing of another's, by any call, and is not told that it exists", async () => {

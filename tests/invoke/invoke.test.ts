@@ -1,7 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { status } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
+import { as, ask, clientOf, failureOf } from "../grpc/support.ts";
 import { githubSignature, send } from "../hooks/support.ts";
+
 import type { Run } from "../support/api.ts";
 import { sluice } from "../support/cli.ts";
 import { sharedNode } from "../support/node.ts";
@@ -360,4 +363,50 @@ test("on the command line: the record on stdout, and exit code 1 where it did no
   expect(JSON.parse(read.stdout)).toMatchObject({ status: "delivered", record: { id: 2, name: "BOB" } });
   expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining("step map")]);
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("must be a JSON object")]);
+});
+
+test("gRPC takes a record as REST does, and an error says what became of it", async () => {
+  const { token, dataDir } = node();
+  const client = clientOf(new URL(readFileSync(join(dataDir, "grpc-url"), "utf8").trim()).host);
+  const id = await integration({ destination: { connector: await blackhole(), stream: "s" }, mapping_spec });
+  const take = (recordJson: string, more: { onTimeout?: string; timeout?: string } = {}) =>
+    ask(
+      client,
+      client.invokeIntegration,
+      { id, recordJson, onTimeout: more.onTimeout, timeout: more.timeout },
+      as(token),
+    );
+  const taken = await take('{"id": "12345678901234567890", "name": "ada"}', { onTimeout: "drop", timeout: "60s" });
+  expect(taken).toMatchObject({
+    status: "delivered",
+    kept: true,
+    recordJson: '{"id":12345678901234567890,"name":"ADA"}',
+    failures: [],
+    reason: undefined,
+  });
+  expect(Object.values(taken.byDestination)).toMatchObject([
+    { status: "delivered", out: 1n, failed: 0n, recordsJson: [taken.recordJson] },
+  ]);
+  const refused = await failureOf(take('{"id": "no number", "name": "ada"}'));
+  expect(refused).toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    ErrorInfo: { metadata: { kept: "true", rule: "0", record_id: expect.stringMatching(/./) } },
+  });
+  const once = as(token, { "idempotency-key": `grpc-${id}` });
+  const wrong = { id, recordJson: '{"id": "none"}', onTimeout: undefined, timeout: undefined };
+  const [asked, again] = [
+    await failureOf(ask(client, client.invokeIntegration, wrong, once)),
+    await failureOf(ask(client, client.invokeIntegration, wrong, once)),
+  ];
+  expect(asked.ErrorInfo.metadata.record_id).toMatch(/./);
+  expect({ ...again, RequestInfo: null }).toEqual({ ...asked, RequestInfo: null });
+  for (const [record, more] of [
+    ["", {}],
+    ["[1]", {}],
+    ["{", {}],
+    ["{}", { timeout: "1h" }],
+    ["{}", { onTimeout: "whatever" }],
+  ] as const) {
+    expect([record, more, (await failureOf(take(record, more))).code]).toEqual([record, more, status.INVALID_ARGUMENT]);
+  }
 });

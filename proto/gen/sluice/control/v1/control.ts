@@ -81,6 +81,7 @@ import {
   ReplaceIntegrationRequest,
   SeeLossesRequest,
 } from "./integrations.ts";
+import { InvokeIntegrationRequest, InvokeIntegrationResponse } from "./invoke.ts";
 import {
   ApplyConfigurationRequest,
   ApplyConfigurationResponse,
@@ -306,6 +307,17 @@ export const ControlServiceService = {
     responseSerialize: (value: PreviewIntegrationResponse): Buffer =>
       Buffer.from(PreviewIntegrationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PreviewIntegrationResponse => PreviewIntegrationResponse.decode(value),
+  },
+  invokeIntegration: {
+    path: "/sluice.control.v1.ControlService/InvokeIntegration" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InvokeIntegrationRequest): Buffer =>
+      Buffer.from(InvokeIntegrationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InvokeIntegrationRequest => InvokeIntegrationRequest.decode(value),
+    responseSerialize: (value: InvokeIntegrationResponse): Buffer =>
+      Buffer.from(InvokeIntegrationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InvokeIntegrationResponse => InvokeIntegrationResponse.decode(value),
   },
   startRun: {
     path: "/sluice.control.v1.ControlService/StartRun" as const,
@@ -621,6 +633,7 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   disableIntegration: handleUnaryCall<DisableIntegrationRequest, Integration>;
   seeLosses: handleUnaryCall<SeeLossesRequest, Integration>;
   previewIntegration: handleUnaryCall<PreviewIntegrationRequest, PreviewIntegrationResponse>;
+  invokeIntegration: handleUnaryCall<InvokeIntegrationRequest, InvokeIntegrationResponse>;
   startRun: handleUnaryCall<StartRunRequest, Run>;
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   getRun: handleUnaryCall<GetRunRequest, Run>;
@@ -939,6 +952,21 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PreviewIntegrationResponse) => void,
+  ): ClientUnaryCall;
+  invokeIntegration(
+    request: InvokeIntegrationRequest,
+    callback: (error: ServiceError | null, response: InvokeIntegrationResponse) => void,
+  ): ClientUnaryCall;
+  invokeIntegration(
+    request: InvokeIntegrationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: InvokeIntegrationResponse) => void,
+  ): ClientUnaryCall;
+  invokeIntegration(
+    request: InvokeIntegrationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: InvokeIntegrationResponse) => void,
   ): ClientUnaryCall;
   startRun(request: StartRunRequest, callback: (error: ServiceError | null, response: Run) => void): ClientUnaryCall;
   startRun(
