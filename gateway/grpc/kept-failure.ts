@@ -1,5 +1,5 @@
-import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import type { ErrorCode, SluiceError } from "../../runtime/errors/index.ts";
+import type { ErrorCode, Json, JsonObject } from "../../connectors/sdk/index.ts";
+import type { SluiceError } from "../../runtime/errors/index.ts";
 import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
 import { NotThroughError } from "../services/index.ts";
 
