@@ -1,6 +1,6 @@
 import { hash, randomUUIDv7 } from "node:crypto";
 import type { FieldError } from "../runtime/errors/index.ts";
-import { recordId } from "../runtime/pipeline/index.ts";
+import { placeIn, recordId } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogBatch, ReplayedLetter, ReplayHeader } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
 import type { ReplayOf } from "../runtime/ports/replays.ts";
@@ -65,17 +65,19 @@ export function deadLetter({ run, header, origin, child = "", raw, cause }: Quar
 
 /** Where a record stood in its source. */
 export function placeOf(header: BatchHeader, origin: number): NewDeadLetter["position"] {
-  const { base } = header.replay?.letters[origin] ?? header.position;
-  return { base, ordinal: ordinalOf(header, origin) };
+  const { base, ordinal } = header.replay?.letters[origin] ?? placeIn(header.position, origin);
+  return { base, ordinal };
 }
 
 export function ordinalOf({ position, replay }: BatchHeader, origin: number): number {
-  return replay?.letters[origin]?.ordinal ?? position.ordinals?.[origin] ?? position.offset + origin;
+  const ordinal = replay?.letters[origin]?.ordinal ?? position.ordinals?.[origin] ?? position.offset + origin;
+  // It is part of the base (placeIn).
+  return typeof ordinal === "string" ? 0 : ordinal;
 }
 
 /** What a record's ordinal counts in, as its id has it. */
 export function idBase(header: BatchHeader, origin: number): string {
-  if (header.replay === undefined) return positionBase(header);
+  if (header.replay === undefined) return positionBase(header, placeIn(header.position, origin).base);
   const { base, idBase = base } = header.replay.letters[origin] as ReplayedLetter;
   return idBase;
 }

@@ -9,10 +9,10 @@ export function sourceName({ connector, stream, mode, cursorField }: ResolvedSou
 /**
  * What ordinals of records count in. Where there are several sources, two of them may have a file or a table of one name.
  */
-export function positionBase({ source, sources, position }: BatchHeader): string {
-  if (sources === undefined) return position.base;
+export function positionBase({ source, sources, position }: BatchHeader, base = position.base): string {
+  if (sources === undefined) return base;
   const [connector, stream] = JSON.parse(source) as unknown[];
-  return JSON.stringify([connector, stream, position.base]);
+  return JSON.stringify([connector, stream, base]);
 }
 
 /** Whether the next run reads again what this batch holds. Windows hold records of all sources. */

@@ -218,7 +218,9 @@ async function throughSteps(
 }
 
 export function provenanceOf(integrationId: string, header: BatchHeader): Provenance {
-  const base = header.replay === undefined ? positionBase(header) : undefined;
+  const isOne =
+    header.replay === undefined && !header.position.ordinals?.some((ordinal) => typeof ordinal === "string");
+  const base = isOne ? positionBase(header) : undefined;
   return {
     correlation: (origin) => correlationAt(header, origin),
     // A window's result is told apart by the window alone.

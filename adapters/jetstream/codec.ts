@@ -29,7 +29,7 @@ export interface WireHeader extends Omit<BatchHeader, "position" | "origins" | "
 }
 
 interface Sidecar {
-  readonly ordinals?: readonly number[] | undefined;
+  readonly ordinals?: BatchHeader["position"]["ordinals"] | undefined;
   readonly origins?: readonly number[] | undefined;
   readonly children?: readonly string[] | undefined;
   readonly correlations?: BatchHeader["correlations"];

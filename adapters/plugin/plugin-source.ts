@@ -201,13 +201,26 @@ function batchOf(response: ReadBatchMessage, plugin: string): ReadBatch {
     data,
     count,
     cursor: jsonOf(cursor, "a cursor", plugin),
-    position: { base, offset: Number(offset), ...(ordinals.length > 0 && { ordinals: ordinals.map(Number) }) },
+    position: positionOf(base, offset, ordinals, count),
     ...(failures.length > 0 && {
       failures: failures.map(({ index, failure, raw }) => {
         if (index >= count) throw misbehaves(plugin, `says that record ${index} of ${count} failed`);
         return { ...recordFailureOf(index, failure), raw };
       }),
     }),
+  };
+}
+
+const longest = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** Numbers of 64 bits: those that a double does not hold are told in digits. */
+function positionOf(base: string, offset: bigint, given: readonly bigint[], count: number): ReadBatch["position"] {
+  const isLong = given.length === 0 && offset + BigInt(count) > longest;
+  const ordinals = isLong ? Array.from({ length: count }, (_, index) => offset + BigInt(index)) : given;
+  return {
+    base,
+    offset: offset > longest ? 0 : Number(offset),
+    ...(ordinals.length > 0 && { ordinals: ordinals.map((each) => (each > longest ? String(each) : Number(each))) }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Cursor, ReadBatch, ReadFailure } from "./connector.ts";
+import type { Cursor, Ordinal, ReadBatch, ReadFailure } from "./connector.ts";
 import type { Json } from "./json.ts";
 
 /** What a record that could not be read is cut off at in `ReadFailure.raw`. */
@@ -26,7 +26,7 @@ export class BatchBuilder {
   readonly #aims: { readonly records: number; readonly bytes: number };
   #texts: string[] = [];
   #bytes = 0;
-  #ordinals: number[] = [];
+  #ordinals: Ordinal[] = [];
   #failures: ReadFailure[] = [];
   #cursor: Cursor = null;
 
@@ -39,7 +39,7 @@ export class BatchBuilder {
    * `text`: the record's JSON without LF; `ordinal`: its number in the stream; `cursor`: the position after it.
    * Returns the batch that is complete: with this record, or, where it no longer fits, without it.
    */
-  add(text: string, ordinal: number, cursor: Cursor): ReadBatch | undefined {
+  add(text: string, ordinal: Ordinal, cursor: Cursor): ReadBatch | undefined {
     const bytes = Buffer.byteLength(text) + 1;
     const before = this.#bytes + bytes - 1 > this.#aims.bytes ? this.flush() : undefined;
     this.#texts.push(text);
@@ -50,7 +50,7 @@ export class BatchBuilder {
   }
 
   /** A record that could not be read. */
-  fail(failure: Omit<ReadFailure, "index">, ordinal: number, cursor: Cursor): ReadBatch | undefined {
+  fail(failure: Omit<ReadFailure, "index">, ordinal: Ordinal, cursor: Cursor): ReadBatch | undefined {
     const raw = failure.raw.length > rawLimit ? failure.raw.slice(0, rawLimit) : failure.raw;
     const batch = this.add("null", ordinal, cursor);
     // A batch that was completed by this record holds it last; otherwise it stands in the one begun.
@@ -64,7 +64,8 @@ export class BatchBuilder {
   flush(): ReadBatch | undefined {
     const count = this.#texts.length;
     if (count === 0) return undefined;
-    const offset = this.#ordinals[0]!;
+    const first = this.#ordinals[0]!;
+    const offset = typeof first === "number" ? first : 0;
     const consecutive = this.#ordinals.every((ordinal, index) => ordinal === offset + index);
     const batch: ReadBatch = {
       data: Buffer.from(this.#texts.join("\n")),

@@ -158,6 +158,9 @@ export interface Source {
   close(): Promise<void>;
 }
 
+/** A record's number in its stream; in decimal digits where a double does not hold it. */
+export type Ordinal = number | string;
+
 /** A read batch: as many JSON texts as records, ready for the log without being parsed. */
 export interface ReadBatch {
   /** The records' JSON texts in UTF-8, separated by LF, without one at the end. No text holds an LF itself. */
@@ -168,9 +171,9 @@ export interface ReadBatch {
   readonly cursor: Cursor;
   /**
    * Record i of the batch is identified by `base` and `ordinals?.[i] ?? offset + i`, for example the file's name and
-   * the line number (from 1). Stable across re-reads, however batches are cut.
+   * the line number (from 1). Stable across re-reads, however batches are cut. Ordinals beyond 2^53 are given as text.
    */
-  readonly position: { readonly base: string; readonly offset: number; readonly ordinals?: readonly number[] };
+  readonly position: { readonly base: string; readonly offset: number; readonly ordinals?: readonly Ordinal[] };
   /**
    * Records that could not be read, by index in the batch (their text in `data` is `null`): they become dead letters
    * and the others go on.

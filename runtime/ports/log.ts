@@ -1,4 +1,4 @@
-import type { Correlation, Cursor, ErrorCode, ReadFailure } from "../../connectors/sdk/index.ts";
+import type { Correlation, Cursor, ErrorCode, ReadBatch, ReadFailure } from "../../connectors/sdk/index.ts";
 import { StaleOwnerError } from "../errors/index.ts";
 import type { Entry } from "../replay/index.ts";
 
@@ -68,7 +68,7 @@ export interface BatchHeader {
   readonly count: number;
   /** Position after the last record (invariant 1: appended in the same message as the records). */
   readonly cursor: Cursor;
-  readonly position: { readonly base: string; readonly offset: number; readonly ordinals?: readonly number[] };
+  readonly position: ReadBatch["position"];
   /** Milliseconds since the epoch, when the batch was read. */
   readonly ingestedAt: number;
   /** W3C trace context of this message. */

@@ -1,4 +1,5 @@
 import type { JsonObject, ReadBatch } from "../../connectors/sdk/index.ts";
+import { placeIn } from "../pipeline/index.ts";
 import { decodeLines } from "../record/index.ts";
 
 /** A record as it stood in its source, or why it is none. */
@@ -17,10 +18,9 @@ export function recordsOf({ data, count, position, failures = [] }: ReadBatch): 
   const decoded = decodeLines(data, count);
   const messages = new Map([...decoded.failures, ...failures].map(({ index, message }) => [index, message]));
   return decoded.values.map((value, index) => {
-    const { base, offset, ordinals } = position;
     const message = messages.get(index);
     return {
-      position: { base, ordinal: ordinals?.[index] ?? offset + index },
+      position: placeIn(position, index),
       value: message === undefined ? value : undefined,
       ...(message !== undefined && { message }),
     };
