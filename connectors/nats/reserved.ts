@@ -3,14 +3,18 @@
  * tell whether a server is the node's own.
  */
 
-/** All of `sluice`, the nodes' buckets, and what commands JetStream. */
-const subjects = "sluice(\\.|$)|\\$KV\\.sluice-|\\$JS\\.(>|\\*|API|ACK|FC)(\\.|$)";
+/** All of `sluice`, the nodes' buckets, what commands JetStream (also of a domain) and servers, and answers. */
+const subjects =
+  "sluice(\\.|$)|\\$KV\\.sluice|\\$(O|SYS)(\\.|$)|_INBOX(\\.|$)|\\$JS\\.((>|\\*)(\\.|$)|([^.]+\\.)?(API|ACK|FC)(\\.|$))";
 const streams = "SLUICE_|KV_sluice-|OBJ_sluice-";
 
 /** Of a text in a config or an integration. */
 const none = (reserved: string, $comment: string) => ({ pattern: `^(?!${reserved})`, $comment });
 
-export const freeSubject = none(subjects, "a subject outside sluice.> and JetStream's own, which nodes work with");
+export const freeSubject = none(
+  subjects,
+  "a subject outside sluice.>, _INBOX.> and the servers' own, which nodes work with",
+);
 export const freeStream = none(streams, "another stream than SLUICE_… and the like, which nodes work with");
 /** A stream's name in an integration may be either. */
 export const freeName = { allOf: [freeSubject, freeStream] };
