@@ -39,3 +39,31 @@ export function eachLine(stream: Readable, take: (line: string) => void): () => 
     stream.off("data", data).off("end", end);
   };
 }
+
+/** What one plugin may say within a second; a line that was begun below it is still said. */
+const mostLines = 100;
+const mostCharacters = 128 * 1024;
+const windowMs = 1_000;
+
+/** Passes on so many lines a second. Of the rest it only says how many they were. */
+export function bounded(take: (line: string) => void, tell: (left: number) => void): (line: string) => void {
+  let begun = Number.NEGATIVE_INFINITY;
+  let lines = 0;
+  let characters = 0;
+  let left = 0;
+  const flush = () => {
+    if (left > 0) tell(left);
+    left = 0;
+  };
+  return (line) => {
+    const now = performance.now();
+    if (left === 0 && now - begun >= windowMs) [begun, lines, characters] = [now, 0, 0];
+    if (lines >= mostLines || characters >= mostCharacters) {
+      if (left++ === 0) setTimeout(flush, Math.max(0, begun + windowMs - now)).unref();
+      return;
+    }
+    lines++;
+    characters += line.length;
+    take(line);
+  };
+}

@@ -6,7 +6,7 @@ import { PluginError } from "./failure.ts";
 import { connect, specOf } from "./grpc.ts";
 import { type Guarded, startGuarded } from "./guard.ts";
 import type { LifeOptions, PluginCommand, PluginLife } from "./life.ts";
-import { eachLine } from "./lines.ts";
+import { bounded, eachLine } from "./lines.ts";
 
 const handshakeMs = 10_000;
 const stopMs = 5_000;
@@ -66,19 +66,23 @@ export class PluginProcess implements PluginLife {
     const env = Object.fromEntries(inherited.flatMap((key) => (process.env[key] ? [[key, process.env[key]]] : [])));
     const child = startGuarded({ command: plugin.command, cwd: plugin.cwd, env: { ...env, ...plugin.env } });
     const last: string[] = [];
+    // Whole: a secret that is cut is not known again.
+    const clean = (line: string) => redact(line).slice(0, 4_000);
+    const log = bounded(
+      (line) => logger.info({ plugin: name, pid: child.pid }, clean(line)),
+      (left) => logger.warn({ plugin: name, pid: child.pid }, `${left} lines left out: it says more than a log takes`),
+    );
     eachLine(child.stderr, (line) => {
-      // Whole: a secret that is cut is not known again.
-      const said = redact(line).slice(0, 4_000);
-      last.push(said);
+      last.push(line);
       if (last.length > 5) last.shift();
-      logger.info({ plugin: name, pid: child.pid }, said);
+      log(line);
     });
     let client: ConnectorServiceClient | undefined;
     try {
       const address = await Promise.race([
         handshake(child, name, redact),
         child.exited.then((end) => {
-          const said = last.length === 0 ? "" : `: ${last.join(" / ")}`;
+          const said = last.length === 0 ? "" : `: ${last.map(clean).join(" / ")}`;
           throw new PluginError("UNAVAILABLE", `plugin ${name} ended before its first line (${end})${said}`);
         }),
       ]);

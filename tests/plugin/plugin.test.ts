@@ -59,6 +59,21 @@ test("a plugin that keeps to the contract is read, and what it says on stdout an
   expect(Buffer.from(batch!.data).toString()).toBe('{"n":0}\n{"n":1}\n{"n":2}');
 });
 
+test("a plugin that floods stderr fills no log: a hundred lines a second, and how many were left out", async () => {
+  const said: string[] = [];
+  const take = (_: object, message: string) => void said.push(message);
+  const logger = { ...noLogger, info: take, warn: take };
+  const begun = performance.now();
+  const command = [process.execPath, bad] as const;
+  const env = { SLUICE_TEST_FAULT: "floods stderr" };
+  const plugin = await Plugin.start({ name: "bad", plugin: { command, env }, logger: logger as typeof noLogger });
+  onTestFinished(() => plugin.stop());
+  const left = () => said.reduce((sum, line) => sum + Number(/^(\d+) lines left out/.exec(line)?.[1] ?? 0), 0);
+  const lines = () => said.filter((line) => line === "z").length;
+  await expect.poll(() => lines() + left(), { timeout: 60_000 }).toBe(200_000);
+  expect(lines()).toBeLessThanOrEqual(100 * (1 + (performance.now() - begun) / 1_000));
+});
+
 test("a plugin that can be read without an end is told what is stored, by its own cursor to the digit", async () => {
   const program = fileURLToPath(new URL("programs/endless.ts", import.meta.url));
   const command = [process.execPath, program] as const;
