@@ -209,12 +209,11 @@ export class DestinationWriter {
   #request(batch: WriteBatch): Promise<WriteResult> {
     const { delivery, clock } = this.#options;
     const limit = this.#gate.further;
+    const totalMs = this.#opened.destination.timesRequests ? undefined : delivery.timeout.totalMs;
     const write = () =>
-      within(delivery.timeout.totalMs, { clock, signal: batch.signal }, (signal, unhurried) => {
-        if (!limit) return this.#call({ ...batch, signal });
-        const further = { take: (signal: AbortSignal) => unhurried(() => limit.take(signal)) };
-        return this.#call({ ...batch, signal, limit: further });
-      });
+      within(totalMs, { clock, signal: batch.signal }, (signal) =>
+        this.#call({ ...batch, signal, ...(limit && { limit }) }),
+      );
     return this.#careful.isNeeded(batch) ? this.#careful.write(batch, write) : write();
   }
 
@@ -225,7 +224,7 @@ export class DestinationWriter {
     let outcome: "ok" | "failed" = "failed";
     try {
       const result = await this.#opened.destination.write(keyOf ? { ...batch, keys: batch.records.map(keyOf) } : batch);
-      if (!result.failed?.length) outcome = "ok";
+      if (!result.failed?.length && !result.left?.length) outcome = "ok";
       return result;
     } catch (error) {
       // One that was left behind is refused, too, once the next one has begun.

@@ -119,7 +119,7 @@ function connectorsOf(owner: string | null, parts: Parts): Connectors {
       async open(name) {
         const { connector, type } = await open(name);
         const lookup = connector.lookup?.bind(connector);
-        const escaped = registry.type(type)?.capabilities.lookup?.escaped ?? [];
+        const { escaped = [], timesRequests } = registry.type(type)?.capabilities.lookup ?? {};
         const { provider } = connector;
         if (!lookup) {
           await connector.close();
@@ -140,7 +140,7 @@ function connectorsOf(owner: string | null, parts: Parts): Connectors {
           for (const end of closed) end();
           await connector.close();
         };
-        return { connectorType: type, provider, escaped, resolve, lookup, close };
+        return { connectorType: type, provider, escaped, timesRequests, resolve, lookup, close };
       },
     },
   };

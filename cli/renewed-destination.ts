@@ -26,6 +26,7 @@ const idleMs = 5_000;
 export class RenewedDestination implements Destination {
   readonly concurrency: number;
   readonly dedupes?: boolean;
+  readonly timesRequests?: boolean;
   readonly warnings?: readonly string[];
   readonly #options: RenewedDestinationOptions;
   /** Undefined where it was closed and could not be opened again. */
@@ -43,6 +44,7 @@ export class RenewedDestination implements Destination {
     this.#state = options.state;
     this.concurrency = current.concurrency;
     if (current.dedupes !== undefined) this.dedupes = current.dedupes;
+    if (current.timesRequests !== undefined) this.timesRequests = current.timesRequests;
     if (current.warnings !== undefined) this.warnings = current.warnings;
   }
 

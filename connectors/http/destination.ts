@@ -38,8 +38,8 @@ export interface DestinationSettings {
   /** Where `config` stands. */
   readonly at: string;
   readonly concurrency: number;
-  /** For a request; left out, the write's signal bounds it. */
-  readonly totalMs: number | undefined;
+  /** For a request. */
+  readonly totalMs: number;
   /** Mode upsert: a request may be repeated. */
   readonly isUpsert: boolean;
   readonly redact: Redact;
@@ -50,6 +50,7 @@ export interface DestinationSettings {
 /** Writes records with a request each, or with a request for many. */
 export class HttpDestination implements Destination {
   readonly concurrency: number;
+  readonly timesRequests = true;
   readonly #client: HttpClient;
   readonly #settings: DestinationSettings;
   readonly #request: RequestTemplate;
@@ -89,9 +90,10 @@ export class HttpDestination implements Destination {
 
   async write({ records, ordered = false, limit, signal, correlation }: WriteBatch): Promise<WriteResult> {
     const grants = new Grants(limit, signal);
-    const outcome = new Outcome(ordered, () => grants.stop());
+    const outcome = new Outcome({ ordered, concurrency: this.concurrency, onStop: () => grants.stop() });
+    signal.throwIfAborted();
     const send = async (start: number, count: number): Promise<void> => {
-      if (outcome.stopped) return outcome.leave(start, count);
+      if (outcome.stopped || signal.aborted) return outcome.leave(start, count);
       try {
         const request = this.#prepare(records.slice(start, start + count), correlation);
         await grants.next().catch((error: unknown) => {
@@ -100,8 +102,8 @@ export class HttpDestination implements Destination {
         if (outcome.stopped) return outcome.leave(start, count);
         outcome.add(start, count, await this.#send(request, grants, signal));
       } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof ConnectorError && error.fault === "record" && count > 1) {
+        if (signal.aborted) outcome.leave(start, count);
+        else if (error instanceof ConnectorError && error.fault === "record" && count > 1) {
           // Which record it is can be found out: none of them was taken.
           const half = count >> 1;
           await send(start, half);
@@ -114,7 +116,7 @@ export class HttpDestination implements Destination {
     const group = (start: number) => send(start, Math.min(size, records.length - start));
     if (ordered) for (const start of starts) await group(start);
     else await Promise.all(starts.map((start) => this.#slots.run(() => group(start))));
-    return { failed: outcome.failed() };
+    return outcome.result(signal);
   }
 
   async complete(): Promise<void> {}
@@ -182,18 +184,18 @@ const isTellable = (error: ConnectorError) =>
 
 /** What became of the records of one write. */
 class Outcome {
-  readonly #ordered: boolean;
-  readonly #onStop: () => void;
+  readonly #options: { readonly ordered: boolean; readonly concurrency: number; onStop(): void };
   #stopped = false;
   readonly #failed: WriteFailure[] = [];
   #confirmed = 0;
-  /** Why the others were not sent. */
+  /** Requests in a row that hung. */
+  #hung = 0;
+  /** Why the others were not sent, where it says something of the far side. */
   #reason: unknown;
   readonly #left: { readonly start: number; readonly count: number }[] = [];
 
-  constructor(ordered: boolean, onStop: () => void) {
-    this.#ordered = ordered;
-    this.#onStop = onStop;
+  constructor(options: { readonly ordered: boolean; readonly concurrency: number; onStop(): void }) {
+    this.#options = options;
   }
 
   /** Nothing more is to be sent. */
@@ -203,40 +205,47 @@ class Outcome {
 
   #stop(): void {
     this.#stopped = true;
-    this.#onStop();
+    this.#options.onStop();
   }
 
   add(start: number, count: number, failures: readonly WriteFailure[]): void {
     for (const failure of failures) this.#failed.push({ ...failure, index: start + failure.index });
     this.#confirmed += count - failures.length;
-    if (this.#ordered && failures.some(({ code }) => !isOfRecord.has(code))) this.#stop();
+    this.#hung = 0;
+    if (this.#options.ordered && failures.some(({ code }) => !isOfRecord.has(code))) this.#stop();
   }
 
   fail(start: number, count: number, error: unknown): void {
     const isListed = error instanceof ConnectorError && error.fault !== "destination";
     if (isListed) this.#list(start, count, error);
     else this.#left.push({ start, count });
+    this.#hung = isListed && error.code === "TIMEOUT" ? this.#hung + 1 : 0;
     // Whoever asks for patience is not asked further, and who is at fault not either.
-    const isStop = !isListed || (error.fault === "transient" && (this.#ordered || error.code === "RATE_LIMITED"));
-    if (!isStop) return;
-    this.#stop();
-    this.#reason ??= error;
+    const isPatience =
+      isListed && error.fault === "transient" && (this.#options.ordered || error.code === "RATE_LIMITED");
+    if (!isListed || isPatience) this.#reason ??= error;
+    // Nor who answers nothing at all: each would take its time.
+    if (!isListed || isPatience || this.#hung >= this.#options.concurrency) this.#stop();
   }
 
   leave(start: number, count: number): void {
-    // In order, all that stand behind the one that failed are tried again with it.
-    if (!this.#ordered) this.#left.push({ start, count });
+    this.#left.push({ start, count });
   }
 
   /** Throws where nothing is known to be written, and what it is says nothing of a record. */
-  failed(): readonly WriteFailure[] {
+  result(signal: AbortSignal): WriteResult {
     const reason = this.#reason;
-    if (this.#left.length > 0) {
-      const isList = reason instanceof ConnectorError && (reason.fault !== "destination" || isTellable(reason));
-      if (!isList || (reason.fault === "destination" && this.#confirmed === 0)) throw reason;
-      for (const { start, count } of this.#left) this.#list(start, count, reason);
+    const left = this.#left.flatMap(({ start, count }) => Array.from({ length: count }, (_, at) => start + at));
+    if (left.length === 0) return { failed: this.#failed };
+    if (signal.aborted || reason === undefined) {
+      if (this.#confirmed + this.#failed.length === 0) throw signal.reason;
+      return { failed: this.#failed, left };
     }
-    return this.#failed;
+    const isList = reason instanceof ConnectorError && (reason.fault !== "destination" || isTellable(reason));
+    if (!isList || (reason.fault === "destination" && this.#confirmed === 0)) throw reason;
+    // In order, all that stand behind the one that failed are tried again with it.
+    if (!this.#options.ordered) for (const { start, count } of this.#left) this.#list(start, count, reason);
+    return { failed: this.#failed };
   }
 
   #list(start: number, count: number, { code, message, retryAfterMs }: ConnectorError): void {

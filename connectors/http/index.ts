@@ -47,7 +47,7 @@ export const http: ConnectorType<HttpConfig> = {
   capabilities: {
     source: { modes: ["full", "incremental"] },
     destination: { modes: ["append", "upsert"] },
-    lookup: { request: lookupRequest, escaped: ["path"] },
+    lookup: { request: lookupRequest, escaped: ["path"], timesRequests: true },
   },
   create: (config, context) => new Http(config, context),
 };
@@ -120,8 +120,6 @@ class Http implements Connector {
     // What goes with others has no URL of its own.
     const isAlone = write.batch === undefined && config.cloudevents?.mode !== "batch";
     const keyInPath = isUpsert && isAlone ? key : [];
-    // Who gives a timeout bounds a write as a whole by its signal.
-    const totalMs = timeout && this.#config.timeout?.total === undefined ? undefined : this.#timeouts().totalMs;
     const client = this.#client(timeout);
     try {
       return new HttpDestination(client, {
@@ -136,7 +134,7 @@ class Http implements Connector {
         expressions: this.#expressions,
         at: `${settingOf(stream)}.${mode}`,
         concurrency: this.#config.concurrency ?? defaultConcurrency,
-        totalMs,
+        totalMs: this.#totalMs(timeout?.totalMs),
         isUpsert,
         redact: this.#redactor.redact,
         events: config.cloudevents,
@@ -152,13 +150,15 @@ class Http implements Connector {
     signal: AbortSignal,
     correlation?: Correlation,
     limit?: CallLimit,
+    timeoutMs?: number,
   ): Promise<LookupResult> {
     this.#lookupClient ??= this.#client();
     const settings = {
       client: this.#lookupClient,
       base: this.#base,
       slots: this.#slots,
-      totalMs: this.#timeouts().totalMs,
+      concurrency: this.#config.concurrency ?? defaultConcurrency,
+      totalMs: this.#totalMs(timeoutMs),
       redact: this.#redactor.redact,
       headers: negotiated(this.#config.headers),
       correlation,
@@ -186,6 +186,13 @@ class Http implements Connector {
       connections: concurrency,
       redact: this.#redactor.redact,
     });
+  }
+
+  /** Of a request, where the host has a limit, too: the shorter one of those that were given. */
+  #totalMs(hostsMs: number | undefined): number {
+    const { totalMs } = this.#timeouts();
+    if (hostsMs === undefined) return totalMs;
+    return this.#config.timeout?.total === undefined ? hostsMs : Math.min(totalMs, hostsMs);
   }
 
   #timeouts(): { connectMs: number; readMs: number; totalMs: number } {

@@ -37,6 +37,8 @@ export interface LookupSettings {
   readonly client: HttpClient;
   readonly base: URL;
   readonly slots: Semaphore;
+  /** Of these; so many that hang in a row are enough to ask no further. */
+  readonly concurrency: number;
   readonly totalMs: number;
   readonly redact: Redact;
   /** As in RequestDefaults. */
@@ -54,15 +56,23 @@ export async function lookUp(
   const grants = new Grants(limit, signal);
   const answers = new Array<Json | null>(requests.length).fill(null);
   const failed: LookupFailure[] = [];
+  const left: number[] = [];
   let fault: unknown;
+  let hung = 0;
   await Promise.all(
     requests.map((request, index) =>
       settings.slots.run(async () => {
         if (fault !== undefined) return;
+        if (hung >= settings.concurrency) {
+          left.push(index);
+          return;
+        }
         try {
           answers[index] = await ask(request, settings, grants, signal);
+          hung = 0;
         } catch (error) {
           if (fault !== undefined) return;
+          hung = error instanceof ConnectorError && error.code === "TIMEOUT" ? hung + 1 : 0;
           if (error instanceof ConnectorError && error.fault !== "destination") {
             const { code, message, retryAfterMs } = error;
             failed.push({ index, code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
@@ -76,7 +86,7 @@ export async function lookUp(
   );
   signal.throwIfAborted();
   if (fault !== undefined) throw fault;
-  return { answers, failed };
+  return { answers, failed, left };
 }
 
 async function ask(request: Json, settings: LookupSettings, grants: Grants, signal: AbortSignal): Promise<Json | null> {

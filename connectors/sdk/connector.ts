@@ -40,6 +40,8 @@ export interface Capabilities {
     readonly request: JsonSchema;
     /** Members of a request that are parts of a URL: what fills the holes of their templates is percent-encoded. */
     readonly escaped?: readonly string[];
+    /** As of a destination: it bounds each of its requests by the `timeoutMs` that it is given. */
+    readonly timesRequests?: boolean;
   };
   /** It is told when a connector is made, changed and deleted. */
   readonly lifecycle?: boolean;
@@ -84,13 +86,15 @@ export interface Connector {
   /**
    * Answers requests, for the `enrich` step. A throw means that none is answered: one that is a record's fault is looked
    * for by asking for fewer, anything else is tried again or waited for. May be called again while calls are under way.
-   * `limit` is as of a write.
+   * `limit` is as of a write. `timeoutMs` bounds a request where the type `timesRequests`; the signal bounds the call of any
+   * other.
    */
   lookup?(
     requests: readonly Json[],
     signal: AbortSignal,
     correlation?: Correlation,
     limit?: CallLimit,
+    timeoutMs?: number,
   ): Promise<LookupResult>;
   /** Makes what it needs outside (a subscription, a slot). May be called again. */
   created?(signal: AbortSignal): Promise<void>;
@@ -106,6 +110,8 @@ export interface LookupResult {
   readonly answers: readonly (Json | null)[];
   /** Requests that failed by themselves, in any order. */
   readonly failed?: readonly LookupFailure[];
+  /** As of a write. */
+  readonly left?: readonly number[];
 }
 
 export interface StreamInfo {
@@ -203,7 +209,7 @@ export interface DestinationOptions {
     readonly connectMs: number;
     /** For an answer, or the next piece of it. */
     readonly readMs: number;
-    /** For a write as a whole: its signal aborts then. */
+    /** For a write as a whole: its signal aborts then. For each request, where the destination `timesRequests`. */
     readonly totalMs?: number;
   };
   /** Left out: nothing is written, it is only asked whether it could be. */
@@ -234,10 +240,15 @@ export interface Destination {
    * counts as confirmed and is not written. A record that failed leaves its key to others.
    */
   readonly dedupes?: boolean;
+  /**
+   * A write may send many requests, and bounds each of them by `timeout.totalMs` itself; what is waited for before one is
+   * no part of that. Its signal aborts only where it is to stop.
+   */
+  readonly timesRequests?: boolean;
   /** What it cannot do as it should, and how to mend it: a sentence each, for the log. */
   readonly warnings?: readonly string[];
   /**
-   * Resolves when the records that are not listed as failed are durable. A throw means that none is known to be
+   * Resolves when the records that are listed neither as failed nor as left are durable. A throw means that none is known to be
    * written. Never called again with a record it confirmed, save after a crash (at least once), and behind one that
    * has to keep its order and is tried again.
    */
@@ -261,10 +272,7 @@ export interface OutRecord {
 
 /** How often a far side may be called (`delivery.rate_limit`). */
 export interface CallLimit {
-  /**
-   * Resolves when one more request may be sent; what is waited for it is no part of the call's own time. Rejects when
-   * the signal aborts.
-   */
+  /** Resolves when one more request may be sent. Rejects when the signal aborts. */
   take(signal: AbortSignal): Promise<void>;
 }
 
@@ -288,15 +296,20 @@ export interface WriteBatch {
    */
   readonly limit?: CallLimit;
   /**
-   * Aborts where the write takes too long, or the run stops: it ends then, with an error. One that does not is left
-   * behind a second later, and others may begin while it is still under way.
+   * Aborts where the write takes too long, or the run stops: it ends then, with an error, or with what is confirmed and
+   * what is `left`. One that does not is left behind a second later, and others may begin while it is still under way.
    */
   readonly signal: AbortSignal;
 }
 
 export interface WriteResult {
-  /** Records that were not written, in any order; all others were. */
+  /** Records that failed, in any order; all that are neither here nor `left` are written. */
   readonly failed?: readonly WriteFailure[];
+  /**
+   * Indexes of records that the write did not come to, or was in when its signal aborted. That counts as no attempt, and
+   * they are written again. Never all of a batch.
+   */
+  readonly left?: readonly number[];
   /** Kept with the checkpoint, given back to `openDestination` after a restart. */
   readonly state?: Json;
 }

@@ -15,12 +15,19 @@ export interface CallOutcome {
   readonly failed: number;
   /** The destination is at fault: the circuit opens at once. */
   readonly broken: boolean;
+  /** Nothing but time-outs came of it. */
+  readonly hung?: boolean;
   /** Why, where there was a failure. */
   readonly reason: string;
   /** What the far side asks for: the circuit stays open no shorter. */
   readonly retryAfterMs: number | undefined;
 }
 
+/**
+ * So many calls in a row that hung are the destination's fault, however far apart: one that never answers takes each of
+ * them for as long as the time limit is, too rarely to be judged by the window.
+ */
+const hungCalls = 3;
 /** The window slides by a twentieth of itself. */
 const slots = 20;
 
@@ -35,6 +42,7 @@ export class Circuit {
   /** While it is not closed. */
   #open: (OpenCircuit & { trials: number; passed: number }) | undefined;
   #window: { slot: number; calls: number; records: number; failed: number }[] = [];
+  #hung = 0;
   readonly #listeners = new Set<() => void>();
 
   constructor(options: CircuitOptions) {
@@ -72,7 +80,8 @@ export class Circuit {
     }
     if (!open) this.#count(outcome, now);
     const judged = open ? outcome : this.#total(now);
-    if (outcome.broken) this.#trip(outcome, 1, now);
+    this.#hung = outcome.hung ? this.#hung + 1 : outcome.failed < outcome.records ? 0 : this.#hung;
+    if (outcome.broken || this.#hung >= hungCalls) this.#trip(outcome, 1, now);
     else if (this.#fails(judged)) this.#trip(outcome, judged.failed / judged.records, now);
     else if (open && ++open.passed >= this.options.halfOpenRequests) this.#close();
     else if (open) this.#changed();
@@ -125,6 +134,7 @@ export class Circuit {
     const until = now + Math.max(this.options.openForMs, retryAfterMs);
     this.#open = { since: this.#open?.since ?? now, until, reason, failureRatio, trials: 0, passed: 0 };
     this.#window = [];
+    this.#hung = 0;
     this.#changed(1);
   }
 

@@ -44,6 +44,8 @@ export interface DeliverOptions {
   readonly ordered?: boolean | undefined;
   /** Whether a record whose next try is far off may be handed back; left out: it waits here. Not where order counts. */
   readonly putsOff?: (() => boolean) | undefined;
+  /** Others of the same message are confirmed, or given up: at a stop, these are put off rather than written again with them. */
+  readonly begun?: boolean | undefined;
   /** Of the span that the writes belong to. */
   readonly traceparent?: string | undefined;
   readonly clock: Clock;
@@ -71,10 +73,11 @@ const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitt
 
 /**
  * Writes a batch until each record is confirmed or given up. Records settle one by one (invariant 6): a batch that is
- * refused whole is halved until the records at fault stand alone. Rejects only when the signal aborts.
+ * refused whole is halved until the records at fault stand alone. Rejects only when the signal aborts; where some are
+ * confirmed by then, and records may be put off, the others are.
  */
 export async function deliver(records: readonly Deliverable[], options: DeliverOptions): Promise<Delivered> {
-  const { destination, retry, ordered = false, putsOff, clock, signal, gate, waiting } = options;
+  const { destination, retry, ordered = false, putsOff, begun = false, clock, signal, gate, waiting } = options;
   const attempts = new Map<number, Attempt[]>();
   const undelivered: Undelivered[] = [];
   let state: Json | undefined;
@@ -98,9 +101,20 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
   };
 
   const pending: number[][] = [records.map((_, index) => index)];
-  while (pending.length > 0) {
+  try {
+    while (pending.length > 0) await next();
+  } catch (error) {
+    if (!signal.aborted || !(confirmed || begun || undelivered.length > 0) || !putsOff?.()) throw error;
+    for (const index of pending.flat()) putOff(index, 0);
+  }
+  // The last record may have been given up while it was waited for.
+  if (waits > 0) waiting(null);
+  return { undelivered, state };
+
+  /** A write of the last group that is pending. What is not settled when it rejects is pending still. */
+  async function next(): Promise<void> {
     signal.throwIfAborted();
-    const group = pending.pop() as number[];
+    const group = pending.at(-1) as number[];
     let again: number[] = [];
     /** Of those, what its own tries are waited for, and not the destination. */
     const tried = new Set<number>();
@@ -122,33 +136,40 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     };
     const batch = group.length === records.length ? records : group.map((index) => records[index] as Deliverable);
     const written = await write(batch);
+    pending.pop();
     if ("withdrawn" in written) {
       const gone = new Set(written.withdrawn.map((i) => group[i] as number));
       for (const index of gone) undelivered.push({ index, ...withdrawnFailure, attempts: attempts.get(index) ?? [] });
       const rest = group.filter((index) => !gone.has(index));
       if (rest.length > 0) pending.push(rest);
-      continue;
+      return;
     }
     if ("fault" in written) {
       const { defect = false } = written;
       if ((written.fault === "record" || defect) && group.length > 1) {
         const half = group.length >> 1;
         pending.push(group.slice(half), group.slice(0, half));
-        continue;
+        return;
       }
       const [alone] = group as [number];
       if (defect && !confirmed && !ordered && pending.length > 0 && !suspects.has(alone)) {
         suspects.add(alone);
         pending.unshift(group);
-        continue;
+        return;
       }
       fail(group, defect && confirmed ? { ...written, fault: "record" } : written);
     } else {
       if (written.state !== undefined) state = written.state;
-      if ((written.failed?.length ?? 0) < group.length) confirmed = true;
+      const { failed = [], left = [] } = written;
+      if (failed.length + left.length < group.length) confirmed = true;
       if (waits > 0) waiting(null);
       waits = 0;
-      for (const { index, ...failure } of written.failed ?? []) fail([group[index] as number], failureIn(failure));
+      for (const { index, ...failure } of failed) fail([group[index] as number], failureIn(failure));
+      for (const at of left) {
+        const index = group[at] as number;
+        again.push(index);
+        stopped = Math.min(stopped, index);
+      }
     }
     if (ordered) again = behind(group, stopped);
     else if (pauseMs >= inPlaceMs && tried.size > 0 && putsOff?.()) {
@@ -160,13 +181,10 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
       await clock.sleep(pauseMs, signal);
     }
   }
-  // The last record may have been given up while it was waited for.
-  if (waits > 0) waiting(null);
-  return { undelivered, state };
 
   function putOff(index: number, retryInMs: number): void {
-    const tries = attempts.get(index) as Attempt[];
-    const { code, message } = tries.at(-1) as Attempt;
+    const tries = attempts.get(index) ?? records[index]?.attempts ?? [];
+    const { code, message } = tries.at(-1) ?? notWritten;
     const perishable = records[index]?.call?.perishable === true;
     undelivered.push({ index, code, message, attempts: tries, ...(!perishable && { retryInMs }) });
   }
@@ -178,23 +196,26 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     return group.filter((index) => index >= first && !givenUp.has(index));
   }
 
-  /** One write, once the gate lets it pass: what it gave, or why it failed. */
-  async function write(batch: readonly Deliverable[]): Promise<WriteResult | Failure | Withdrawn> {
+  /** One write, once the gate lets it pass: what it gave, or why it failed. On trial, one record is enough. */
+  async function write(whole: readonly Deliverable[]): Promise<WriteResult | Failure | Withdrawn> {
     const call = gate && (await gate.begin(signal));
+    const batch = call?.trial && whole.length > 1 ? whole.slice(0, 1) : whole;
+    /** One record that fails again: that it hangs may be its own doing. */
+    const repeats = batch.length === 1 && (attempts.size > 0 || (batch[0]?.attempts?.length ?? 0) > 0);
     let outcome: CallOutcome | undefined;
     try {
       const withdrawn = beginCalls(batch);
       if (withdrawn) return { withdrawn };
       const correlation = sharedCorrelation(batch, options.traceparent);
       const result = await destination.write({ records: batch, ordered, ...(correlation && { correlation }), signal });
-      outcome = outcomeOf(batch.length, (result.failed ?? []).map(failureIn));
-      return result;
+      outcome = outcomeOf(batch.length - (result.left?.length ?? 0), (result.failed ?? []).map(failureIn), repeats);
+      return batch === whole ? result : { ...result, left: whole.slice(1).map((_, index) => index + 1) };
     } catch (error) {
       signal.throwIfAborted();
       const failure = failureOf(error);
       // A crash says nothing of the far side, where it may be one record's doing.
       const fault = failure.defect && (batch.length > 1 || confirmed) ? "record" : failure.fault;
-      outcome = outcomeOf(batch.length, new Array<Failure>(batch.length).fill({ ...failure, fault }));
+      outcome = outcomeOf(batch.length, new Array<Failure>(batch.length).fill({ ...failure, fault }), repeats);
       return failure;
     } finally {
       if (call) gate?.end(call, outcome);
@@ -235,16 +256,21 @@ function beginCalls(batch: readonly Deliverable[]): number[] | undefined {
   return withdrawn;
 }
 
+/** Of a record that was put off before its first try. */
+const notWritten = { code: "UNAVAILABLE", message: "not written yet when the run stopped" } as const;
+
 /** What a record of a write failed with, as a failure. */
 function failureIn({ code, message, retryAfterMs }: Omit<WriteFailure, "index">): Failure {
   return { code, fault: codes[code].fault, message, path: undefined, retryAfterMs };
 }
 
-/** What a write says of its destination, by the table of settlement. */
-function outcomeOf(records: number, failures: readonly Failure[]): CallOutcome {
+/** What a write says of its destination, by the table of settlement; `records`: those that it came to. */
+function outcomeOf(records: number, failures: readonly Failure[], repeats: boolean): CallOutcome {
   const passing = failures.filter(({ fault }) => settlement[fault].circuit !== "none");
   const broken = passing.find(({ fault }) => settlement[fault].circuit === "opens");
   const { message: reason = "", retryAfterMs } = broken ?? passing[0] ?? {};
   const patience = retryAfterMs === undefined ? undefined : Math.min(retryAfterMs, maxRetryAfterMs);
-  return { records, failed: passing.length, broken: broken !== undefined, reason, retryAfterMs: patience };
+  const hung =
+    !repeats && records > 0 && failures.length === records && failures.every(({ code }) => code === "TIMEOUT");
+  return { records, failed: passing.length, broken: broken !== undefined, hung, reason, retryAfterMs: patience };
 }

@@ -167,7 +167,7 @@ export class Deliverer {
     const undelivered: Undelivered[] = [];
     let state: Delivered["state"];
     for (let from = 0; from < records.length; from += size) {
-      const part = await deliver(records.slice(from, from + size), options);
+      const part = await deliver(records.slice(from, from + size), { ...options, begun: from > 0 });
       for (const each of part.undelivered) undelivered.push({ ...each, index: each.index + from });
       if (part.state !== undefined) state = part.state;
     }

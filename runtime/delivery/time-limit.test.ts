@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { VirtualClock } from "../ports/virtual-clock.ts";
-import { type Unhurried, within } from "./time-limit.ts";
+import { within } from "./time-limit.ts";
 
-function limited(work: (signal: AbortSignal, clock: VirtualClock, unhurried: Unhurried) => Promise<string>) {
+function limited(work: (signal: AbortSignal, clock: VirtualClock) => Promise<string>) {
   const clock = new VirtualClock();
   const controller = new AbortController();
   const results: unknown[] = [];
-  within(60_000, { clock, signal: controller.signal }, (signal, unhurried) => work(signal, clock, unhurried)).then(
+  within(60_000, { clock, signal: controller.signal }, (signal) => work(signal, clock)).then(
     (value) => results.push(value),
     (error) => results.push(error),
   );
@@ -67,30 +67,11 @@ test.each([
   expect(results).toMatchObject([{ message: "stopped" }]);
 });
 
-test("what is waited for unhurried takes none of its time, however many wait at once", async () => {
-  const { clock, results } = limited(async (signal, clock, unhurried) => {
-    await clock.sleep(30_000);
-    await Promise.all([60_000, 90_000].map((ms) => unhurried(() => clock.sleep(ms))));
-    await clock.sleep(29_999);
-    await unhurried(() => clock.sleep(1));
-    return await ends(signal);
-  });
-  // 30 s, 90 s that do not count, 29.999 s, 1 ms that does not count: 1 ms is left.
-  await clock.advance(150_000);
-  expect(results).toEqual([]);
-  await clock.advance(1);
-  expect(results).toMatchObject([{ code: "TIMEOUT", message: "no answer within 60 s" }]);
-});
-
-test("a stop ends what waits unhurried, too, and its end starts no timer", async () => {
-  const { clock, controller, results } = limited((signal, clock, unhurried) =>
-    unhurried(async () => {
-      await clock.sleep(500, signal);
-      return "never";
-    }),
-  );
-  await clock.advance(100);
+test("what has any time is ended by a stop alone", async () => {
+  const clock = new VirtualClock();
+  const controller = new AbortController();
+  const ended = within(undefined, { clock, signal: controller.signal }, ends).catch((error: unknown) => error);
+  await clock.advance(10 * 86_400_000);
   controller.abort(new Error("stopped"));
-  await clock.advance(200_000);
-  expect(results).toMatchObject([{ message: "stopped" }]);
+  expect(await ended).toMatchObject({ message: "stopped" });
 });

@@ -22,7 +22,7 @@ export type EnrichStep = Extract<ResolvedStep, { type: "enrich" }>;
 export interface LookUpsOptions {
   readonly lookups: Lookups;
   readonly retry: RetryPolicy;
-  /** For one call of a connector, in milliseconds; left out: without end. */
+  /** For one call of a connector, or each of its requests, in milliseconds; left out: without end. */
   readonly timeoutMs?: number | undefined;
   /** What a step's calls pass; left out: a far side at fault is asked again at a pace of its own. */
   readonly gate?: ((step: string, waiting: (reason: string | null) => void) => Gate) | undefined;
@@ -188,7 +188,7 @@ class StepLookUps implements LookUps {
     let outcome: "ok" | "failed" = "failed";
     try {
       const requests = records.map(({ value }) => value);
-      const { answers: given, failed = [] } = await this.#call(requests, correlation, signal);
+      const { answers: given, failed = [], left = [] } = await this.#call(requests, correlation, signal);
       if (given.length !== records.length) {
         const message = `${this.#lookup.connectorType} gave ${given.length} answers to ${records.length} requests`;
         throw new SluiceError("INTERNAL_ERROR", message);
@@ -197,8 +197,8 @@ class StepLookUps implements LookUps {
         const answer = given[index] ?? null;
         answers.set(id, isEmpty(answer) ? null : answer);
       }
-      if (failed.length === 0) outcome = "ok";
-      return { failed };
+      if (failed.length === 0 && left.length === 0) outcome = "ok";
+      return { failed, left };
     } finally {
       this.#options.called(this.#step.id, this.#lookup, outcome);
     }
@@ -207,11 +207,10 @@ class StepLookUps implements LookUps {
   #call(requests: readonly Json[], correlation: Correlation | undefined, signal: AbortSignal): Promise<LookupResult> {
     const { timeoutMs, clock } = this.#options;
     const limit = this.#gate?.further;
-    if (timeoutMs === undefined) return this.#lookup.lookup(requests, signal, correlation, limit);
-    return within(timeoutMs, { clock, signal }, (signal, unhurried) => {
-      const further = limit && { take: (signal: AbortSignal) => unhurried(() => limit.take(signal)) };
-      return this.#lookup.lookup(requests, signal, correlation, further);
-    });
+    const totalMs = this.#lookup.timesRequests ? undefined : timeoutMs;
+    return within(totalMs, { clock, signal }, (signal) =>
+      this.#lookup.lookup(requests, signal, correlation, limit, timeoutMs),
+    );
   }
 
   /** The step waits as long as one of its calls does. */

@@ -18,6 +18,8 @@ export interface Lookup {
   readonly provider?: string | undefined;
   /** As `capabilities.lookup.escaped` of the SDK. */
   readonly escaped?: readonly string[];
+  /** As `capabilities.lookup.timesRequests` of the SDK. */
+  readonly timesRequests?: boolean | undefined;
   /**
    * A text with its references looked up, which belong to the connector from then on: that one stands for something
    * else makes it another one. Rejects with a SluiceError that names the reference that resolves to nothing.
@@ -29,6 +31,7 @@ export interface Lookup {
     signal: AbortSignal,
     correlation?: Correlation,
     limit?: CallLimit,
+    timeoutMs?: number,
   ): Promise<LookupResult>;
   close(): Promise<void>;
 }

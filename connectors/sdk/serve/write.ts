@@ -89,7 +89,10 @@ async function answerOf(
       return { id, failed: [], failure: undefined, state: "" };
     }
     const batch = batchOf(request.value, signal);
-    const { failed = [], state } = await within(batch.correlation, () => destination.write(batch));
+    const { failed: refused = [], left = [], state } = await within(batch.correlation, () => destination.write(batch));
+    // The protocol knows nothing of it.
+    const message = "The write did not come to it.";
+    const failed = [...refused, ...left.map((index) => ({ index, code: "UNAVAILABLE" as const, message }))];
     return {
       id,
       failed: failed.map(({ index, ...failure }) => ({ index, failure: failureOf(failure) })),
