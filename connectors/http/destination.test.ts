@@ -8,7 +8,7 @@ import {
   openDestination,
   serveHere,
 } from "../../tests/support/http-server.ts";
-import type { Json, JsonObject } from "../sdk/index.ts";
+import type { Json, JsonObject, WriteResult } from "../sdk/index.ts";
 
 const people = [
   { id: 1, email: "a@x.org" },
@@ -421,4 +421,39 @@ test("mode replace, a missing key and an unknown stream are refused at once, nam
   }
   const bad = connect({ base_url: "http://127.0.0.1:1", streams: { c: { append: { body: { a: "{{ $.[ }}" } } } } });
   await expect(openDestination(bad, "c")).rejects.toMatchObject({ path: "config.streams.c.append.body" });
+});
+
+test("a stop leaves what is under way and what was not sent, and what was answered is written", async () => {
+  const underWay = Promise.withResolvers<void>();
+  const server = await serveHere(({ body }) => {
+    if (!body.includes('"id":2')) return { status: 201 };
+    underWay.resolve();
+    return undefined;
+  });
+  const destination = await openDestination(connect({ base_url: server.url, concurrency: 1 }), "contacts");
+  const ends = new AbortController();
+  const writing = destination.write(batchOf([{ id: 0 }, { id: 1 }, { id: 2 }, { id: 3 }], { signal: ends.signal }));
+  await underWay.promise;
+  ends.abort(new Error("stopped"));
+  expect(await writing).toEqual({ failed: [], left: [2, 3] });
+  await expect(destination.write(batchOf([{ id: 4 }], { signal: ends.signal }))).rejects.toThrow("stopped");
+  expect(server.asked).toHaveLength(3);
+});
+
+test("each request has its own time, and nothing more is sent once as many hang as go at once", async () => {
+  const server = await serveHere(() => undefined);
+  const connector = connect({ base_url: server.url, concurrency: 2 });
+  const timeout = { connectMs: 30_000, readMs: 30_000, totalMs: 300 };
+  const destination = await openDestination(connector, "contacts", { timeout });
+  expect(destination.timesRequests).toBe(true);
+  const records = Array.from({ length: 6 }, (_, id) => ({ id }));
+  const written = await destination.write(batchOf(records));
+  // A slot that is free before the second one hangs sends one more.
+  const isHung = ({ failed = [], left = [] }: Pick<WriteResult, "failed" | "left">) =>
+    failed.every(({ code }) => code === "TIMEOUT") && left.length >= 3 && failed.length + left.length === 6;
+  expect(written).toSatisfy(isHung);
+  const requests = records.map(({ id }) => ({ path: `/${id}` }));
+  const { signal } = new AbortController();
+  const answered = await connector.lookup!(requests, signal, undefined, undefined, 300);
+  expect(answered).toSatisfy(isHung);
 });

@@ -298,3 +298,88 @@ test("what waits at an open circuit ends with the signal, and leaves the next ru
   await clock.advance(20_000);
   expect(circuit.begin(clock.now())).toBeDefined();
 });
+
+test("what a write did not come to counts no attempt, and what it confirmed is not written again", async () => {
+  const { clock, done, calls } = delivering(4, (_numbers, call) =>
+    call <= 2 ? { left: call === 1 ? [1, 2, 3] : [2] } : {},
+  );
+  await clock.advance(100);
+  expect(await done).toEqual({ undelivered: [], state: undefined });
+  expect(calls).toEqual([[0, 1, 2, 3], [1, 2, 3], [3]]);
+});
+
+test("at a stop what is not confirmed is put off without an attempt, so that what is confirmed can be settled", async () => {
+  const clock = new VirtualClock();
+  const ends = new AbortController();
+  const write = async () => {
+    ends.abort(new Error("stopped"));
+    return { left: [1, 3] };
+  };
+  const options = { destination: { write }, retry, clock, signal: ends.signal, waiting: () => {} };
+  const { undelivered } = await deliver(recordsOf(4), { ...options, putsOff: () => true });
+  const put = { code: "UNAVAILABLE", attempts: [], retryInMs: 0 };
+  expect(undelivered).toMatchObject([
+    { index: 1, ...put },
+    { index: 3, ...put },
+  ]);
+  // Of one message, a part of which is confirmed; another one is the next owner's as a whole.
+  const rest = await deliver(recordsOf(2), { ...options, putsOff: () => true, begun: true });
+  expect(rest.undelivered).toHaveLength(2);
+  await expect(deliver(recordsOf(2), { ...options, putsOff: () => true })).rejects.toThrow("stopped");
+  await expect(deliver(recordsOf(2), { ...options, begun: true })).rejects.toThrow("stopped");
+});
+
+test("one record is the trial of a circuit that is half open", async () => {
+  const { clock, circuit, gate } = gateOf();
+  circuit.end(
+    circuit.begin(clock.now())!,
+    { records: 1, failed: 1, broken: true, reason: "gone", retryAfterMs: undefined },
+    clock.now(),
+  );
+  const sizes: number[] = [];
+  let away = true;
+  const write = async ({ records }: WriteBatch) => {
+    sizes.push(records.length);
+    if (away) throw gone();
+    return {};
+  };
+  const { signal } = new AbortController();
+  const done = deliver(recordsOf(500), { destination: { write }, retry, clock, signal, gate, waiting: () => {} });
+  await clock.advance(60_000);
+  expect(sizes).toEqual([1, 1]);
+  away = false;
+  await clock.advance(30_000);
+  expect(await done).toMatchObject({ undelivered: [] });
+  expect(sizes).toEqual([1, 1, 1, 499]);
+});
+
+test("a destination that hangs opens its circuit at the third time-out in a row, however far apart, and gives nothing up", async () => {
+  const { clock, circuit, gate } = gateOf();
+  let hangs = true;
+  const write = async () => {
+    if (!hangs) return {};
+    await clock.sleep(60_000);
+    throw new ConnectorError("TIMEOUT", "no answer", { fault: "transient" });
+  };
+  const { signal } = new AbortController();
+  const done = deliver(recordsOf(500), { destination: { write }, retry, clock, signal, gate, waiting: () => {} });
+  await clock.advance(200_000);
+  expect(circuit.open).toMatchObject({ reason: "no answer" });
+  await clock.advance(3_600_000);
+  hangs = false;
+  await clock.advance(600_000);
+  expect(await done).toMatchObject({ undelivered: [] });
+});
+
+test("one record that hangs whenever it is written is given up: it opens no circuit", async () => {
+  const { clock, circuit, gate } = gateOf();
+  const write = async () => {
+    await clock.sleep(60_000);
+    throw new ConnectorError("TIMEOUT", "no answer", { fault: "transient" });
+  };
+  const { signal } = new AbortController();
+  const done = deliver(recordsOf(1), { destination: { write }, retry, clock, signal, gate, waiting: () => {} });
+  await clock.advance(600_000);
+  expect(await done).toMatchObject({ undelivered: [{ index: 0, code: "TIMEOUT" }] });
+  expect(circuit.open).toBeUndefined();
+});

@@ -161,7 +161,7 @@ export function cursorAfter(batches: readonly ReadBatch[]): Cursor {
 export interface WriteOptions {
   readonly mode?: DestinationMode;
   readonly key?: readonly string[];
-  readonly timeout?: { readonly connectMs: number; readonly readMs: number };
+  readonly timeout?: { readonly connectMs: number; readonly readMs: number; readonly totalMs?: number };
 }
 
 /** A destination for one test. */
