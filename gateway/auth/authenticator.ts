@@ -1,3 +1,4 @@
+import { SluiceError } from "../../runtime/errors/index.ts";
 import type { ApiKeyRow, ApiKeyStore } from "../../runtime/ports/identity.ts";
 import { hashOf } from "./keys.ts";
 import { type Scope, scopesOf } from "./scopes.ts";
@@ -28,6 +29,11 @@ export interface Authenticator {
 const isJwt = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 /** How long a key that was found good is taken as such, so that not every request asks the store. */
 const trustMs = 10_000;
+/**
+ * A key that was good so recently is taken as good while the store cannot be asked: nobody can revoke it there either,
+ * and whoever watches a node by its metrics sees them then, too.
+ */
+const awayMs = 60_000;
 /** That a key was used is kept by the minute. */
 const usedMs = 60_000;
 
@@ -54,7 +60,16 @@ export function createAuthenticator(keys: ApiKeyStore, issuer?: Authenticator): 
       const key = hash.toString("base64");
       const held = trusted.get(key);
       if (held !== undefined && held.until > performance.now()) return held.identity;
-      const row = await keys.byHash(hash);
+      let row: ApiKeyRow | null;
+      try {
+        row = await keys.byHash(hash);
+      } catch (error) {
+        const isAway = error instanceof SluiceError && error.code === "UNAVAILABLE";
+        if (!isAway || held === undefined || held.until + awayMs < performance.now() || isOver(held.identity))
+          throw error;
+        trusted.set(key, { ...held, until: performance.now() + trustMs });
+        return held.identity;
+      }
       // As many entries as there are keys that exist: what is refused is not kept.
       if (row === null) {
         trusted.delete(key);
@@ -69,3 +84,5 @@ export function createAuthenticator(keys: ApiKeyStore, issuer?: Authenticator): 
     },
   };
 }
+
+const isOver = ({ expiresAt }: Identity) => expiresAt !== null && expiresAt.getTime() <= Date.now();

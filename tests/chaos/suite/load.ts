@@ -162,7 +162,15 @@ export class Load {
       run = await this.look(node);
       return run.status !== "running" || wanted(run) ? "reached" : JSON.stringify(run);
     };
-    await expect.poll(reached, patience).toBe("reached");
+    // All of it: what vitest prints is cut.
+    const said = () =>
+      new Error(`the run goes on without an end: ${JSON.stringify(run)}; its node says ${node.stderr.slice(-5_000)}`);
+    await expect
+      .poll(reached, patience)
+      .toBe("reached")
+      .catch((error: unknown) => {
+        throw run === undefined ? error : said();
+      });
     return run as Run;
   }
 
