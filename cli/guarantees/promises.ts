@@ -97,6 +97,7 @@ export const promises = {
       "tests/e2e/bad-input.test.ts",
       "tests/e2e/schema-contracts.test.ts",
       "tests/e2e/dead-letters.test.ts",
+      "tests/e2e/dead-letters-wait.test.ts",
     ],
   },
   counts: {
