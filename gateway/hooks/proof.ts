@@ -11,6 +11,8 @@ export interface HookRequest {
 
 /** What is known of a request whose sender has proved itself. */
 export interface Proof {
+  /** Its body, at least. */
+  readonly isSigned: boolean;
   /** Signed together with the body: a request with the same one is the same request. */
   readonly id?: string;
   /** When it was signed, in milliseconds. */

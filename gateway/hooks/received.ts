@@ -18,23 +18,26 @@ export interface Received {
 const maxRecords = 1_000;
 
 /**
- * The records of a request that has proved itself, and by what each is known when it comes again: what was signed with it,
- * or else what the sender calls it. JSON is the record as it stands, an array a record for each element; a form is an object of its fields; CloudEvents are
+ * The records of a request that has proved itself, and by what each is known when it comes again: what was signed,
+ * whatever else the request says of itself; of one that is not signed, what the sender calls it. JSON is the record as it stands, an array a record for each element; a form is an object of its fields; CloudEvents are
  * records in the JSON format, whichever mode they come in. Throws VALIDATION_ERROR.
  */
 export function receivedRecords(request: HookRequest, proof: Proof): Received[] {
   const { headers, body } = request;
   const type = (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const id = idOf(request, proof);
+  // Whatever the headers make of a body, which nobody signs: its first record has the same id.
+  const nth = (index: number) => (id === null || index === 0 ? id : `${id}\0${index}`);
+  const signedId = (index: number) => (proof.isSigned ? nth(index) : null);
   if (type === batchType) {
     const events = parseBody(bytes);
     if (!Array.isArray(events)) throw refused("a batch of CloudEvents is an array");
     if (events.length > maxRecords) throw refused(`a batch may have ${maxRecords} events`);
-    return events.map((event, index) => eventRecord(event, `event ${index}`));
+    return events.map((event, index) => eventRecord(event, `event ${index}`, signedId(index)));
   }
-  if (type === structuredType) return [eventRecord(parseBody(bytes), "the body")];
-  if (isBinary(headers)) return [eventRecord(binaryEvent(request, bytes), "the request")];
-  const id = idOf(request, proof);
+  if (type === structuredType) return [eventRecord(parseBody(bytes), "the body", signedId(0))];
+  if (isBinary(headers)) return [eventRecord(binaryEvent(request, bytes), "the request", signedId(0))];
   if (type !== "" && type !== "application/json" && !type.endsWith("+json"))
     return [{ text: recordText(type, bytes), id: digestOfId(id) }];
   const value = parseBody(bytes);
@@ -42,7 +45,7 @@ export function receivedRecords(request: HookRequest, proof: Proof): Received[] 
   if (value.length > maxRecords) throw refused(`an array may have ${maxRecords} elements`);
   return value.map((each, index) => ({
     text: Buffer.from(JSON.stringify(each)),
-    id: digestOfId(id === null ? null : `${id}\0${index}`),
+    id: digestOfId(nth(index)),
   }));
 }
 
@@ -80,20 +83,20 @@ function binaryEvent({ headers }: HookRequest, bytes: Buffer): Json {
   }
 }
 
-function eventRecord(event: Json, what: string): Received {
+function eventRecord(event: Json, what: string, signedId: string | null): Received {
   const fault = eventFault(event);
   if (fault !== undefined) throw refused(`${what} is no CloudEvent: ${fault}`);
   const { source, id } = event as { readonly source: string; readonly id: string };
-  return { text: Buffer.from(JSON.stringify(event)), id: digestOfId(`event\0${source}\0${id}`) };
+  return { text: Buffer.from(JSON.stringify(event)), id: digestOfId(signedId ?? `event\0${source}\0${id}`) };
 }
 
-/** By what was signed first: nobody else can change that. */
-function idOf({ headers, body }: HookRequest, { id, signedAt }: Proof): string | null {
+/** By what was signed, where anything was: whoever has seen a request cannot change that, and can change all else. */
+function idOf({ headers, body }: HookRequest, { isSigned, id, signedAt }: Proof): string | null {
   if (id !== undefined) return `signed\0${id}`;
   const named = headers["x-github-delivery"] ?? headers["idempotency-key"] ?? headers["webhook-id"];
-  if (signedAt === undefined && named === undefined) return null;
+  if (!isSigned && named === undefined) return null;
   const digest = hash("sha256", body, "base64");
-  return signedAt === undefined ? `named\0${named}\0${digest}` : `at\0${signedAt}\0${digest}`;
+  return isSigned ? `at\0${signedAt ?? ""}\0${digest}` : `named\0${named}\0${digest}`;
 }
 
 function digestOfId(id: string | null): string | null {

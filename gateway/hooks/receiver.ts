@@ -9,7 +9,7 @@ import type { Metrics } from "../../runtime/ports/telemetry.ts";
 import { type Challenge, challengeIn } from "./challenges.ts";
 import { Inbox } from "./inbox.ts";
 import { metaHeaders } from "./meta.ts";
-import type { HookRequest, Verifier } from "./proof.ts";
+import { type HookRequest, isSame, refused, type Verifier } from "./proof.ts";
 import { receivedRecords } from "./received.ts";
 import { createVerifier } from "./schemes.ts";
 
@@ -80,10 +80,12 @@ export class HookReceiver {
     }
   }
 
-  /** Meta asks before it sends anything: whether the token is one of the secrets. */
+  /** Meta asks before it sends anything: whether the token is one of the secrets. No other scheme's are tokens. */
   async confirm(integration: string, token: string): Promise<void> {
-    const { verify } = await this.#find(integration, "bearer");
-    verify({ headers: { authorization: `Bearer ${token}` }, body: new Uint8Array() }, Date.now());
+    const { scheme, secrets } = await this.#find(integration);
+    const given = Buffer.from(token);
+    const isRight = secrets.reduce((found, right) => isSame(given, Buffer.from(right)) || found, false);
+    if (!isRight || (scheme !== "github" && scheme !== "bearer")) throw refused("The verify token is not valid");
   }
 
   /** Throws NOT_FOUND where the integration takes no hooks. */
@@ -122,24 +124,24 @@ export class HookReceiver {
     });
   }
 
-  async #find(integration: string, scheme?: "bearer"): Promise<Known> {
+  async #find(integration: string): Promise<Known> {
+    if (!isName.test(integration)) throw notThere();
     const now = Date.now();
-    const key = scheme === undefined ? integration : `${scheme} ${integration}`;
-    let looked = this.#looked.get(key);
+    let looked = this.#looked.get(integration);
     if (looked === undefined || now - looked.at > freshMs) {
       if (this.#looked.size >= maxNames) this.#looked.clear();
       const before = looked;
-      const known = this.#look(integration, scheme).catch(async (error: unknown) => {
+      const known = this.#look(integration).catch(async (error: unknown) => {
         // The store, or a Vault, is away: what was true a moment ago goes on, and is asked again.
         this.#options.logger.warn({ err: error, integration }, "a hook's integration cannot be looked up");
         const last = before && (await before.known);
         if (last) return last;
-        this.#looked.delete(key);
+        this.#looked.delete(integration);
         throw new RetryLaterError("the integration cannot be looked up at this moment", againMs);
       });
       known.catch(() => {});
       looked = { known, at: now };
-      this.#looked.set(key, looked);
+      this.#looked.set(integration, looked);
       // What is known serves until the answer is there.
       if (before) {
         const last = await before.known;
@@ -147,13 +149,12 @@ export class HookReceiver {
       }
     }
     const known = await looked.known;
-    if (known === null) throw new SluiceError("NOT_FOUND", "there is no integration of that name that takes webhooks");
+    if (known === null) throw notThere();
     return known;
   }
 
-  async #look(integration: string, scheme?: "bearer"): Promise<Known | null> {
+  async #look(integration: string): Promise<Known | null> {
     const { store, secretsOf, owners } = this.#options;
-    if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(integration)) return null;
     const { integrations } = store;
     const row =
       (isId.test(integration) ? await integrations.get(integration) : null) ?? (await integrations.byName(integration));
@@ -162,8 +163,7 @@ export class HookReceiver {
     if (trigger.type !== "webhook") return null;
     const { auth } = trigger;
     const secrets = await secretsOf(row.id, auth.secrets);
-    if (scheme !== undefined && secrets.length === 0) return null;
-    const verify = createVerifier({ ...auth, scheme: scheme ?? auth.scheme, secrets });
+    const verify = createVerifier({ ...auth, secrets });
     for (const [id, inbox] of this.#inboxes) if (inbox.isEmpty) this.#inboxes.delete(id);
     const inbox = this.#inboxes.get(row.id) ?? new Inbox(row.id, owners);
     this.#inboxes.set(row.id, inbox);
@@ -172,7 +172,12 @@ export class HookReceiver {
   }
 }
 
+const isName = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function notThere(): SluiceError {
+  return new SluiceError("NOT_FOUND", "there is no integration of that name that takes webhooks");
+}
 
 /** Whoever sends takes any 503 for "again"; whether it was kept, its id tells when it comes again. */
 function unavailable(error: SluiceError): unknown {

@@ -71,7 +71,11 @@ test("a request of Standard Webhooks gives the id that was signed, and when", ()
       [`${prefix}-timestamp`]: "1700000000",
       [`${prefix}-signature`]: `v1,${signature}`,
     };
-    expect(verify({ headers, body }, 1700000000_999)).toEqual({ id: "msg_1", signedAt: 1700000000_000 });
+    expect(verify({ headers, body }, 1700000000_999)).toEqual({
+      isSigned: true,
+      id: "msg_1",
+      signedAt: 1700000000_000,
+    });
   }
 });
 
@@ -88,12 +92,12 @@ test("a generic HMAC has its header, algorithm, encoding, prefix and timestamp a
   const form = { header: "x-sig", algorithm: "sha512", encoding: "base64", prefix: "v2 " } as const;
   const sign = (text: string, secret = "s") => `v2 ${createHmac("sha512", secret).update(text).digest("base64")}`;
   const plain = createVerifier({ ...auth("hmac", "old", "s"), hmac: form });
-  expect(plain({ headers: { "x-sig": sign('{"id":1}') }, body }, 0)).toEqual({});
+  expect(plain({ headers: { "x-sig": sign('{"id":1}') }, body }, 0)).toEqual({ isSigned: true });
   expect(() => plain({ headers: { "x-sig": sign('{"id":1}', "other") }, body }, 0)).toThrow(unauthorized);
   expect(() => plain({ headers: { "x-sig": sign('{"id":1}').slice(3) }, body }, 0)).toThrow(unauthorized);
   const timed = createVerifier({ ...auth("hmac", "s"), hmac: { ...form, timestampHeader: "x-at" } });
   const headers = { "x-sig": sign('100.{"id":1}'), "x-at": "100" };
-  expect(timed({ headers, body }, 200_000)).toEqual({ signedAt: 100_000 });
+  expect(timed({ headers, body }, 200_000)).toEqual({ isSigned: true, signedAt: 100_000 });
   expect(() => timed({ headers, body }, 401_000)).toThrow(/signed 301 s ago; 300 s are allowed/);
   expect(() => timed({ headers: { ...headers, "x-at": "101" }, body }, 200_000)).toThrow(unauthorized);
   expect(() => createVerifier(auth("hmac", "s"))).toThrow(/trigger\.auth\.header/);
@@ -105,14 +109,14 @@ test("basic and bearer take any of the valid credentials, and nothing near to on
     headers: { authorization: `Basic ${Buffer.from(text).toString("base64")}` },
     body,
   });
-  expect(basic(with64("etl:p:w"), 0)).toEqual({});
+  expect(basic(with64("etl:p:w"), 0)).toEqual({ isSigned: false });
   expect(
     basic({ headers: { authorization: with64("etl:old").headers.authorization.replace("Basic", "basic") }, body }, 0),
-  ).toEqual({});
+  ).toEqual({ isSigned: false });
   for (const text of ["etl:", "etl:p", "etl:p:w ", ""]) expect(() => basic(with64(text), 0)).toThrow(unauthorized);
   expect(() => createVerifier(auth("basic", "no-colon"))).toThrow(/user:password/);
   const bearer = createVerifier(auth("bearer", "t1", "t2"));
-  expect(bearer({ headers: { authorization: "Bearer t2" }, body }, 0)).toEqual({});
+  expect(bearer({ headers: { authorization: "Bearer t2" }, body }, 0)).toEqual({ isSigned: false });
   for (const authorization of ["Bearer t3", "Bearer", "t1", "Basic t1", "Bearer t1 t2"])
     expect(() => bearer({ headers: { authorization }, body }, 0)).toThrow(unauthorized);
   expect(() => bearer({ headers: {}, body }, 0)).toThrow(/authorization is missing/);

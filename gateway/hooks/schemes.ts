@@ -10,7 +10,7 @@ const wrong = "The signature does not fit the body";
 
 /** `auth` has its references resolved. Throws a SluiceError (VALIDATION_ERROR) for a secret that can be none. */
 export function createVerifier(auth: HookAuth): Verifier {
-  if (auth.scheme === "none") return () => ({});
+  if (auth.scheme === "none") return () => ({ isSigned: false });
   if (auth.secrets.length === 0) throw unusable("secrets", "are needed");
   auth.secrets.forEach((secret, index) => {
     if (secret.trim() === "") throw unusable(`secrets[${index}]`, "is empty");
@@ -56,7 +56,7 @@ function standardWebhooks({ secrets, toleranceMs }: HookAuth): Verifier {
     const message = Buffer.concat([Buffer.from(head), request.body]);
     const isSigned = given("v1a").some((each) => publicKeys.some((key) => isSignedBy(key, message, each)));
     if (!isAmong(digests, expected) && !isSigned) throw refused(wrong);
-    return { id, signedAt: at };
+    return { isSigned: true, id, signedAt: at };
   };
 }
 
@@ -73,7 +73,7 @@ function stripe({ secrets, toleranceMs }: HookAuth): Verifier {
     const digests = valuesOf("v1").map((each) => digestOf(each, "sha256", "hex"));
     const expected = keys.map((key) => macOf("sha256", key, `${timestamp}.`, request.body));
     if (!isAmong(digests, expected)) throw refused(wrong);
-    return { signedAt: at };
+    return { isSigned: true, signedAt: at };
   };
 }
 
@@ -87,7 +87,7 @@ function slack({ secrets, toleranceMs }: HookAuth): Verifier {
     const digest = signature.startsWith("v0=") ? digestOf(signature.slice(3), "sha256", "hex") : undefined;
     const expected = keys.map((key) => macOf("sha256", key, `v0:${timestamp}:`, request.body));
     if (!isAmong([digest], expected)) throw refused(wrong);
-    return { signedAt: at };
+    return { isSigned: true, signedAt: at };
   };
 }
 
@@ -104,7 +104,7 @@ function hmac({ secrets, toleranceMs, hmac: form }: HookAuth): Verifier {
       macOf(algorithm, key, timestamp === undefined ? "" : `${timestamp}.`, request.body),
     );
     if (!isAmong([digest], expected)) throw refused(wrong);
-    return at === undefined ? {} : { signedAt: at };
+    return { isSigned: true, ...(at !== undefined && { signedAt: at }) };
   };
 }
 
@@ -133,7 +133,7 @@ function presented(
   const given = decode(token);
   const isRight = expected.reduce((found, right) => isSame(given, right) || found, false);
   if (name.toLowerCase() !== scheme.toLowerCase() || !isRight) throw refused("The credentials are not valid");
-  return {};
+  return { isSigned: false };
 }
 
 function base64Key(text: string, index: number): Buffer {

@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import type { Proof } from "./proof.ts";
+import { receivedRecords } from "./received.ts";
+
+const idsOf = (headers: Record<string, string>, body: string, proof: Proof) =>
+  receivedRecords({ headers, body: Buffer.from(body) }, proof).map(({ id }) => id);
+const event = (id: string) => ({ "ce-specversion": "1.0", "ce-id": id, "ce-source": "/s", "ce-type": "t" });
+const json = { "content-type": "application/json" };
+
+test.each<[string, Proof]>([
+  ["an id", { isSigned: true, id: "msg_1", signedAt: 1_000 }],
+  ["a time", { isSigned: true, signedAt: 1_000 }],
+  ["the body alone", { isSigned: true }],
+])("where %s is signed, no header makes another request of one that was seen", (_, proof) => {
+  const [id] = idsOf(json, '{"n":1}', proof);
+  expect(id).toHaveLength(16);
+  for (const headers of [
+    {},
+    { ...json, ...event("e1") },
+    { ...json, ...event("e2") },
+    { ...json, "x-github-delivery": "d1" },
+    { ...json, "idempotency-key": "k1" },
+    { "content-type": "text/plain" },
+    { "content-type": "application/octet-stream" },
+  ])
+    expect(idsOf(headers as Record<string, string>, '{"n":1}', proof)).toEqual([id]);
+  const [first, second] = idsOf(json, '[{"n":1},{"n":2}]', proof);
+  expect(second).not.toBe(first);
+  expect(idsOf({ "content-type": "text/plain" }, '[{"n":1},{"n":2}]', proof)).toEqual([first]);
+});
+
+test("what was signed tells requests apart", () => {
+  const ids = new Set([
+    ...idsOf(json, "1", { isSigned: true }),
+    ...idsOf(json, "2", { isSigned: true }),
+    ...idsOf(json, "1", { isSigned: true, signedAt: 1_000 }),
+    ...idsOf(json, "1", { isSigned: true, signedAt: 2_000 }),
+    ...idsOf(json, "1", { isSigned: true, signedAt: 1_000, id: "a" }),
+    ...idsOf(json, "1", { isSigned: true, signedAt: 1_000, id: "b" }),
+  ]);
+  expect(ids.size).toBe(6);
+});
+
+test("a request that is not signed is known by what its sender calls it, a CloudEvent by its source and id", () => {
+  const proof = { isSigned: false };
+  expect(idsOf(json, "1", proof)).toEqual([null]);
+  const named = (name: string) => idsOf({ ...json, "idempotency-key": name }, "1", proof);
+  expect(named("a")).toEqual(named("a"));
+  expect(named("a")).not.toEqual(named("b"));
+  const sent = (id: string) => idsOf({ ...json, ...event(id) }, "1", proof);
+  expect(sent("a")).toEqual(sent("a"));
+  expect(sent("a")).not.toEqual(sent("b"));
+});

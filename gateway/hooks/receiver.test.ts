@@ -1,0 +1,73 @@
+import { generateKeyPairSync } from "node:crypto";
+import { expect, test } from "vitest";
+import { decodeHooks, Outcome } from "../../runtime/hooks/index.ts";
+import { noLogger } from "../../runtime/ports/logger.ts";
+import type { IntegrationRow } from "../../runtime/ports/store.ts";
+import { HookReceiver } from "./receiver.ts";
+
+function rowOf(name: string, auth: object): IntegrationRow {
+  return {
+    id: `01890000-0000-7000-8000-${name.padStart(12, "0")}`,
+    name,
+    spec: { destination: { connector: "files", stream: "x" }, trigger: { type: "webhook", auth: auth as never } },
+    enabled: true,
+    version: 1,
+    owner: null,
+    createdAt: new Date(0),
+    updatedAt: new Date(0),
+    health: "ok",
+    healthReason: null,
+    circuits: {},
+    losses: null,
+    lossesSeen: null,
+  };
+}
+
+/** A receiver of one integration, whose owner takes all. */
+function receiverOf(row: IntegrationRow) {
+  return new HookReceiver({
+    store: {
+      integrations: {
+        get: async () => null,
+        byName: async (name: string) => (name === row.name ? row : null),
+      } as never,
+    },
+    owners: {
+      maxBytes: 1024 * 1024,
+      ask: async (_id, _what, request) => new Uint8Array(decodeHooks(request).length).fill(Outcome.stored),
+    },
+    logger: noLogger,
+    metrics: { hook: () => {} },
+    secretsOf: async (_id, secrets) => secrets,
+  });
+}
+
+const body = Buffer.from("{}");
+const unauthorized = expect.objectContaining({ code: "UNAUTHORIZED" });
+const notFound = expect.objectContaining({ code: "NOT_FOUND" });
+
+test("Meta's question lets nobody in who does not sign, whatever name is asked for after it", async () => {
+  const receiver = receiverOf(rowOf("orders", { scheme: "github", secrets: ["verify-me"] }));
+  await receiver.confirm("orders", "verify-me");
+  await expect(receiver.confirm("orders", "verify-you")).rejects.toEqual(unauthorized);
+  const token = { headers: { authorization: "Bearer verify-me" }, body };
+  for (const name of ["bearer orders", "orders ", "Orders"])
+    await expect(receiver.receive(name, token, {})).rejects.toEqual(notFound);
+  await expect(receiver.receive("orders", token, {})).rejects.toEqual(unauthorized);
+});
+
+test("no public key is taken for a token, nor a signing secret of a scheme that knows no tokens", async () => {
+  const { publicKey } = generateKeyPairSync("ed25519");
+  const key = publicKey.export({ format: "der", type: "spki" }).subarray(-32).toString("base64");
+  const secrets = [`whpk_${key}`, `whsec_${Buffer.alloc(24, 1).toString("base64")}`];
+  const receiver = receiverOf(rowOf("orders", { scheme: "standard-webhooks", secrets }));
+  for (const secret of secrets) {
+    await expect(receiver.confirm("orders", secret)).rejects.toEqual(unauthorized);
+    const token = { headers: { authorization: `Bearer ${secret}` }, body };
+    await expect(receiver.receive("bearer orders", token, {})).rejects.toEqual(notFound);
+    await expect(receiver.receive("orders", token, {})).rejects.toEqual(unauthorized);
+  }
+  const open = receiverOf(rowOf("open", { scheme: "none" }));
+  await expect(open.confirm("open", "")).rejects.toEqual(unauthorized);
+  expect(await open.receive("open", { headers: {}, body }, {})).toBe("accepted");
+});
