@@ -1,3 +1,4 @@
+import type { Json } from "../../connectors/sdk/index.ts";
 import type { HookScheme } from "../../runtime/config/index.ts";
 import { parseBody } from "../rest/body.ts";
 import type { HookRequest } from "./proof.ts";
@@ -14,8 +15,17 @@ export function challengeIn(scheme: HookScheme, { headers, body }: HookRequest):
   if (scheme !== "slack" || body.length > 4_096) return undefined;
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   if (!bytes.includes("url_verification")) return undefined;
-  const asked = parseBody(bytes) as { readonly type?: unknown; readonly challenge?: unknown } | null;
+  // A form, too, may have the words in it.
+  const asked = jsonOf(bytes) as { readonly type?: unknown; readonly challenge?: unknown } | null | undefined;
   return asked?.type === "url_verification" && typeof asked.challenge === "string"
     ? { text: asked.challenge }
     : undefined;
+}
+
+function jsonOf(bytes: Buffer): Json | undefined {
+  try {
+    return parseBody(bytes);
+  } catch {
+    return undefined;
+  }
 }

@@ -51,3 +51,15 @@ test("a request that is not signed is known by what its sender calls it, a Cloud
   expect(sent("a")).toEqual(sent("a"));
   expect(sent("a")).not.toEqual(sent("b"));
 });
+
+test.each<[string, string, Uint8Array]>([
+  ["that is nested too deep", "application/json", Buffer.from("[".repeat(10_000) + "]".repeat(10_000))],
+  ["with a name twice", "application/json", Buffer.from('{"a":1,"a":2}')],
+  ["in JSON that is no UTF-8", "application/json", Buffer.from([0x22, 0xff, 0x22])],
+  ["in text that is no UTF-8", "text/plain", Buffer.from([0xff])],
+])("the data of a CloudEvent %s is refused, in binary mode too", (_, type, body) => {
+  const request = { headers: { "content-type": type, ...event("e1") }, body };
+  expect(() => receivedRecords(request, { isSigned: false })).toThrow(
+    expect.objectContaining({ code: "VALIDATION_ERROR" }),
+  );
+});

@@ -2,7 +2,6 @@ import { hash } from "node:crypto";
 import { batchType, eventFault, fromBinary, isBinary, structuredType } from "../../connectors/sdk/cloudevents.ts";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
-import { parseJson } from "../../runtime/record/index.ts";
 import { parseBody } from "../rest/body.ts";
 import type { HookRequest, Proof } from "./proof.ts";
 
@@ -77,8 +76,11 @@ function fieldsOf(bytes: Buffer): JsonObject {
 
 function binaryEvent({ headers }: HookRequest, bytes: Buffer): Json {
   try {
-    return fromBinary(headers, bytes, parseJson);
-  } catch {
+    const event = fromBinary(headers, bytes, () => parseBody(bytes));
+    if (typeof event.data === "string" && utf8(bytes) === undefined) refuse("the data of the CloudEvent is not UTF-8");
+    return event;
+  } catch (error) {
+    if (error instanceof SluiceError) throw error;
     throw refused("a header of the CloudEvent, or its data, cannot be read");
   }
 }

@@ -79,6 +79,12 @@ test("a request of Standard Webhooks gives the id that was signed, and when", ()
   }
 });
 
+test("a key of Standard Webhooks that is shorter than 16 bytes is none", () => {
+  const short = `whsec_${Buffer.alloc(15, 1).toString("base64")}`;
+  for (const secret of ["whsec_AA==", short])
+    expect(() => createVerifier(auth("standard-webhooks", secret))).toThrow(/secrets\[0\] is a key of less than 16/);
+});
+
 test("a header with hundreds of signatures is refused before any is compared", () => {
   const many = Array.from({ length: 300 }, () => "v1,AAAA").join(" ");
   const headers = { "webhook-id": "m", "webhook-timestamp": "1", "webhook-signature": many };

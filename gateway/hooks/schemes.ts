@@ -139,6 +139,8 @@ function presented(
 function base64Key(text: string, index: number): Buffer {
   const key = Buffer.from(text, "base64");
   if (key.length === 0) throw unusable(`secrets[${index}]`, "holds no key");
+  // The specification says 24 to 64; what is shorter than 16 can be guessed.
+  if (key.length < 16) throw unusable(`secrets[${index}]`, "is a key of less than 16 bytes");
   return key;
 }
 

@@ -33,6 +33,12 @@ test.each([
   );
 });
 
+test("a string may have millions of escapes", () => {
+  expect(parse(`["${"\\n".repeat(4_150_000)}"]`)).toEqual(["\n".repeat(4_150_000)]);
+  expect(parse('["a\\\\", {"b\\"": 1}]')).toEqual(["a\\", { 'b"': 1 }]);
+  expect(() => parse('{"a\\\\": 1, "a\\\\": 2}')).toThrow(/twice/);
+});
+
 test("bytes that are no UTF-8 are refused", () => {
   expect(() => parseBody(Buffer.from([0x22, 0xc3, 0x28, 0x22]))).toThrow(/not UTF-8/);
 });

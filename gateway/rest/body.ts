@@ -26,8 +26,8 @@ export function parseBody(body: Buffer): Json {
 
 const refused = (why: string) => new SluiceError("VALIDATION_ERROR", `the body is no JSON that is taken here: ${why}`);
 
-/** Strings as a whole, what opens, closes and parts, and a quote that nothing closes. */
-const token = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],"]/gs;
+/** What opens, closes and parts. A pattern of whole strings would take V8's stack for those with millions of escapes. */
+const token = /[{}[\],"]/g;
 
 /** Looked for before anything is built, so that a small body cannot take much memory, or the stack. */
 function faultOf(text: string): string | undefined {
@@ -38,24 +38,39 @@ function faultOf(text: string): string | undefined {
   for (let found = token.exec(text); found !== null; found = token.exec(text)) {
     const part = found[0];
     const names = open.at(-1);
-    // The parser says so better.
-    if (part === '"') return undefined;
-    if (part === "{" || part === "[") {
+    if (part === '"') {
+      const end = endOfString(text, found.index);
+      // The parser says so better.
+      if (end === -1) return undefined;
+      token.lastIndex = end + 1;
+      if (!isName || !names) continue;
+      isName = false;
+      const quoted = text.slice(found.index, end + 1);
+      const name = quoted.includes("\\") ? unescaped(quoted) : quoted.slice(1, -1);
+      if (names.has(name)) return `an object has the name ${JSON.stringify(name.slice(0, 100))} twice`;
+      if (names.add(name).size > limits.names) return `an object has more than ${limits.names} names`;
+    } else if (part === "{" || part === "[") {
       if (open.push(part === "{" ? new Set() : null) > limits.depth) return `nested deeper than ${limits.depth} levels`;
       isName = part === "{";
     } else if (part === "}" || part === "]") {
       open.pop();
       isName = false;
-    } else if (part === ",") isName = names instanceof Set;
-    else if (isName && names) {
-      isName = false;
-      const name = part.includes("\\") ? unescaped(part) : part.slice(1, -1);
-      if (names.has(name)) return `an object has the name ${JSON.stringify(name.slice(0, 100))} twice`;
-      if (names.add(name).size > limits.names) return `an object has more than ${limits.names} names`;
-    }
+    } else isName = names instanceof Set;
   }
   return undefined;
 }
+
+/** Where the string that begins at `from` is closed; -1: nowhere. */
+function endOfString(text: string, from: number): number {
+  for (let at = text.indexOf('"', from + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let before = at;
+    while (text.charCodeAt(before - 1) === backslash) before--;
+    if ((at - before) % 2 === 0) return at;
+  }
+  return -1;
+}
+
+const backslash = 0x5c;
 
 /** Escapes that are none are left to the parser. */
 function unescaped(part: string): string {
