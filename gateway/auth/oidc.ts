@@ -67,7 +67,10 @@ function identityOf(claims: JWTPayload, settings: OidcSettings): Identity {
   if (typeof sub !== "string" || !/^[\x20-\x7e]{1,255}$/.test(sub)) throw refused("its sub is no subject");
   const owner = ownerOf(claims, settings);
   const role = roleOf(textsOf(claims, settings.roleClaim), settings.roles);
-  const narrowed = settings.scopeClaim === undefined ? null : textsOf(claims, settings.scopeClaim);
+  const narrowed =
+    settings.scopeClaim === undefined
+      ? null
+      : textsOf(claims, settings.scopeClaim).flatMap((text) => text.split(" ").filter((scope) => scope !== ""));
   return {
     // What is remembered of a team's request is not told to the same person in another one.
     id: `oidc:${owner ?? ""}:${sub}`,
@@ -97,10 +100,10 @@ function roleOf(given: readonly string[], table: ReadonlyMap<string, Role>): Rol
   return (Object.keys(roles) as Role[]).findLast((role) => found.has(role));
 }
 
-/** A claim's texts, those of a list or parted by spaces. */
+/** A claim's texts: those of a list, or the one that it is, as it stands. Only scopes are parted by spaces. */
 function textsOf(claims: JWTPayload, name: string): string[] {
   const value = Object.hasOwn(claims, name) ? claims[name] : name.split(".").reduce<unknown>(memberOf, claims);
-  if (typeof value === "string") return value.split(" ").filter((text) => text !== "");
+  if (typeof value === "string") return [value];
   return Array.isArray(value) ? value.filter((text) => typeof text === "string") : [];
 }
 

@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, generateKeyPairSync, sign as signWith } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { HookAuth, HookScheme } from "../../runtime/config/index.ts";
@@ -92,6 +92,30 @@ test("a header with hundreds of signatures is refused before any is compared", (
   expect(() => standard({ headers, body }, 1_000)).toThrow(/more than 16 signatures/);
   const stripe = { "stripe-signature": `t=1,${Array.from({ length: 300 }, () => "v1=aa").join(",")}` };
   expect(() => createVerifier(auth("stripe", "s"))({ headers: stripe, body }, 1_000)).toThrow(/more than 16/);
+});
+
+test("of Ed25519 signatures four are looked at, over a body of up to 1 MiB; a MAC that fits needs neither", () => {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const raw = publicKey.export({ format: "der", type: "spki" }).subarray(-32).toString("base64");
+  const key = Buffer.alloc(24, 1);
+  const verify = createVerifier(auth("standard-webhooks", `whpk_${raw}`, `whsec_${key.toString("base64")}`));
+  const head = "m.1.";
+  const sent = (body: Buffer, signatures: readonly string[]) => () =>
+    verify(
+      { headers: { "webhook-id": "m", "webhook-timestamp": "1", "webhook-signature": signatures.join(" ") }, body },
+      1_000,
+    );
+  const right = (body: Buffer) =>
+    `v1a,${signWith(null, Buffer.concat([Buffer.from(head), body]), privateKey).toString("base64")}`;
+  const mac = (body: Buffer) => `v1,${createHmac("sha256", key).update(head).update(body).digest("base64")}`;
+  const wrong = `v1a,${Buffer.alloc(64).toString("base64")}`;
+  const largest = Buffer.alloc(1024 * 1024);
+  const larger = Buffer.alloc(1024 * 1024 + 1);
+  expect(sent(body, [wrong, wrong, wrong, right(body)])()).toMatchObject({ id: "m" });
+  expect(sent(body, [wrong, wrong, wrong, wrong, right(body)])).toThrow(/more than 4 v1a/);
+  expect(sent(largest, [right(largest)])()).toMatchObject({ id: "m" });
+  expect(sent(larger, [right(larger)])).toThrow(/more than 1 MiB/);
+  expect(sent(larger, [right(larger), mac(larger)])()).toMatchObject({ id: "m" });
 });
 
 test("a generic HMAC has its header, algorithm, encoding, prefix and timestamp as configured", () => {

@@ -57,6 +57,9 @@ test("whoever signs in may what the token's role says, and the audit log names t
   expect(likeJoe.body.errors).toEqual([{ path: "name", message: expect.any(String) }]);
   // A token without a role is known, and may nothing.
   expect((await as(await tokenOf({ roles: undefined }))("GET", "/v1/connectors")).status).toBe(403);
+  // A text is one role, whatever words are in it.
+  for (const roles of ["not admin", "admin viewer", ""])
+    expect((await as(await tokenOf({ roles }))("GET", "/v1/connectors")).status).toBe(403);
   const root = as(await tokenOf({ roles: "admin" }));
   const made = await root("POST", "/v1/api-keys", { name: "for long", role: "viewer" });
   expect(made).toMatchObject({ status: 201, body: { created_by: "oidc:ann", expires_at: null } });
