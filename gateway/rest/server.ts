@@ -154,7 +154,7 @@ export function createRest(options: RestOptions): FastifyInstance {
   });
 
   for (const route of routes) addRoute(app, route, services, validator);
-  addHookRoutes(app, options.hooks);
+  addHookRoutes(app, { receiver: options.hooks, limits });
   const description = openApi(routes, options.version);
   app.get("/openapi.json", async () => description);
   let page: string | undefined;
