@@ -88,9 +88,10 @@ export class ClusterServer {
     return connections.map(({ name = "" }) => name);
   }
 
-  /** Whether all that it keeps is up to date. */
-  async healthy(): Promise<boolean> {
-    return ((await this.#ask("/healthz")) as { status?: string }).status === "ok";
+  /** What is not up to date of all that it keeps; undefined: nothing. */
+  async ailment(): Promise<string | undefined> {
+    const { status, error = status } = (await this.#ask("/healthz")) as { status?: string; error?: string };
+    return status === "ok" ? undefined : `${this.name}: ${error}`;
   }
 
   async #ask(path: string): Promise<unknown> {
@@ -186,9 +187,13 @@ export class NatsCluster {
   /** Resolves when all servers are up and have caught up with each other. */
   async whole(): Promise<void> {
     await this.#meta();
-    await until("all servers healthy", async () => {
-      const healthy = await Promise.all(this.servers.map((server) => server.healthy()));
-      return healthy.every(Boolean) ? true : undefined;
+    let ailing: (string | undefined)[] = [];
+    const healthy = until("all servers healthy", async () => {
+      ailing = (await Promise.all(this.servers.map((server) => server.ailment()))).filter(Boolean);
+      return ailing.length === 0 ? true : undefined;
+    });
+    await healthy.catch((error: Error) => {
+      throw new Error(`${error.message}: ${ailing.join("; ")}`);
     });
   }
 
