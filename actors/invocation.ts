@@ -33,6 +33,8 @@ export class Call {
   #absorbed = false;
   /** What it became is known. */
   #through = false;
+  /** Destinations that a write of it had begun to before a crash. */
+  readonly #begunBefore = new Set<string>();
   readonly #ended: (call: Call) => void;
   readonly #cancelTimer: () => void;
 
@@ -50,6 +52,7 @@ export class Call {
 
   /** Steps begin with it, perhaps once more: a crash has undone what they did. */
   begin(): void {
+    for (const [destination, { begun }] of this.#destinations) if (begun) this.#begunBefore.add(destination);
     this.#destinations.clear();
     this.#failures = [];
     this.#absorbed = false;
@@ -67,7 +70,7 @@ export class Call {
   at(destination: string): CallAt {
     const known = this.#destinations.get(destination);
     if (known) return known;
-    const made = new CallAt(this);
+    const made = new CallAt(this, this.#begunBefore.has(destination));
     this.#destinations.set(destination, made);
     return made;
   }
@@ -96,11 +99,17 @@ export class Call {
     this.#answer("unfinished", this.#isKept(), reason);
   }
 
-  /** As in Invoked. An append that is under way may yet land; what is perishable is left out then. */
+  /**
+   * As in Invoked. An append that is under way may yet land; what is perishable is left out then. False only where
+   * sending it again does nothing twice: no write has begun, and none of it is a dead letter or in a window.
+   */
   #isKept(): boolean | null {
     if (this.place === "waiting") return false;
     if (!this.perishable) return this.place === "logged" ? true : null;
-    return this.#destinations.values().some((at) => at.open > 0 && at.begun) ? null : false;
+    const leftSomething =
+      this.#absorbed || this.#begunBefore.size > 0 || this.#failures.some(({ dropped }) => !dropped);
+    const wrote = this.#destinations.values().some((at) => at.begun || at.out > 0 || at.failed > 0);
+    return leftSomething || wrote ? null : false;
   }
 
   #answer(status: Invoked["status"], kept: boolean | null, reason: InvokeError | null): void {
@@ -134,7 +143,7 @@ export class Call {
 export class CallAt implements DeliveryCall {
   out = 0;
   failed = 0;
-  begun = false;
+  begun: boolean;
   readonly #call: Call;
   readonly #records: PipelineRecord[] = [];
   #total = 0;
@@ -142,8 +151,9 @@ export class CallAt implements DeliveryCall {
   #later = 0;
   #error: DestinationResult["error"] = null;
 
-  constructor(call: Call) {
+  constructor(call: Call, begun: boolean) {
     this.#call = call;
+    this.begun = begun;
   }
 
   get withdrawn(): boolean {

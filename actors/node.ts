@@ -3,7 +3,7 @@ import { assign } from "../runtime/cluster/assign.ts";
 import { isEndless, resolveIntegration } from "../runtime/config/index.ts";
 import type { Cluster } from "../runtime/ports/cluster.ts";
 import type { Cron } from "../runtime/ports/cron.ts";
-import { decodeInvocation, type Invoked, invokeAsked } from "../runtime/ports/invoke.ts";
+import { decodeInvocation, encodeInvoked, invokeAsked } from "../runtime/ports/invoke.ts";
 import type { LogService } from "../runtime/ports/log.ts";
 import type { IntegrationRow, RunRow } from "../runtime/ports/store.ts";
 import { DepthAlert } from "./depth-alert.ts";
@@ -249,11 +249,11 @@ export class NodeActor implements Actor<NodeMessage> {
     const invocations = new Invocations({ integrationId, clock: ctx.clock, vitals, space });
     const stops = [
       owners.serve(integrationId, invokeAsked.invoke, async (request) =>
-        encode(await invocations.invoke(decodeInvocation(request))),
+        encodeInvoked(await invocations.invoke(decodeInvocation(request)), owners.maxBytes),
       ),
       owners.serve(integrationId, invokeAsked.withdraw, async (request) => {
         invocations.withdraw(Buffer.from(request).toString());
-        return encode(null);
+        return Buffer.from("null");
       }),
     ];
     this.#invocations.set(integrationId, () => {
@@ -295,8 +295,6 @@ export class NodeActor implements Actor<NodeMessage> {
     });
   }
 }
-
-const encode = (answer: Invoked | null): Uint8Array => Buffer.from(JSON.stringify(answer));
 
 interface CancelMessage {
   readonly integrationId: string;

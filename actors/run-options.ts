@@ -33,7 +33,7 @@ export interface Services {
   readonly space: Space;
   readonly share: FairShare;
   /** By which other nodes ask what this one owns. */
-  readonly owners: Pick<Owners, "serve">;
+  readonly owners: Pick<Owners, "serve" | "maxBytes">;
   /** Who listens to records as they pass; undefined: nobody can. */
   readonly taps?: Taps | undefined;
   /** Undefined: steps run on the main thread alone. */

@@ -100,7 +100,7 @@ export class Servers {
         store,
         settler,
         share: new FairShare(),
-        owners: { serve: () => () => {} },
+        owners: { serve: () => () => {}, maxBytes: 1024 * 1024 },
         connectors,
         metrics: noMetrics,
         tracing: noTracing,

@@ -20,7 +20,7 @@ import { type Link, openLink } from "./connection.ts";
 import { CoreSource } from "./core-source.ts";
 import { isTemplate, NatsDestination } from "./destination.ts";
 import { apiError } from "./errors.ts";
-import { freeName, isReservedStream, isReservedSubject } from "./reserved.ts";
+import { freeName, hearsShared, isReservedStream, isReservedSubject } from "./reserved.ts";
 import { StreamSource } from "./stream-source.ts";
 
 export type { NatsConfig } from "./config.ts";
@@ -81,6 +81,10 @@ class Nats implements Connector {
     if (via !== "jetstream" && !endless) {
       const message = `${via === "core" ? "Core messages have" : "Requests have"} no end: they are read with trigger event alone`;
       throw settingError("VALIDATION_ERROR", message, "trigger.type");
+    }
+    if (via !== "jetstream" && config.queue !== undefined && hearsShared(subject ?? name)) {
+      const message = `With a queue, ${subject ?? name} would take what nodes of sluice ask each other; name what is to be read more closely, or leave queue out`;
+      throw settingError("VALIDATION_ERROR", message, `${at}.queue`);
     }
     const reply = via === "request" ? this.#reply(config, at) : undefined;
     const link = await this.#open(signal);

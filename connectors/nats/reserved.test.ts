@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isReservedSubject } from "./reserved.ts";
+import { hearsShared, isReservedSubject } from "./reserved.ts";
 
 test.each([
   "sluice.in.1",
@@ -25,5 +25,19 @@ test.each(["sluices", "orders.>", ">", "*.x", "$KV.prices.a", "$JS.EVENT.ADVISOR
   "%s is free; what a wildcard finds is looked at by itself",
   (subject) => {
     expect(isReservedSubject(subject)).toBe(false);
+  },
+);
+
+test.each([">", "*.>", "*.*.>", "*.*.*.>", "*.owner.>", "*.owner.*.*", "*.*.*.*", "*.owner.invoke.>"])(
+  "%s hears what is asked of an integration's owner",
+  (subject) => {
+    expect(hearsShared(subject)).toBe(true);
+  },
+);
+
+test.each(["orders.>", "*", "*.orders", "*.orders.>", "*.*", "*.*.*", "*.*.*.*.*", "*.*.*.*.>", "orders.*.*.*"])(
+  "%s does not hear what is asked of an integration's owner",
+  (subject) => {
+    expect(hearsShared(subject)).toBe(false);
   },
 );

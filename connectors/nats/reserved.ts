@@ -22,5 +22,17 @@ export const freeName = { allOf: [freeSubject, freeStream] };
 const reservedSubject = new RegExp(`^(${subjects})`);
 const reservedStream = new RegExp(`^(${streams})`);
 
+/** On which nodes hear by a queue group: there a member that is none of them takes what was meant for them. */
+const shared = "sluice.owner.invoke.1".split(".");
+
+/** Whether a subject, with its wildcards, hears what nodes share among them by a queue group. */
+export function hearsShared(subject: string): boolean {
+  const tokens = subject.split(".");
+  const rest = tokens.indexOf(">");
+  if (rest === -1 ? tokens.length !== shared.length : rest >= shared.length) return false;
+  // What is asked, and of whom, are names of any kind.
+  return tokens.every((token, i) => token === "*" || i >= 2 || (rest !== -1 && i >= rest) || token === shared[i]);
+}
+
 export const isReservedSubject = (subject: string): boolean => reservedSubject.test(subject);
 export const isReservedStream = (stream: string): boolean => reservedStream.test(stream);

@@ -312,14 +312,22 @@ export const invoked = object({
     description: "partial: a destination has it, and another does not, as by_destination says.",
   },
   kept: { type: ["boolean", "null"] },
-  record: { ...anything, description: "What came of it: where that is one record, the same for every destination." },
+  record: {
+    ...anything,
+    description:
+      "What came of it: where that is one record, the same for every destination, and not too large for an answer.",
+  },
   by_destination: {
     type: "object",
     additionalProperties: object({
       status: { enum: ["delivered", "failed", "pending", "dropped", "unknown"] },
       out: { ...integer, description: "Records confirmed." },
       failed: { ...integer, description: "Records given up: they are dead letters." },
-      records: { type: "array", items: anything, description: "What it gets, the first 100." },
+      records: {
+        type: "array",
+        items: anything,
+        description: "What it gets, the first 100; none where they are too large for an answer.",
+      },
       error: {
         type: ["object", "null"],
         properties: { code: string, message: string, attempts: integer },

@@ -122,10 +122,16 @@ export class Invoker {
   }
 }
 
-/** The owner died, or is cut off, while it had the record. */
+/** The owner died, is cut off, or failed while it had the record: what it throws itself as nothing done stays that. */
 function inDoubt(error: unknown): unknown {
-  if (!(error instanceof SluiceError) || error.code !== "TIMEOUT" || error instanceof NotThroughError) return error;
-  return new NotThroughError("TIMEOUT", 504, error.message, [], { kept: null });
+  if (error instanceof NotThroughError) return error;
+  if (!(error instanceof SluiceError) || error.code === "INTERNAL_ERROR") {
+    const message = "something went wrong inside the server; whether the record is delivered is not known";
+    const doubt = new NotThroughError("INTERNAL_ERROR", 500, message, [], { kept: null });
+    doubt.cause = error;
+    return doubt;
+  }
+  return error.code === "TIMEOUT" ? new NotThroughError("TIMEOUT", 504, error.message, [], { kept: null }) : error;
 }
 
 function throughOrThrow(invoked: Invoked): Invoked {
@@ -153,10 +159,13 @@ function throughOrThrow(invoked: Invoked): Invoked {
   throw new NotThroughError(as, http, `destination ${destination}: ${message}`, [], at);
 }
 
-function promiseOf({ kept, record_id }: Invoked): string {
+function promiseOf({ kept, record_id, by_destination }: Invoked): string {
   if (kept === true) return `the record is kept and goes on being delivered (record ${record_id})`;
-  if (kept === false) return "nothing more of the record is written";
-  return "whether the record is delivered is not known";
+  if (kept === false) return "nothing of the record is written";
+  const standing = Object.entries(by_destination).map(([destination, { status }]) => `${destination}: ${status}`);
+  return standing.length > 0
+    ? `nothing more of it is written; so far ${standing.join(", ")}`
+    : "whether the record is delivered is not known";
 }
 
 /** A failure on the way as an answer to the request: that a far side refuses sluice, or is away, is not the caller's fault. */

@@ -15,8 +15,9 @@ export const keyBody: Part = {
       type: "string",
       minLength: 1,
       maxLength: 100,
-      pattern: "^(?!oidc:)[^\\u0000]*$",
-      description: "What it is for. `oidc:` begins the names of those who sign in.",
+      pattern: "^(?!oidc:|data folder$)[^\\u0000]*$",
+      description:
+        "What it is for. `oidc:` begins the names of those who sign in, `data folder` is the node's own token.",
     },
     role: { enum: Object.keys(roles), description: "Each may what the one before it may, and more." },
     scopes: {

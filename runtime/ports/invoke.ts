@@ -19,6 +19,48 @@ export function decodeInvocation(request: Uint8Array): Invocation {
   return { ...(JSON.parse(text.slice(0, end)) as Omit<Invocation, "record">), record: text.slice(end + 1) };
 }
 
+/** How much an answer has where all of it is too large. */
+const most = { failures: 10, errors: 5, text: 300 };
+
+/**
+ * An answer for another node, of at most `maxBytes`. One that would be larger has no records, and then less of what was
+ * said of failures: what became of the record is told in any case, since it cannot be undone.
+ */
+export function encodeInvoked(invoked: Invoked, maxBytes: number): Uint8Array {
+  const whole = Buffer.from(JSON.stringify(invoked));
+  if (whole.length <= maxBytes) return whole;
+  const results = Object.entries(invoked.by_destination);
+  const bare: Invoked = {
+    ...invoked,
+    record: null,
+    by_destination: Object.fromEntries(results.map(([name, result]) => [name, { ...result, records: [] }])),
+  };
+  const without = Buffer.from(JSON.stringify(bare));
+  return without.length <= maxBytes ? without : Buffer.from(JSON.stringify(shortened(bare)));
+}
+
+function shortened(invoked: Invoked): Invoked {
+  const { by_destination, failures } = invoked;
+  const results = Object.entries(by_destination).map(([name, result]) => {
+    return [name, { ...result, error: result.error && { ...result.error, message: clipped(result.error.message) } }];
+  });
+  // Those that make it a failure go before those that a step let go.
+  const told = failures.toSorted((a, b) => Number(a.dropped) - Number(b.dropped)).slice(0, most.failures);
+  return {
+    ...invoked,
+    by_destination: Object.fromEntries(results),
+    failures: told.map(({ message, errors, ...failure }) => ({
+      ...failure,
+      message: clipped(message),
+      errors: errors.slice(0, most.errors).map((one) => ({ path: clipped(one.path), message: clipped(one.message) })),
+    })),
+  };
+}
+
+function clipped(text: string): string {
+  return text.length > most.text ? `${text.slice(0, most.text)}…`.toWellFormed() : text;
+}
+
 /** One record for an integration, whose caller waits for what becomes of it. */
 export interface Invocation {
   /** By which it can be withdrawn. */
@@ -62,7 +104,7 @@ export interface DestinationResult {
   /** Records confirmed, and given up. */
   readonly out: number;
   readonly failed: number;
-  /** What the destination gets. */
+  /** What the destination gets; none where that is too large for an answer. */
   readonly records: readonly Json[];
   /** What it said last. */
   readonly error: (InvokeError & { readonly attempts: number }) | null;
@@ -79,11 +121,12 @@ export interface Invoked {
    */
   readonly status: "delivered" | "partial" | "aggregated" | "filtered" | "failed" | "unfinished";
   /**
-   * Whether it is in the log and goes on being delivered, or went through. False: nothing more of it is written. Null: not
-   * known, since an append or a write was under way.
+   * Whether it is in the log and goes on being delivered, or went through. False: nothing of it is written anywhere, and
+   * none will be. Null: neither is known of the whole, since an append or a write was under way, or some of it was
+   * delivered or failed before the rest was dropped; `by_destination` has what is known of each.
    */
   readonly kept: boolean | null;
-  /** What came of it where that is one record, the same everywhere. */
+  /** What came of it where that is one record, the same everywhere, and not too large for an answer. */
   readonly record: Json;
   readonly by_destination: { readonly [destination: string]: DestinationResult };
   readonly failures: readonly StepFailed[];

@@ -244,6 +244,8 @@ test("core messages: a queue group shares them, and what is written is with the 
   const subject = uniqueName("core");
   const config = { via: "core", subject: `${subject}.>`, queue: "q", record: "message" };
   await expect(sourceOf(subject, config)).rejects.toMatchObject({ code: "VALIDATION_ERROR", path: "trigger.type" });
+  const refused = { code: "VALIDATION_ERROR", path: expect.stringMatching(/\.queue$/) };
+  await expect(sourceOf(subject, { ...config, subject: "*.owner.>" }, null, true)).rejects.toMatchObject(refused);
   const readers = await Promise.all([1, 2].map(() => sourceOf(subject, config, null, true)));
   const seen: Json[] = [];
   for (const source of readers) {

@@ -240,6 +240,26 @@ test.each([
   expect([status, body.status]).toEqual([wanted, wanted]);
 });
 
+test("an answer too large for NATS is given without its records, and the record is delivered once", async () => {
+  const destinations = [await blackhole(), await blackhole()].map((connector) => ({
+    id: connector,
+    connector,
+    stream: "s",
+  }));
+  const id = await integration({ destinations });
+  const key = { "idempotency-key": `large-${id}` };
+  const large = { text: "x".repeat(400_000) };
+  const { status, body } = await invoke(id, large, "?timeout=60s", key);
+  expect([status, body.status, body.kept, body.record]).toEqual([200, "delivered", true, null]);
+  for (const { id: destination } of destinations) {
+    expect(body.by_destination[destination]).toMatchObject({ status: "delivered", out: 1, records: [] });
+  }
+  const again = await invoke(id, large, "?timeout=60s", key);
+  expect([again.headers.get("idempotent-replayed"), again.body]).toEqual(["true", body]);
+  const tooLarge = await invoke(id, { text: "x".repeat(1_100_000) });
+  expect(tooLarge.status).toBe(413);
+});
+
 test("a disabled integration refuses with 409, and takes records again once it is enabled", async () => {
   const { api } = node();
   const id = await integration({ destination: { connector: await blackhole(), stream: "s" } });

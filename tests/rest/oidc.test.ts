@@ -53,8 +53,10 @@ test("whoever signs in may what the token's role says, and the audit log names t
   expect((await editor("POST", "/v1/connectors", connector)).status).toBe(201);
   const { items } = (await call("GET", "/v1/audit-log")).body;
   expect(items).toMatchObject([{ actor: "oidc:joe", action: "connector.created", resource_name: "hole" }]);
-  const likeJoe = await call("POST", "/v1/api-keys", { name: "oidc:joe", role: "viewer" });
-  expect(likeJoe.body.errors).toEqual([{ path: "name", message: expect.any(String) }]);
+  for (const name of ["oidc:joe", "data folder"]) {
+    const likeIt = await call("POST", "/v1/api-keys", { name, role: "viewer" });
+    expect(likeIt.body.errors).toEqual([{ path: "name", message: expect.any(String) }]);
+  }
   // A token without a role is known, and may nothing.
   expect((await as(await tokenOf({ roles: undefined }))("GET", "/v1/connectors")).status).toBe(403);
   // A text is one role, whatever words are in it.
