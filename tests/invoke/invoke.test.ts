@@ -248,7 +248,7 @@ test("an answer too large for NATS is given without its records, and the record 
   }));
   const id = await integration({ destinations });
   const key = { "idempotency-key": `large-${id}` };
-  const large = { text: "x".repeat(400_000) };
+  const large = { text: "x".repeat(3_000_000) };
   const { status, body } = await invoke(id, large, "?timeout=60s", key);
   expect([status, body.status, body.kept, body.record]).toEqual([200, "delivered", true, null]);
   for (const { id: destination } of destinations) {
@@ -256,8 +256,6 @@ test("an answer too large for NATS is given without its records, and the record 
   }
   const again = await invoke(id, large, "?timeout=60s", key);
   expect([again.headers.get("idempotent-replayed"), again.body]).toEqual(["true", body]);
-  const tooLarge = await invoke(id, { text: "x".repeat(1_100_000) });
-  expect(tooLarge.status).toBe(413);
 });
 
 test("a disabled integration refuses with 409, and takes records again once it is enabled", async () => {
