@@ -3,6 +3,6 @@ export { type Authenticator, createAuthenticator, type Identity } from "./authen
 export { isTrustworthy } from "./issuer-keys.ts";
 export { newKey } from "./keys.ts";
 export { type OidcSettings, oidcAuthenticator } from "./oidc.ts";
-export { type Allowance, RequestLimits, type RequestLimitsOptions } from "./request-limits.ts";
+export { type Allowance, RequestLimits, type RequestLimitsOptions, TooManyRequestsError } from "./request-limits.ts";
 export { isRole, type Role, requireScopes, roles, type Scope, scopes, scopesOf } from "./scopes.ts";
 export { ensureToken } from "./token.ts";

@@ -18,6 +18,16 @@ export interface Allowance {
   readonly resetS: number;
 }
 
+/** RATE_LIMITED, with what the one who asked has of its minute. */
+export class TooManyRequestsError extends RetryLaterError {
+  readonly allowance: Allowance;
+
+  constructor(what: string, { limit, resetS }: Allowance) {
+    super(`${what}: the next one is taken in ${resetS} s`, resetS * 1000, "RATE_LIMITED");
+    this.allowance = { limit, remaining: 0, resetS };
+  }
+}
+
 const windowMs = 60_000;
 /** Callers and addresses that are remembered at once; of more the longest known is forgotten. */
 const most = 20_000;
@@ -37,21 +47,22 @@ export class RequestLimits {
 
   /**
    * Counts a request. Null: the caller has no limit. `isData`: it moves records, and only a limit of the caller's own
-   * holds for it. Throws RetryLaterError, RATE_LIMITED.
+   * holds for it. Throws TooManyRequestsError.
    */
   take({ id, rateLimit }: Pick<Identity, "id" | "rateLimit">, isData: boolean): Allowance | null {
     const limit = rateLimit ?? (isData ? 0 : this.#perMinute);
     if (limit === 0) return null;
     const allowance = this.#count(`caller ${id}`, limit);
     if (allowance.remaining >= 0) return allowance;
-    throw tooMany(`more than ${limit} requests in a minute`, allowance);
+    throw new TooManyRequestsError(`more than ${limit} requests in a minute`, allowance);
   }
 
-  /** Counts a request without a token that is taken. Throws RetryLaterError, RATE_LIMITED. */
+  /** Counts a request without a token that is taken. Throws TooManyRequestsError. */
   refused(address: string): void {
     if (this.#refusedPerMinute === 0) return;
     const allowance = this.#count(`address ${networkOf(address)}`, this.#refusedPerMinute);
-    if (allowance.remaining < 0) throw tooMany("too many requests from this address without a valid token", allowance);
+    if (allowance.remaining < 0)
+      throw new TooManyRequestsError("too many requests from this address without a valid token", allowance);
   }
 
   #count(who: string, limit: number): Allowance {
@@ -67,9 +78,6 @@ export class RequestLimits {
     return { limit, remaining: limit - window.count, resetS: Math.ceil((window.until - now) / 1000) };
   }
 }
-
-const tooMany = (what: string, { resetS }: Allowance) =>
-  new RetryLaterError(`${what}: the next one is taken in ${resetS} s`, resetS * 1000, "RATE_LIMITED");
 
 /** An IPv6 address stands for its network: whoever has one address there has all of them. */
 export function networkOf(address: string): string {

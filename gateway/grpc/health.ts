@@ -13,6 +13,8 @@ import { controlService } from "./schema.ts";
 const lookMs = 1_000;
 /** One look at the readiness serves all who ask within this time. */
 const freshMs = 500;
+/** Of a node, since no token is asked for; a balancer needs one for each of its members. */
+const mostWatchers = 1_000;
 
 type Watcher = ServerWritableStream<HealthCheckRequest, HealthCheckResponse>;
 type Status = (typeof Serving)[keyof typeof Serving];
@@ -31,7 +33,8 @@ export function addHealth(server: Server, readiness: Readiness, closing: AbortSi
     return looked.status;
   };
   const tell = (watcher: Watcher, now: Status) => {
-    if (watchers.get(watcher) === now || !watchers.has(watcher)) return;
+    const told = watchers.get(watcher);
+    if (told === now || told === Serving.SERVICE_UNKNOWN || !watchers.has(watcher)) return;
     watchers.set(watcher, now);
     watcher.write({ status: now });
   };
@@ -50,9 +53,17 @@ export function addHealth(server: Server, readiness: Readiness, closing: AbortSi
     },
     // A service that is not known is answered as such, and may be watched on.
     watch: (call) => {
-      if (!known.has(call.request.service)) return void call.write({ status: Serving.SERVICE_UNKNOWN });
-      watchers.set(call, undefined);
+      if (watchers.size >= mostWatchers) {
+        const details = `${mostWatchers} watch the health of this node already`;
+        return void call.emit("error", { code: status.RESOURCE_EXHAUSTED, details });
+      }
+      if (call.cancelled) return;
       call.on("cancelled", () => watchers.delete(call));
+      if (!known.has(call.request.service)) {
+        watchers.set(call, Serving.SERVICE_UNKNOWN);
+        return void call.write({ status: Serving.SERVICE_UNKNOWN });
+      }
+      watchers.set(call, undefined);
       void look().then((now) => tell(call, now));
     },
   };

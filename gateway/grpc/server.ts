@@ -10,7 +10,7 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { SluiceError } from "../../runtime/errors/index.ts";
+import { RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
 import type { Validator } from "../../runtime/ports/connectors.ts";
 import type { Logger } from "../../runtime/ports/logger.ts";
 import { traceparentOf } from "../../runtime/record/index.ts";
@@ -57,7 +57,7 @@ export interface Grpc {
   close(): Promise<void>;
 }
 
-const bounds = { streamsOfConnection: 100, answerBytes: 64 * 1024 * 1024, graceMs: 3_000 };
+const bounds = { streamsOfConnection: 100, streamsOfCaller: 100, answerBytes: 64 * 1024 * 1024, graceMs: 3_000 };
 /** How often it is looked whether who reads a stream still may; a key that is known is trusted for ten seconds. */
 const trustMs = 1_000;
 
@@ -82,7 +82,27 @@ export function createGrpc(options: GrpcOptions): Grpc {
     // Whoever went away without a word is found out.
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
+    // Nobody keeps a connection that asks for nothing.
+    "grpc.max_connection_idle_ms": 300_000,
+    // MiB of HTTP/2's own buffers of a connection, which grpc-js leaves unbounded; more than the largest answer.
+    "grpc-node.max_session_memory": 128,
   });
+
+  /** By caller, the streams that are open. */
+  const open = new Map<string, number>();
+
+  /** Counts a stream until what is returned is called. Throws RetryLaterError, RATE_LIMITED. */
+  function openStream({ id }: Identity): () => void {
+    const count = open.get(id) ?? 0;
+    if (count >= bounds.streamsOfCaller)
+      throw new RetryLaterError(`${count} streams of this caller are open on this node`, 10_000, "RATE_LIMITED");
+    open.set(id, count + 1);
+    return () => {
+      const left = (open.get(id) ?? 1) - 1;
+      if (left === 0) open.delete(id);
+      else open.set(id, left);
+    };
+  }
 
   /** Throws UNAUTHORIZED; ends the call's work when nobody waits for it any more. */
   async function begin(call: Call, requestId: string, isData: boolean): Promise<Asking> {
@@ -147,11 +167,12 @@ export function createGrpc(options: GrpcOptions): Grpc {
   function streaming({
     method,
     scopes,
-    open,
+    open: items,
   }: ReturnType<typeof streamMethods>[number]): handleServerStreamingCall<Buffer, Buffer> {
     const serve = async (call: ServerWritableStream<Buffer, Buffer>, requestId: string) => {
       const { caller, services: own, signal: gone } = await begin(call, requestId, false);
       requireScopes(caller, scopes);
+      const closed = openStream(caller);
       const ending = new AbortController();
       const signal = AbortSignal.any([gone, closing.signal, ending.signal]);
       const trust = setInterval(() => {
@@ -159,7 +180,7 @@ export function createGrpc(options: GrpcOptions): Grpc {
         authenticate(authorization, auth).catch((error: unknown) => ending.abort(error));
       }, trustMs);
       try {
-        for await (const item of open(readMessage(method.input, call.request), own, signal)) {
+        for await (const item of items(readMessage(method.input, call.request), own, signal)) {
           if (!call.write(writeMessage(method.output, item))) await event(call, "drain", { signal });
         }
         signal.throwIfAborted();
@@ -168,6 +189,7 @@ export function createGrpc(options: GrpcOptions): Grpc {
         throw signal.aborted ? signal.reason : error;
       } finally {
         clearInterval(trust);
+        closed();
       }
     };
     return (call) => {

@@ -1,5 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { type Authenticator, admit as admitted, type Identity, type RequestLimits } from "../auth/index.ts";
+import {
+  type Allowance,
+  type Authenticator,
+  admit as admitted,
+  type Identity,
+  type RequestLimits,
+  TooManyRequestsError,
+} from "../auth/index.ts";
 
 /** Who makes a request, with what is left to it in the answer's headers. Throws as `admit` of gateway/auth. */
 export async function admit(
@@ -7,13 +14,18 @@ export async function admit(
   reply: FastifyReply,
   { isData, ...by }: { readonly auth: Authenticator; readonly limits: RequestLimits; readonly isData: boolean },
 ): Promise<Identity> {
-  const { caller, allowance } = await admitted({ authorization, address, isData }, by);
-  if (allowance !== null) {
-    // As of draft-ietf-httpapi-ratelimit-headers-10.
-    reply.header("ratelimit-policy", `"requests";q=${allowance.limit};w=60`);
-    reply.header("ratelimit", `"requests";r=${allowance.remaining};t=${allowance.resetS}`);
-  }
+  const { caller, allowance } = await admitted({ authorization, address, isData }, by).catch((error: unknown) => {
+    if (error instanceof TooManyRequestsError) tell(reply, error.allowance);
+    throw error;
+  });
+  if (allowance !== null) tell(reply, allowance);
   return caller;
+}
+
+/** As of draft-ietf-httpapi-ratelimit-headers-10. */
+function tell(reply: FastifyReply, { limit, remaining, resetS }: Allowance): void {
+  reply.header("ratelimit-policy", `"requests";q=${limit};w=60`);
+  reply.header("ratelimit", `"requests";r=${remaining};t=${resetS}`);
 }
 
 /** RFC 6750, section 3: what is wrong with a token, and nothing to whom has none. */

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { type CallOptions, Metadata, status } from "@grpc/grpc-js";
+import { type CallOptions, credentials, Metadata, status } from "@grpc/grpc-js";
 import { expect, onTestFinished, test } from "vitest";
 import { RequestLimits } from "../../gateway/auth/index.ts";
+import { ControlServiceClient } from "../../proto/gen/sluice/control/v1/control.ts";
 import { RunStatus } from "../../proto/gen/sluice/control/v1/runs.ts";
 import { fileConnector, integration } from "../rest/support.ts";
 import { withKey } from "../rest/teams.ts";
@@ -182,6 +183,33 @@ test("a watched run is told until its end, and a stream ends when the server sto
   const failed = once(watched, "error");
   await api.stop();
   expect(await failed).toMatchObject([{ code: status.UNAVAILABLE }]);
+});
+
+test("a caller has a hundred streams open on a node, and another caller its own", async () => {
+  const api = await startGrpc();
+  await api.call("POST", "/v1/connectors", fileConnector(api));
+  const { body } = await api.call("POST", "/v1/integrations", integration());
+  const run = await ask(api.client, api.client.startRun, { id: body.id }, as(api.token));
+  const { key } = await withKey(api, { role: "viewer" });
+  const watch = (client: ControlServiceClient, token: string) => {
+    const call = client.watchRun({ id: run.id }, as(token));
+    // Whoever is cancelled is told so.
+    call.on("error", () => {});
+    return call;
+  };
+  const open = Array.from({ length: 100 }, () => watch(api.client, key));
+  await Promise.all(open.map((call) => once(call, "data")));
+  // Its connection has as many calls as it may.
+  const other = new ControlServiceClient(api.address, credentials.createInsecure(), {
+    "grpc.use_local_subchannel_pool": 1,
+  });
+  onTestFinished(() => other.close());
+  const answer = (call: ReturnType<typeof watch>) =>
+    new Promise((resolve) => call.once("error", resolve).once("data", () => resolve("watched")));
+  expect(await answer(watch(other, key))).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  expect(await answer(watch(other, api.token))).toBe("watched");
+  open[0]!.cancel();
+  await expect.poll(() => answer(watch(other, key)), { timeout: 60_000 }).toBe("watched");
 });
 
 test("a stream ends when its key is revoked, and others go on", async () => {

@@ -25,7 +25,12 @@ test("a key has its requests a minute, and then 429 with when to come again, whi
   expect((await get(few.key)).headers.ratelimit).toBe('"requests";r=0;t=60');
   const refused = await get(few.key);
   expect(refused).toMatchObject({ status: 429, body: { code: "RATE_LIMITED", errors: [] } });
-  expect(refused.headers).toMatchObject({ "retry-after": "60", "content-type": "application/problem+json" });
+  expect(refused.headers).toMatchObject({
+    "retry-after": "60",
+    "content-type": "application/problem+json",
+    "ratelimit-policy": '"requests";q=2;w=60',
+    ratelimit: '"requests";r=0;t=60',
+  });
   expect((await get(usual.key)).headers["ratelimit-policy"]).toBe('"requests";q=100;w=60');
   // The token of the data folder has no limit, and probes need none.
   expect((await get(token)).headers.ratelimit).toBeUndefined();
@@ -52,7 +57,10 @@ test("nobody makes a key with a higher limit than its own", async () => {
 test("requests without a valid token are counted by address, and do not shut out those with one", async () => {
   const { get, token, app } = await api(100, 3);
   for (const _ of [1, 2, 3]) expect((await get("slc_wrong")).status).toBe(401);
-  expect(await get("slc_wrong")).toMatchObject({ status: 429, headers: { "retry-after": "60" } });
+  expect(await get("slc_wrong")).toMatchObject({
+    status: 429,
+    headers: { "retry-after": "60", ratelimit: '"requests";r=0;t=60' },
+  });
   expect((await app.inject({ url: "/v1/connectors" })).statusCode).toBe(429);
   expect((await get(token)).status).toBe(200);
   expect((await app.inject({ url: "/v1/connectors", remoteAddress: "10.1.2.3" })).statusCode).toBe(401);
