@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Cursor, Source, SourceOptions } from "../connectors/sdk/index.ts";
 import type { ResolvedIntegration, ResolvedSource } from "../runtime/config/index.ts";
 import { RetryLaterError } from "../runtime/errors/index.ts";
-import { decodeHooks, type HookRecord, hookAsk, Outcome, SeenIds } from "../runtime/hooks/index.ts";
+import { decodeHooks, type HookRecord, hookAsk, Outcome, SeenIds, sizeOf } from "../runtime/hooks/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { Log } from "../runtime/ports/log.ts";
 import type { Owners } from "../runtime/ports/owners.ts";
@@ -28,6 +28,8 @@ export interface HookOptions {
 
 /** What may wait for the log: more is refused, to come again. */
 const atMost = { records: 5_000, bytes: 16 * 1024 * 1024 };
+/** Of a batch with the headers of its records: nats-server takes no larger message than `max_payload`, 1 MiB at first. */
+const atOnceBytes = 512 * 1024;
 /** A batch gathers what comes while two are on their way to the log: one would leave the disk idle in between. */
 const onTheirWay = 2;
 /** How soon whoever was refused may come again. */
@@ -125,16 +127,21 @@ export async function openHooks(
   const take = (): SourceBatch => {
     const records: Waiting[] = [];
     let bytes = 0;
+    let withHeaders = 0;
     let taken = 0;
     for (const waiting of queue) {
       const { length } = waiting.record.text;
-      if (records.length > 0 && (records.length >= batch.records || bytes + length > batch.bytes)) break;
+      const size = sizeOf(waiting.record);
+      const isFull =
+        records.length >= batch.records || bytes + length > batch.bytes || withHeaders + size > atOnceBytes;
+      if (records.length > 0 && isFull) break;
       taken++;
       queued -= length;
       if (waiting.ask.gone && !waiting.again?.some(({ ask }) => !ask.gone)) settle(waiting, Outcome.refused);
       else {
         records.push(waiting);
         bytes += length + 1;
+        withHeaders += size;
       }
     }
     queue = queue.slice(taken);

@@ -11,7 +11,13 @@ let sent = 0;
 
 function next(): Buffer {
   sent++;
-  const body = JSON.stringify({ id: sent, event: "order.paid", customer: "c-1829", amount: 129.9, note });
+  const body = JSON.stringify({
+    id: `${process.pid}-${sent}`,
+    event: "order.paid",
+    customer: "c-1829",
+    amount: 129.9,
+    note,
+  });
   const digest = createHmac("sha256", key).update(body).digest("hex");
   return Buffer.from(
     `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n` +

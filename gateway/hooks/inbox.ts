@@ -1,11 +1,12 @@
 import { RetryLaterError, type SluiceError } from "../../runtime/errors/index.ts";
-import { encodeHooks, type HookRecord, hookAsk, type Outcome } from "../../runtime/hooks/index.ts";
+import { encodeHooks, type HookRecord, hookAsk, type Outcome, sizeOf } from "../../runtime/hooks/index.ts";
 import type { Owners } from "../../runtime/ports/owners.ts";
 
 type OutcomeOf = (typeof Outcome)[keyof typeof Outcome];
 
 interface Waiting {
   readonly record: HookRecord;
+  readonly bytes: number;
   readonly settle: (outcome: OutcomeOf | SluiceError) => void;
 }
 
@@ -13,6 +14,8 @@ interface Waiting {
 const atMost = { records: 5_000, bytes: 16 * 1024 * 1024 };
 /** Of one request to the owner. */
 const atOnce = { records: 500, bytes: 512 * 1024 };
+/** Of a record: its length, its id, and whatever correlates it. */
+const overhead = 200;
 /** So many requests to an owner are under way: what comes meanwhile goes into the next. */
 const underWay = 4;
 const patienceMs = 10_000;
@@ -38,11 +41,12 @@ export class Inbox {
 
   /** Throws RetryLaterError where too much waits. `settle` is called for each, in any order, with what became of it. */
   add(records: readonly HookRecord[], settle: (outcome: OutcomeOf | SluiceError) => void): void {
-    const bytes = records.reduce((sum, { text }) => sum + text.length, 0);
+    const waiting = records.map((record) => ({ record, bytes: sizeOf(record) + overhead, settle }));
+    const bytes = waiting.reduce((sum, each) => sum + each.bytes, 0);
     const isFull = this.#queue.length + records.length > atMost.records || this.#bytes + bytes > atMost.bytes;
     if (isFull && this.#queue.length > 0)
       throw new RetryLaterError("too many requests wait for the integration", againMs);
-    for (const record of records) this.#queue.push({ record, settle });
+    for (const each of waiting) this.#queue.push(each);
     this.#bytes += bytes;
     this.#schedule();
   }
@@ -76,9 +80,9 @@ export class Inbox {
   #take(): Waiting[] {
     let bytes = 0;
     let count = 0;
-    for (const { record } of this.#queue) {
-      if (count > 0 && (count >= atOnce.records || bytes + record.text.length > atOnce.bytes)) break;
-      bytes += record.text.length;
+    for (const each of this.#queue) {
+      if (count > 0 && (count >= atOnce.records || bytes + each.bytes > atOnce.bytes)) break;
+      bytes += each.bytes;
       count++;
     }
     this.#bytes -= bytes;

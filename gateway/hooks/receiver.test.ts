@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from "node:crypto";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { decodeHooks, Outcome } from "../../runtime/hooks/index.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
 import type { IntegrationRow } from "../../runtime/ports/store.ts";
-import { HookReceiver } from "./receiver.ts";
+import { HookReceiver, type HookReceiverOptions } from "./receiver.ts";
 
 function rowOf(name: string, auth: object): IntegrationRow {
   return {
@@ -23,8 +23,10 @@ function rowOf(name: string, auth: object): IntegrationRow {
   };
 }
 
-/** A receiver of one integration, whose owner takes all. */
-function receiverOf(row: IntegrationRow) {
+type SecretsOf = HookReceiverOptions["secretsOf"];
+
+/** A receiver of one integration, whose owner takes all that a server would. */
+function receiverOf(row: IntegrationRow, secretsOf: SecretsOf = async (_id, secrets) => secrets) {
   return new HookReceiver({
     store: {
       integrations: {
@@ -34,17 +36,24 @@ function receiverOf(row: IntegrationRow) {
     },
     owners: {
       maxBytes: 1024 * 1024,
-      ask: async (_id, _what, request) => new Uint8Array(decodeHooks(request).length).fill(Outcome.stored),
+      ask: async (_id, _what, request) => {
+        if (request.length > 1024 * 1024) throw new Error("larger than a server takes");
+        return new Uint8Array(decodeHooks(request).length).fill(Outcome.stored);
+      },
     },
     logger: noLogger,
     metrics: { hook: () => {} },
-    secretsOf: async (_id, secrets) => secrets,
+    secretsOf,
   });
 }
 
 const body = Buffer.from("{}");
 const unauthorized = expect.objectContaining({ code: "UNAUTHORIZED" });
 const notFound = expect.objectContaining({ code: "NOT_FOUND" });
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test("Meta's question lets nobody in who does not sign, whatever name is asked for after it", async () => {
   const receiver = receiverOf(rowOf("orders", { scheme: "github", secrets: ["verify-me"] }));
@@ -70,4 +79,36 @@ test("no public key is taken for a token, nor a signing secret of a scheme that 
   const open = receiverOf(rowOf("open", { scheme: "none" }));
   await expect(open.confirm("open", "")).rejects.toEqual(unauthorized);
   expect(await open.receive("open", { headers: {}, body }, {})).toBe("accepted");
+});
+
+test("an array of tiny elements goes to the owner in parts, each with its headers", async () => {
+  const receiver = receiverOf(rowOf("open", { scheme: "none" }));
+  const headers = { "content-type": "application/json", "x-large": "x".repeat(3_000) };
+  const many = Buffer.from(JSON.stringify(Array.from({ length: 1_000 }, (_, n) => n)));
+  expect(await receiver.receive("open", { headers, body: many }, {})).toBe("accepted");
+});
+
+test("a secret that was exchanged is refused after 5 seconds, after 5 minutes where it cannot be looked up", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: 1_000_000 });
+  let secrets: readonly string[] | undefined = ["old"];
+  const receiver = receiverOf(rowOf("orders", { scheme: "bearer", secrets: ["x"] }), async () => {
+    if (secrets === undefined) throw new Error("the vault is away");
+    return secrets;
+  });
+  const send = (token: string) =>
+    receiver.receive("orders", { headers: { authorization: `Bearer ${token}` }, body }, {});
+  expect(await send("old")).toBe("accepted");
+  secrets = ["new"];
+  vi.setSystemTime(Date.now() + 5_001);
+  await expect(send("old")).rejects.toEqual(unauthorized);
+  expect(await send("new")).toBe("accepted");
+  secrets = undefined;
+  for (let minute = 0; minute < 4; minute++) {
+    vi.setSystemTime(Date.now() + 60_000);
+    expect(await send("new")).toBe("accepted");
+  }
+  vi.setSystemTime(Date.now() + 60_001);
+  await expect(send("new")).rejects.toThrow(/cannot be looked up/);
+  secrets = ["new"];
+  expect(await send("new")).toBe("accepted");
 });

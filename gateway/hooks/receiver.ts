@@ -32,11 +32,14 @@ interface Known {
   readonly secrets: readonly string[];
   readonly verify: Verifier;
   readonly inbox: Inbox;
+  /** When it was looked up. */
+  readonly at: number;
 }
 
 interface Looked {
   /** Null: there is no such integration, or it takes no hooks. */
   readonly known: Promise<Known | null>;
+  /** When it was asked for. */
   readonly at: number;
 }
 
@@ -45,6 +48,8 @@ const freshMs = 5_000;
 /** Names that anybody may ask for. */
 const maxNames = 10_000;
 const againMs = 1_000;
+/** While a look-up fails, what was found before serves for so long: a secret that is gone must not stay valid. */
+const staleMs = 5 * 60_000;
 
 /** Takes what is sent to integrations, on whichever node it comes to. */
 export class HookReceiver {
@@ -130,23 +135,18 @@ export class HookReceiver {
     let looked = this.#looked.get(integration);
     if (looked === undefined || now - looked.at > freshMs) {
       if (this.#looked.size >= maxNames) this.#looked.clear();
-      const before = looked;
+      const before = looked?.known;
       const known = this.#look(integration).catch(async (error: unknown) => {
         // The store, or a Vault, is away: what was true a moment ago goes on, and is asked again.
         this.#options.logger.warn({ err: error, integration }, "a hook's integration cannot be looked up");
-        const last = before && (await before.known);
-        if (last) return last;
+        const last = await before;
+        if (last && Date.now() - last.at <= staleMs) return last;
         this.#looked.delete(integration);
         throw new RetryLaterError("the integration cannot be looked up at this moment", againMs);
       });
       known.catch(() => {});
       looked = { known, at: now };
       this.#looked.set(integration, looked);
-      // What is known serves until the answer is there.
-      if (before) {
-        const last = await before.known;
-        if (last) return last;
-      }
     }
     const known = await looked.known;
     if (known === null) throw notThere();
@@ -156,6 +156,7 @@ export class HookReceiver {
   async #look(integration: string): Promise<Known | null> {
     const { store, secretsOf, owners } = this.#options;
     const { integrations } = store;
+    const at = Date.now();
     const row =
       (isId.test(integration) ? await integrations.get(integration) : null) ?? (await integrations.byName(integration));
     if (row === null) return null;
@@ -168,7 +169,7 @@ export class HookReceiver {
     const inbox = this.#inboxes.get(row.id) ?? new Inbox(row.id, owners);
     this.#inboxes.set(row.id, inbox);
     const { id, name, owner, enabled } = row;
-    return { row: { id, name, owner, enabled }, scheme: auth.scheme, secrets, verify, inbox };
+    return { row: { id, name, owner, enabled }, scheme: auth.scheme, secrets, verify, inbox, at };
   }
 }
 

@@ -1,2 +1,2 @@
-export { decodeHooks, encodeHooks, type HookRecord, hookAsk, Outcome } from "./records.ts";
+export { decodeHooks, encodeHooks, type HookRecord, hookAsk, Outcome, sizeOf } from "./records.ts";
 export { SeenIds } from "./seen-ids.ts";

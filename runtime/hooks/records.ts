@@ -14,6 +14,13 @@ export interface HookRecord {
   readonly correlation: Correlation | null;
 }
 
+/** About how many bytes a record takes on its way to the log: one of two digits may carry 4 KiB of headers. */
+export function sizeOf({ text, headers }: HookRecord): number {
+  let bytes = text.length;
+  for (const name in headers) bytes += name.length + 2 * (headers[name] as string).length + 6;
+  return bytes;
+}
+
 /** What became of a record, a byte for each in the owner's answer. */
 export const Outcome = {
   /** It is not in the log, as far as is known. */
