@@ -31,6 +31,8 @@ interface Entry {
   claim: string | undefined;
   /** Milliseconds of performance.now(), 0 when it was never sent. */
   sentAt: number;
+  /** It was sent behind one that was not confirmed. */
+  follows: boolean;
   done: boolean;
   readonly resolve: (result: Appended) => void;
   readonly reject: (reason: unknown) => void;
@@ -48,8 +50,8 @@ const behindTries = 6;
  * that order, each batch once (invariant 1), also when the server dies in the middle:
  *
  * - Every append names the owner's epoch (invariant 5): `own` must still be the last message of its subject.
- * - An append behind one that is not yet confirmed names that one's id as the stream's last: the server refuses it
- *   where its predecessor did not land, whatever the reason. So what lands of the queue is always its first part, even
+ * - An append behind one that is not yet confirmed names that one as the stream's last, by its id or, in a cluster, by
+ *   its sequence: the server refuses it where its predecessor did not land, whatever the reason. So what lands of the queue is always its first part, even
  *   when copies of it arrive over an old and a new connection.
  * - When one fails (refused, no answer, connection lost) nothing more is sent. What landed is looked up in the stream,
  *   from the last confirmed sequence on; that needs no message id, so it holds however long the server was away. The
@@ -165,6 +167,7 @@ export class Writer {
         wire: undefined,
         claim: undefined,
         sentAt: 0,
+        follows: false,
         done: false,
         resolve: (result) => {
           signal?.removeEventListener("abort", abort);
@@ -232,9 +235,15 @@ export class Writer {
   #send(entry: Entry, wire: NonNullable<Entry["wire"]>, index: number): void {
     const head = headers();
     head.append("Nats-Msg-Id", entry.id);
-    if (index > 0) head.append("Nats-Expected-Last-Msg-Id", this.#queue[index - 1]!.id);
-    // In a cluster only the first names the epoch; those behind it name one another, so a new owner's message between
-    // them breaks the chain just the same.
+    entry.follows = index > 0;
+    if (entry.follows && this.#fenceAll) head.append("Nats-Expected-Last-Msg-Id", this.#queue[index - 1]!.id);
+    // In a cluster only the first names the epoch. Those behind it name the sequence that the one before them gets, so a
+    // new owner's message between them breaks the chain just the same. An id would be looked at by each copy: one that
+    // was away and has caught up knows none (nats-server 2.15, processCatchupMsg), and takes nothing more for ever.
+    if (entry.follows && !this.#fenceAll) {
+      const ahead = this.#queue.slice(0, index).filter(({ done }) => !done).length;
+      head.append("Nats-Expected-Last-Sequence", String(this.#floor + ahead));
+    }
     if (index === 0 || this.#fenceAll) {
       head.append("Nats-Expected-Last-Subject-Sequence", String(this.#epoch));
       head.append("Nats-Expected-Last-Subject-Sequence-Subject", this.#subjects.own);
@@ -282,7 +291,7 @@ export class Writer {
     }
     const ack = message.json<{ seq: number; duplicate?: boolean; error?: ApiProblem }>();
     if (ack.error !== undefined) {
-      this.#refused(ack.error);
+      this.#refused(ack.error, entry);
       return;
     }
     if (ack.duplicate !== true && ack.seq <= this.#floor) {
@@ -310,8 +319,10 @@ export class Writer {
     }
   }
 
-  #refused(problem: ApiProblem): void {
-    if (problem.err_code === apiCodes.wrongLastSequence) {
+  #refused(problem: ApiProblem, { follows }: Entry): void {
+    if (problem.err_code === apiCodes.wrongLastSequence && follows && !this.#fenceAll) {
+      this.#fail(undefined);
+    } else if (problem.err_code === apiCodes.wrongLastSequence) {
       const last = Number(/\d+$/.exec(problem.description)?.[0] ?? 0);
       const { stream } = this.#subjects;
       // Invariant 5: what a later owner's message came before is refused, and we do not try again.
