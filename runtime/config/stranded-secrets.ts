@@ -6,9 +6,12 @@ import { isObject } from "../record/index.ts";
 import { isReference } from "./references.ts";
 import { joinSecrets, redacted, type SplitConfig, splitSecrets } from "./secrets.ts";
 
-/** Names of settings that say whom a connector talks to, and how surely, or what it runs: `base_url`, `brokers`, `tls`. */
+/**
+ * Names of settings that say whom a connector talks to, and how surely, or what it runs: `base_url`, `brokers`, `tls`.
+ * A port is none: it is the same machine's.
+ */
 const addressed =
-  /(?:^|_)(?:ur[il]s?|(?:host(?:name)?|port|address(?:es)?|server|broker|endpoint|domain|subdomain|bootstrap|site|website|instance|account|tenant|realm|target|origin|base)s?|broker_list|proxy|dsn|command|args|tls|ssl|sslmode|verify|insecure|ca|mechanism)$/;
+  /(?:^|_)(?:ur[il]s?|(?:host(?:name)?|address(?:es)?|server|broker|endpoint|domain|subdomain|bootstrap|site|website|instance|account|tenant|realm|target|origin|base)s?|broker_list|proxy|dsn|command|args|tls|ssl|sslmode|verify|insecure|ca|mechanism)$/;
 /** And values that do, whatever their name: a URL, or a host with its port. */
 const address = /^(?:[a-z][a-z\d+.-]*:\/\/\S+|[\w.-]+:\d{2,5})$/i;
 

@@ -161,6 +161,7 @@ test("runs and dead letters have the contract's fields, filters and pages", asyn
     waiting: null,
     circuits: null,
     drift: [],
+    request: { id: expect.any(String), actor: expect.any(String) },
     ledger: expect.objectContaining({ balanced: true, imbalances: [] }),
   });
   await shared.run(id);

@@ -58,12 +58,15 @@ test("*** does not take a stored secret to another address, by PUT or by apply",
   const { body } = await call("POST", "/v1/connectors", database);
   const { sealed } = (await store.connectors.get(body.id))!;
   const url = `/v1/connectors/${body.id}`;
-  const elsewhere = (secret: string) => ({ ...database, config: { ...database.config, port: 2, password: secret } });
+  const elsewhere = (secret: string) => ({
+    ...database,
+    config: { ...database.config, host: "127.0.0.2", password: secret },
+  });
   expect(await call("PUT", url, elsewhere("***"))).toMatchObject({
     status: 400,
     body: {
       code: "VALIDATION_ERROR",
-      errors: [{ path: "config.password", message: expect.stringMatching(/only where port stays.*give the secret/) }],
+      errors: [{ path: "config.password", message: expect.stringMatching(/only where host stays.*give the secret/) }],
     },
   });
   for (const dry_run of [true, false]) {
