@@ -85,10 +85,10 @@ test("lint refuses a cycle, naming its way", async () => {
   expect(stderr).toMatch(/pipeline_spec\.steps\[\d\]\.needs: goes round in a cycle: (a → b → a|b → a → b)\n/);
 });
 
-test("lint says of what this version does not run that it is not available", async () => {
+test("lint says what a webhook's trigger lacks", async () => {
   const { code, stderr } = await lint(`${config}    trigger: { type: webhook }\n`);
   expect(code).toBe(2);
-  expect(stderr).toContain("the trigger webhook is not available in this version");
+  expect(stderr).toContain("trigger.auth: is required");
 });
 
 test("lint refuses the trigger event for a source that cannot be read without an end", async () => {
