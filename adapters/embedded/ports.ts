@@ -1,8 +1,18 @@
 import { createServer } from "node:net";
 
-/** A free port on 127.0.0.1, chosen by the system. */
-export function freePort(): Promise<number> {
-  return listenOnce(0);
+/** Below the ports that Linux and macOS give to outgoing connections: one of those would take it while its server is down. */
+const [firstPort, lastPort] = [10_000, 32_000];
+
+/** A free port on 127.0.0.1. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = firstPort + Math.floor(Math.random() * (lastPort - firstPort));
+    const free = await listenOnce(port).then(
+      () => true,
+      () => false,
+    );
+    if (free) return port;
+  }
 }
 
 /** @throws with the setting to change when something listens on `port` of 127.0.0.1. */

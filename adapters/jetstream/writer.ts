@@ -305,10 +305,7 @@ export class Writer {
 
   #confirm(entry: Entry, sequence: number, duplicate: boolean): void {
     entry.done = true;
-    if (this.#failures > 0) {
-      this.#failures = 0;
-      this.#link.trouble(this, undefined);
-    }
+    this.#well();
     if (!duplicate) this.#floor = Math.max(this.#floor, sequence);
     if (duplicate && entry.claim !== undefined) void this.#dropSpareClaim(entry.claim, sequence);
     entry.resolve({ sequence, duplicate });
@@ -357,6 +354,8 @@ export class Writer {
         await this.#checkEnd();
         await this.#settleLanded();
         this.#state = "probing";
+        // Nothing is left that would be confirmed, and end it then.
+        if (this.#queue.length === 0) this.#well();
         return this.#pump();
       } catch (error) {
         if (signal.aborted) return;
@@ -443,6 +442,13 @@ export class Writer {
       );
     }
     for (const one of given) one.reject(reason);
+    if (this.#queue.length === 0 && this.#state !== "recovering") this.#well();
+  }
+
+  #well(): void {
+    if (this.#failures === 0) return;
+    this.#failures = 0;
+    this.#link.trouble(this, undefined);
   }
 
   #lose(error: Error): void {

@@ -213,4 +213,18 @@ describe("a log whose server goes away", () => {
     expect(logs.status.reason).toBeUndefined();
     expect(await numbersIn(log, 4)).toEqual(upTo(4));
   });
+
+  it("is well again when the appends that waited are given up", async () => {
+    const logs = await through();
+    const id = randomUUID();
+    const log = await logs.open(id, "ingest");
+    await logs.link.jsm.streams.update(`SLUICE_IN_${id.replaceAll("-", "")}`, { max_bytes: 10_000 });
+    await log.own();
+    const abort = new AbortController();
+    const appended = log.append("r.0", batchOf(0, 20_000), { id: "0" }, abort.signal);
+    await expect.poll(() => logs.status.reason).toMatch(/^the log is full \(/);
+    abort.abort(new Error("stop"));
+    await expect(appended).rejects.toThrow("stop");
+    await expect.poll(() => logs.status.reason).toBeUndefined();
+  });
 });
