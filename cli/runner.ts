@@ -47,10 +47,10 @@ export function createRunner({ cluster, cron, durability }: RunnerOptions): Runn
       cluster.publish(control.changed, [...integrationIds]);
     },
     onChanged: (listener) => void listeners.push(listener),
-    nextFire(row) {
+    nextFire(row, after = new Date()) {
       if (!row.enabled) return null;
       const { trigger } = resolveIntegration(row.spec);
-      return trigger.type === "schedule" ? cron.next(trigger.cron, trigger.timezone, new Date()) : null;
+      return trigger.type === "schedule" ? cron.next(trigger.cron, trigger.timezone, after) : null;
     },
   };
 }

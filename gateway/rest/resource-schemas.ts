@@ -83,6 +83,8 @@ export const integration: Part = {
   required: ["name", "enabled", ...Object.keys(integrationState)],
 };
 
+export const fire = object({ at: time });
+
 const versionState = readOnly({
   version: integer,
   created_at: time,

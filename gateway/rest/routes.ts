@@ -301,6 +301,20 @@ const integrations: Route[] = [
       shown(services)(await services.integrations.disable(id(request), request.ifMatch)),
   },
   {
+    method: "GET",
+    path: "/v1/integrations/{id}/fires",
+    operationId: "listFires",
+    scopes: ["integrations:read"],
+    tag: "integrations",
+    summary: "When an integration fires next by its schedule, the soonest first; empty without one, or while disabled.",
+    query: { limit: { type: "integer", minimum: 1, maximum: 100, default: 10, description: "Most fires." } },
+    answer: ok("The fires.", schemas.listOf(schemas.fire)),
+    handle: async (request, { integrations }) => {
+      const fires = await integrations.fires(id(request), request.query.limit as number);
+      return { items: fires.map((at) => ({ at: at.toISOString() })), next_cursor: null };
+    },
+  },
+  {
     method: "POST",
     path: "/v1/integrations/{id}/run",
     operationId: "startRun",

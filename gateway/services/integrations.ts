@@ -139,6 +139,17 @@ export function integrationService({ store, registry, runner, validator, sealer,
     },
 
     nextFire: (row: IntegrationRow) => runner.nextFire(row),
+
+    /** When it fires next by its schedule, the soonest first. */
+    async fires(id: string, limit: number): Promise<Date[]> {
+      const row = await one(id);
+      const fires: Date[] = [];
+      for (let at = runner.nextFire(row); at !== null && fires.length < limit; at = runner.nextFire(row, at)) {
+        fires.push(at);
+      }
+      return fires;
+    },
+
     durability: runner.durability,
   };
 }

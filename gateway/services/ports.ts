@@ -16,8 +16,8 @@ export interface Runner {
   /** Nodes that are alive, this one among them. */
   nodes(): number;
   readonly durability: Durability;
-  /** When the integration fires next by its schedule, or null. */
-  nextFire(integration: Pick<IntegrationRow, "spec" | "enabled">): Date | null;
+  /** When the integration fires next by its schedule, `after` a time other than now, or null. */
+  nextFire(integration: Pick<IntegrationRow, "spec" | "enabled">, after?: Date): Date | null;
 }
 
 /** What of a log outlives a loss of power once it is confirmed. */

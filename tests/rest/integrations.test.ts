@@ -39,6 +39,27 @@ test("an integration has the fields of the configuration and those of its state"
   expect(api.changed).toEqual([body.id]);
 });
 
+test("the next fires of a schedule are listed by its clock, and those of what does not fire are none", async () => {
+  const api = await withConnector();
+  const trigger = { type: "schedule", cron: "30 9 1 1,7 *", timezone: "Europe/Berlin" };
+  const { id } = await made(api, { trigger });
+  const fires = async (query = "") => (await api.call("GET", `/v1/integrations/${id}/fires${query}`)).body;
+  const { items, next_cursor } = await fires("?limit=4");
+  const times: string[] = items.map(({ at }: { at: string }) => at.slice(4));
+  expect(next_cursor).toBeNull();
+  expect(times.toSorted()).toEqual([
+    "-01-01T08:30:00.000Z",
+    "-01-01T08:30:00.000Z",
+    "-07-01T07:30:00.000Z",
+    "-07-01T07:30:00.000Z",
+  ]);
+  expect(items).toEqual(items.toSorted((a: { at: string }, b: { at: string }) => (a.at < b.at ? -1 : 1)));
+  expect((await fires()).items).toHaveLength(10);
+  await api.call("PUT", `/v1/integrations/${id}/disable`);
+  expect((await fires()).items).toEqual([]);
+  expect((await api.call("GET", `/v1/integrations/${randomUUIDv7()}/fires`)).status).toBe(404);
+});
+
 test("connectors can be given by their ids", async () => {
   const api = await withConnector();
   const byId = {

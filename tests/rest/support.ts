@@ -185,10 +185,10 @@ function openingRunner(changed: string[]): Runner {
     cancel: ({ id }) => void changed.push(id),
     nodes: () => 1,
     durability: { tier: "synced", copies: 1 },
-    nextFire({ spec, enabled }) {
+    nextFire({ spec, enabled }, after = new Date()) {
       if (!enabled) return null;
       const { trigger } = resolveIntegration(spec);
-      return trigger.type === "schedule" ? nextFire(trigger.cron, trigger.timezone, new Date()) : null;
+      return trigger.type === "schedule" ? nextFire(trigger.cron, trigger.timezone, after) : null;
     },
   };
 }
