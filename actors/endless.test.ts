@@ -255,3 +255,21 @@ test("behind a run that did well for long the waits begin anew", async () => {
   endless.ended(failure, clock);
   expect(endless.pauseMs(clock)).toBeLessThan(2_000);
 });
+
+test("what a source says of itself is told for as long as it is so, and it is read on meanwhile", async () => {
+  const { world, feed } = endlessWorld();
+  world.notice = "orders/3 has no leader";
+  const node = begin(world);
+  await node.advance(hour, has(world, 1));
+  feed();
+  await node.advance(hour, has(world, 2));
+  await node.advance(1_000);
+  expect(runs(world).at(-1)).toMatchObject({ status: "running", waiting: "source: orders/3 has no leader" });
+  world.notice = undefined;
+  feed();
+  await node.advance(hour, has(world, 3));
+  await node.advance(1_000);
+  expect(runs(world).at(-1)).toMatchObject({ status: "running", waiting: null });
+  expect(landed(world)).toEqual(once(3));
+  node.kill();
+});

@@ -74,6 +74,8 @@ export class SourceActor implements Actor<never> {
 
   /** For the first answer of a reading: a query may take long before it gives anything, and as long when it is repeated. */
   #firstMs: number;
+  /** What the source says of itself, with what it gave last. */
+  #notice: string | null = null;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -132,6 +134,7 @@ export class SourceActor implements Actor<never> {
     const reading = kept ?? (await untilReady(open, { clock, signal: until, waiting }));
     const stop = () => reading.abort(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
+    this.#notice = null;
     waiting(null);
     let goesOn = false;
     try {
@@ -208,7 +211,7 @@ export class SourceActor implements Actor<never> {
       if (space.reason !== null) {
         waiting(space.reason);
         await space.available(until);
-        waiting(null);
+        waiting(this.#notice);
       }
       return this.#limited(
         reading.answered ? timeoutMs : this.#firstMs,
@@ -231,6 +234,11 @@ export class SourceActor implements Actor<never> {
       }
       if (!reading.answered) this.#firstMs = Math.max(timeoutMs, 2 * (clock.now() - begun));
       reading.took();
+      const { notice = null } = read.done ? {} : read.value;
+      if (notice !== this.#notice) {
+        this.#notice = notice;
+        waiting(notice);
+      }
       if (read.done) return null;
       const { count, data, cursor } = read.value;
       span.end(undefined, { "sluice.records": count });

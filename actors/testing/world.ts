@@ -81,6 +81,8 @@ export class World extends Servers {
   opened = 0;
   /** What the source was told to be stored, last. */
   stored: Json = null;
+  /** What the source says of itself with all that it gives. */
+  notice: string | undefined;
   /** How often each source has failed, one time after the other. */
   readonly #refusals = new Map<string, number>();
   #now = 0;
@@ -179,11 +181,12 @@ export class World extends Servers {
     const given = (at: number) => this.batches[at];
     const before = (at: number) => this.beforeRead(at);
     const inARow = this.#refusals;
+    const said = () => (this.notice === undefined ? {} : { notice: this.notice });
     async function* read() {
       for (let at = from; endless || given(at); at++) {
         for (const position = { base: "", offset: 0 }; endless && !given(at); ) {
           await life.clock.sleep(quietMs, endless);
-          if (!given(at)) yield { data: Buffer.alloc(0), count: 0, cursor: at, position };
+          if (!given(at)) yield { data: Buffer.alloc(0), count: 0, cursor: at, position, ...said() };
         }
         await before(at);
         await life.delay();
@@ -196,7 +199,8 @@ export class World extends Servers {
         inARow.delete(name);
         const records = given(at) as readonly TestRecord[];
         const data = Buffer.from(records.map((record) => JSON.stringify(record)).join("\n"));
-        yield { data, count: records.length, cursor: at + 1, position: { base: `batch ${at}`, offset: 1 } };
+        const position = { base: `batch ${at}`, offset: 1 };
+        yield { data, count: records.length, cursor: at + 1, position, ...said() };
       }
     }
     const stored = (cursor: Json) => {

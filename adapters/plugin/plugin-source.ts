@@ -25,6 +25,8 @@ export interface PluginLease {
 /** Batches that may be on their way from the plugin. */
 const batchesAhead = 4;
 const lf = 10;
+/** Of what a plugin says of itself. */
+const noticeLength = 1_000;
 
 export interface PluginCall {
   readonly plugin: string;
@@ -189,7 +191,7 @@ class Arrivals implements AsyncIterable<ReadBatch> {
 }
 
 function batchOf(response: ReadBatchMessage, plugin: string): ReadBatch {
-  const { records, cursor, base, offset, ordinals, failures } = response;
+  const { records, cursor, base, offset, ordinals, failures, notice } = response;
   const { data = Buffer.alloc(0), count = 0 } = records ?? {};
   if (textsIn(data) !== count && !(count === 0 && data.length === 0)) {
     throw misbehaves(plugin, `sent ${textsIn(data)} records and says that they are ${count}`);
@@ -208,6 +210,7 @@ function batchOf(response: ReadBatchMessage, plugin: string): ReadBatch {
         return { ...recordFailureOf(index, failure), raw };
       }),
     }),
+    ...(notice !== "" && { notice: notice.slice(0, noticeLength) }),
   };
 }
 

@@ -1,6 +1,8 @@
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import lz4 from "lz4-napi";
 import snappy from "snappyjs";
+import { checkLz4Length } from "./lz4-frame.ts";
+import { uncompressSnappy } from "./snappy.ts";
 
 export const compressions = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 export type Compression = (typeof compressions)[number];
@@ -8,8 +10,8 @@ export type Compression = (typeof compressions)[number];
 /** Stands before what Java's clients write with snappy: blocks, each with its length. */
 const xerial = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
 const xerialBlock = 32 * 1024;
-/** Of one batch; what becomes longer is not read. */
-const longest = 512 * 1024 * 1024;
+/** Of one batch; what would become longer is not decompressed: a few bytes may stand for all memory there is. */
+const longest = 128 * 1024 * 1024;
 
 /** By the number that a batch's attributes hold. */
 export function compress(type: Compression, bytes: Buffer): Buffer {
@@ -27,19 +29,20 @@ export function compress(type: Compression, bytes: Buffer): Buffer {
   }
 }
 
-export function decompress(type: number, bytes: Buffer): Buffer {
-  const limit = { maxOutputLength: longest };
+/** Throws where `bytes` are no such thing, or hold more than `limit`. */
+export function decompress(type: number, bytes: Buffer, limit = longest): Buffer {
   switch (compressions[type]) {
     case "none":
       return bytes;
     case "gzip":
-      return gunzipSync(bytes, limit);
+      return gunzipSync(bytes, { maxOutputLength: limit });
     case "snappy":
-      return fromXerial(bytes);
+      return fromXerial(bytes, limit);
     case "lz4":
+      checkLz4Length(bytes, limit);
       return lz4.decompressFrameSync(bytes);
     case "zstd":
-      return zstdDecompressSync(bytes, limit);
+      return zstdDecompressSync(bytes, { maxOutputLength: limit });
     default:
       throw new RangeError(`no compression has the number ${type}`);
   }
@@ -57,12 +60,17 @@ function toXerial(bytes: Buffer): Buffer {
 }
 
 /** Others than Java write the bare format. */
-function fromXerial(bytes: Buffer): Buffer {
-  if (bytes.compare(xerial, 0, 8, 0, 8) !== 0) return Buffer.from(snappy.uncompress(bytes, longest));
+function fromXerial(bytes: Buffer, limit: number): Buffer {
+  if (bytes.length < xerial.length || bytes.compare(xerial, 0, 8, 0, 8) !== 0) return uncompressSnappy(bytes, limit);
   const parts: Buffer[] = [];
-  for (let at = xerial.length; at + 4 <= bytes.length; ) {
-    const end = at + 4 + bytes.readInt32BE(at);
-    parts.push(Buffer.from(snappy.uncompress(bytes.subarray(at + 4, end), longest)));
+  let left = limit;
+  for (let at = xerial.length; at < bytes.length; ) {
+    const start = at + 4;
+    const end = start + bytes.readUInt32BE(at);
+    if (end > bytes.length) throw new RangeError("a snappy block breaks off");
+    const part = uncompressSnappy(bytes.subarray(start, end), left);
+    left -= part.length;
+    parts.push(part);
     at = end;
   }
   return Buffer.concat(parts);

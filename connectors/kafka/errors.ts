@@ -35,6 +35,22 @@ const meanings: { readonly [name: string]: readonly [ErrorCode, Fault, path?: st
   THROTTLING_QUOTA_EXCEEDED: ["RATE_LIMITED", "transient"],
 };
 
+/** Protocol errors of a partition that pass once the leader is known. */
+const passing: ReadonlySet<string> = new Set([
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "LEADER_NOT_AVAILABLE",
+  "NOT_LEADER_FOR_PARTITION",
+  "REPLICA_NOT_AVAILABLE",
+  "KAFKA_STORAGE_ERROR",
+  "FENCED_LEADER_EPOCH",
+  "UNKNOWN_LEADER_EPOCH",
+  "OFFSET_NOT_AVAILABLE",
+]);
+
+export function isPassing(name: string | undefined): boolean {
+  return name !== undefined && passing.has(name);
+}
+
 /** An error that the protocol names. `path`: the setting at fault where the name says nothing of it. */
 export function protocolError(name: string, what: string, path?: string): ConnectorError {
   const [code, fault, own] = meanings[name] ?? ["UNAVAILABLE", "transient"];

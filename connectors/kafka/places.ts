@@ -1,5 +1,6 @@
 import type { SourceMode } from "../sdk/index.ts";
 import { type KafkaCursor, offsetIn } from "./cursor.ts";
+import type { Commit } from "./group.ts";
 import type { KafkaClient } from "./kafkajs.ts";
 import { keyOf, type Led, offsetsAt, type TopicPartition, type When } from "./topics.ts";
 
@@ -43,36 +44,41 @@ export class Places {
   readonly #options: PlacesOptions;
   /** Of a bounded read: the same through rebalances. */
   readonly #ends = new Map<string, number>();
-  #start: When;
+  /** Partitions that were there when reading began. */
+  #first: ReadonlySet<string> | undefined;
 
   constructor(client: KafkaClient, options: PlacesOptions) {
     this.#client = client;
     this.#options = options;
-    this.#start = options.isFirst ? options.start : "earliest";
   }
 
+  /** Those that have a leader: the others cannot be asked where they begin and end. */
   async hold(
     partitions: readonly Led[],
     cursor: KafkaCursor,
     committed: ReadonlyMap<string, Committed>,
   ): Promise<Map<string, Held>> {
+    const { start, isFirst, endless } = this.#options;
+    this.#first ??= new Set(isFirst ? partitions.map(keyOf) : []);
+    const led = partitions.filter(({ leader }) => leader >= 0);
     const own = ({ topic, partition }: TopicPartition) => offsetIn(cursor, topic, partition);
-    const unknown = partitions.filter((each) => own(each) === undefined && !committed.has(keyOf(each)));
-    const begins = await offsetsAt(this.#client, unknown, this.#start);
+    const unknown = led.filter((each) => own(each) === undefined && !committed.has(keyOf(each)));
+    const begins = new Map<string, number>();
     // What was made since the first run began is read from its beginning.
-    this.#start = "earliest";
-    if (!this.#options.endless) {
-      const unbounded = partitions.filter((each) => !this.#ends.has(keyOf(each)));
+    for (const [when, some] of Map.groupBy(unknown, (each) => (this.#first?.has(keyOf(each)) ? start : "earliest"))) {
+      for (const [key, begin] of await offsetsAt(this.#client, some, when)) begins.set(key, begin);
+    }
+    if (!endless) {
+      const unbounded = led.filter((each) => !this.#ends.has(keyOf(each)));
       for (const [key, end] of await offsetsAt(this.#client, unbounded, "latest")) this.#ends.set(key, end);
     }
-    const held = partitions.map((each): readonly [string, Held] => {
+    const held = led.map((each): readonly [string, Held] => {
       const key = keyOf(each);
       const commit = committed.get(key);
       const begin = begins.get(key);
       const position = this.#place(own(each), commit) ?? begin ?? 0;
       const place = { position, next: position, end: this.endOf(key, position), begin };
-      const state = { committed: commit?.offset ?? -1, staleSince: undefined, isPaused: each.leader < 0 };
-      return [key, { ...each, ...place, ...state }];
+      return [key, { ...each, ...place, committed: commit?.offset ?? -1, staleSince: undefined, isPaused: false }];
     });
     return new Map(held);
   }
@@ -97,4 +103,12 @@ export class Places {
 export function startOf(start = "earliest", mode: SourceMode): When {
   if (start === "earliest" || (start === "latest" && mode === "full")) return "earliest";
   return start === "latest" ? start : Date.parse(start);
+}
+
+/** What may be committed of partitions, and was not: as far as it is in the log. */
+export function commitsOf(partitions: readonly Held[], stored: KafkaCursor): Commit[] {
+  return partitions.flatMap(({ topic, partition, committed, begin }) => {
+    const offset = begin ?? offsetIn(stored, topic, partition);
+    return offset === undefined || offset <= committed ? [] : [{ topic, partition, offset }];
+  });
 }

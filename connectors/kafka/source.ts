@@ -6,52 +6,27 @@ import {
   type SourceOptions,
   settingError,
 } from "../sdk/index.ts";
+import { type Away, awayIn, lookIn, staleMs } from "./away.ts";
 import type { StreamSettings } from "./config.ts";
-import { asJson, cursorOf, type KafkaCursor, moved, offsetIn } from "./cursor.ts";
-import { protocolError } from "./errors.ts";
+import { asJson, cursorOf, type KafkaCursor, moved } from "./cursor.ts";
+import { isPassing, nameOf, protocolError } from "./errors.ts";
+import { type Answer, Fetches, waitMs } from "./fetches.ts";
 import { type Commit, GroupMember } from "./group.ts";
 import { errorName, type KafkaClient } from "./kafkajs.ts";
 import { Messages } from "./messages.ts";
-import { type Held, Places, startOf } from "./places.ts";
+import { commitsOf, type Held, Places, startOf } from "./places.ts";
 import { BatchReader, CorruptBatch } from "./record-batch.ts";
-import { type Fetched, fetchRequest } from "./requests.ts";
-import { keyOf, type Led, offsetsAt, type TopicChoice, type TopicPartition } from "./topics.ts";
+import { keyOf, type Led, rangeOf, type TopicChoice, type TopicPartition } from "./topics.ts";
 import { Wake } from "./wake.ts";
-import { Writer } from "./wire.ts";
 
 /** A source that waits says so now and then. */
 const aliveMs = 3_000;
-/** How long a broker waits for messages before it answers that there are none. */
-const waitMs = 500;
-const fetchBytes = 4 * 1024 * 1024;
-const partitionBytes = 1024 * 1024;
 /** How often an endless read looks for new partitions and topics. */
 const metadataMs = 5_000;
-/** A leader that is about to change, a topic that seems to be missing. */
-const staleMs = 10_000;
+/** A topic that seems to be missing is looked for again for so long. */
 const missingMs = 3_000;
-const stalePauseMs = 250;
 /** What a rebalance waits for what was read to be in the log. */
 const revokeMs = 10_000;
-
-/** Protocol errors of a fetch that pass once the leader is known. */
-const passing: ReadonlySet<string> = new Set([
-  "UNKNOWN_TOPIC_OR_PARTITION",
-  "LEADER_NOT_AVAILABLE",
-  "NOT_LEADER_FOR_PARTITION",
-  "REPLICA_NOT_AVAILABLE",
-  "KAFKA_STORAGE_ERROR",
-  "FENCED_LEADER_EPOCH",
-  "UNKNOWN_LEADER_EPOCH",
-  "OFFSET_NOT_AVAILABLE",
-]);
-
-interface Answer {
-  readonly leader: number;
-  readonly asked: readonly Held[];
-  readonly fetched: readonly Fetched[];
-  readonly error?: unknown;
-}
 
 export interface ReadSettings {
   readonly settings: StreamSettings;
@@ -73,10 +48,12 @@ export class KafkaSource implements Source {
   /** Of what is in the log. */
   #stored: KafkaCursor;
   #held = new Map<string, Held>();
+  /** Those to be read of which it is not known where to begin, since when: they have no leader that could tell. */
+  #leaderless: readonly Away[] = [];
   /** What the group gave last, also while it changes. */
   #mine: readonly Held[] = [];
   readonly #places: Places;
-  readonly #asked = new Map<number, Promise<Answer>>();
+  readonly #fetches: Fetches;
   readonly #messages: Messages;
   #handedOut: KafkaCursor | undefined;
   /** Whether it is known which partitions are to be read. */
@@ -87,6 +64,7 @@ export class KafkaSource implements Source {
 
   constructor(client: KafkaClient, stream: ReadSettings, options: SourceOptions) {
     this.#client = client;
+    this.#fetches = new Fetches(client);
     this.#stream = stream;
     this.#options = options;
     this.#cursor = cursorOf(options.from);
@@ -100,14 +78,9 @@ export class KafkaSource implements Source {
     this.#messages = new Messages(stream.settings, options.batch);
     const { group } = stream.settings;
     if (group === undefined || options.mode === "full") {
-      if (stream.settings.start === "latest" && options.mode === "incremental") {
-        throw settingError(
-          "VALIDATION_ERROR",
-          "start: latest needs a group, which keeps the place until there is a record",
-          `${stream.at}.start`,
-        );
-      }
-      return;
+      if (stream.settings.start !== "latest" || options.mode === "full") return;
+      const message = "start: latest needs a group, which keeps the place until there is a record";
+      throw settingError("VALIDATION_ERROR", message, `${stream.at}.start`);
     }
     this.#group = new GroupMember(
       client,
@@ -117,9 +90,12 @@ export class KafkaSource implements Source {
         counts: (topics) => this.#counts(topics),
         revoked: () => this.#revoked(),
         assigned: (partitions) => this.#assigned(partitions),
-        commits: () => this.#commits(),
+        commits: () => commitsOf(this.#mine, this.#stored),
         committed: (commits) => this.#committed(commits),
-        failed: (error) => this.#fail(error),
+        failed: (error) => {
+          this.#failure ??= { error };
+          this.#wake.up();
+        },
       },
     );
   }
@@ -137,6 +113,7 @@ export class KafkaSource implements Source {
       if (this.#group) this.#group.start();
       else await this.#assigned(this.#partitions);
       let saidAt = performance.now();
+      let said: string | undefined;
       while (!this.#isRead()) {
         signal.throwIfAborted();
         if (this.#failure) throw this.#failure.error;
@@ -144,14 +121,17 @@ export class KafkaSource implements Source {
         this.#ask();
         const answer = await this.#answer(signal);
         signal.throwIfAborted();
+        const notice = this.#notice();
         for await (const batch of this.#handOut(answer)) {
           saidAt = performance.now();
-          yield batch;
+          said = notice;
+          yield notice === undefined ? batch : { ...batch, notice };
           signal.throwIfAborted();
         }
-        if (performance.now() - saidAt < aliveMs) continue;
+        if (said === notice && performance.now() - saidAt < aliveMs) continue;
         saidAt = performance.now();
-        yield this.#nothing();
+        said = notice;
+        yield { ...this.#nothing(), ...(notice !== undefined && { notice }) };
       }
     } finally {
       signal.removeEventListener("abort", stop);
@@ -173,41 +153,19 @@ export class KafkaSource implements Source {
   }
 
   #isRead(): boolean {
-    if (this.#options.endless || !this.#isAssigned || this.#failure) return false;
+    if (this.#options.endless || !this.#isAssigned || this.#failure || this.#leaderless.length > 0) return false;
     return this.#held.values().every(({ position, end }) => position >= end);
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= { error };
-    this.#wake.up();
-  }
-
-  /** One fetch for each broker that none is under way to. */
   #ask(): void {
     if (!this.#isAssigned) return;
-    const wanted = this.#held.values().filter(({ next, end, isPaused }) => next < end && !isPaused);
-    for (const [leader, asked] of Map.groupBy(wanted, ({ leader }) => leader)) {
-      if (this.#asked.has(leader)) continue;
-      // Another one is the first each time: what is full of messages must not hide the others.
-      asked.push(...asked.splice(0, Math.floor(Math.random() * asked.length)));
-      const partitions = asked.map(({ topic, partition, next: offset }) => ({ topic, partition, offset }));
-      const request = fetchRequest(partitions, { waitMs, bytes: fetchBytes, partitionBytes });
-      const answer = this.#client.send(leader, request, new Writer()).then(
-        (fetched) => ({ leader, asked, fetched }),
-        (error: unknown) => ({ leader, asked, fetched: [], error }),
-      );
-      this.#asked.set(leader, answer);
-    }
+    this.#fetches.ask(this.#held.values().filter(({ next, end, isPaused }) => next < end && !isPaused));
   }
 
   /** The first answer there is; undefined where there is none for a while. */
   async #answer(signal: AbortSignal): Promise<Answer | undefined> {
     if (signal.aborted) return undefined;
-    const isStale = this.#held.values().some(({ isPaused }) => isPaused);
-    const waited = this.#wake.sleep(isStale ? stalePauseMs : waitMs * 2).then(() => undefined);
-    const answer = await Promise.race([...this.#asked.values(), waited]);
-    if (answer) this.#asked.delete(answer.leader);
-    return answer;
+    return this.#fetches.next(this.#wake.sleep(lookIn(this.#away, performance.now()) ?? waitMs * 2));
   }
 
   async *#handOut(answer: Answer | undefined): AsyncGenerator<ReadBatch> {
@@ -279,27 +237,45 @@ export class KafkaSource implements Source {
 
   async *#refused(held: Held, name: string): AsyncGenerator<ReadBatch> {
     if (name === "OFFSET_OUT_OF_RANGE") return yield* this.#outOfRange(held);
-    if (!passing.has(name)) throw protocolError(name, `Topic ${held.topic}`, "source.stream");
+    if (!isPassing(name)) throw protocolError(name, `Topic ${held.topic}`, "source.stream");
     this.#pause(held);
   }
 
-  /** Until its leader is known again. */
+  /** Until its leader is known again. One that is named, and says for long that it is none, may be out of date. */
   #pause(held: Held): void {
     held.staleSince ??= performance.now();
     held.isPaused = true;
-    if (performance.now() - held.staleSince < staleMs) return;
+    if (held.leader < 0 || performance.now() - held.staleSince < staleMs) return;
     const message = `${keyOf(held)} has had no leader for ${staleMs / 1000} s.`;
     throw new ConnectorError("UNAVAILABLE", message, { fault: "transient" });
+  }
+
+  /** What waits for a leader. */
+  get #away(): readonly Away[] {
+    return [...this.#leaderless, ...this.#held.values().filter(({ isPaused }) => isPaused)];
+  }
+
+  /**
+   * Says which partitions have had no leader for a while. The others go on meanwhile; once nothing else is left of a
+   * bounded read it fails, so that the run's patience decides.
+   */
+  #notice(): string | undefined {
+    const open = [...this.#held.values()].filter(({ position, end }) => position < end);
+    const away = awayIn([...this.#leaderless, ...open], performance.now());
+    if (!away) return undefined;
+    const { who, has, longestMs } = away;
+    const isLeft = this.#isAssigned && open.every(({ staleSince }) => staleSince !== undefined);
+    if (isLeft && !this.#options.endless && longestMs >= staleMs) {
+      const message = `${who} ${has} had no leader for ${staleMs / 1000} s.`;
+      throw new ConnectorError("UNAVAILABLE", message, { fault: "transient" });
+    }
+    return `${who} ${has} no leader at the moment, and ${has === "has" ? "is" : "are"} waited for.`;
   }
 
   /** What was to be read next is not there: never passed over in silence. */
   async *#outOfRange(held: Held): AsyncGenerator<ReadBatch> {
     const { position, topic, partition } = held;
-    const [first, end] = (await Promise.all(
-      (["earliest", "latest"] as const).map(
-        async (when) => (await offsetsAt(this.#client, [held], when)).get(keyOf(held)) ?? 0,
-      ),
-    )) as [number, number];
+    const { first, end } = await rangeOf(this.#client, held);
     if (this.#held.get(keyOf(held)) !== held) return;
     if (position >= first && position <= end) return this.#pause(held);
     const what =
@@ -320,12 +296,12 @@ export class KafkaSource implements Source {
 
   /** New partitions and topics, and the leaders of those that changed theirs. */
   async #look(): Promise<void> {
-    const paused = [...this.#held.values()].filter(({ isPaused }) => isPaused);
-    const due = paused.length > 0 ? stalePauseMs : this.#options.endless ? metadataMs : Number.POSITIVE_INFINITY;
     const now = performance.now();
+    const away = this.#away;
+    const due = lookIn(away, now) ?? (this.#options.endless ? metadataMs : Number.POSITIVE_INFINITY);
     if (!this.#isAssigned || now - this.#lookedAt < due) return;
     this.#lookedAt = now;
-    const isPatient = paused.length > 0 && paused.every(({ staleSince = now }) => now - staleSince < missingMs);
+    const isPatient = away.length > 0 && away.every(({ staleSince = now }) => now - staleSince < missingMs);
     const before = new Set(this.#partitions.map(keyOf));
     try {
       this.#partitions = await this.#stream.choice.partitions(this.#client);
@@ -337,14 +313,22 @@ export class KafkaSource implements Source {
     const leaders = new Map(this.#partitions.map((each) => [keyOf(each), each.leader]));
     for (const [key, held] of this.#held) {
       const leader = leaders.get(key);
-      if (leader !== undefined) Object.assign(held, { leader, isPaused: leader < 0 });
+      if (leader !== undefined) {
+        // A new one has as long as the last one.
+        if (leader !== held.leader && (held.isPaused || leader < 0)) held.staleSince = now;
+        held.leader = leader;
+        held.isPaused = leader < 0;
+      }
       // Of a pattern: the topic was deleted.
       else if (!isPatient) this.#held.delete(key);
     }
     const after = new Set(leaders.keys());
-    if (before.symmetricDifference(after).size === 0) return;
-    if (this.#group) this.#group.rejoin();
-    else await this.#assigned(this.#partitions);
+    if (before.symmetricDifference(after).size > 0) {
+      if (this.#group) this.#group.rejoin();
+      else await this.#assigned(this.#partitions);
+    } else if (this.#leaderless.some((each) => (leaders.get(keyOf(each)) ?? -1) >= 0)) {
+      await this.#hold(this.#leaderless);
+    }
   }
 
   async #topics(): Promise<readonly string[]> {
@@ -360,20 +344,42 @@ export class KafkaSource implements Source {
   async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
     // What was held before is others' by now, and theirs to commit.
     this.#mine = [];
-    const leaders = new Map(this.#partitions.map((each) => [keyOf(each), each.leader]));
-    const led = partitions.map((each) => ({ ...each, leader: leaders.get(keyOf(each)) ?? -1 }));
-    this.#held = await this.#places.hold(led, this.#cursor, (await this.#group?.committed(led)) ?? new Map());
-    for (const { topic, partition, position } of this.#held.values()) {
-      this.#cursor = moved(this.#cursor, topic, partition, position);
-    }
-    this.#mine = [...this.#held.values()];
+    this.#held = new Map();
+    const now = performance.now();
+    const since = new Map(this.#leaderless.map((each) => [keyOf(each), each.staleSince]));
+    const waited = partitions.map(({ topic, partition }) => {
+      return { topic, partition, staleSince: since.get(keyOf({ topic, partition })) ?? now };
+    });
+    this.#leaderless = waited;
+    await this.#hold(waited);
     this.#isAssigned = true;
     this.#wake.up();
+  }
+
+  /** Begins to read those that have a leader by now; the others go on being waited for. */
+  async #hold(waited: readonly Away[]): Promise<void> {
+    const leaders = new Map(this.#partitions.map((each) => [keyOf(each), each.leader]));
+    const led = waited.map((each) => ({ ...each, leader: leaders.get(keyOf(each)) ?? -1 }));
+    const committed = (await this.#group?.committed(led)) ?? new Map();
+    const found = await this.#places.hold(led, this.#cursor, committed).catch((error: unknown) => {
+      // A leader may be named before it knows that it is one.
+      if (!isPassing(nameOf(error))) throw error;
+      return new Map<string, Held>();
+    });
+    // The group has changed meanwhile.
+    if (this.#leaderless !== waited) return;
+    this.#leaderless = waited.filter((each) => !found.has(keyOf(each)));
+    for (const [key, held] of found) {
+      this.#held.set(key, held);
+      this.#cursor = moved(this.#cursor, held.topic, held.partition, held.position);
+    }
+    this.#mine = [...this.#held.values()];
   }
 
   async #revoked(): Promise<void> {
     this.#isAssigned = false;
     this.#held = new Map();
+    this.#leaderless = [];
     const until = performance.now() + revokeMs;
     while (!this.#isStored() && performance.now() < until && !this.#options.signal.aborted) {
       await this.#wake.sleep(Math.max(until - performance.now(), 1));
@@ -383,14 +389,6 @@ export class KafkaSource implements Source {
   /** Whether all that was handed out is in the log. */
   #isStored(): boolean {
     return this.#handedOut === undefined || JSON.stringify(this.#stored) === JSON.stringify(this.#handedOut);
-  }
-
-  #commits(): readonly Commit[] {
-    return this.#mine.flatMap((held) => {
-      const { topic, partition, committed, begin } = held;
-      const stored = begin === undefined ? offsetIn(this.#stored, topic, partition) : begin;
-      return stored === undefined || stored <= committed ? [] : [{ topic, partition, offset: stored }];
-    });
   }
 
   #committed(commits: readonly Commit[]): void {

@@ -107,3 +107,13 @@ export async function offsetsAt(
   }
   return offsets;
 }
+
+/** The first offset that a partition has, and the one behind its last. */
+export async function rangeOf(
+  client: KafkaClient,
+  partition: Led,
+): Promise<{ readonly first: number; readonly end: number }> {
+  const at = async (when: When) => (await offsetsAt(client, [partition], when)).get(keyOf(partition)) ?? 0;
+  const [first, end] = await Promise.all([at("earliest"), at("latest")]);
+  return { first, end };
+}

@@ -185,6 +185,12 @@ export interface ReadBatch {
    * and the others go on.
    */
   readonly failures?: readonly ReadFailure[];
+  /**
+   * What of the stream is not read as it should be, for as long as it is so: a part that cannot be reached while the rest
+   * goes on, a stream that is read anew. A sentence for the run's `waiting`, the integration's health and the log; left
+   * out: nothing.
+   */
+  readonly notice?: string;
 }
 
 export interface ReadFailure {

@@ -13,7 +13,7 @@ class RudeSource implements Source {
   async *read(): AsyncGenerator<ReadBatch> {
     const failures = [{ index: 0, code: "VALIDATION_ERROR" as const, message: rude().message, raw }];
     const position = { base: "b", offset: 1 };
-    yield { data: raw, count: 1, cursor: secret, position, failures };
+    yield { data: raw, count: 1, cursor: secret, position, failures, notice: rude().message };
     throw rude();
   }
   async close() {
@@ -83,9 +83,10 @@ test("what a connector throws has none of its secrets, and neither has what it o
 test("what is a record's stays as it is; what is said of it has no secrets", async () => {
   const connector = redactedConnector(rudeConnector(), knowing(secret));
   const source = await connector.openSource!({ ...reading, signal });
-  for await (const { data, failures, cursor } of { [Symbol.asyncIterator]: () => once(source) }) {
+  for await (const { data, failures, cursor, notice } of { [Symbol.asyncIterator]: () => once(source) }) {
     expect(failures?.[0]).toMatchObject({ index: 0, code: "VALIDATION_ERROR", raw });
     expect(failures?.[0]?.message).not.toContain(secret);
+    expect(notice).toMatch(/^the server says: .* is not \*\*\*$/);
     expect([data, cursor]).toEqual([raw, secret]);
   }
   await source.close();

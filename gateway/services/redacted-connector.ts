@@ -28,9 +28,14 @@ function guarded<T extends object>(target: T, redactor: Redactor): T {
     if ("failed" in result && Array.isArray(result.failed)) return { ...result, failed: clean(result.failed) };
     // A batch of an iterator.
     if ("value" in result && "done" in result) {
-      const batch = result.value as { readonly failures?: readonly Reported[] } | undefined;
-      if (batch?.failures !== undefined) {
-        return { ...result, value: { ...batch, failures: clean(batch.failures) } };
+      const batch = result.value as { readonly failures?: readonly Reported[]; readonly notice?: string } | undefined;
+      const { failures, notice } = batch ?? {};
+      if (failures !== undefined || notice !== undefined) {
+        const told = {
+          ...(failures && { failures: clean(failures) }),
+          ...(notice && { notice: redactor.redact(notice) }),
+        };
+        return { ...result, value: { ...batch, ...told } };
       }
     }
     return result;

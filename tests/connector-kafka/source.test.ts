@@ -218,6 +218,89 @@ describe("messages that are gone", () => {
   });
 });
 
+/** The cluster names no leader for partition 1, until it is told to. */
+function withoutLeader(topic: string): () => void {
+  const metadata = KafkaClient.prototype.metadata;
+  const spy = vi.spyOn(KafkaClient.prototype, "metadata").mockImplementation(async function (
+    this: KafkaClient,
+    topics,
+  ) {
+    const found = await metadata.call(this, topics);
+    return found.map((each) => {
+      if (each.topic !== topic) return each;
+      const partitionMetadata = each.partitionMetadata.map((partition) =>
+        partition.partitionId === 1 ? { ...partition, partitionErrorCode: 5, leader: -1 } : partition,
+      );
+      return { ...each, partitionMetadata };
+    });
+  });
+  onTestFinished(() => spy.mockRestore());
+  return () => spy.mockRestore();
+}
+
+describe("a partition without a leader", () => {
+  test.each([
+    ["a read to the end", false, {}],
+    ["an endless read in a group", true, { group: `g-${randomUUID()}`, session_timeout: "60s" }],
+  ])("does not hold up the others in %s, is named, and is read once it has one", async (_, endless, config) => {
+    const topic = await cluster.topic(3);
+    await cluster.produce(
+      topic,
+      range(0, 30).map((id) => message(id, id % 3)),
+    );
+    const appears = withoutLeader(topic);
+    const aborter = new AbortController();
+    const source = await cluster.open({ stream: topic, endless, signal: aborter.signal }, config);
+    const read: number[] = [];
+    const notices: (string | undefined)[] = [];
+    try {
+      for await (const batch of source.read()) {
+        read.push(...ids(recordsIn(batch)));
+        if (notices.at(-1) !== batch.notice || notices.length === 0) notices.push(batch.notice);
+        if (batch.notice !== undefined && read.length === 20) appears();
+        if (read.length === 30) {
+          if (!endless) continue;
+          aborter.abort(new Error("all is read"));
+        }
+      }
+    } catch (error) {
+      if (!aborter.signal.aborted) throw error;
+    } finally {
+      await source.close();
+    }
+    expect(sorted(read)).toEqual(range(0, 30));
+    expect(sorted(read.slice(0, 20))).toEqual(range(0, 30).filter((id) => id % 3 !== 1));
+    expect(notices.filter((notice) => notice !== undefined)).toEqual([
+      `${topic}/1 has no leader at the moment, and is waited for.`,
+    ]);
+  });
+
+  test("fails a read to the end once the others are read, so that the run decides how long to wait", async () => {
+    const topic = await cluster.topic(2);
+    await cluster.produce(topic, [message(0, 0), message(1, 1)]);
+    withoutLeader(topic);
+    const source = await cluster.open({ stream: topic });
+    const read: number[] = [];
+    let later = 0;
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now() + later);
+    onTestFinished(() => clock.mockRestore());
+    const reading = (async () => {
+      for await (const batch of source.read()) {
+        read.push(...ids(recordsIn(batch)));
+        if (batch.notice !== undefined) later = 10_000;
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      fault: "transient",
+      message: `${topic}/1 has had no leader for 10 s.`,
+    });
+    expect(read).toEqual([0]);
+    await source.close();
+  });
+});
+
 /** An endless reader with what it read, which tells what is in the log as it is asked to. */
 class Reader {
   readonly read: number[] = [];

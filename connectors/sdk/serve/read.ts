@@ -113,7 +113,7 @@ async function read(
   });
 }
 
-function messageOf({ data, count, cursor, position, failures = [] }: ReadBatch): ReadBatchMessage {
+function messageOf({ data, count, cursor, position, failures = [], notice = "" }: ReadBatch): ReadBatchMessage {
   return {
     records: { data: Buffer.from(data.buffer, data.byteOffset, data.byteLength), count },
     cursor: JSON.stringify(cursor),
@@ -125,5 +125,6 @@ function messageOf({ data, count, cursor, position, failures = [] }: ReadBatch):
       failure: failureOf(failure),
       raw: Buffer.from(raw),
     })),
+    notice,
   };
 }

@@ -170,6 +170,7 @@ export interface ReadBatch {
   offset: bigint;
   ordinals: bigint[];
   failures: ReadFailure[];
+  notice: string;
 }
 
 export interface ReadFailure {
@@ -1392,7 +1393,7 @@ export const ReadOpened: MessageFns<ReadOpened> = {
 };
 
 function createBaseReadBatch(): ReadBatch {
-  return { records: undefined, cursor: "", base: "", offset: 0n, ordinals: [], failures: [] };
+  return { records: undefined, cursor: "", base: "", offset: 0n, ordinals: [], failures: [], notice: "" };
 }
 
 export const ReadBatch: MessageFns<ReadBatch> = {
@@ -1424,6 +1425,9 @@ export const ReadBatch: MessageFns<ReadBatch> = {
     }
     for (const v of message.failures) {
       ReadFailure.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.notice !== "") {
+      writer.uint32(58).string(message.notice);
     }
     return writer;
   },
@@ -1497,6 +1501,14 @@ export const ReadBatch: MessageFns<ReadBatch> = {
             }
 
             message.failures.push(ReadFailure.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.notice = reader.string();
             continue;
           }
         }

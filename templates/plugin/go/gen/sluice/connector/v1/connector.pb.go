@@ -1303,7 +1303,10 @@ type ReadBatch struct {
 	// One a record, where they are not in sequence.
 	Ordinals []uint64 `protobuf:"varint,5,rep,packed,name=ordinals,proto3" json:"ordinals,omitempty"`
 	// Records that could not be read: they become dead letters, and the others go on.
-	Failures      []*ReadFailure `protobuf:"bytes,6,rep,name=failures,proto3" json:"failures,omitempty"`
+	Failures []*ReadFailure `protobuf:"bytes,6,rep,name=failures,proto3" json:"failures,omitempty"`
+	// What of the stream is not read as it should be, for as long as it is so: a part that cannot be reached while the rest
+	// goes on, a stream that is read anew. A sentence for the run's health and the log; empty: nothing.
+	Notice        string `protobuf:"bytes,7,opt,name=notice,proto3" json:"notice,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1378,6 +1381,13 @@ func (x *ReadBatch) GetFailures() []*ReadFailure {
 		return x.Failures
 	}
 	return nil
+}
+
+func (x *ReadBatch) GetNotice() string {
+	if x != nil {
+		return x.Notice
+	}
+	return ""
 }
 
 // A record that could not be read. Its text in `records` is `null`.
@@ -2511,14 +2521,15 @@ const file_sluice_connector_v1_connector_proto_rawDesc = "" +
 	"\n" +
 	"\bresponse\"\f\n" +
 	"\n" +
-	"ReadOpened\"\xde\x01\n" +
+	"ReadOpened\"\xf6\x01\n" +
 	"\tReadBatch\x123\n" +
 	"\arecords\x18\x01 \x01(\v2\x19.sluice.record.v1.RecordsR\arecords\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x12\n" +
 	"\x04base\x18\x03 \x01(\tR\x04base\x12\x16\n" +
 	"\x06offset\x18\x04 \x01(\x04R\x06offset\x12\x1a\n" +
 	"\bordinals\x18\x05 \x03(\x04R\bordinals\x12<\n" +
-	"\bfailures\x18\x06 \x03(\v2 .sluice.connector.v1.ReadFailureR\bfailures\"j\n" +
+	"\bfailures\x18\x06 \x03(\v2 .sluice.connector.v1.ReadFailureR\bfailures\x12\x16\n" +
+	"\x06notice\x18\a \x01(\tR\x06notice\"j\n" +
 	"\vReadFailure\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x123\n" +
 	"\afailure\x18\x02 \x01(\v2\x19.sluice.record.v1.FailureR\afailure\x12\x10\n" +
