@@ -1,6 +1,6 @@
 // Who may import whom (ARCHITECTURE.md). Type-only imports count, save those of the connector SDK's types, which are
 // the words that all parts share.
-const OURS = "^(runtime|actors|adapters|connectors|gateway|cli|bench|tests|scripts|bin)/";
+const OURS = "^(runtime|actors|adapters|connectors|gateway|console|cli|bench|tests|scripts|bin)/";
 const SDK = "^connectors/sdk/";
 
 /** Files below `from` may import, of ours, what matches `allowed`. */
@@ -59,6 +59,20 @@ module.exports = {
       "^actors/",
       "^connectors/sdk/(?!cloudevents)",
     ]),
+    {
+      name: "console-imports-only-types",
+      comment: "It knows the API, and nothing of who serves it.",
+      severity: "error",
+      from: { path: "^console/src/", pathNot: "\\.test\\.ts$" },
+      to: { path: OURS, pathNot: "^console/src/", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "nobody-imports-console",
+      comment: "The gateway serves what is built of it.",
+      severity: "error",
+      from: { pathNot: "^console/" },
+      to: { path: "^console/" },
+    },
     {
       name: "nobody-imports-cli",
       comment: "scripts/docs shows the connector types that the product comes with.",

@@ -4,7 +4,7 @@ import { LongestFirst } from "./tests/longest-first.ts";
 // Drawn once for all workers: a failure prints it, and `SLUICE_TEST_SEED=N npx vitest run …` has it again. verify sets it.
 process.env.SLUICE_TEST_SEED ??= String(Date.now() % 1_000_000);
 
-const folders = "{runtime,actors,adapters,connectors,gateway,cli,bench,scripts}";
+const folders = "{runtime,actors,adapters,connectors,gateway,console/src,cli,bench,scripts}";
 
 export default defineConfig({
   test: {

@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { FairShare } from "../actors/backlog.ts";
 import { control, type NodeView, nodeProps } from "../actors/node.ts";
 import { Settler } from "../actors/settler.ts";
@@ -61,6 +62,8 @@ export interface RunningNode {
 
 /** Subject between nodes. */
 const pluginsChanged = "plugins";
+/** Where scripts/console.mjs builds the console to. */
+const consoleFolder = fileURLToPath(new URL("../console/dist", import.meta.url));
 const defaultDeadlineMs = 10_000;
 /** Partitions are made ahead for days, and history is dropped by the day. */
 const maintenanceMs = 6 * 60 * 60 * 1000;
@@ -319,6 +322,7 @@ async function start(
     logger,
     version,
     tls,
+    consoleFolder,
   });
   closers.push(() => rest.close());
   const { host, httpPort } = settings;

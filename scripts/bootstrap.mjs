@@ -157,19 +157,20 @@ function run(name, [command, ...args]) {
   });
 }
 
-async function stage(name, work) {
+/** Says what is done, and how long it took. */
+export async function stage(name, work) {
   process.stderr.write(`sluice: ${name} …\n`);
   const start = performance.now();
   await work();
   process.stderr.write(`sluice: done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
 }
 
-/** One set-up at a time in a clone. The lock is outside of node_modules, which npm empties. */
-async function withLock(work) {
+/** One piece of work of a name at a time in a clone. The lock is outside of node_modules, which npm empties. */
+export async function withLock(work, name = "setup") {
   const id = createHash("sha256").update(root).digest("hex").slice(0, 16);
-  const file = path.join(os.tmpdir(), `sluice-setup-${os.userInfo().uid}-${id}.lock`);
+  const file = path.join(os.tmpdir(), `sluice-${name}-${os.userInfo().uid}-${id}.lock`);
   for (let waiting = false; !tryLock(file); waiting = true) {
-    if (!waiting) process.stderr.write("sluice: another set-up of this clone is running, waiting for it …\n");
+    if (!waiting) process.stderr.write("sluice: another process sets this clone up, waiting for it …\n");
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   const unlock = () => fs.rmSync(file, { force: true });

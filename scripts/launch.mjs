@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { bootstrapOrExit, root } from "./bootstrap.mjs";
+import { buildConsole } from "./console.mjs";
 
 /** A repeat within this time is the same key press, delivered by the terminal, by npm and by a shell. */
 const SAME_SIGNAL_MS = 250;
@@ -18,6 +19,7 @@ const SERVERS = ["up", "quickstart"];
 export async function launch(program, args) {
   const node = await bootstrapOrExit();
   const file = path.join(root, program);
+  if (SERVERS.includes(args[0])) await seeToConsole(node);
   const nodeArgs = SERVERS.includes(args[0]) ? SERVER_NODE_ARGS : [];
   if (node !== process.execPath) {
     runChild(node, [...nodeArgs, file, ...args]);
@@ -27,6 +29,15 @@ export async function launch(program, args) {
   if (nodeArgs.length > 0) process.execve(node, [node, ...process.execArgv, ...nodeArgs, file, ...args]);
   process.argv = [node, file, ...args];
   await import(pathToFileURL(file).href);
+}
+
+/** A node without its console is a node all the same. */
+async function seeToConsole(node) {
+  try {
+    await buildConsole(node);
+  } catch (error) {
+    process.stderr.write(`sluice: the console could not be built, all else works: ${error.message}\n`);
+  }
 }
 
 /** Runs `node` with `args` as this process would run itself: its terminal, its signals, its exit code, its end. */

@@ -15,6 +15,7 @@ import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
 import { traceparentOf } from "../../runtime/record/index.ts";
 import { type Authenticator, type Identity, type RequestLimits, requireScopes } from "../auth/index.ts";
+import { addConsole, assetsUrl } from "../console/index.ts";
 import type { HookReceiver } from "../hooks/index.ts";
 import { type MetricsText, NotThroughError, type Readiness, type Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
@@ -48,6 +49,8 @@ export interface RestOptions {
   readonly tls?: ServerTls | undefined;
   /** In milliseconds, each instead of the one that clients have otherwise. */
   readonly patience?: Partial<typeof initialPatience>;
+  /** Folder of the built console; undefined: none is served. */
+  readonly consoleFolder?: string;
   /** Largest body taken, in bytes; default 8 MiB. */
   readonly bodyLimit?: number;
 }
@@ -56,7 +59,7 @@ export interface RestOptions {
  * Answered without a token: what tells an orchestrator whether to wait or to restart, and what is the same for every
  * installation, to be read in a browser. Who sends hooks proves itself otherwise.
  */
-const open: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz", "/docs", hookUrl]);
+const open: ReadonlySet<string | undefined> = new Set(["/healthz", "/readyz", "/docs", assetsUrl, hookUrl]);
 
 /** What is answered besides the API. */
 const besides = ["/openapi.json", "/docs", "/healthz", "/readyz", "/metrics"] as const;
@@ -144,9 +147,12 @@ export function createRest(options: RestOptions): FastifyInstance {
   });
   // A preflight request has no token: it is answered before one is asked for.
   if (options.corsOrigins?.length) app.register(cors, { ...crossOrigin, origin: [...options.corsOrigins] });
+  const pages = options.consoleFolder === undefined ? null : addConsole(app, options.consoleFolder);
+  app.setNotFoundHandler(refuseUnknown);
   app.after(() => {
     app.addHook("onRequest", async (request, reply) => {
       const { url } = request.routeOptions;
+      if (request.is404 && pages?.shows(request)) return pages.show(reply);
       if (!open.has(url)) callers.set(request, await admit(request, reply, { auth, limits, isData: moving.has(url) }));
       // Before a body is read of a request that nobody answers.
       if (request.is404) refuseUnknown(request, reply);

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { exitWithParent } from "../../adapters/embedded/parent.ts";
 import { findVault } from "../../tests/support/vault.ts";
-import { type Outcome, runTool } from "./command.ts";
+import { type Outcome, run, runTool } from "./command.ts";
 import { refusedLicenses } from "./licenses.ts";
 import { checkMigrations } from "./migrations.ts";
 import { checkProtocols } from "./protocols.ts";
@@ -10,7 +10,7 @@ import { ensureRequirements } from "./requirements.ts";
 import { runStages, type Stage } from "./stages.ts";
 import { runTests } from "./vitest.ts";
 
-const FOLDERS = ["runtime", "actors", "adapters", "connectors", "gateway", "cli", "bench", "tests", "scripts"];
+const FOLDERS = "runtime actors adapters connectors gateway console/src cli bench tests scripts".split(" ");
 
 const stages: readonly Stage[] = [
   // First, since it takes minutes where it is not in the cache: the others go on beside it.
@@ -22,6 +22,8 @@ const stages: readonly Stage[] = [
   ),
   check("format and lint (biome)", () => runTool("@biomejs/biome/bin/biome", "check")),
   check("types (tsc)", () => runTool("@typescript/native/bin/tsc", "-p", ".")),
+  check("console: types (tsc)", () => runTool("@typescript/native/bin/tsc", "-p", "console")),
+  check("console: build, and its size at first load (vite)", () => run(process.execPath, ["scripts/console.mjs"])),
   check("boundaries (dependency-cruiser)", () =>
     runTool("dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.cjs", ...FOLDERS),
   ),

@@ -1,0 +1,166 @@
+import { ChevronDown, Search } from "lucide-react";
+import type { ReactNode, Ref } from "react";
+import { Checkbox as AriaCheckbox } from "react-aria-components/Checkbox";
+import {
+  Select as AriaSelect,
+  Button,
+  Label,
+  ListBox,
+  ListBoxItem,
+  Popover,
+  SelectValue,
+  Text,
+} from "react-aria-components/Select";
+import { Switch as AriaSwitch } from "react-aria-components/Switch";
+import { TextField as AriaTextField, FieldError, Input, TextArea } from "react-aria-components/TextField";
+import styles from "./field.module.css";
+
+interface FieldProps {
+  readonly label: string;
+  /** What belongs here, below the field. */
+  readonly help?: ReactNode;
+  /** What is wrong with it. */
+  readonly error?: string | null | undefined;
+  readonly isRequired?: boolean;
+  readonly isDisabled?: boolean;
+}
+
+interface TextFieldProps extends FieldProps {
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+  readonly type?: "text" | "password" | "number" | "url" | "datetime-local";
+  readonly placeholder?: string;
+  readonly autoComplete?: string;
+  readonly autoFocus?: boolean;
+  readonly name?: string;
+  /** More than one line, so many at first. */
+  readonly rows?: number;
+  readonly isMono?: boolean;
+}
+
+export function TextField(props: TextFieldProps) {
+  const { label, help, error, rows, isMono, placeholder, ...rest } = props;
+  const className = `${styles.input} ${isMono ? "mono" : ""}`;
+  return (
+    <AriaTextField {...rest} isInvalid={Boolean(error)} className={styles.field ?? ""} validationBehavior="aria">
+      <Label className={styles.label ?? ""}>{label}</Label>
+      {rows === undefined ? (
+        <Input className={className} placeholder={placeholder} spellCheck={false} />
+      ) : (
+        <TextArea className={className} placeholder={placeholder} rows={rows} spellCheck={false} />
+      )}
+      <Below help={help} error={error} />
+    </AriaTextField>
+  );
+}
+
+interface SelectProps<Id extends string> extends FieldProps {
+  readonly options: readonly { readonly id: Id; readonly label: string; readonly detail?: string }[];
+  readonly value: Id | null;
+  readonly onChange: (id: Id) => void;
+  readonly placeholder?: string;
+}
+
+export function SelectField<Id extends string>(props: SelectProps<Id>) {
+  const { label, help, error, options, value, onChange, placeholder = "Choose …", ...rest } = props;
+  return (
+    <AriaSelect
+      {...rest}
+      selectedKey={value}
+      onSelectionChange={(key) => onChange(key as Id)}
+      placeholder={placeholder}
+      isInvalid={Boolean(error)}
+      className={styles.field ?? ""}
+    >
+      <Label className={styles.label ?? ""}>{label}</Label>
+      <Button className={styles.select ?? ""}>
+        <SelectValue className={styles.value ?? ""} />
+        <ChevronDown size={15} aria-hidden />
+      </Button>
+      <Below help={help} error={error} />
+      <Popover className={styles.popover ?? ""}>
+        <ListBox className={styles.list ?? ""} items={options}>
+          {({ id, label: name, detail }) => (
+            <ListBoxItem id={id} textValue={name} className={styles.option ?? ""}>
+              <Text slot="label">{name}</Text>
+              {detail && (
+                <Text slot="description" className={styles.help}>
+                  {detail}
+                </Text>
+              )}
+            </ListBoxItem>
+          )}
+        </ListBox>
+      </Popover>
+    </AriaSelect>
+  );
+}
+
+interface ChoiceProps {
+  readonly children: ReactNode;
+  readonly isSelected: boolean;
+  readonly onChange: (isSelected: boolean) => void;
+  readonly isDisabled?: boolean;
+}
+
+export function Checkbox({ children, ...rest }: ChoiceProps) {
+  return (
+    <AriaCheckbox {...rest} className={styles.choice ?? ""}>
+      <span className={styles.box} aria-hidden />
+      {children}
+    </AriaCheckbox>
+  );
+}
+
+export function Switch({ children, ...rest }: ChoiceProps) {
+  return (
+    <AriaSwitch {...rest} className={styles.choice ?? ""}>
+      <span className={styles.track} aria-hidden />
+      {children}
+    </AriaSwitch>
+  );
+}
+
+interface SearchProps {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+  readonly ref?: Ref<HTMLInputElement>;
+}
+
+/** The field that "/" leads to. */
+export function SearchField({ label, value, onChange, ref }: SearchProps) {
+  return (
+    <label className={styles.search}>
+      <Search size={15} aria-hidden />
+      <input
+        ref={ref}
+        type="search"
+        data-search
+        aria-label={label}
+        placeholder={label}
+        value={value}
+        autoComplete="off"
+        spellCheck={false}
+        onChange={(event) => onChange(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Escape") event.currentTarget.blur();
+        }}
+      />
+      <kbd aria-hidden>/</kbd>
+    </label>
+  );
+}
+
+function Below({ help, error }: Pick<FieldProps, "help" | "error">) {
+  return (
+    <>
+      {help && (
+        <Text slot="description" className={styles.help ?? ""}>
+          {help}
+        </Text>
+      )}
+      <FieldError className={styles.error ?? ""}>{error}</FieldError>
+    </>
+  );
+}

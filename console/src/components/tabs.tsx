@@ -1,0 +1,34 @@
+import type { ReactNode } from "react";
+import { Tabs as AriaTabs, Tab, TabList, TabPanel } from "react-aria-components/Tabs";
+import styles from "./tabs.module.css";
+
+interface TabsProps<Id extends string> {
+  readonly label: string;
+  readonly tabs: readonly { readonly id: Id; readonly title: ReactNode }[];
+  /** Kept in the URL by the page. */
+  readonly selected: Id;
+  readonly onSelect: (id: Id) => void;
+  /** Of the tab that is selected. */
+  readonly children: ReactNode;
+}
+
+export function Tabs<Id extends string>({ label, tabs, selected, onSelect, children }: TabsProps<Id>) {
+  return (
+    <AriaTabs
+      className={styles.tabs ?? ""}
+      selectedKey={selected}
+      onSelectionChange={(key) => key !== selected && onSelect(key as Id)}
+    >
+      <TabList aria-label={label} className={styles.list ?? ""} items={tabs}>
+        {({ id, title }) => (
+          <Tab id={id} className={styles.tab ?? ""}>
+            {title}
+          </Tab>
+        )}
+      </TabList>
+      <TabPanel id={selected} key={selected} className={styles.panel ?? ""}>
+        {children}
+      </TabPanel>
+    </AriaTabs>
+  );
+}

@@ -1,0 +1,17 @@
+import { LayoutDashboard, type LucideIcon } from "lucide-react";
+import type { Scope } from "../api/types.ts";
+
+interface Destination {
+  readonly to: "/";
+  readonly name: string;
+  readonly icon: LucideIcon;
+  /** After "g". */
+  readonly key: string;
+  /** Without it the page is left out. */
+  readonly scope?: Scope;
+}
+
+/** The pages that the navigation leads to, in its order. */
+export const navigation: readonly Destination[] = [
+  { to: "/", name: "Overview", icon: LayoutDashboard, key: "o", scope: "integrations:read" },
+];

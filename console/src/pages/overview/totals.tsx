@@ -1,0 +1,46 @@
+import { Link } from "@tanstack/react-router";
+import type { OverviewTotals } from "../../api/types.ts";
+import { Status } from "../../components/badge.tsx";
+import { count } from "../../lib/format.ts";
+import styles from "./overview.module.css";
+
+const states = ["stopped", "degraded", "waiting", "ok"] as const;
+
+/** All integrations by health, whatever the filter: each figure filters by what it counts. */
+export function Totals({ totals }: { totals: OverviewTotals }) {
+  const { by_health: byHealth, enabled, integrations, circuits_open: circuits, with_dead_letters: dead } = totals;
+  return (
+    <ul className={styles.totals} aria-label="Integrations by health">
+      {states.map((health) => (
+        <li key={health}>
+          <Link
+            from="/"
+            to="."
+            search={(former) => ({ ...former, health, enabled: "true" as const })}
+            className={styles.total}
+          >
+            <strong>{count(byHealth[health])}</strong>
+            <Status of={health} />
+          </Link>
+        </li>
+      ))}
+      <li>
+        <Link
+          from="/"
+          to="."
+          search={(former) => ({ ...former, health: undefined, enabled: "false" as const })}
+          className={styles.total}
+        >
+          <strong>{count(integrations - enabled)}</strong>
+          <Status of="disabled" />
+        </Link>
+      </li>
+      <li className={styles.total} data-bad={circuits > 0}>
+        <strong>{count(circuits)}</strong> with an open circuit
+      </li>
+      <li className={styles.total} data-bad={dead > 0}>
+        <strong>{count(dead)}</strong> with dead letters
+      </li>
+    </ul>
+  );
+}

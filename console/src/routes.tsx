@@ -1,0 +1,86 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import { toProblem } from "./api/problem.ts";
+import { session } from "./api/session.ts";
+import type { Health } from "./api/types.ts";
+import { Empty, ErrorState, Skeleton } from "./components/states.tsx";
+import { Toasts } from "./components/toast.tsx";
+import { Layout } from "./layout/layout.tsx";
+import { oneOf, type Search, text, textsOf, urlOf } from "./lib/search.ts";
+import { SignIn } from "./pages/sign-in/sign-in.tsx";
+
+const root = createRootRoute({
+  component: () => (
+    <>
+      <Outlet />
+      <Toasts />
+    </>
+  ),
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (search: Search): { to?: string | undefined } => ({ to: text(search.to) }),
+  component: function SignInRoute() {
+    const { to = "/" } = signIn.useSearch();
+    // Only paths of this server: a link that somebody sends leads nowhere else.
+    return <SignIn to={/^\/(?![/\\])/.test(to) ? to : "/"} />;
+  },
+});
+
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: "signed-in",
+  beforeLoad: ({ location }) => {
+    if (session.key !== null) return;
+    throw redirect({ to: "/sign-in", search: { to: location.href === "/" ? undefined : location.href } });
+  },
+  component: Layout,
+});
+
+interface OverviewSearch {
+  health?: Health | undefined;
+  enabled?: "true" | "false" | undefined;
+  search?: string | undefined;
+  sort?: string | undefined;
+}
+
+const overview = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/",
+  validateSearch: (search: Search): OverviewSearch => ({
+    health: oneOf(search.health, ["ok", "waiting", "degraded", "stopped"]),
+    enabled: oneOf(search.enabled, ["true", "false"]),
+    search: text(search.search),
+    sort: text(search.sort),
+  }),
+  component: lazyRouteComponent(() => import("./pages/overview/overview.tsx"), "Overview"),
+});
+
+/** All pages. What a page shows besides its path stands in the search of its URL, as plain texts. */
+export const router = createRouter({
+  routeTree: root.addChildren([signIn, signedIn.addChildren([overview])]),
+  parseSearch: textsOf,
+  stringifySearch: urlOf,
+  defaultPreload: "intent",
+  defaultPendingComponent: () => <Skeleton lines={6} />,
+  defaultErrorComponent: ({ error, reset }) => <ErrorState problem={toProblem(error)} onRetry={reset} />,
+  defaultNotFoundComponent: () => (
+    <Empty title="There is no such page">
+      <a href="/">To the overview</a>
+    </Empty>
+  ),
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

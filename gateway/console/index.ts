@@ -1,0 +1,1 @@
+export { addConsole, assetsUrl } from "./console.ts";

@@ -1,0 +1,2 @@
+export function buildConsole(node: string): Promise<void>;
+export function firstLoadKb(): number;
