@@ -55,7 +55,7 @@ test("the console is served under a strict policy, its files for ever, and no pa
 
   const asset = /src="(\/assets\/[^"]+\.js)"/.exec(text)?.[1] as string;
   const script = await get(asset, { "accept-encoding": "br" });
-  expect([script.status, script.headers.get("content-type")]).toEqual([200, "text/javascript; charset=utf-8"]);
+  expect([script.status, script.headers.get("content-type")]).toEqual([200, "application/javascript; charset=utf-8"]);
   expect(script.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
   expect(script.headers.get("content-encoding")).toBe("br");
 
