@@ -22,6 +22,21 @@ export const theme = {
   },
 };
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+/** What is drawn on a canvas has its colours from when it was drawn. */
+export const useIsDark = (): boolean => {
+  const chosen = useTheme();
+  const isSystemDark = useSyncExternalStore(
+    (watcher) => {
+      dark.addEventListener("change", watcher);
+      return () => dark.removeEventListener("change", watcher);
+    },
+    () => dark.matches,
+  );
+  return chosen === "system" ? isSystemDark : chosen === "dark";
+};
+
 export const useTheme = (): Theme =>
   useSyncExternalStore(
     (watcher) => {
