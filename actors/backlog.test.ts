@@ -55,6 +55,16 @@ test("who waits for room goes on once the consumer has taken something in hand",
   expect(backlog.pendingBytes).toBe(1_000 * kB);
 });
 
+test("where the log's consumer stops, who waits for room gets it, as does who comes later", async () => {
+  const backlog = new Backlog(new VirtualClock(), new FairShare());
+  await backlog.take(1_000 * kB, signal);
+  const waiting = backlog.take(1_000 * kB, signal);
+  backlog.release();
+  await waiting;
+  await backlog.take(1_000 * kB, signal);
+  expect(backlog.pendingBytes).toBe(3_000 * kB);
+});
+
 test("who waits for room is told when the run stops", async () => {
   const backlog = new Backlog(new VirtualClock(), new FairShare());
   await backlog.take(1_000 * kB, signal);

@@ -49,6 +49,7 @@ export class Backlog {
   #windowBytes = 0;
   #hadWaiters = false;
   #waiters: (() => void)[] = [];
+  #released = false;
 
   /** `least`: what may wait whatever the pace. */
   constructor(clock: Clock, share: FairShare, least = minBytes) {
@@ -65,7 +66,7 @@ export class Backlog {
 
   /** Waits until there is room, then takes it. A batch larger than the bound passes alone. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
-    while (this.#pending > 0 && this.#pending + bytes > this.#limit) {
+    while (!this.#released && this.#pending > 0 && this.#pending + bytes > this.#limit) {
       signal.throwIfAborted();
       this.#hadWaiters = true;
       await new Promise<void>((resolve) => {
@@ -79,6 +80,15 @@ export class Backlog {
     }
     signal.throwIfAborted();
     this.#pending += bytes;
+  }
+
+  /**
+   * The run stops, and nobody takes from the log here any more: what its writers still have in hand does not wait for
+   * room, which would hold the stop up until its grace is over.
+   */
+  release(): void {
+    this.#released = true;
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 
   /** Takes it whether there is room or not: its own bound holds for it elsewhere. */

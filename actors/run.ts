@@ -101,6 +101,9 @@ export class RunActor implements Actor<RunMessage> {
   started(ctx: Context<RunMessage>): void {
     const { run, settler, stale, integration, ingest, deliver, logged } = this.#options;
     settler.add(this.#ledger, stale);
+    ctx.signal.addEventListener("abort", () => {
+      for (const backlog of this.#backlogs.values()) backlog.release();
+    });
     // Invariant 8: held against itself at each checkpoint.
     this.#ledger.onCommitted(() => {
       this.#report(this.#balanceWatch.look());
