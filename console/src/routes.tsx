@@ -13,6 +13,8 @@ import { Empty, ErrorState, Skeleton } from "./components/states.tsx";
 import { Toasts } from "./components/toast.tsx";
 import { Layout } from "./layout/layout.tsx";
 import { oneOf, type Search, text, textsOf, urlOf } from "./lib/search.ts";
+import { integrationSearch } from "./pages/integration/search.ts";
+import { runSearch } from "./pages/run/search.ts";
 import { SignIn } from "./pages/sign-in/sign-in.tsx";
 
 const root = createRootRoute({
@@ -64,9 +66,23 @@ const overview = createRoute({
   component: lazyRouteComponent(() => import("./pages/overview/overview.tsx"), "Overview"),
 });
 
+const integration = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/integrations/$id",
+  validateSearch: integrationSearch,
+  component: lazyRouteComponent(() => import("./pages/integration/integration.tsx"), "Integration"),
+});
+
+const run = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/runs/$id",
+  validateSearch: runSearch,
+  component: lazyRouteComponent(() => import("./pages/run/run.tsx"), "Run"),
+});
+
 /** All pages. What a page shows besides its path stands in the search of its URL, as plain texts. */
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, signedIn.addChildren([overview])]),
+  routeTree: root.addChildren([signIn, signedIn.addChildren([overview, integration, run])]),
   parseSearch: textsOf,
   stringifySearch: urlOf,
   defaultPreload: "intent",

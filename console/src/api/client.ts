@@ -9,8 +9,8 @@ export interface CallOptions {
   readonly body?: unknown;
   /** Only change this version: 412 or 409 where another one is there by now. */
   readonly version?: number | undefined;
-  /** Of a POST that is sent again; left out: a new one for each call. */
-  readonly idempotencyKey?: string | undefined;
+  /** Of a POST that is sent again; left out: a new one for each call; null: none, where nothing is made. */
+  readonly idempotencyKey?: string | null | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,7 +26,7 @@ async function call<T>(method: Method, path: string, options: CallOptions = {}):
     headers: {
       ...(body !== undefined && { "content-type": "application/json" }),
       ...(version !== undefined && { "if-match": `"${version}"` }),
-      ...(idempotencyKey !== undefined && { "idempotency-key": idempotencyKey }),
+      ...(idempotencyKey != null && { "idempotency-key": idempotencyKey }),
     },
     body: body === undefined ? null : JSON.stringify(body),
   });

@@ -36,6 +36,8 @@ export interface Me {
   /** A team; null: sees everything. */
   readonly owner: string | null;
   readonly expires_at: Time | null;
+  /** Where traces are shown: a URL with {trace_id}; null or left out: nowhere. */
+  readonly trace_url?: string | null;
 }
 
 export type Health = "ok" | "waiting" | "degraded" | "stopped";
@@ -163,6 +165,7 @@ export interface IntegrationBody {
   readonly pipeline_spec?: JsonObject;
   readonly delivery?: JsonObject;
   readonly schema?: JsonObject;
+  readonly metadata?: { readonly description?: string; readonly owner?: string };
   readonly enabled?: boolean;
 }
 
