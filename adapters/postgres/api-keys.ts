@@ -7,6 +7,7 @@ import { apiKeys } from "./schema.ts";
 
 export function apiKeyStore(db: Database, caller: Caller | null): ApiKeyStore {
   const own = isOwn(apiKeys.owner, caller);
+  const isValid = and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, sql`now()`)));
   return {
     create: (key) =>
       db.transaction(async (tx) => {
@@ -29,12 +30,20 @@ export function apiKeyStore(db: Database, caller: Caller | null): ApiKeyStore {
     },
 
     async byHash(hash) {
-      const isValid = and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, sql`now()`)));
       const [row] = await db.orm
         .select()
         .from(apiKeys)
         .where(and(eq(apiKeys.hash, hash as Buffer), isValid));
       return row === undefined ? null : toKey(row);
+    },
+
+    async byHashes(hashes) {
+      const wanted = hashes.map((hash) => Buffer.from(hash, "base64"));
+      const rows = await db.orm
+        .select()
+        .from(apiKeys)
+        .where(and(inArray(apiKeys.hash, wanted), isValid));
+      return new Map(rows.map((row) => [Buffer.from(row.hash).toString("base64"), toKey(row)]));
     },
 
     async get(id) {

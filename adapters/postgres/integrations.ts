@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, inArray, lt, notExists, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, lt, notExists, or, sql } from "drizzle-orm";
 import { redactedHookSecrets } from "../../runtime/config/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
@@ -69,6 +69,14 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
         .from(integrations)
         .where(and(eq(integrations.name, name), own));
       return row ?? null;
+    },
+
+    async existing(texts) {
+      const { id, name } = integrations;
+      const isAmong = or(inArray(name, [...texts]), inArray(id, texts.filter(isUuid)));
+      const rows = await db.orm.select({ id, name }).from(integrations).where(and(isAmong, own));
+      const there = new Set(rows.flatMap((row) => [row.id, row.name]));
+      return texts.filter((text) => there.has(text));
     },
 
     async version(id, version) {

@@ -16,7 +16,7 @@ export async function admit(
   { authorization, address, isData }: Knock,
   { auth, limits }: { readonly auth: Authenticator; readonly limits: RequestLimits },
 ): Promise<{ readonly caller: Identity; readonly allowance: Allowance | null }> {
-  const caller = await authenticate(authorization, auth).catch((error: unknown) => {
+  const caller = await authenticate(authorization, auth, limits.isSpent(address)).catch((error: unknown) => {
     // Counted after the token was looked at: behind one address there may be callers with a token and others without.
     if (error instanceof SluiceError && error.code === "UNAUTHORIZED") limits.refused(address);
     throw error;
@@ -24,10 +24,14 @@ export async function admit(
   return { caller, allowance: limits.take(caller, isData) };
 }
 
-/** Who makes a request, without counting it. */
-export async function authenticate(authorization: string | undefined, auth: Authenticator): Promise<Identity> {
+/** Who makes a request, without counting it. `isFlood` as of Authenticator. */
+export async function authenticate(
+  authorization: string | undefined,
+  auth: Authenticator,
+  isFlood = false,
+): Promise<Identity> {
   const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization ?? "") ?? [];
-  const caller = token === undefined ? null : await auth.verify(token);
+  const caller = token === undefined ? null : await auth.verify(token, isFlood);
   if (caller !== null) return caller;
   const detail =
     token === undefined ? "a token is required: Authorization: Bearer TOKEN" : "the token is not known here";

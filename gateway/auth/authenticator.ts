@@ -1,5 +1,6 @@
 import { SluiceError } from "../../runtime/errors/index.ts";
 import type { ApiKeyRow, ApiKeyStore } from "../../runtime/ports/identity.ts";
+import { gathered } from "./gathered.ts";
 import { hashOf } from "./keys.ts";
 import { type Scope, scopesOf } from "./scopes.ts";
 
@@ -21,9 +22,10 @@ export interface Identity {
 export interface Authenticator {
   /**
    * Whose a bearer token is; null: it is none of ours, or none any more. Throws SluiceError: UNAUTHORIZED that says what
-   * is wrong with it, FORBIDDEN, or UNAVAILABLE where that cannot be told now.
+   * is wrong with it, FORBIDDEN, or UNAVAILABLE where that cannot be told now. `isFlood`: it is one of many, most of which
+   * are none, and may wait a moment, so that the store is asked for all of them at once.
    */
-  verify(token: string): Promise<Identity | null>;
+  verify(token: string, isFlood?: boolean): Promise<Identity | null>;
 }
 
 const isJwt = /^[\w-]+\.[\w-]+\.[\w-]*$/;
@@ -44,6 +46,7 @@ const usedMs = 60_000;
 export function createAuthenticator(keys: ApiKeyStore, issuer?: Authenticator): Authenticator {
   const trusted = new Map<string, { readonly identity: Identity; readonly until: number }>();
   const used = new Map<string, number>();
+  const amongMany = gathered((hashes) => keys.byHashes(hashes));
 
   function note({ id }: ApiKeyRow): void {
     const now = performance.now();
@@ -54,7 +57,7 @@ export function createAuthenticator(keys: ApiKeyStore, issuer?: Authenticator): 
   }
 
   return {
-    async verify(token) {
+    async verify(token, isFlood = false) {
       if (issuer !== undefined && isJwt.test(token)) return issuer.verify(token);
       const hash = hashOf(token);
       const key = hash.toString("base64");
@@ -62,7 +65,7 @@ export function createAuthenticator(keys: ApiKeyStore, issuer?: Authenticator): 
       if (held !== undefined && held.until > performance.now()) return held.identity;
       let row: ApiKeyRow | null;
       try {
-        row = await keys.byHash(hash);
+        row = await (isFlood ? amongMany(key) : keys.byHash(hash));
       } catch (error) {
         const isAway = error instanceof SluiceError && error.code === "UNAVAILABLE";
         if (!isAway || held === undefined || held.until + awayMs < performance.now() || isOver(held.identity))

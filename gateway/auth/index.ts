@@ -1,5 +1,6 @@
 export { admit, authenticate } from "./admit.ts";
 export { type Authenticator, createAuthenticator, type Identity } from "./authenticator.ts";
+export { gathered } from "./gathered.ts";
 export { isTrustworthy } from "./issuer-keys.ts";
 export { newKey } from "./keys.ts";
 export { type OidcSettings, oidcAuthenticator } from "./oidc.ts";

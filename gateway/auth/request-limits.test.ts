@@ -53,6 +53,19 @@ test("requests without a valid token are counted by address, those of an IPv6 ne
   counted.refused("10.0.0.1");
 });
 
+test("an address has none left once the next one without a token would be refused, until its minute is over", () => {
+  const { counted, pass } = limits(3, 2);
+  expect(counted.isSpent("10.0.0.1")).toBe(false);
+  counted.refused("10.0.0.1");
+  expect(counted.isSpent("10.0.0.1")).toBe(false);
+  counted.refused("10.0.0.1");
+  expect(counted.isSpent("10.0.0.1")).toBe(true);
+  expect(counted.isSpent("10.0.0.2")).toBe(false);
+  pass(60_000);
+  expect(counted.isSpent("10.0.0.1")).toBe(false);
+  expect(limits(3, 0).counted.isSpent("10.0.0.1")).toBe(false);
+});
+
 test.each([
   ["127.0.0.1", "127.0.0.1"],
   ["::ffff:10.0.0.1", "10.0.0.1"],

@@ -60,9 +60,15 @@ export class RequestLimits {
   /** Counts a request without a token that is taken. Throws TooManyRequestsError. */
   refused(address: string): void {
     if (this.#refusedPerMinute === 0) return;
-    const allowance = this.#count(`address ${networkOf(address)}`, this.#refusedPerMinute);
+    const allowance = this.#count(anonymous(address), this.#refusedPerMinute);
     if (allowance.remaining < 0)
       throw new TooManyRequestsError("too many requests from this address without a valid token", allowance);
+  }
+
+  /** Whether the next one without such a token is refused. Counts nothing. */
+  isSpent(address: string): boolean {
+    const window = this.#windows.get(anonymous(address));
+    return window !== undefined && window.until > this.#now() && window.count >= this.#refusedPerMinute;
   }
 
   #count(who: string, limit: number): Allowance {
@@ -78,6 +84,8 @@ export class RequestLimits {
     return { limit, remaining: limit - window.count, resetS: Math.ceil((window.until - now) / 1000) };
   }
 }
+
+const anonymous = (address: string) => `address ${networkOf(address)}`;
 
 /** An IPv6 address stands for its network: whoever has one address there has all of them. */
 export function networkOf(address: string): string {

@@ -2,7 +2,6 @@ import { once as event } from "node:events";
 import {
   type handleServerStreamingCall,
   type handleUnaryCall,
-  Metadata,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
@@ -14,18 +13,11 @@ import { RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
 import type { Validator } from "../../runtime/ports/connectors.ts";
 import type { Logger } from "../../runtime/ports/logger.ts";
 import { traceparentOf } from "../../runtime/record/index.ts";
-import {
-  type Authenticator,
-  admit,
-  authenticate,
-  type Identity,
-  type RequestLimits,
-  requireScopes,
-} from "../auth/index.ts";
+import { type Authenticator, authenticate, type Identity, type RequestLimits } from "../auth/index.ts";
 import { idempotencyKeyOf, once } from "../rest/idempotency.ts";
-import { requestIdOf } from "../rest/requests.ts";
 import type { Readiness, Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
+import { admission, type Patience, textOf } from "./admission.ts";
 import { readMessage, writeMessage } from "./convert.ts";
 import { addHealth } from "./health.ts";
 import { answeredAgain, toBeKept } from "./kept-failure.ts";
@@ -48,6 +40,8 @@ export interface GrpcOptions {
   readonly tls?: ServerTls | undefined;
   /** Largest request taken, in bytes; default 8 MiB, as of REST. */
   readonly messageLimit?: number;
+  /** Each instead of the one that clients have otherwise. */
+  readonly patience?: Partial<Patience>;
 }
 
 export interface Grpc {
@@ -58,6 +52,7 @@ export interface Grpc {
 }
 
 const bounds = { streamsOfConnection: 100, streamsOfCaller: 100, answerBytes: 64 * 1024 * 1024, graceMs: 3_000 };
+const initialPatience: Patience = { message: 60_000, answer: 60_000, grace: 5_000 };
 /** How often it is looked whether who reads a stream still may; a key that is known is trusted for ten seconds. */
 const trustMs = 1_000;
 
@@ -74,8 +69,27 @@ interface Asking {
 /** The control API over gRPC, not listening yet. */
 export function createGrpc(options: GrpcOptions): Grpc {
   const { services, auth, limits, validator, logger, tls } = options;
+  const patience = { ...initialPatience, ...options.patience };
   const closing = new AbortController();
+  const unaries = unaryMethods();
+  const streams = streamMethods();
+  const failed = (error: unknown, requestId: string, method: string) => {
+    const answer = toServiceError(error, requestId);
+    if (answer.code === 13) logger.error({ err: error, request_id: requestId, method }, "call failed");
+    return answer;
+  };
+  const { interceptor, admittedOf } = admission({
+    auth,
+    limits,
+    patience,
+    failed,
+    wanted: new Map([
+      ...unaries.map(({ method, route: { scopes, isData = false } }) => [pathOf(method), { scopes, isData }] as const),
+      ...streams.map(({ method, scopes }) => [pathOf(method), { scopes, isData: false }] as const),
+    ]),
+  });
   const server = new Server({
+    interceptors: [interceptor],
     "grpc.max_receive_message_length": options.messageLimit ?? 8 * 1024 * 1024,
     "grpc.max_send_message_length": bounds.answerBytes,
     "grpc.max_concurrent_streams": bounds.streamsOfConnection,
@@ -104,16 +118,12 @@ export function createGrpc(options: GrpcOptions): Grpc {
     };
   }
 
-  /** Throws UNAUTHORIZED; ends the call's work when nobody waits for it any more. */
-  async function begin(call: Call, requestId: string, isData: boolean): Promise<Asking> {
+  /** Ends the call's work when nobody waits for it any more. */
+  function begin(call: Call): Asking {
+    const { caller, requestId } = admittedOf(call.metadata);
     const aborter = new AbortController();
     const gone = () => aborter.abort(new SluiceError("TIMEOUT", "nobody waits for the answer any more"));
     call.on("cancelled", gone);
-    const answered = new Metadata();
-    answered.set("x-request-id", requestId);
-    call.sendMetadata(answered);
-    const authorization = textOf(call.metadata, "authorization");
-    const { caller } = await admit({ authorization, address: addressOf(call), isData }, { auth, limits });
     if (call.cancelled) gone();
     const { name, owner } = caller;
     const traceparent = traceparentOf(textOf(call.metadata, "traceparent"));
@@ -121,17 +131,14 @@ export function createGrpc(options: GrpcOptions): Grpc {
     return { caller, services: services.as({ name, owner, requestId, traceparent }, signal), requestId, signal };
   }
 
-  const failed = (error: unknown, requestId: string, method: string) => {
-    const answer = toServiceError(error, requestId);
-    if (answer.code === 13) logger.error({ err: error, request_id: requestId, method }, "call failed");
-    return answer;
-  };
-
   function unary(served: UnaryMethod): handleUnaryCall<Buffer, Buffer> {
     const { method, route } = served;
     const read = readerOf(route, validator);
-    const answer = async ({ caller, services: own, signal }: Asking, request: Buffer, key: string | undefined) => {
-      requireScopes(caller, route.scopes);
+    const answer = async (
+      { caller, services: own, signal }: Asking,
+      { request, metadata }: ServerUnaryCall<Buffer, Buffer>,
+    ) => {
+      const key = idempotencyKeyOf(textOf(metadata, "idempotency-key"));
       const onGone = (listener: () => void) => signal.addEventListener("abort", listener, { once: true });
       const asked = { ...read(readMessage(method.input, request)), caller, onGone };
       const work = async () => ({
@@ -152,35 +159,30 @@ export function createGrpc(options: GrpcOptions): Grpc {
       return answeredAgain(kept);
     };
     return (call, respond) => {
-      const requestId = requestIdOf(textOf(call.metadata, "x-request-id"));
-      const key = idempotencyKey(call.metadata);
-      begin(call, requestId, route.isData === true)
-        .then((asking) => answer(asking, call.request, key()))
+      const asking = begin(call);
+      answer(asking, call)
         .then((body) => writeMessage(method.output, body))
         .then(
           (bytes) => respond(null, bytes),
-          (error) => respond(failed(error, requestId, method.name)),
+          (error) => respond(failed(error, asking.requestId, method.name)),
         );
     };
   }
 
   function streaming({
     method,
-    scopes,
     open: items,
   }: ReturnType<typeof streamMethods>[number]): handleServerStreamingCall<Buffer, Buffer> {
-    const serve = async (call: ServerWritableStream<Buffer, Buffer>, requestId: string) => {
-      const { caller, services: own, signal: gone } = await begin(call, requestId, false);
-      requireScopes(caller, scopes);
-      const closed = openStream(caller);
+    const serve = async (call: ServerWritableStream<Buffer, Buffer>, asking: Asking) => {
+      const closed = openStream(asking.caller);
       const ending = new AbortController();
-      const signal = AbortSignal.any([gone, closing.signal, ending.signal]);
+      const signal = AbortSignal.any([asking.signal, closing.signal, ending.signal]);
       const trust = setInterval(() => {
         const authorization = textOf(call.metadata, "authorization");
         authenticate(authorization, auth).catch((error: unknown) => ending.abort(error));
       }, trustMs);
       try {
-        for await (const item of items(readMessage(method.input, call.request), own, signal)) {
+        for await (const item of items(readMessage(method.input, call.request), asking.services, signal)) {
           if (!call.write(writeMessage(method.output, item))) await event(call, "drain", { signal });
         }
         signal.throwIfAborted();
@@ -193,29 +195,26 @@ export function createGrpc(options: GrpcOptions): Grpc {
       }
     };
     return (call) => {
-      const requestId = requestIdOf(textOf(call.metadata, "x-request-id"));
+      const asking = begin(call);
       // The call may be over, and what is told of its end then reaches nobody.
-      serve(call, requestId).catch((error: unknown) => void call.emit("error", failed(error, requestId, method.name)));
+      serve(call, asking).catch(
+        (error: unknown) => void call.emit("error", failed(error, asking.requestId, method.name)),
+      );
     };
   }
 
   const definition: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
   const add = (
-    { name, localName }: UnaryMethod["method"],
+    method: UnaryMethod["method"],
     responseStream: boolean,
     handle: UntypedServiceImplementation[string],
   ) => {
-    definition[localName] = {
-      path: `/${controlService.typeName}/${name}`,
-      requestStream: false,
-      responseStream,
-      ...bytes,
-    };
-    implementation[localName] = handle;
+    definition[method.localName] = { path: pathOf(method), requestStream: false, responseStream, ...bytes };
+    implementation[method.localName] = handle;
   };
-  for (const served of unaryMethods()) add(served.method, false, unary(served));
-  for (const served of streamMethods()) add(served.method, true, streaming(served));
+  for (const served of unaries) add(served.method, false, unary(served));
+  for (const served of streams) add(served.method, true, streaming(served));
   server.addService(definition, implementation);
   const health = addHealth(server, options.readiness, closing.signal);
   addReflection(server);
@@ -241,14 +240,4 @@ export function createGrpc(options: GrpcOptions): Grpc {
 const same = (message: Buffer) => message;
 const bytes = { requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same };
 
-function textOf(metadata: Metadata, name: string): string | undefined {
-  return metadata.get(name)[0]?.toString();
-}
-
-/** Without its port. */
-function addressOf(call: Call): string {
-  return call.getPeer().replace(/:\d+$/, "").replaceAll(/[[\]]/g, "");
-}
-
-/** Read where the refusal can be told. */
-const idempotencyKey = (metadata: Metadata) => () => idempotencyKeyOf(textOf(metadata, "idempotency-key"));
+const pathOf = ({ name }: UnaryMethod["method"]) => `/${controlService.typeName}/${name}`;

@@ -26,12 +26,23 @@ function rowOf(name: string, auth: object): IntegrationRow {
 type SecretsOf = HookReceiverOptions["secretsOf"];
 
 /** A receiver of one integration, whose owner takes all that a server would. */
-function receiverOf(row: IntegrationRow, secretsOf: SecretsOf = async (_id, secrets) => secrets) {
+function receiverOf(
+  row: IntegrationRow,
+  secretsOf: SecretsOf = async (_id, secrets) => secrets,
+  asked: (string | number)[] = [],
+) {
   return new HookReceiver({
     store: {
       integrations: {
         get: async () => null,
-        byName: async (name: string) => (name === row.name ? row : null),
+        byName: async (name: string) => {
+          asked.push(name);
+          return name === row.name ? row : null;
+        },
+        existing: async (names: readonly string[]) => {
+          asked.push(names.length);
+          return names.filter((name) => name === row.name);
+        },
       } as never,
     },
     owners: {
@@ -111,4 +122,15 @@ test("a secret that was exchanged is refused after 5 seconds, after 5 minutes wh
   await expect(send("new")).rejects.toThrow(/cannot be looked up/);
   secrets = ["new"];
   expect(await send("new")).toBe("accepted");
+});
+
+test("of a flood of names the store is asked at once, and who sends to one that is there is taken on", async () => {
+  const asked: (string | number)[] = [];
+  const receiver = receiverOf(rowOf("open", { scheme: "none" }), undefined, asked);
+  const flood = Array.from({ length: 300 }, (_, n) => receiver.exists(`none-${n % 100}`, true));
+  const there = receiver.exists("open", true);
+  for (const each of flood) await expect(each).rejects.toEqual(notFound);
+  await there;
+  expect(await receiver.receive("open", { headers: {}, body }, {})).toBe("accepted");
+  expect(asked).toEqual([101, "open"]);
 });

@@ -6,6 +6,7 @@ import type { Logger } from "../../runtime/ports/logger.ts";
 import type { Owners } from "../../runtime/ports/owners.ts";
 import type { IntegrationRow, Store } from "../../runtime/ports/store.ts";
 import type { Metrics } from "../../runtime/ports/telemetry.ts";
+import { gathered } from "../auth/index.ts";
 import { type Challenge, challengeIn } from "./challenges.ts";
 import { Inbox } from "./inbox.ts";
 import { metaHeaders } from "./meta.ts";
@@ -45,8 +46,6 @@ interface Looked {
 
 /** A change is told by a message, which may be lost; a secret outside changes without one. */
 const freshMs = 5_000;
-/** Names that anybody may ask for. */
-const maxNames = 10_000;
 const againMs = 1_000;
 /** While a look-up fails, what was found before serves for so long: a secret that is gone must not stay valid. */
 const staleMs = 5 * 60_000;
@@ -54,11 +53,18 @@ const staleMs = 5 * 60_000;
 /** Takes what is sent to integrations, on whichever node it comes to. */
 export class HookReceiver {
   readonly #options: HookReceiverOptions;
+  /** What is not there is not kept: anybody may ask for any name. */
   readonly #looked = new Map<string, Looked>();
   readonly #inboxes = new Map<string, Inbox>();
 
+  readonly #amongMany: (name: string) => Promise<string | null>;
+
   constructor(options: HookReceiverOptions) {
     this.#options = options;
+    const { integrations } = options.store;
+    this.#amongMany = gathered(
+      async (names) => new Map((await integrations.existing(names)).map((name) => [name, name])),
+    );
   }
 
   /** Integrations may have changed. */
@@ -93,9 +99,12 @@ export class HookReceiver {
     if (!isRight || (scheme !== "github" && scheme !== "bearer")) throw refused("The verify token is not valid");
   }
 
-  /** Throws NOT_FOUND where the integration takes no hooks. */
-  async exists(integration: string): Promise<void> {
-    await this.#find(integration);
+  /**
+   * Throws NOT_FOUND where the integration takes no hooks. `isFlood`: most of those who ask so ask for what is not there,
+   * and may wait a moment, so that the store is asked for all of them at once.
+   */
+  async exists(integration: string, isFlood: boolean): Promise<void> {
+    await this.#find(integration, isFlood);
   }
 
   async #take(known: Known, request: HookRequest, given: Correlation): Promise<Receipt> {
@@ -129,14 +138,13 @@ export class HookReceiver {
     });
   }
 
-  async #find(integration: string): Promise<Known> {
+  async #find(integration: string, isFlood = false): Promise<Known> {
     if (!isName.test(integration)) throw notThere();
     const now = Date.now();
     let looked = this.#looked.get(integration);
     if (looked === undefined || now - looked.at > freshMs) {
-      if (this.#looked.size >= maxNames) this.#looked.clear();
       const before = looked?.known;
-      const known = this.#look(integration).catch(async (error: unknown) => {
+      const known = this.#look(integration, isFlood).catch(async (error: unknown) => {
         // The store, or a Vault, is away: what was true a moment ago goes on, and is asked again.
         this.#options.logger.warn({ err: error, integration }, "a hook's integration cannot be looked up");
         const last = await before;
@@ -149,14 +157,16 @@ export class HookReceiver {
       this.#looked.set(integration, looked);
     }
     const known = await looked.known;
-    if (known === null) throw notThere();
-    return known;
+    if (known !== null) return known;
+    if (this.#looked.get(integration) === looked) this.#looked.delete(integration);
+    throw notThere();
   }
 
-  async #look(integration: string): Promise<Known | null> {
+  async #look(integration: string, isFlood: boolean): Promise<Known | null> {
     const { store, secretsOf, owners } = this.#options;
     const { integrations } = store;
     const at = Date.now();
+    if (isFlood && (await this.#amongMany(integration)) === null) return null;
     const row =
       (isId.test(integration) ? await integrations.get(integration) : null) ?? (await integrations.byName(integration));
     if (row === null) return null;

@@ -5,7 +5,6 @@ import {
   admit as admitted,
   type Identity,
   type RequestLimits,
-  TooManyRequestsError,
 } from "../auth/index.ts";
 
 /** Who makes a request, with what is left to it in the answer's headers. Throws as `admit` of gateway/auth. */
@@ -14,16 +13,13 @@ export async function admit(
   reply: FastifyReply,
   { isData, ...by }: { readonly auth: Authenticator; readonly limits: RequestLimits; readonly isData: boolean },
 ): Promise<Identity> {
-  const { caller, allowance } = await admitted({ authorization, address, isData }, by).catch((error: unknown) => {
-    if (error instanceof TooManyRequestsError) tell(reply, error.allowance);
-    throw error;
-  });
+  const { caller, allowance } = await admitted({ authorization, address, isData }, by);
   if (allowance !== null) tell(reply, allowance);
   return caller;
 }
 
 /** As of draft-ietf-httpapi-ratelimit-headers-10. */
-function tell(reply: FastifyReply, { limit, remaining, resetS }: Allowance): void {
+export function tell(reply: FastifyReply, { limit, remaining, resetS }: Allowance): void {
   reply.header("ratelimit-policy", `"requests";q=${limit};w=60`);
   reply.header("ratelimit", `"requests";r=${remaining};t=${resetS}`);
 }

@@ -18,11 +18,13 @@ async function serve({ heldBytes = 1_000, refusedPerMinute = 0, go = Promise.res
     reply.status(problem.status).send(problem);
   });
   let came = () => {};
+  const floods: boolean[] = [];
   addHookRoutes(app, {
     heldBytes,
     limits: new RequestLimits({ perMinute: 0, refusedPerMinute, now: () => 0 }),
     receiver: {
-      async exists(name) {
+      async exists(name, isFlood) {
+        floods.push(isFlood);
         if (name !== "known") throw new SluiceError("NOT_FOUND", "there is no such integration");
       },
       async receive(_, { headers }) {
@@ -45,6 +47,7 @@ async function serve({ heldBytes = 1_000, refusedPerMinute = 0, go = Promise.res
   return {
     url,
     post,
+    floods,
     next: () => new Promise<void>((resolve) => (came = resolve)),
     open(): Socket {
       const socket = connect(port, "127.0.0.1");
@@ -91,7 +94,7 @@ test("a body that its sender breaks off is held no longer", async () => {
 });
 
 test("wrong signatures, tokens and unknown names count by address; who proves itself is taken on", async () => {
-  const { url, post } = await serve({ refusedPerMinute: 3 });
+  const { url, post, floods } = await serve({ refusedPerMinute: 3 });
   const wrong = { authorization: "wrong" };
   expect((await post("known", 1, wrong)).status).toBe(401);
   expect((await post("none", 1)).status).toBe(404);
@@ -100,4 +103,6 @@ test("wrong signatures, tokens and unknown names count by address; who proves it
   expect((await post("known", 1, wrong)).status).toBe(429);
   expect((await post("none", 1)).status).toBe(429);
   expect((await post("known", 1)).status).toBe(202);
+  // From the third on the address has none left, and what it asks for may wait for more of them.
+  expect(floods).toEqual([false, false, false, true, true, true]);
 });

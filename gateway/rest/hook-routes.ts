@@ -14,7 +14,7 @@ type HookRouteRequest = FastifyRequest<{ Params: { integration: string }; Querys
 
 interface HookRoutesOptions {
   readonly receiver: Pick<HookReceiver, "exists" | "receive" | "confirm">;
-  readonly limits: Pick<RequestLimits, "refused">;
+  readonly limits: Pick<RequestLimits, "refused" | "isSpent">;
   /** Bytes of bodies that are held at once, of all requests together. */
   readonly heldBytes?: number;
 }
@@ -37,7 +37,7 @@ export function addHookRoutes(
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addHook("onRequest", (request) =>
-      counted(request, receiver.exists((request as HookRouteRequest).params.integration)),
+      counted(request, receiver.exists((request as HookRouteRequest).params.integration, limits.isSpent(request.ip))),
     );
     // Called back at once: whoever reads the body begins to in the same turn.
     scope.addHook("preParsing", (_, reply, payload, done) => {

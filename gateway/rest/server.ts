@@ -14,12 +14,18 @@ import { RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { KeptAnswer } from "../../runtime/ports/idempotency.ts";
 import { traceparentOf } from "../../runtime/record/index.ts";
-import { type Authenticator, type Identity, type RequestLimits, requireScopes } from "../auth/index.ts";
+import {
+  type Authenticator,
+  type Identity,
+  type RequestLimits,
+  requireScopes,
+  TooManyRequestsError,
+} from "../auth/index.ts";
 import { addConsole, assetsUrl } from "../console/index.ts";
 import type { HookReceiver } from "../hooks/index.ts";
 import { type MetricsText, NotThroughError, type Readiness, type Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
-import { admit, challenge } from "./admission.ts";
+import { admit, challenge, tell } from "./admission.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { parseBody } from "./body.ts";
 import { docsPage, docsPolicy } from "./docs-page.ts";
@@ -276,6 +282,7 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const problem = toProblem(error, request.id);
   if (problem.status === 500) request.log.error({ err: error, request_id: request.id }, "request failed");
   if (error instanceof RetryLaterError) reply.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
+  if (error instanceof TooManyRequestsError) tell(reply, error.allowance);
   if (problem.status === 401) reply.header("www-authenticate", challenge(request, problem.detail));
   // Closing now would cut the client off while it still sends, before it reads this answer: the rest is thrown away.
   if (problem.status === 413) reply.removeHeader("connection");

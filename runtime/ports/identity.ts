@@ -46,6 +46,8 @@ export interface ApiKeyStore {
   ensure(key: NewApiKey): Promise<boolean>;
   /** One that is neither revoked nor expired. */
   byHash(hash: Uint8Array): Promise<ApiKeyRow | null>;
+  /** The same for many at once: those that there are, by their hashes in base64. */
+  byHashes(hashes: readonly string[]): Promise<ReadonlyMap<string, ApiKeyRow>>;
   get(id: string): Promise<ApiKeyRow | null>;
   /** Newest first; revoked ones, too. */
   list(options: PageOptions): Promise<Page<ApiKeyRow>>;

@@ -258,6 +258,8 @@ export interface IntegrationStore {
   ): Promise<IntegrationRow | null>;
   get(id: string): Promise<IntegrationRow | null>;
   byName(name: string): Promise<IntegrationRow | null>;
+  /** Those of the texts that are the name or the id of one. */
+  existing(texts: readonly string[]): Promise<readonly string[]>;
   /** A version as it was, for runs that began under it. */
   version(id: string, version: number): Promise<IntegrationRow | null>;
   /** All versions that there were, the newest first, or `only` that one. */

@@ -66,6 +66,19 @@ test("requests without a valid token are counted by address, and do not shut out
   expect((await app.inject({ url: "/v1/connectors", remoteAddress: "10.1.2.3" })).statusCode).toBe(401);
 });
 
+test("a webhook that is refused for its address is told when to come again, as any other request", async () => {
+  const { app } = await api(100, 2);
+  const post = (name: string) => app.inject({ method: "POST", url: `/v1/hooks/${name}`, payload: "{}" });
+  for (const name of ["none", "other"]) expect((await post(name)).statusCode).toBe(404);
+  const refused = await post("third");
+  expect(refused.statusCode).toBe(429);
+  expect(refused.headers).toMatchObject({
+    "retry-after": "60",
+    "ratelimit-policy": '"requests";q=2;w=60',
+    ratelimit: '"requests";r=0;t=60',
+  });
+});
+
 test("limits are set by name, and what is none is refused", () => {
   expect(requestLimits({})).toEqual({ perMinute: 6_000, refusedPerMinute: 600 });
   expect(requestLimits({ SLUICE_RATE_LIMIT: "0", SLUICE_RATE_LIMIT_ANONYMOUS: "5" })).toEqual({

@@ -114,6 +114,13 @@ test("former versions of an integration stay readable", async () => {
   expect(await store.integrations.version(first.id, 3)).toBeNull();
 });
 
+test("of many texts those are told that are the name or the id of an integration", async () => {
+  const { id, name } = await addIntegration(store, { name: "asked-for" });
+  const texts = ["none", name, id, uuidV7(), "no uuid"];
+  expect(await store.integrations.existing(texts)).toEqual([name, id]);
+  expect(await store.integrations.existing([])).toEqual([]);
+});
+
 test("removing an integration takes its checkpoints, cursor and claims along, and leaves later commits stale", async () => {
   const { id } = await addIntegration(store);
   const checkpoint = { consumer: "steps", settled: [1], state: null, progress: null };
@@ -217,11 +224,15 @@ test("keys are known by their hash, until they are revoked or have expired", asy
   expect(await store.apiKeys.ensure({ ...key, id })).toBe(true);
   expect(await store.apiKeys.ensure({ ...key, id: uuidV7(), name: "again" })).toBe(false);
   expect(await store.apiKeys.byHash(hash)).toMatchObject({ id, name: "first", lastUsedAt: null });
+  const texts = [hash, Buffer.alloc(32, 9)].map((each) => Buffer.from(each).toString("base64"));
+  const found = await store.apiKeys.byHashes(texts);
+  expect([...found].map(([text, row]) => [text, row.id])).toEqual([[texts[0], id]]);
   await store.apiKeys.used([id]);
   expect((await store.apiKeys.get(id))?.lastUsedAt).toBeInstanceOf(Date);
   expect(await store.apiKeys.revoke(id)).toBe(true);
   expect(await store.apiKeys.revoke(id)).toBe(false);
   expect(await store.apiKeys.byHash(hash)).toBeNull();
+  expect(await store.apiKeys.byHashes(texts)).toEqual(new Map());
   const old = { ...key, id: uuidV7(), hash: Buffer.alloc(32, 2), expiresAt: new Date(Date.now() - 1000) };
   await store.apiKeys.create(old);
   expect(await store.apiKeys.byHash(old.hash)).toBeNull();
