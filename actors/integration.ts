@@ -286,11 +286,11 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       const pause = () => ctx.clock.sleep(ctx.clock.random() * lookMs, signal);
       // Not all of a node's at once.
       await pause();
-      await persist(ctx.clock, signal, () => untilAborted(signal, look(this.#recovery, pause)));
+      await persist(ctx.clock, signal, () => untilAborted(signal, look({ ...this.#recovery, signal }, pause)));
     });
   }
 
-  get #recovery(): RecoveryOptions {
+  get #recovery(): Omit<RecoveryOptions, "signal"> {
     const { logs: service, vitals, ...others } = this.#options;
     return { ...others, service, name: vitals.name };
   }
@@ -410,6 +410,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       if (reason.kind !== "stop") ctx.self.tell({ type: "lost", run, error: reason.error });
     });
     health.begun();
+    invocations.held(null);
     return true;
   }
 
@@ -417,7 +418,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
   async #takeOver(signal: AbortSignal): Promise<Awaited<ReturnType<typeof recover>> & Owned> {
     if (this.#opened === undefined) {
       await this.#options.handedOver(signal);
-      const opening = recover(this.#recovery);
+      const opening = recover({ ...this.#recovery, signal });
       try {
         this.#opened = await untilAborted(signal, opening);
       } catch (error) {

@@ -259,8 +259,9 @@ export class Invocations {
     for (const calls of this.#batches.values()) {
       for (const call of calls.values()) if (call.runId === runId) call.expire(reason);
     }
-    if (error === null) return;
+    // What held that run up may be over: the next one says so itself.
     this.#held = null;
+    if (error === null) return;
     for (const call of this.#waiting) call.expire(error);
     const ms = backoffMs(retry, ++this.#failures, this.#clock.random);
     this.#refusal = { until: this.#clock.now() + ms, message: `${error.code}: ${error.message}` };

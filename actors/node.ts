@@ -282,7 +282,7 @@ export class NodeActor implements Actor<NodeMessage> {
       untilHandedOver(this.#options.cluster, integrationId, ctx.clock, signal);
     const invocations = this.#take(ctx, integrationId, vitals);
     vitals.circuitsChanged = () => {
-      health.circuits(vitals.openCircuits);
+      health.circuits(vitals.shownCircuits);
       invocations.circuitsChanged();
     };
     const own = { integrationId, vitals, health, invocations, handedOver };

@@ -4,6 +4,8 @@ import { type Telling, tellLosses } from "./loss.ts";
 
 export interface RecoveryOptions extends InspectionOptions, Telling {
   readonly service: Pick<LogService, "open" | "remove">;
+  /** Whoever has the logs opened gives up. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -68,10 +70,10 @@ function olderLogs({ losses }: Inspection): readonly LogKind[] {
   return kinds.has("deliver_log_older") ? ["deliver"] : [];
 }
 
-async function openLogs({ service, store, integrationId }: RecoveryOptions): Promise<Logs> {
+async function openLogs({ service, store, integrationId, signal }: RecoveryOptions): Promise<Logs> {
   const owner = await store.checkpoints.owner(integrationId);
   const above = Math.max(0, owner?.epoch ?? 0, ...Object.values(owner?.ends ?? {}));
-  const open = (kind: LogKind) => service.open(integrationId, kind, above);
+  const open = (kind: LogKind) => service.open(integrationId, kind, above, signal);
   const ingest = await open("ingest");
   try {
     return { ingest, deliver: await open("deliver") };

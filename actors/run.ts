@@ -77,6 +77,8 @@ export class RunActor implements Actor<RunMessage> {
   readonly #cut = new AbortController();
   #appended = 0;
   #ending = false;
+  /** It has ended, or was stopped. */
+  #over = false;
   /** Takes no more of what is invoked. */
   #detach: () => void = () => {};
 
@@ -111,6 +113,8 @@ export class RunActor implements Actor<RunMessage> {
     });
     // Told before a crash: the alert stays.
     if (this.#balanceWatch.imbalances.length > 0) this.#raise(this.#balanceWatch.imbalances);
+    // What an earlier life waited for.
+    if (run.waiting !== null) this.#ledger.touch();
     this.#say("info", this.#ledger.consumer("steps").progress.batches > 0 ? "run goes on" : "run started", {
       trigger: run.trigger,
       version: run.integrationVersion,
@@ -167,6 +171,7 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   async stopped(ctx: Context<RunMessage>): Promise<void> {
+    this.#over = true;
     this.#detach();
     // What was settled is committed while the store answers: it is not delivered again.
     const grace = new AbortController();
@@ -363,6 +368,8 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   #setWaiting(part: string, reason: string | null): void {
+    // What is left behind has no say in how the integration does.
+    if (this.#over) return;
     if (reason === null) this.#waiting.delete(part);
     else this.#waiting.set(part, `${part}: ${reason}`);
     const shown = this.#waiting.size === 0 ? null : Array.from(this.#waiting.values()).join("; ");
@@ -451,6 +458,7 @@ export class RunActor implements Actor<RunMessage> {
       if (error === undefined && as === undefined && last?.runId === run.id) this.#balanceAtEnd(last);
       await persist(ctx.clock, signal, () => store.runs.finish(run.id, { status, error: failure ?? null, counts }));
       this.#ended(ctx.clock.now(), status, failure ?? null);
+      this.#over = true;
       finished(status === "failed" ? (failure ?? null) : null);
     });
   }

@@ -101,6 +101,19 @@ test("while the store is away nothing is acknowledged, the reason is told, and t
   expect(commits.at(-1)).toEqual(commits[0]);
 });
 
+test("nothing waits for the store once what could not be committed was given up", async () => {
+  const { clock, settler, ledgerOf, message, answer } = world();
+  answer(() => Promise.reject(new Error("gone")));
+  const ledger = ledgerOf("a");
+  ledgerOf("b");
+  ledger.settle("steps", message(1, ledger.runId), outcome(2));
+  await clock.advance(5000);
+  expect(settler.reason).toBe("the store is away");
+  settler.remove(ledger);
+  await clock.advance(1000);
+  expect(settler.reason).toBeNull();
+});
+
 test("a stale owner's messages are never acknowledged, and whoever waits for its ledger is told (invariant 5)", async () => {
   const { clock, acked, ledgerOf, message, answer } = world();
   answer(async () => ({ stale: ["a"] }));

@@ -88,6 +88,8 @@ export class Settler {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       if (this.#dirty.size === 0) {
+        // What could not be committed was given up: nothing waits for the store.
+        this.#reason = null;
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });

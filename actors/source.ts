@@ -300,7 +300,9 @@ export class SourceActor implements Actor<never> {
 
   /** The last one that comes to its end ends the run. */
   async #end(error: RunError | undefined, clock: Clock, signal: AbortSignal): Promise<void> {
-    const { log, run, intake, source } = this.#options;
+    const { log, run, intake, source, waiting } = this.#options;
+    // Others may be read on: it is waited for no more.
+    waiting(null);
     if (!intake.end(source, error)) return;
     const header = intake.header("end", source, clock.now());
     await log.append(sourceSubject, { header, body: new Uint8Array() }, { id: `${run.id}:end` }, signal);

@@ -74,6 +74,23 @@ test("a circuit outlives the run, and is made anew where its settings change", (
   expect(vitals.gauges(5_000, null).consumers).toMatchObject([{ circuitOpen: false, circuitOpenSeconds: 0 }]);
 });
 
+test("a circuit that is open holds nothing up while no run is going on, and is known to the next one", () => {
+  const options = { failurePercent: 50, windowMs: 60_000, minimumCalls: 10, openForMs: 30_000, halfOpenRequests: 1 };
+  const vitals = new Vitals("shop", ["a"]);
+  const shown: string[][] = [];
+  vitals.circuitsChanged = () => shown.push(Object.keys(vitals.shownCircuits));
+  const circuit = vitals.circuit("a", options);
+  const outcome = { records: 1, failed: 1, broken: true, reason: "revoked", retryAfterMs: undefined };
+  circuit.end(circuit.begin(1_000) as NonNullable<ReturnType<typeof circuit.begin>>, outcome, 1_000);
+  expect(shown.at(-1)).toEqual(["a"]);
+  vitals.idle();
+  expect(shown.at(-1)).toEqual([]);
+  expect(Object.keys(vitals.openCircuits)).toEqual(["a"]);
+  expect(vitals.gauges(900_000, null).consumers).toMatchObject([{ circuitOpen: false, circuitOpenSeconds: 0 }]);
+  vitals.plan(["a"]);
+  expect(shown.at(-1)).toEqual(["a"]);
+});
+
 test("the circuit of a step's look-ups is shown beside those of destinations, while the run goes on", () => {
   const options = { failurePercent: 50, windowMs: 60_000, minimumCalls: 10, openForMs: 30_000, halfOpenRequests: 1 };
   // A destination may have the step's name.

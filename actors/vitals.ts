@@ -35,6 +35,8 @@ export class Vitals {
   #consumers = new Map<string | undefined, ConsumerVitals>();
   /** Of the steps that look up, by their ids, while a run is going on. */
   readonly #lookUps = new Map<string, Circuit>();
+  /** No run is going on: no circuit holds anything up, and nobody finds out whether it might close. */
+  #isIdle = false;
 
   constructor(name: string, destinations: readonly string[]) {
     this.name = name;
@@ -45,6 +47,7 @@ export class Vitals {
   plan(destinations: readonly string[], logged = destinations.length > 1): void {
     const names = logged ? [undefined, ...destinations] : destinations;
     this.#consumers = new Map(names.map((name) => [name, this.consumer(name)]));
+    this.#isIdle = false;
     this.circuitsChanged();
   }
 
@@ -81,7 +84,12 @@ export class Vitals {
     this.consumer(destination).circuit?.tryNow(now);
   }
 
-  /** By destination, and by `step ID` those of look-ups. */
+  /** Those that hold up the run that is going on. */
+  get shownCircuits(): OpenCircuits {
+    return this.#isIdle ? {} : this.openCircuits;
+  }
+
+  /** By destination, and by `step ID` those of look-ups; the former also while no run is going on. */
   get openCircuits(): OpenCircuits {
     const open: Record<string, OpenCircuit> = {};
     const show = (name: string, circuit: Circuit | undefined) => {
@@ -97,8 +105,8 @@ export class Vitals {
   /** No run is going on: nothing is waited for. */
   idle(): void {
     for (const consumer of this.#consumers.values()) consumer.waiting = false;
-    if (this.#lookUps.size === 0) return;
     this.#lookUps.clear();
+    this.#isIdle = true;
     this.circuitsChanged();
   }
 
@@ -118,7 +126,7 @@ export class Vitals {
       ([destination, { lag, credit, waiting, circuit, freshAt }]): ConsumerGauges => {
         const freshnessSeconds =
           destination === undefined || freshAt === null ? null : Math.max(0, now - freshAt) / 1000;
-        const open = circuit?.open;
+        const open = this.#isIdle ? undefined : circuit?.open;
         return {
           destination,
           lag: Math.max(0, lag()),

@@ -39,6 +39,8 @@ export class Servers {
   eventRunMs: number | undefined;
   /** Of the node that was started last. */
   vitals: Vitals;
+  /** What the integration waits for, as its health has it. */
+  waiting: string | null = null;
   /** What the ledger said last that does not balance. */
   imbalance: string | null = null;
   /** What was said to be lost, in turn. */
@@ -126,9 +128,15 @@ export class Servers {
         eventRunMs: this.eventRunMs,
         health: {
           owned: () => {},
-          idle: () => {},
-          begun: () => {},
-          waiting: () => {},
+          idle: () => {
+            this.waiting = null;
+          },
+          begun: () => {
+            this.waiting = null;
+          },
+          waiting: (reason) => {
+            this.waiting = reason;
+          },
           imbalanced: (reason) => {
             this.imbalance = reason;
           },

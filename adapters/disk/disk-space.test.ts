@@ -72,3 +72,17 @@ test("the disk of this machine is measured", async () => {
   expect([null, expect.stringContaining("nearly full")]).toContainEqual(space.reason);
   space.stop();
 });
+
+test("a disk that cannot be measured any more holds nobody up", async () => {
+  const clock = new VirtualClock();
+  let measured: () => Promise<{ free: number; size: number }> = async () => ({ free: 0, size: 1_000_000 * MiB });
+  const space = new DiskSpace({ folder: "/data", clock, measure: () => measured() });
+  await space.start();
+  expect(space.reason).not.toBeNull();
+  const available = space.available(signal);
+  measured = () => Promise.reject(new Error("no such folder"));
+  await clock.advance(500);
+  await available;
+  expect(space.reason).toBeNull();
+  space.stop();
+});

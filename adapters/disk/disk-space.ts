@@ -80,7 +80,7 @@ export class DiskSpace implements Space {
     try {
       disk = await this.#options.measure(folder);
     } catch {
-      return; // What cannot be measured holds nobody up.
+      return this.#free(); // What cannot be measured holds nobody up.
     }
     const reserve = Math.min(reserveMiB * MiB, disk.size * reserveShare);
     const wanted = this.#reason === null ? reserve : reserve * 1.5;
@@ -89,6 +89,10 @@ export class DiskSpace implements Space {
       this.#reason = `the disk of ${folder} is nearly full: ${free} MiB are free, sources go on from ${least} MiB`;
       return;
     }
+    this.#free();
+  }
+
+  #free(): void {
     this.#reason = null;
     for (const wake of [...this.#waiters]) wake();
   }

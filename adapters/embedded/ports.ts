@@ -3,15 +3,16 @@ import { createServer } from "node:net";
 /** Below the ports that Linux and macOS give to outgoing connections: one of those would take it while its server is down. */
 const [firstPort, lastPort] = [10_000, 32_000];
 
-/** A free port on 127.0.0.1. */
+/** A free port on 127.0.0.1. Throws where the system lets nobody listen, whatever the port. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = firstPort + Math.floor(Math.random() * (lastPort - firstPort));
-    const free = await listenOnce(port).then(
-      () => true,
-      () => false,
-    );
-    if (free) return port;
+    try {
+      return await listenOnce(port);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EADDRINUSE" && code !== "EACCES") throw error;
+    }
   }
 }
 

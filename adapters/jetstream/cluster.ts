@@ -97,10 +97,16 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
   let watched: QueuedIterator<KvWatchEntry> | undefined;
   /** Resolves when the bucket has been read once: nobody starts to work for the others that it has not yet seen. */
   const watch = async (kv: KV) => {
-    watched?.stop();
     const entries = await kv.watch({ key: ">" });
+    watched?.stop();
     watched = entries;
-    await new Promise<void>((resolve) => void follow(entries, resolve));
+    await new Promise<void>((resolve, reject) => {
+      const over = () => {
+        reject(new Error("the nodes of the cluster are watched no more"));
+        if (entries === watched && !signal.aborted) void enterAnew().catch(() => {});
+      };
+      follow(entries, resolve).then(over, over);
+    });
   };
   const follow = async (entries: QueuedIterator<KvWatchEntry>, onComplete: () => void) => {
     const seen = new Map<string, boolean>();
@@ -123,7 +129,15 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
     await beat();
     await watch(kv);
   };
-  await link.retry(enter, { signal });
+  let entering: Promise<void> | undefined;
+  /** One at a time, or each would end the other's watch. A loss of the connection has the one under way begin again. */
+  const enterAnew = () => {
+    entering ??= link.retry(enter, { signal }).finally(() => {
+      entering = undefined;
+    });
+    return entering;
+  };
+  await enterAnew();
   let beating = Promise.resolve();
   const pulse = setInterval(() => {
     if (link.connected) beating = beat();
@@ -132,7 +146,7 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
   const offChange = link.onChange((connected) => {
     if (!connected) return;
     holdUntil = performance.now() + lifeMs;
-    void link.retry(enter, { signal }).catch(() => {});
+    void enterAnew().catch(() => {});
   });
 
   const subjectOf = (subject: string) => `sluice.control.${subject}`;

@@ -26,7 +26,7 @@ export interface JetStreamLogs extends LogService {
   readonly link: NatsLink;
   /** Copies of each log. */
   readonly replicas: number;
-  open(integrationId: string, kind: LogKind, above?: number): Promise<JetStreamLog>;
+  open(integrationId: string, kind: LogKind, above?: number, signal?: AbortSignal): Promise<JetStreamLog>;
   /** Whether the server has the log: one that was made and is missing must not be made again without a word. */
   exists(integrationId: string, kind: LogKind): Promise<boolean>;
   /** Closes the logs that are open and the connection. */
@@ -62,17 +62,17 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
   };
 
   /** How many copies the log has; 0 where the server has no such log. */
-  const copies = (integrationId: string, kind: LogKind) =>
-    link.retry(() => copiesOf(link, subjectsOf(integrationId, kind).stream), { signal: closing.signal });
+  const copies = (integrationId: string, kind: LogKind, signal = closing.signal) =>
+    link.retry(() => copiesOf(link, subjectsOf(integrationId, kind).stream), { signal });
 
   return {
     link,
     replicas,
     exists: async (integrationId, kind) => (await copies(integrationId, kind)) > 0,
-    async open(integrationId, kind, above = 0) {
+    async open(integrationId, kind, above = 0, given) {
       const subjects = subjectsOf(integrationId, kind);
-      const { signal } = closing;
-      const kept = await copies(integrationId, kind);
+      const signal = given ? AbortSignal.any([closing.signal, given]) : closing.signal;
+      const kept = await copies(integrationId, kind, signal);
       if (kept === 0) {
         const config = streamConfig(subjects, { replicas, maxBytes, above });
         await link.retry(() => link.jsm.streams.add(config), { signal });

@@ -137,6 +137,8 @@ export class Writer {
       stream,
     });
     if (ack.seq <= this.#floor) this.#end(this.#behind(ack.seq));
+    // Answers to what was given up before say nothing of what comes.
+    this.#attempt++;
     this.#epoch = this.#floor = ack.seq;
     this.#refusal = undefined;
     // Earlier owners' messages serve nothing more; another try at the next take-over if this one fails.

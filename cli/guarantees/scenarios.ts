@@ -31,7 +31,10 @@ const cluster = ["server", "leader", "meta-leader", "connected", "partition", "p
 
 const clustered = ({ nats }: Traits) => (nats === "replicated" ? cluster : []);
 /** Of the destinations that the suite reaches over a network. */
-const network = ({ types }: Traits) => (types.includes("postgres") ? networkOf("destination") : []);
+const network = ({ types }: Traits) => [
+  ...(types.includes("postgres") ? networkOf("destination") : []),
+  ...(types.includes("http") ? ["cut", "silent", "busy", "kill", "stop"].map((each) => `http-${each}`) : []),
+];
 const full = ({ nats }: Traits) => [nats === "embedded" ? "disk-full-node" : "disk-full-nats", "disk-full-postgres"];
 /** What breaks while a batch is on its way. */
 const onTheWay = (traits: Traits) => [...kills, ...crashes, ...network(traits), ...clustered(traits), "everything"];

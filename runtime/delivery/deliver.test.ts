@@ -383,3 +383,28 @@ test("one record that hangs whenever it is written is given up: it opens no circ
   expect(await done).toMatchObject({ undelivered: [{ index: 0, code: "TIMEOUT" }] });
   expect(circuit.open).toBeUndefined();
 });
+
+test("a record that waits long is put off alone: the others of its write wait as long as they have to", async () => {
+  const clock = new VirtualClock();
+  const calls: { readonly at: number; readonly ids: readonly string[] }[] = [];
+  const start = clock.now();
+  const write = async ({ records }: { readonly records: readonly { readonly id: string }[] }) => {
+    calls.push({ at: clock.now() - start, ids: records.map(({ id }) => id) });
+    if (calls.length > 1) return {};
+    const later = (index: number, retryAfterMs: number) =>
+      ({ index, code: "RATE_LIMITED", message: "later", retryAfterMs }) as const;
+    return { failed: [later(0, 60_000), later(1, 100), later(2, 5_000)], left: [3] };
+  };
+  const { signal } = new AbortController();
+  const options = { destination: { write }, retry, clock, signal, waiting: () => {} };
+  const done = deliver(recordsOf(4), { ...options, putsOff: () => true });
+  await clock.advance(1_000);
+  expect((await done).undelivered).toMatchObject([
+    { index: 0, retryInMs: 60_000 },
+    { index: 2, retryInMs: 5_000 },
+  ]);
+  const [first, second] = calls;
+  expect(calls).toHaveLength(2);
+  expect(second?.ids).toEqual([first?.ids[1], first?.ids[3]]);
+  expect(second?.at).toBe(500);
+});

@@ -118,7 +118,8 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     let again: number[] = [];
     /** Of those, what its own tries are waited for, and not the destination. */
     const tried = new Set<number>();
-    let pauseMs = 0;
+    /** How long each of them waits, where it waits by itself. */
+    const pauses = new Map<number, number>();
     /** The first record that failed with what passes; in order, it stopped the write. */
     let stopped = Number.POSITIVE_INFINITY;
     /** Takes note of a failure of some records: those that are tried again go to `again`, after a pause. */
@@ -132,7 +133,9 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
         if (passing) stopped = Math.min(stopped, index);
         tries = Math.max(tries, n);
       }
-      if (tries >= 0) pauseMs = Math.max(pauseMs, pause(failure, tries));
+      if (tries < 0) return;
+      const ms = pause(failure, tries);
+      for (const index of indexes) pauses.set(index, ms);
     };
     const batch = group.length === records.length ? records : group.map((index) => records[index] as Deliverable);
     const written = await write(batch);
@@ -171,10 +174,14 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
         stopped = Math.min(stopped, index);
       }
     }
+    let pauseMs = Math.max(0, ...pauses.values());
     if (ordered) again = behind(group, stopped);
     else if (pauseMs >= inPlaceMs && tried.size > 0 && putsOff?.()) {
-      for (const index of tried) putOff(index, pauseMs);
-      again = again.filter((index) => !tried.has(index));
+      const isFarOff = (index: number) => tried.has(index) && (pauses.get(index) as number) >= inPlaceMs;
+      for (const index of again) if (isFarOff(index)) putOff(index, pauses.get(index) as number);
+      again = again.filter((index) => !isFarOff(index));
+      // What was not tried waits with those that were, and not for what is put off.
+      pauseMs = again.reduce((longest, index) => Math.max(longest, pauses.get(index) ?? inPlaceMs), 0);
     }
     if (again.length > 0) {
       pending.push(again);

@@ -208,9 +208,10 @@ export type LogKind = "ingest" | "deliver";
 export interface LogService {
   /**
    * Opens the log of an integration, and makes it where there is none: whether there was one, the store knows. One that is
-   * made begins above the sequence `above`, which one before it had, whatever the clock says.
+   * made begins above the sequence `above`, which one before it had, whatever the clock says. Tried until it succeeds, or
+   the signal aborts.
    */
-  open(integrationId: string, kind: LogKind, above?: number): Promise<Log>;
+  open(integrationId: string, kind: LogKind, above?: number, signal?: AbortSignal): Promise<Log>;
   /** Ids of all integrations that have logs. */
   all(): Promise<readonly string[]>;
   /** Deletes logs of an integration; both unless said otherwise. */

@@ -72,6 +72,7 @@ function testTheSuite(): void {
       ["postgres", "append", { idempotency: { window: "1h" } }],
       ["file", "append", { ordering: "strict" }],
       ["file", "append", { ordering: "key", key: ["id"] }],
+      ["http", "append", {}],
       // Of a plugin: no type of sluice's own.
       ["crm", "append", {}],
     ];

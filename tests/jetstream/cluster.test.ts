@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { connectNats, joinCluster, type NatsLink } from "../../adapters/jetstream/index.ts";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { Cluster } from "../../runtime/ports/cluster.ts";
+import { startProxy } from "./proxy.ts";
 import { startServer, type TestServer } from "./server.ts";
 
 let server: TestServer;
@@ -18,8 +19,8 @@ afterEach(async () => {
 });
 afterAll(() => server.remove());
 
-async function join(nodeId: string): Promise<{ link: NatsLink; cluster: Cluster }> {
-  const link = await connectNats({ url: server.url, name: nodeId });
+async function join(nodeId: string, url = server.url): Promise<{ link: NatsLink; cluster: Cluster }> {
+  const link = await connectNats({ url, name: nodeId });
   const node = { link, cluster: await joinCluster({ link, nodeId }) };
   nodes.push(node);
   return node;
@@ -85,6 +86,31 @@ describe("a cluster", () => {
     await expect.poll(() => a.members(), patient).toEqual(["a", "c"]);
     expect(changes).toEqual(["a b c", "a c"]);
     await c.close();
+  });
+
+  it("has a node that lost its connection while it was about to enter again, and nothing keeps that one waiting", async () => {
+    const proxy = await startProxy(server.url);
+    const { cluster: a, link } = await join("a", proxy.url);
+    for (let times = 0; times < 5; times++) {
+      const lost = Promise.withResolvers<void>();
+      const off = link.onChange((connected) => {
+        if (!connected) return;
+        off();
+        // What it asks as soon as it is back is not answered.
+        void proxy.loseAnswers().then(lost.resolve);
+      });
+      proxy.cut();
+      await lost.promise;
+    }
+    proxy.cut();
+    await expect.poll(() => link.connected, patient).toBe(true);
+    await expect.poll(() => link.reason, patient).toBeUndefined();
+    const { cluster: b } = await join("b");
+    await expect.poll(() => a.members(), patient).toEqual(["a", "b"]);
+    await b.close();
+    await expect.poll(() => a.members(), patient).toEqual(["a"]);
+    await a.close();
+    await proxy.close();
   });
 
   it("loses a node that leaves as a member at once, and can still ask it until it is gone", async () => {

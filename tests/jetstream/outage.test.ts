@@ -214,6 +214,20 @@ describe("a log whose server goes away", () => {
     expect(await numbersIn(log, 4)).toEqual(upTo(4));
   });
 
+  it("is well again when whoever wanted a log that cannot be made gives up", async () => {
+    const logs = await through();
+    const id = randomUUID();
+    const taken = { name: `TAKEN_${id.replaceAll("-", "")}`, subjects: [`sluice.in.${id}.>`] };
+    await logs.link.jsm.streams.add(taken);
+    const abort = new AbortController();
+    const opened = logs.open(id, "ingest", 0, abort.signal);
+    await expect.poll(() => logs.status.reason).toMatch(/overlap/);
+    abort.abort(new Error("stop"));
+    await expect(opened).rejects.toThrow();
+    expect(logs.status.reason).toBeUndefined();
+    await logs.link.jsm.streams.delete(taken.name);
+  });
+
   it("is well again when the appends that waited are given up", async () => {
     const logs = await through();
     const id = randomUUID();

@@ -84,6 +84,11 @@ export async function landedInTable(url: string, table: string, count: number): 
   );
 }
 
+/** Of a server that counts how often it took each id. */
+export function landedAt(taken: ReadonlyMap<number, number>, count: number): Landed {
+  return landed(Array.from(taken, ([id, times]) => new Array<number>(times).fill(id)).flat(), count);
+}
+
 function landed(ids: readonly (number | undefined)[], count: number): Landed {
   const seen = new Uint8Array(count);
   let duplicates = 0;

@@ -3,15 +3,18 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "vitest";
 import type { Run } from "../../support/api.ts";
+import type { CountingServer } from "../../support/counting-server.ts";
 import type { TestNode } from "../../support/node.ts";
-import { kept, type Landed, landedInFile, landedInTable, query } from "../../support/records.ts";
+import { kept, type Landed, landedAt, landedInFile, landedInTable, query } from "../../support/records.ts";
 import { uniqueName } from "../../support/servers.ts";
 import { wholeRun } from "../chaos.ts";
 import { kinds, type LoadKind } from "./load-kind.ts";
 import type { Account } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
-type Target = "table" | "file";
+type Target = "table" | "file" | "http";
+/** Records of a request, and requests of a connector at once. */
+export const requests = { records: 20, atOnce: 4 };
 /** What a crash repeats (docs/guarantees.md): messages that were in hand, of so many bytes at most, … */
 const inHand = { messages: 16, bytes: 100_000 };
 /** … and what was settled since the last commit: a tenth of a second, and the time that a commit takes on a slow machine. */
@@ -26,8 +29,10 @@ export interface LoadOptions {
   readonly counted?: string;
   /** How long reading takes at least, in seconds: faults are struck in this time. */
   readonly seconds?: number;
-  /** Both unless said otherwise. One is written right away, two from a log of their own each. */
+  /** Table and file unless said otherwise. One is written right away, two from a log of their own each. */
   readonly to?: readonly Target[];
+  /** Of `http`. */
+  readonly server?: CountingServer;
   /** The stage's unless said otherwise. */
   readonly kind?: LoadKind;
   readonly delivery?: object;
@@ -66,6 +71,7 @@ export class Load {
   readonly #kind: LoadKind;
   readonly #table: { readonly url: string; readonly name: string };
   readonly #file: string;
+  readonly #server: CountingServer | undefined;
   readonly #to: readonly Target[];
 
   private constructor(
@@ -74,6 +80,7 @@ export class Load {
     load: { readonly records: number; readonly kind: LoadKind; readonly message: number; readonly uncommitted: number },
     table: { readonly url: string; readonly name: string },
     file: string,
+    server: CountingServer | undefined,
     to: readonly Target[],
   ) {
     this.#node = node;
@@ -85,6 +92,7 @@ export class Load {
     this.#kind = load.kind;
     this.#table = table;
     this.#file = file;
+    this.#server = server;
     this.#to = to;
   }
 
@@ -108,8 +116,10 @@ export class Load {
     const size = recordBytes(kind);
     await api.connector(`${name}-in`, types.generator, { count: records, rate, template, size });
     await api.connector(`${name}-files`, "file", { path: node.files });
-    await api.connector(`${name}-table`, types.postgres, { url: database, create_table: true });
+    if (to.includes("table"))
+      await api.connector(`${name}-table`, types.postgres, { url: database, create_table: true });
     if (options.timed) await query(counted, timedTable(name, table === "upsert"));
+    if (options.server) await api.connector(`${name}-http`, "http", httpConfig(options.server.url, name));
     const key = table === "upsert" ? { key: ["id"] } : {};
     const id = await api.integration({
       name,
@@ -117,6 +127,7 @@ export class Load {
       destinations: [
         { id: "table", connector: `${name}-table`, stream: name, mode: table, ...key },
         { id: "file", connector: `${name}-files`, stream: `${name}.ndjson`, mode },
+        { id: "http", connector: `${name}-http`, stream: name, mode: "append" },
       ].filter(({ id }) => to.includes(id as Target)),
       pipeline_spec: {
         steps: [
@@ -136,7 +147,15 @@ export class Load {
     const path = join(node.files, `${name}.ndjson`);
     const message = Math.floor(inHand.bytes / size);
     const uncommitted = Math.ceil(rate * commitSeconds[stage.scale]);
-    return new Load(node, { id, runId }, { records, kind, message, uncommitted }, { url: counted, name }, path, to);
+    return new Load(
+      node,
+      { id, runId },
+      { records, kind, message, uncommitted },
+      { url: counted, name },
+      path,
+      options.server,
+      to,
+    );
   }
 
   /** Resolves when this share of the records (0 to 1) was read. Rejects where the run ended before. */
@@ -199,15 +218,16 @@ export class Load {
    * appended may be there twice as far as was in hand when a node or a connection ended.
    */
   async account(faults: number, options: AccountOptions = {}): Promise<Account> {
-    const { ended = faults, cut = 0, targets = this.#to, node = this.#node } = options;
+    const { ended = faults, cut = 0, broken = 0, targets = this.#to, node = this.#node } = options;
     const run = await this.until(() => false, node);
     expect(run, JSON.stringify(run)).toMatchObject(wholeRun(this.#records, this.#to));
     const landed = await Promise.all(
-      this.#to.map((target) =>
-        target === "table"
+      this.#to.map((target) => {
+        if (target === "http") return landedAt((this.#server as CountingServer).taken, this.#records);
+        return target === "table"
           ? landedInTable(this.#table.url, this.#table.name, this.#records)
-          : landedInFile(this.#file, this.#records),
-      ),
+          : landedInFile(this.#file, this.#records);
+      }),
     );
     const sum = (field: keyof Landed) => landed.reduce((total, each) => total + each[field], 0);
     expect(sum("strange"), "lines and rows that are no record of the source").toBe(0);
@@ -216,7 +236,10 @@ export class Load {
       const { count, first } = await overtaken(this.#file, this.#kind);
       expect(count, `behind a newer one, first at ${first}; ${JSON.stringify(landed)}`).toBe(0);
     }
-    const repeated = (ended + cut) * inHand.messages * this.#message + ended * this.#uncommitted;
+    const repeated =
+      (ended + cut) * inHand.messages * this.#message +
+      ended * this.#uncommitted +
+      broken * requests.atOnce * requests.records;
     return {
       records: this.#records,
       faults,
@@ -232,9 +255,16 @@ export interface AccountOptions {
   readonly ended?: number;
   /** Faults that ended a connection or another process: what was in hand may come again. None. */
   readonly cut?: number;
+  /** Faults of an HTTP server that left requests without an answer: what was in those may come again. None. */
+  readonly broken?: number;
   /** Where it comes again; at all of the load's destinations. */
   readonly targets?: readonly Target[];
   readonly node?: TestNode;
+}
+
+function httpConfig(url: string, stream: string) {
+  const { records, atOnce } = requests;
+  return { base_url: url, concurrency: atOnce, streams: { [stream]: { append: { batch: { records } } } } };
 }
 
 /** Of its own making, since what comes along is for rows that are new. */

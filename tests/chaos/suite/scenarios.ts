@@ -2,6 +2,7 @@ import { cluster } from "./cluster.ts";
 import { crashPoints } from "./crash-points.ts";
 import { disk } from "./disk.ts";
 import { everything } from "./everything.ts";
+import { http } from "./http.ts";
 import { kills } from "./kills.ts";
 import { lostData } from "./lost-data.ts";
 import { network } from "./network.ts";
@@ -12,6 +13,7 @@ import type { Scenario } from "./scenario.ts";
 export const families: { readonly [family: string]: readonly Scenario[] } = {
   kills,
   network,
+  http,
   nodes,
   cluster,
   "lost-data": lostData,

@@ -1,0 +1,80 @@
+import { expect, test } from "vitest";
+import { ConnectorError, type Json } from "../connectors/sdk/index.ts";
+import { type TestRecord, World } from "./testing/world.ts";
+
+const away = () => new ConnectorError("UNAVAILABLE", "away", { fault: "transient" });
+const records = (from: number): TestRecord[] =>
+  Array.from({ length: 5 }, (_, index) => ({ n: from + index, keep: true, bad: false }));
+
+function specOf(streams: readonly string[], trigger: string): Record<string, Json> {
+  return {
+    sources: streams.map((stream) => ({ connector: "s", stream })),
+    trigger: { type: trigger },
+    destination: { connector: "d", stream: "d" },
+    delivery: { batch: { linger: "5ms" }, circuit_breaker: { open_for: "1s" }, retry: { initial: "1ms", max: "5ms" } },
+  };
+}
+
+test("a source that was given up is not waited for while the others are read on", async () => {
+  const world = new World(specOf(["first", "second"], "manual"));
+  world.batches = Array.from({ length: 400 }, (_, batch) => records(batch * 5));
+  const run = world.open();
+  let opens = 0;
+  let said: string | null = null;
+  world.beforeOpen = () => {
+    // The first of the two sources; what is tried again is the same one.
+    if (++opens !== 2) throw away();
+  };
+  world.beforeRead = async () => {
+    said ??= world.waiting;
+  };
+  const node = world.begin();
+  await node.advance(60_000, () => opens >= 4 && world.run(run).counts.out > 500);
+  expect(said).toContain("away");
+  expect(world.run(run).status).toBe("running");
+  expect(world.waiting).toBeNull();
+  expect(world.run(run).waiting).toBeNull();
+  node.kill();
+});
+
+test("a run that goes on elsewhere waits no more for what its former owner waited for", async () => {
+  const world = new World(specOf(["s"], "event"));
+  const basis = { integrationVersion: 1, trigger: "event" as const, mark: "1" };
+  world.beforeOpen = () => {
+    throw away();
+  };
+  const first = world.begin();
+  first.tell({ type: "event", basis, others: false });
+  const run = () => [...world.tables.runs.values()].at(-1);
+  await first.advance(60_000, () => run()?.waiting?.includes("away") === true);
+  expect(run()?.waiting).toContain("away");
+  first.kill();
+
+  // There is nothing to read, and nothing to settle.
+  world.beforeOpen = () => {};
+  const second = world.begin();
+  second.tell({ type: "event", basis, others: false });
+  await second.advance(20_000, () => run()?.waiting === null);
+  expect(run()).toMatchObject({ status: "running", waiting: null });
+  expect(world.waiting).toBeNull();
+  second.kill();
+});
+
+test("what a run that was cancelled waited for is waited for no more", async () => {
+  const world = new World(specOf(["s"], "manual"));
+  world.batches = [records(0)];
+  world.beforeWrite = () => {
+    throw new ConnectorError("FORBIDDEN", "revoked", { fault: "destination" });
+  };
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(60_000, () => world.waiting?.includes("revoked") === true);
+  expect(Object.keys(world.vitals.shownCircuits)).toEqual(["d"]);
+  node.tell({ type: "cancel", runId: run });
+  await node.advance(60_000, () => !world.running);
+  await node.advance(5_000);
+  expect(world.run(run)).toMatchObject({ status: "cancelled", waiting: null });
+  expect(world.waiting).toBeNull();
+  expect(world.vitals.shownCircuits).toEqual({});
+  node.kill();
+});
