@@ -28,9 +28,15 @@ export const promises = {
   },
   repeats: {
     promise:
-      "**What a crash repeats** is what was in hand and not committed: up to 16 messages of about 100 kB that were taken, and what was settled since the last commit (a tenth of a second; while Postgres is away, up to 512 messages of each consumer). A stop repeats nothing but writes that take longer than three seconds; of a write over `http` in the order `none`, only the requests that were under way then (`concurrency`, 4): what was answered is settled, and the rest of its message is put off",
+      "**What a crash repeats** is what was in hand and not committed: up to 16 messages of about 100 kB that were taken, and what was settled since the last commit (a tenth of a second; while Postgres is away, up to 512 messages of each consumer). A stop repeats nothing but writes that take longer than three seconds; of a write over `http` in the order `none`, only the requests that were under way then (`concurrency`, 4): what was answered is settled, and the rest of its message is put off. In the orders `key` and `strict`, and in a replay, such a write's messages are repeated whole ([why](#order))",
     conditions: "",
-    heldBy: ["actors/settler.test.ts", "tests/chaos/kill-node.test.ts", "tests/chaos/suite/crash-points.test.ts"],
+    heldBy: [
+      "actors/settler.test.ts",
+      "tests/chaos/kill-node.test.ts",
+      "tests/chaos/suite/crash-points.test.ts",
+      "tests/chaos/suite/http.test.ts",
+      "tests/connector-http/stop.test.ts",
+    ],
   },
   exactlyOnce: {
     promise:

@@ -18,6 +18,8 @@ export class CountingServer {
   readonly url: string;
   /** How often each id was taken. */
   readonly taken = new Map<number, number>();
+  /** Ids as they were taken, each time. */
+  readonly order: number[] = [];
   /** Milliseconds that an answer takes, and while it is slow. */
   answerMs = 5;
   slowMs = 300;
@@ -71,7 +73,10 @@ export class CountingServer {
     if (this.#behaviour === "silent") return;
     const body: unknown = JSON.parse(Buffer.concat(pieces).toString());
     const ids = (Array.isArray(body) ? body : [body]).map(({ id }: { id: number }) => id);
-    for (const id of ids) this.taken.set(id, (this.taken.get(id) ?? 0) + 1);
+    for (const id of ids) {
+      this.taken.set(id, (this.taken.get(id) ?? 0) + 1);
+      this.order.push(id);
+    }
     this.#requests++;
     const one = { ids, response };
     this.#underWay.add(one);
