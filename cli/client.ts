@@ -29,7 +29,12 @@ export class ProblemError extends CommandError {
 export interface Client {
   readonly url: string;
   /** Resolves with the parsed answer. Throws ProblemError, or CommandError with exit code 3 where nothing answers. */
-  call<T>(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T>;
+  call<T>(
+    method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<T>;
   /** As `call`, but the answer as text. */
   text(path: string): Promise<string>;
 }
@@ -45,7 +50,7 @@ export function createClient(env: NodeJS.ProcessEnv = process.env): Client {
   const token = serverToken(env);
   const fetch = trustingFetch(env);
 
-  async function request(method: string, path: string, body?: unknown): ReturnType<Fetch> {
+  async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): ReturnType<Fetch> {
     const headers: Record<string, string> = {};
     if (token !== undefined) headers.authorization = `Bearer ${token}`;
     if (body !== undefined) headers["content-type"] = "application/json";
@@ -53,6 +58,7 @@ export function createClient(env: NodeJS.ProcessEnv = process.env): Client {
       method,
       headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
     });
     if (!response.ok) throw await problemOf(response, url);
     return response;
@@ -61,8 +67,8 @@ export function createClient(env: NodeJS.ProcessEnv = process.env): Client {
   return {
     url,
     text: async (path) => (await request("GET", path)).text(),
-    async call<T>(method: string, path: string, body?: unknown) {
-      const answer = await (await request(method, path, body)).text();
+    async call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal) {
+      const answer = await (await request(method, path, body, signal)).text();
       return (answer === "" ? undefined : parseJson(answer)) as T;
     },
   };

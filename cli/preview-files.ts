@@ -17,6 +17,7 @@ import { type Preview, previewRecords, type SourceRecord, sampleSource } from ".
 import { actorConnectors } from "./actor-connectors.ts";
 import { connectorTypes } from "./connector-types.ts";
 import { readNodeSettings } from "./node-settings.ts";
+import { serverPlugin } from "./server-plugins.ts";
 
 /** Nothing of a file is sealed. */
 const sealer: Pick<Sealer, "unseal"> = { unseal: () => Promise.reject(new Error("nothing is sealed here")) };
@@ -46,7 +47,7 @@ export async function previewFiles(
     logger: noLogger,
     redactor: new Redactor(),
   };
-  const plugins = await startPlugins(types, (config.plugins ?? []) as JsonObject[], settings);
+  const plugins = await startPlugins(types, await pluginsFor(types, config), settings);
   const registry = createConnectorRegistry({
     types: connectorTypes,
     pluginTypes: () => plugins.map(({ type }) => type),
@@ -105,7 +106,15 @@ function typesUsed({ sources, steps }: ResolvedIntegration, rows: ReadonlyMap<st
   return users.flatMap(({ connector }) => rows.get(connector)?.type ?? []);
 }
 
-/** Those of the files, where a type that is used is none that sluice comes with. */
+/** Those of the files; where they have none, those of the server that serve what is used. */
+async function pluginsFor(types: readonly string[], { plugins }: JsonObject): Promise<readonly JsonObject[]> {
+  if (plugins !== undefined) return plugins as JsonObject[];
+  const strange = types.filter((type) => !findType(connectorTypes, type));
+  const found = (await Promise.all([...new Set(strange)].map(serverPlugin))).filter((each) => each !== undefined);
+  return [...new Map(found.map((each) => [each.name, each])).values()];
+}
+
+/** Started, where a type that is used is none that sluice comes with. */
 async function startPlugins(
   types: readonly string[],
   plugins: readonly JsonObject[],

@@ -16,7 +16,7 @@ import {
   type TestFile,
 } from "../runtime/testing/index.ts";
 import { type ConfigFile, type FileFinding, type Position, readConfigFile, readConfiguration } from "./config-file.ts";
-import { connectorTypes } from "./connector-types.ts";
+import { knownTypes } from "./server-plugins.ts";
 
 /** A test with what it needs to run. */
 export interface LoadedTest {
@@ -45,7 +45,9 @@ export function findTestFiles(given: readonly string[]): string[] {
 }
 
 /** Reads a test file and the configuration that it is about. */
-export function loadTests(file: string): readonly LoadedTest[] | { readonly errors: readonly FileFinding[] } {
+export async function loadTests(
+  file: string,
+): Promise<readonly LoadedTest[] | { readonly errors: readonly FileFinding[] }> {
   const read = readConfigFile(file);
   if ("errors" in read) return read;
   const validator = createValidator();
@@ -60,7 +62,7 @@ export function loadTests(file: string): readonly LoadedTest[] | { readonly erro
   if (config === undefined) {
     return place([{ path: "config", message: `is required: there is no ${stem(file)}.yaml beside this file` }]);
   }
-  const integrations = readIntegrations(path.relative("", config) || config);
+  const integrations = await readIntegrations(path.relative("", config) || config);
   if ("errors" in integrations) return integrations;
   const wrong = checkTests(tests, integrations.byName);
   if (wrong.length > 0) return place(wrong);
@@ -98,14 +100,14 @@ function besides(file: string): string | undefined {
   return candidates.find((each) => each !== path.resolve(file) && statSync(each, { throwIfNoEntry: false })?.isFile());
 }
 
-function readIntegrations(
+async function readIntegrations(
   file: string,
-): { readonly byName: Map<string, JsonObject> } | { readonly errors: readonly FileFinding[] } {
+): Promise<{ readonly byName: Map<string, JsonObject> } | { readonly errors: readonly FileFinding[] }> {
   const config = readConfiguration([file]);
   if ("errors" in config) return config;
   const { errors } = checkConfig(config.value, {
     validator: createValidator(),
-    types: connectorTypes,
+    types: (await knownTypes(config.value)).types,
     existing: new Map(),
     pluginsUnasked: true,
     allConnectorsKnown: Array.isArray(config.value.connectors),

@@ -19,7 +19,7 @@ interface Found {
 
 /** `sluice doctor --guarantees`: what is promised of one integration, of the server or of files. */
 export async function doctorGuarantees(wanted: string, files: readonly string[], json: boolean): Promise<number> {
-  const found = files.length > 0 ? ofFiles(wanted, files) : await ofServer(wanted, createClient());
+  const found = files.length > 0 ? await ofFiles(wanted, files) : await ofServer(wanted, createClient());
   if (found === null) return exitCode.usage;
   const typeOf = (connector: string) => found.types.get(connector);
   const surroundings = { typeOf, ...servers(files.length > 0), ...(found.nats && { nats: found.nats }) };
@@ -39,9 +39,9 @@ function servers(offline: boolean, env: NodeJS.ProcessEnv = process.env): Pick<S
 }
 
 /** Null where the configuration is not in order: that was told with its places. */
-function ofFiles(wanted: string, files: readonly string[]): Found | null {
+async function ofFiles(wanted: string, files: readonly string[]): Promise<Found | null> {
   const config = readConfiguration(files);
-  const errors = "errors" in config ? config.errors : located(config, checkFiles(config).errors);
+  const errors = "errors" in config ? config.errors : located(config, (await checkFiles(config)).errors);
   for (const finding of errors) note(lineOf(finding));
   if ("errors" in config || errors.length > 0) return null;
   const { integrations = [], connectors = [] } = config.value as Record<string, readonly JsonObject[]>;

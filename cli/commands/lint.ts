@@ -7,10 +7,10 @@ import { type FieldError, unknownName } from "../../runtime/errors/index.ts";
 import { checkFit } from "../../runtime/schema/index.ts";
 import { parseArguments, type Syntax } from "../arguments.ts";
 import { type Configuration, type FileFinding, readConfiguration } from "../config-file.ts";
-import { connectorTypes } from "../connector-types.ts";
 import { exitCode, usageError } from "../exit.ts";
 import { note, print, printJson } from "../output.ts";
 import { readRecords } from "../read-records.ts";
+import { knownTypes } from "../server-plugins.ts";
 
 /** Enough to see what is common, few enough to be quick. */
 const mostSamples = 1_000;
@@ -39,7 +39,7 @@ export async function lint(argv: readonly string[]): Promise<number> {
   const { errors, warnings } =
     "errors" in config
       ? { errors: config.errors, warnings: [] }
-      : check(config, await readSamples(config, args.strings("sample")));
+      : await check(config, await readSamples(config, args.strings("sample")));
   const faults = args.flag("strict") ? errors.length + warnings.length : errors.length;
   const withDefaults = args.flag("defaults") && errors.length === 0 && !("errors" in config);
   if (args.flag("json")) {
@@ -77,8 +77,8 @@ async function readSamples({ value }: Configuration, given: readonly string[]): 
   return samples;
 }
 
-function check(config: Configuration, samples: Samples) {
-  const { errors, warnings } = checkFiles(config);
+async function check(config: Configuration, samples: Samples) {
+  const { errors, warnings } = await checkFiles(config);
   const integrations = Array.isArray(config.value.integrations) ? config.value.integrations : [];
   const misfits = integrations.flatMap((spec, index) => {
     const place = `integrations[${index}]`;
@@ -88,11 +88,13 @@ function check(config: Configuration, samples: Samples) {
   return { errors: located(config, errors), warnings: located(config, [...warnings, ...misfits]) };
 }
 
-/** What can be known of a configuration by itself, by path. */
-export function checkFiles({ value }: Configuration) {
+/** What can be known of a configuration by itself, by path. Of types that only plugins have a server is asked. */
+export async function checkFiles({ value }: Configuration) {
+  const { types, unasked } = await knownTypes(value);
+  if (unasked !== undefined) note(`only the types that sluice comes with are known here: ${unasked}`);
   return checkConfig(value, {
     validator: createValidator(),
-    types: connectorTypes,
+    types,
     existing: new Map(),
     pluginsUnasked: true,
     // A file with no connectors of its own relies on what the server has.

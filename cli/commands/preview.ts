@@ -61,7 +61,7 @@ async function ofFiles(
   sample: number,
 ): Promise<Preview | null> {
   const config = readConfiguration(names);
-  const errors = "errors" in config ? config.errors : located(config, checkFiles(config).errors);
+  const errors = "errors" in config ? config.errors : located(config, (await checkFiles(config)).errors);
   for (const finding of errors) note(lineOf(finding));
   if ("errors" in config || errors.length > 0) return null;
   const integrations = (config.value.integrations ?? []) as JsonObject[];

@@ -31,7 +31,7 @@ export async function test(argv: readonly string[]): Promise<number> {
   if (args === null) return exitCode.done;
   const json = args.flag("json");
   const files = findTestFiles(args.positionals);
-  const loaded = files.map(loadTests);
+  const loaded = await Promise.all(files.map(loadTests));
   const errors = loaded.flatMap((each) => ("errors" in each ? each.errors : []));
   const tests = loaded.flatMap((each) => ("errors" in each ? [] : each));
   if (errors.length > 0 || tests.length === 0) return refuse(errors, json, args.positionals);

@@ -101,6 +101,14 @@ class SharedToken {
 }
 
 const tokens = new Map<string, SharedToken>();
+/** Of those that nobody uses, each is kept for as long as it lasts: connectors are opened for each run. */
+function dropEnded(): void {
+  const now = performance.now();
+  for (const [id, { users, current }] of tokens) {
+    if (users === 0 && (current === undefined || current.until <= now)) tokens.delete(id);
+  }
+}
+
 /** Of a token whose end is not told. */
 const defaultSeconds = 300;
 /** A new token is taken so long before the old one ends, or a tenth of its time where that is less. */
@@ -123,6 +131,7 @@ class OAuth2 implements Auth {
     this.#token = tokens.get(this.#id) ?? new SharedToken();
     this.#token.users++;
     tokens.set(this.#id, this.#token);
+    dropEnded();
   }
 
   async apply(headers: Record<string, string>, _url: URL, post: Post, signal: AbortSignal): Promise<string> {
@@ -138,7 +147,8 @@ class OAuth2 implements Auth {
   }
 
   close(): void {
-    if (--this.#token.users === 0) tokens.delete(this.#id);
+    this.#token.users--;
+    dropEnded();
   }
 
   async #request(post: Post): Promise<Token> {

@@ -12,6 +12,8 @@ import type { Redact } from "./redact.ts";
 /** What is kept of an answer that is an error, for its message: more than is shown, so that secrets in it are whole. */
 export const errorBytes = 64 * 1024;
 const mostRedirects = 5;
+/** Headers that say something of a body alone. */
+const isOfBody = /^content-(type|encoding|language|location)$/;
 
 export interface ClientOptions {
   readonly baseUrl: URL;
@@ -101,9 +103,10 @@ export class HttpClient {
   async #follow(request: Request): Promise<{ response: Response; used: string | undefined }> {
     const { redact } = this.#options;
     const { where } = request;
-    let { url, method, body } = request;
+    let { url, method, body, headers } = request;
+    let isForeign = url.origin !== this.#options.baseUrl.origin;
     for (let redirects = 0; ; redirects++) {
-      const { response, used } = await this.#once({ ...request, url, method, body });
+      const { response, used } = await this.#once({ ...request, url, method, body, headers }, isForeign);
       const location = one(response.headers.location);
       const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== undefined;
       if (!isRedirect || !request.followsRedirects) return { response, used };
@@ -115,29 +118,37 @@ export class HttpClient {
       if (url.protocol === "https:" && next.protocol === "http:") throw redirectError(where, "from https to http");
       await request.further?.();
       url = next;
+      // What another origin sends back is its wish, and not the config's.
+      isForeign ||= next.origin !== this.#options.baseUrl.origin;
+      // As in the Fetch standard: the others keep both.
       if (response.status === 303 || (response.status < 303 && method === "POST")) {
         method = "GET";
         body = undefined;
+        headers = Object.fromEntries(Object.entries(headers).filter(([name]) => !isOfBody.test(name)));
       }
     }
   }
 
-  async #once(request: Request): Promise<{ response: Response; used: string | undefined }> {
-    const { baseUrl, headers: own, auth, redact, readMs } = this.#options;
+  /** `isForeign`: not to the origin of base_url, or on the word of another one. */
+  async #once(request: Request, isForeign: boolean): Promise<{ response: Response; used: string | undefined }> {
+    const { headers: own, auth, redact, readMs } = this.#options;
     const { method, body, signal, where } = request;
     const headers: Record<string, string> = { "accept-encoding": acceptEncoding, "user-agent": "sluice" };
     const url = new URL(request.url);
     let used: string | undefined;
     signal.throwIfAborted();
     try {
-      // Credentials, and whatever else the config puts in headers, are for the origin that it names and no other.
-      if (url.origin === baseUrl.origin) {
+      // Credentials, bodies, and whatever the config puts in headers, are for the origin that it names and no other.
+      if (!isForeign) {
         Object.assign(headers, correlationHeaders(request.correlation), own, request.headers);
         used = await auth.apply(headers, url, this.#post, signal);
       } else {
+        if (body !== undefined) {
+          const message = `${where} leads to ${url.origin}, which is not the origin of base_url and gets no body`;
+          throw settingError("VALIDATION_ERROR", message, "config.base_url");
+        }
         const { accept } = request.headers;
         if (accept !== undefined) headers.accept = accept;
-        if (body !== undefined) headers["content-type"] = request.headers["content-type"] ?? "application/json";
       }
       const answer = await this.#agent.request({
         origin: url.origin,

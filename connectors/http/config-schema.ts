@@ -211,6 +211,13 @@ const write = (initial: string, where: string, description: string) =>
         { required: ["records"], description: "Several records in a request; left out, each has its own." },
       ),
       results,
+      answer: {
+        enum: ["no_page", "json", "any"],
+        default: "no_page",
+        description:
+          "What a 2xx has to be, without `results`, to say that records were taken: anything but an HTML page, JSON or " +
+          "nothing, or anything.",
+      },
       idempotency_key: {
         type: ["boolean", "string"],
         default: true,

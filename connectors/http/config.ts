@@ -80,6 +80,7 @@ export interface IncrementalConfig {
 export interface WriteConfig extends RequestConfig {
   readonly batch?: { readonly records: number; readonly body?: Json; readonly format?: "json" | "ndjson" };
   readonly results?: ResultsConfig;
+  readonly answer?: "no_page" | "json" | "any";
   readonly idempotency_key?: boolean | string;
 }
 

@@ -57,6 +57,7 @@ export class LineCutter implements Cutter {
   readonly #received = new Received();
   #start = 0;
   #scanned = 0;
+  #hasBegun = false;
 
   constructor(take: Take) {
     this.#take = take;
@@ -92,7 +93,11 @@ export class LineCutter implements Cutter {
     const isBlank = (byte: number | undefined) => byte === 0x20 || byte === 0x0d || byte === 0x09;
     while (from < to && isBlank(buffer[from])) from++;
     while (to > from && isBlank(buffer[to - 1])) to--;
-    if (to > from) this.#take(buffer, from, to);
+    if (to === from) return;
+    // Else each of its lines would be a record that cannot be read.
+    if (!this.#hasBegun && buffer[from] === 0x3c) throw new CutError("it begins as a page does, with <");
+    this.#hasBegun = true;
+    this.#take(buffer, from, to);
   }
 }
 

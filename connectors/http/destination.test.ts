@@ -387,6 +387,31 @@ test("an abort ends a write with the signal's reason", async () => {
   await expect(destination.write(batchOf([{}], { signal: controller.signal }))).rejects.toThrow("enough");
 });
 
+test.each([
+  [undefined, "<!DOCTYPE html><html><title>Log in</title>", true],
+  [undefined, "<!-- SSO -->\n<HTML><body>", true],
+  [undefined, "ok", false],
+  [undefined, "", false],
+  ["json", '{"id":1}', false],
+  ["json", " ", false],
+  ["json", "ok", true],
+  ["json", "<html>", true],
+  ["any", "<html>", false],
+])("with answer %s, 200 and %j is a fault of the far side: %s", async (answer, body, isFault) => {
+  const server = await serveHere(() => ({ headers: { "content-type": "text/html; charset=utf-8" }, body }));
+  const streams = { c: { append: { batch: { records: 2 }, ...(answer && { answer }) } } };
+  const destination = await openDestination(connect({ base_url: server.url, streams }), "c");
+  const written = destination.write(batchOf([{}, {}]));
+  if (!isFault) {
+    expect(await written).toEqual({ failed: [] });
+    return;
+  }
+  const error = { code: "UNAVAILABLE", fault: "destination", path: "config.streams.c.append.answer" };
+  await expect(written).rejects.toMatchObject(error);
+  // It is no record's fault, and not looked for by halving.
+  expect(server.asked).toHaveLength(1);
+});
+
 test("an error page is told by its title, and an answer that is compressed is understood", async () => {
   const page = gzipSync("<!DOCTYPE html><html><title> Bad \n Gateway </title>");
   const server = await serveHere(() => ({

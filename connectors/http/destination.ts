@@ -8,6 +8,7 @@ import {
   type Expressions,
   type Json,
   type OutRecord,
+  sentence,
   settingError,
   type WriteBatch,
   type WriteFailure,
@@ -15,7 +16,7 @@ import {
 } from "../sdk/index.ts";
 import { type HttpClient, type Request, within } from "./client.ts";
 import type { WriteConfig } from "./config.ts";
-import { statusError } from "./errors.ts";
+import { type Answer, cut, isPage, PageError, statusError } from "./errors.ts";
 import { Grants } from "./grants.ts";
 import type { Redact } from "./redact.ts";
 import { type RequestDefaults, RequestTemplate } from "./request.ts";
@@ -150,10 +151,26 @@ export class HttpDestination implements Destination {
       return this.#client.fetch({ ...request, followsRedirects: false, signal: limited, further }, answerLimit);
     });
     const { status } = answer;
-    if (status >= 200 && status < 300) return this.#results?.failuresIn(answer.text, count, isRepeatable) ?? [];
+    if (status >= 200 && status < 300) {
+      if (this.#results) return this.#results.failuresIn(answer.text, count, isRepeatable);
+      this.#checkAnswer(answer, where);
+      return [];
+    }
     // Of one record: it is there already.
     if (status === 409 && isRepeatable && count === 1) return [];
     throw statusError(answer, where, "destination.stream", redact);
+  }
+
+  /** Whether a 2xx is an answer of what was meant to be asked. */
+  #checkAnswer(answer: Answer, where: string): void {
+    const { config, at, redact } = this.#settings;
+    const { answer: expected = "no_page" } = config;
+    const path = `${at}.answer`;
+    if (expected === "any") return;
+    if (isPage(answer.text)) throw new PageError(answer, where, path, redact);
+    if (expected === "no_page" || answer.text.trim() === "" || isJson(answer.text)) return;
+    const message = `${where} answered ${answer.status} with what is no JSON: ${cut(answer.text, redact)}`;
+    throw new ConnectorError("UNAVAILABLE", sentence(message), { fault: "destination", path });
   }
 
   #eventBody(events: EventWriter, group: readonly OutRecord[], headers: Record<string, string>): Buffer {
@@ -283,4 +300,13 @@ function around({ batch }: WriteConfig, expressions: Expressions, at: string): r
     throw settingError("VALIDATION_ERROR", `${path} has to hold a text that is "${records}" alone, once`, path);
   }
   return [`${before}[`, ",", `]${after}`];
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -88,14 +88,35 @@ function redirection({ headers }: Answer): string {
 }
 
 const shown = 300;
+/** A page may begin with a comment, but not with many. */
+const beginning = 4_096;
+
+/** Whether a text is an HTML page, whatever its Content-Type says: some APIs call an "ok" HTML. */
+export function isPage(text: string): boolean {
+  return /^[\s\ufeff]*(<\?xml[^>]*>\s*)?(<!--[\s\S]*?-->\s*)?<(!doctype\s+html|html|head|body)\b/i.test(
+    text.slice(0, beginning),
+  );
+}
+
+/** What answers with a page where an API was asked says nothing of a record: as a rule it wants somebody to log in. */
+export class PageError extends ConnectorError {
+  constructor({ status, text }: Answer, where: string, path: string, redact: Redact) {
+    const what = `${where} answered ${status} with ${pageIn(text, redact)}`;
+    super("UNAVAILABLE", sentence(`${what}, as a login or a proxy does: it is no answer of an API`), {
+      fault: "destination",
+      path,
+    });
+  }
+}
+
+function pageIn(text: string, redact: Redact): string {
+  const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1]?.trim();
+  return `an HTML page${title ? ` with the title "${cut(title, redact)}"` : ""}`;
+}
 
 /** What the far side says is wrong: where APIs put it, else the beginning of a text. */
 function messageIn({ headers, text }: Answer, redact: Redact): string {
-  const type = one(headers["content-type"]) ?? "";
-  if (/html/i.test(type) || /^\s*<(!doctype|html)/i.test(text)) {
-    const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1]?.trim();
-    return `an HTML page${title ? ` with the title "${cut(title, redact)}"` : ""}`;
-  }
+  if (/html/i.test(one(headers["content-type"]) ?? "") || isPage(text)) return pageIn(text, redact);
   try {
     return cut(messageOf(JSON.parse(text)) ?? text, redact);
   } catch {

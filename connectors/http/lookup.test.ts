@@ -57,6 +57,45 @@ test("each request is answered by itself: what is found, null for 404 and for no
   expect(server.asked.some(({ path }) => path.includes("admin"))).toBe(false);
 });
 
+test("a server that answers with a page alone is at fault, and no request", async () => {
+  const server = await serveHere(() => ({ headers: { "content-type": "text/html" }, body: "<html><title>Log in" }));
+  const connector = connect({ base_url: server.url });
+  await expect(connector.lookup!([{ path: "/1" }, { path: "/2" }], signal)).rejects.toMatchObject({
+    code: "UNAVAILABLE",
+    fault: "destination",
+    path: "config.base_url",
+    message: expect.stringContaining('an HTML page with the title "Log in"'),
+  });
+});
+
+test("a body goes to no other origin, by a redirect either", async () => {
+  const other = await serveHere(({ method, body }) => ({ body: { method, body } }));
+  const server = await serveHere(({ path, method, body, headers }) => {
+    if (path === "/there") return { body: { method, body, type: headers["content-type"] ?? null } };
+    const [, status, where] = path.split("/");
+    return { status: Number(status), headers: { location: where === "out" ? `${other.url}/x` : "/there" } };
+  });
+  const connector = connect({ base_url: server.url, auth: { type: "bearer", token: "secret-token" } });
+  const ask = async (path: string) => {
+    const { answers, failed } = await connector.lookup!([{ method: "POST", path, body: { q: 1 } }], signal);
+    return failed?.[0]?.message ?? answers[0];
+  };
+  const kept = { method: "POST", body: '{"q":1}', type: "application/json" };
+  const dropped = { method: "GET", body: "", type: null };
+  expect([await ask("/307/in"), await ask("/308/in")]).toEqual([kept, kept]);
+  expect([await ask("/301/in"), await ask("/302/in"), await ask("/303/in")]).toEqual([dropped, dropped, dropped]);
+  for (const status of [307, 308]) {
+    await expect(ask(`/${status}/out`)).rejects.toMatchObject({
+      fault: "destination",
+      path: "config.base_url",
+      message: expect.stringContaining(`leads to ${other.url}, which is not the origin of base_url and gets no body`),
+    });
+  }
+  expect(other.asked).toEqual([]);
+  expect(await ask("/303/out")).toEqual({ method: "GET", body: "" });
+  expect(JSON.stringify(other.asked)).not.toMatch(/secret-token|content-type/);
+});
+
 test("what is the far side's fault answers none, and an abort ends the call", async () => {
   const server = await serveHere(() => ({ status: 403, body: "" }));
   await expect(

@@ -10,7 +10,7 @@ import {
   parseExact,
 } from "../sdk/index.ts";
 import { type HttpClient, within } from "./client.ts";
-import { one, statusError } from "./errors.ts";
+import { isPage, one, PageError, statusError } from "./errors.ts";
 import { Grants } from "./grants.ts";
 import type { Redact } from "./redact.ts";
 import { addQuery, bodyOf, headersOf, urlBelow, whereOf } from "./request.ts";
@@ -57,6 +57,7 @@ export async function lookUp(
   const answers = new Array<Json | null>(requests.length).fill(null);
   const failed: LookupFailure[] = [];
   const left: number[] = [];
+  const pages: { readonly index: number; readonly error: PageError }[] = [];
   let fault: unknown;
   let hung = 0;
   await Promise.all(
@@ -72,6 +73,10 @@ export async function lookUp(
           hung = 0;
         } catch (error) {
           if (fault !== undefined) return;
+          if (error instanceof PageError) {
+            pages.push({ index, error });
+            return;
+          }
           hung = error instanceof ConnectorError && error.code === "TIMEOUT" ? hung + 1 : 0;
           if (error instanceof ConnectorError && error.fault !== "destination") {
             const { code, message, retryAfterMs } = error;
@@ -86,6 +91,10 @@ export async function lookUp(
   );
   signal.throwIfAborted();
   if (fault !== undefined) throw fault;
+  // A server that answers others as an API has a page in the place of one thing: that is its request's fault.
+  const [page] = pages;
+  if (page && pages.length + left.length === requests.length) throw page.error;
+  for (const { index, error } of pages) failed.push({ index, code: "VALIDATION_ERROR", message: error.message });
   return { answers, failed, left };
 }
 
@@ -113,6 +122,7 @@ async function ask(request: Json, settings: LookupSettings, grants: Grants, sign
   try {
     return parseExact(text);
   } catch {
+    if (isPage(text)) throw new PageError(answer, where, "config.base_url", redact);
     if (/^text\/plain\b/i.test(type)) return text;
     const message = `${where} answered what is no JSON (Content-Type ${type || "none"}).`;
     throw new ConnectorError("VALIDATION_ERROR", message, { fault: "record", path: "request.path" });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import {
   type Asked,
+  batchesOf,
   connect,
   cursorAfter,
   type Reply,
@@ -9,7 +10,7 @@ import {
   serveHere,
 } from "../../tests/support/http-server.ts";
 import { linkTo } from "../sdk/http/index.ts";
-import type { Json, JsonObject } from "../sdk/index.ts";
+import type { Cursor, Json, JsonObject, ReadBatch } from "../sdk/index.ts";
 
 const all = Array.from({ length: 12 }, (_, index) => ({ id: index + 1 }));
 const slice = (start: number, size = 5) => all.slice(start, start + size);
@@ -232,6 +233,80 @@ test("links are followed to another origin without credentials, and never from h
   expect(other.asked[0]?.query.toString()).toBe("");
   expect(JSON.stringify(other.asked[0]?.headers)).not.toContain("secret");
   expect(JSON.stringify(batches.map(({ cursor }) => cursor))).not.toContain("secret-key");
+});
+
+test("a page of another origin is not asked for with a body, and who was sent there comes back without credentials", async () => {
+  const other = await serveHere(() => ({ status: 302, headers: { location: `${server.url}/back` } }));
+  const server = await serveHere(({ path, headers, method }) => {
+    if (path === "/back") return { body: { r: [headers.authorization ?? "nothing"], next: null } };
+    return { body: { r: [method], next: `${other.url}/more` } };
+  });
+  const paged = { records: "$.r", pagination: { type: "next_url", next_url_path: "$.next" } };
+  const streams = { got: paged, posted: { ...paged, method: "POST", body: { query: "secret-query" } } };
+  const connector = connect({ base_url: server.url, auth: { type: "bearer", token: "secret-token" }, streams });
+  expect(recordsIn(await readBatches(connector, "got"))).toEqual(["GET", "nothing"]);
+  other.asked.length = 0;
+  const posted: Json[] = [];
+  const reading = (async () => {
+    const options = { batch: { records: 1, bytes: 1000 } };
+    for await (const batch of batchesOf(connector, "posted", options)) posted.push(...recordsIn([batch]));
+  })();
+  await expect(reading).rejects.toMatchObject({
+    code: "VALIDATION_ERROR",
+    message: expect.stringContaining("no body"),
+  });
+  expect(posted).toEqual(["POST"]);
+  expect(other.asked).toEqual([]);
+});
+
+test("a stream that begins anew says so, and does that no more than three times in a run", async () => {
+  // The second page is known once after each first one, and the third never.
+  let forgets = false;
+  let known = false;
+  const server = await serveHere(({ query }) => {
+    const at = Number(query.get("cursor") ?? 0);
+    if (forgets && (at === 10 || (at === 5 && !known))) return { status: 410, body: "" };
+    known = at === 0;
+    return { body: { r: slice(at), next: at + 5 < 12 ? at + 5 : null } };
+  });
+  const stream = { records: "$.r", pagination: { type: "cursor", cursor_path: "$.next" } };
+  const connector = connect({ base_url: server.url, streams: { items: stream } });
+  /** Reads until the server forgets: a batch is a page. */
+  const read = async (from: Cursor) => {
+    const batches: ReadBatch[] = [];
+    const options = { from, batch: { records: 5, bytes: 10_000 } };
+    const error = await (async () => {
+      for await (const batch of batchesOf(connector, "items", options)) batches.push(batch);
+    })().catch((caught: unknown) => caught as Error);
+    return { batches: batches.filter(({ count }) => count > 0), notices: batches.map(({ notice }) => notice), error };
+  };
+  let cursor = cursorAfter((await read(null)).batches.slice(0, 2));
+  forgets = true;
+  for (const times of [1, 2, 3]) {
+    const { batches, notices, error } = await read(cursor);
+    expect(new Set(notices)).toEqual(
+      new Set([
+        `GET ${server.url}/items answered 410 for the page where reading was to go on: the stream is read again from its beginning (${times} of 3 times in a run).`,
+      ]),
+    );
+    expect(recordsIn(batches)).toEqual(slice(0, 10));
+    expect(error).toMatchObject({ code: "NOT_FOUND" });
+    // What was read so far is in the log, and the next try goes on there.
+    cursor = cursorAfter(batches);
+  }
+  expect(await read(cursor)).toMatchObject({
+    batches: [],
+    error: {
+      code: "NOT_FOUND",
+      path: "config.streams.items.pagination",
+      message: expect.stringContaining("had begun anew 3 times"),
+    },
+  });
+  // The next run may begin anew itself.
+  forgets = false;
+  const { batches, notices, error } = await read(cursor);
+  expect([recordsIn(batches), new Set(notices), error]).toEqual([slice(10), new Set([undefined]), undefined]);
+  expect(JSON.stringify(cursorAfter(batches))).not.toContain("again");
 });
 
 test("after a restart a cursor that the server forgot begins the stream anew", async () => {

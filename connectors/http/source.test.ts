@@ -82,6 +82,12 @@ test("lines are read by their Content-Type, and where the config says so", async
   expect(recordsIn(await readBatches(connector, "plain"))).toEqual(all);
 });
 
+test("a page where lines are expected ends the reading, and none of its lines is a record", async () => {
+  const server = await serveHere(() => ({ body: "\n <!doctype html>\n<title>Log in</title>\n" }));
+  const connector = connect({ base_url: server.url, streams: { items: { format: "ndjson" } } });
+  await expect(readBatches(connector, "items")).rejects.toThrow("it begins as a page does");
+});
+
 test("records are found by a JSONPath: a list, one record, or what a query finds", async () => {
   const server = await serveHere(() => ({
     body: { data: { list: [{ v: { id: 1 } }, { v: { id: 2 } }], one: { id: 3 } } },

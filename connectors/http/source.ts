@@ -33,6 +33,8 @@ const longestWaitMs = 60_000;
 const slowestBytes = 1_024;
 /** Pages that are remembered, to notice one that comes again. */
 const mostVisited = 100_000;
+/** A server that forgets places sooner than they are reached would be read for ever. */
+const mostAgain = 3;
 const acceptJson = "application/json, application/x-ndjson;q=0.9, */*;q=0.1";
 
 /** What a cursor holds. */
@@ -47,6 +49,8 @@ interface HttpCursor extends Place {
   readonly before?: Progress;
   /** When its first page was asked for. */
   readonly startedAt?: number;
+  /** How often the run began anew because the server had forgotten where it was. */
+  readonly again?: number;
   /** The only page, by a hash of its URL, and its ETag. */
   readonly etag?: readonly [url: string, tag: string];
 }
@@ -75,6 +79,8 @@ export class HttpSource implements Source {
   readonly #out: OutBatches;
   readonly #visited = new Set<string>();
   #etag: HttpCursor["etag"];
+  #again: number;
+  #notice: string | undefined;
   #saidAt = performance.now();
 
   constructor(
@@ -96,6 +102,7 @@ export class HttpSource implements Source {
     const from = this.#usable(stored);
     this.#from = from.done && field ? { ...from, page: null, skip: 0, crc: 0 } : from;
     this.#etag = from.done && field ? from.etag : undefined;
+    this.#again = from.done ? 0 : (from.again ?? 0);
     if (field) {
       const before = from.before ?? { max: null, known: [] };
       const since = from.done ? undefined : from.since;
@@ -163,10 +170,12 @@ export class HttpSource implements Source {
       if (pages > paginator.maxPages) throw paginator.tooMany();
       this.#visit(state);
       const read = yield* this.#page(state, skip, crc, isResumed);
-      if (read === "gone") {
+      if (typeof read === "object" && "gone" in read) {
         // The place in the middle of the stream is no more: from its beginning.
+        this.#beginAgain(read.gone);
         [state, skip, crc, isResumed] = [null, 0, 0, false];
         this.#visited.clear();
+        yield "alive";
         continue;
       }
       [skip, crc, isResumed] = [0, 0, false];
@@ -186,6 +195,18 @@ export class HttpSource implements Source {
     this.#etag = lastEtag;
     this.#out.finish();
     yield* this.#out.take();
+  }
+
+  #beginAgain(status: number): void {
+    const { where } = this.#stream.request;
+    const what = `${where} answered ${status} for the page where reading was to go on`;
+    if (this.#again === mostAgain) {
+      const { at } = this.#stream.paginator;
+      const message = `${what}, after it had begun anew ${mostAgain} times for the same: the server forgets places before they are reached`;
+      throw settingError("NOT_FOUND", message, at);
+    }
+    this.#again++;
+    this.#notice = `${what}: the stream is read again from its beginning (${this.#again} of ${mostAgain} times in a run).`;
   }
 
   #visit(state: PageState): void {
@@ -211,7 +232,7 @@ export class HttpSource implements Source {
           const isGone = isResumed && state !== null && !("n" in state) && [400, 404, 410, 422].includes(status);
           if (isGone || (status === 404 && this.#stream.paginator.endsBy404(state))) {
             discard(response.body);
-            return isGone ? ("gone" as const) : ("end" as const);
+            return isGone ? { gone: status } : ("end" as const);
           }
           throw await this.#refused(response);
         }
@@ -329,7 +350,8 @@ export class HttpSource implements Source {
     const { since = null, startedAt = 0 } = this.#incremental ?? {};
     const field = this.#field ? { field: this.#field.name } : {};
     const incremental = this.#incremental && { ...field, since, startedAt, ...(before ? { before } : {}) };
-    return packed({ ...place, count: first + count - 1, ...incremental } as unknown as Cursor);
+    const again = this.#again > 0 ? { again: this.#again } : {};
+    return packed({ ...place, count: first + count - 1, ...incremental, ...again } as unknown as Cursor);
   }
 
   #final(): Cursor {
@@ -344,12 +366,14 @@ export class HttpSource implements Source {
 
   #batch({ data, count, first, failures }: OutBatch, cursor: Cursor): ReadBatch {
     const failed = failures.length > 0 ? { failures } : {};
-    return { data, count, cursor, position: { base: this.#stream.name, offset: first }, ...failed };
+    const notice = this.#notice === undefined ? {} : { notice: this.#notice };
+    return { data, count, cursor, position: { base: this.#stream.name, offset: first }, ...failed, ...notice };
   }
 
   #nothing(): ReadBatch {
     const position = { base: this.#stream.name, offset: this.#out.total + 1 };
-    return { data: new Uint8Array(), count: 0, cursor: this.#options.from, position };
+    const notice = this.#notice === undefined ? {} : { notice: this.#notice };
+    return { data: new Uint8Array(), count: 0, cursor: this.#options.from, position, ...notice };
   }
 }
 

@@ -187,3 +187,55 @@ test("preview of an integration on a server shows the same as that of its file",
   expect((await onNode(node, "preview", "ordres")).stderr).toContain('did you mean "orders"?');
   expect((await onNode(node, "runs", "orders", "--json")).stdout).toContain('"items": []');
 });
+
+test("a type that only a plugin of the server has is known to lint and preview, and its connector is opened here", async () => {
+  const node = shared();
+  const told = fileURLToPath(new URL("../plugin/programs/told.ts", import.meta.url));
+  const program = `SLUICE_PLUGIN_NOTES='${path.join(node.folder, "notes")}' exec '${process.execPath}' '${told}'`;
+  writeProgram(path.join(node.dataDir, "plugins"), "told", program);
+  const numbers = (type: string, config = {}) => {
+    const value = {
+      connectors: [{ name: "counts", type, config }],
+      integrations: [
+        {
+          name: "numbers",
+          source: { connector: "counts", stream: "numbers" },
+          destination: { connector: "counts", stream: "any" },
+        },
+      ],
+    };
+    writeFileSync(path.join(node.folder, "numbers.json"), JSON.stringify(value));
+  };
+  numbers("told");
+  const unknown = await onNode(node, "lint", "numbers.json");
+  expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('unknown connector type "told"')]);
+  expect(await onNode(node, "plugin", "add", "told", "--", "told")).toMatchObject({ code: 0 });
+  expect(await onNode(node, "lint", "numbers.json")).toMatchObject({ code: 0, stderr: "" });
+  const seen = await onNode(node, "preview", "numbers.json", "--json", "--sample", "2");
+  expect(seen).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(seen.stdout)).toMatchObject({ totals: { in: 2, delivered: 2 } });
+  numbers("told", { conut: 1 });
+  const wrong = await onNode(node, "lint", "numbers.json");
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("connectors[0].config.conut")]);
+  numbers("told@2");
+  expect((await onNode(node, "lint", "numbers.json")).stderr).toContain('unknown connector type "told"');
+
+  // With secrets, which stay where they are.
+  numbers("told");
+  writeFileSync(
+    path.join(node.folder, "plugin.json"),
+    JSON.stringify({ plugins: [{ name: "told", command: ["told"], env: { SLUICE_PLUGIN_KEY: "very-secret" } }] }),
+  );
+  expect(await onNode(node, "apply", "plugin.json")).toMatchObject({ code: 0 });
+  const refused = await onNode(node, "preview", "numbers.json");
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("preview the integration there")]);
+});
+
+test("where no server can be asked for a type, that is said beside the finding", async () => {
+  const cwd = folder("shop.yaml", config().replace("type: file", "type: crm"));
+  const env = { SLUICE_URL: "http://127.0.0.1:9" };
+  const { code, stderr } = await sluice(["lint", "shop.yaml"], { cwd, env });
+  expect(code).toBe(2);
+  expect(stderr).toContain("no server answers at http://127.0.0.1:9");
+  expect(stderr).toContain('connectors[0].type: unknown connector type "crm"');
+});
