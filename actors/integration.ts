@@ -176,7 +176,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
 
   /** One that nobody carries out: it waits for its turn, or for the logs. */
   async #cancelQueued(id: string, ctx: Context<IntegrationMessage>): Promise<void> {
-    const { store, health } = this.#options;
+    const { store, health, metrics, vitals } = this.#options;
     const ask = <T>(question: () => Promise<T>) => persist(ctx.clock, ctx.signal, question);
     const run = await ask(() => store.runs.get(id));
     if (run?.status !== "running") return;
@@ -184,6 +184,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       await endReplay({ options: { run, store }, clock: ctx.clock }, run.jobId, undefined, "cancelled", ctx.signal);
     }
     await ask(() => store.runs.finish(id, { status: "cancelled", error: null, counts: run.counts }));
+    metrics.runEnded(vitals.name, "cancelled");
     if (!this.#run) health.ended(null);
   }
 
@@ -320,6 +321,7 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       const { jobId } = row;
       if (jobId) await ask(() => store.replays.fail(jobId, error));
       await ask(() => store.runs.finish(id, { status: "failed", error, counts }));
+      this.#options.metrics.runEnded(this.#options.vitals.name, "failed");
       invocations.runEnded(id, error);
       this.#ended(row, error, ctx.clock);
       return false;

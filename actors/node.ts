@@ -8,6 +8,7 @@ import type { LogService } from "../runtime/ports/log.ts";
 import type { IntegrationRow, RunRow } from "../runtime/ports/store.ts";
 import { DepthAlert } from "./depth-alert.ts";
 import { basisOf } from "./endless.ts";
+import { FireInterval } from "./fire-interval.ts";
 import { handOver, untilHandedOver } from "./hand-over.ts";
 import { IntegrationHealth } from "./health.ts";
 import { type Crashes, type IntegrationMessage, integrationProps, noCrashes } from "./integration.ts";
@@ -23,6 +24,8 @@ export interface NodeView {
   readonly health: Map<string, IntegrationHealth>;
   readonly vitals: Map<string, Vitals>;
   owned: ReadonlySet<string>;
+  /** Of all integrations, whoever owns them. */
+  names: ReadonlySet<string>;
 }
 
 export interface NodeOptions extends Services {
@@ -185,12 +188,14 @@ export class NodeActor implements Actor<NodeMessage> {
       });
     }
     for (const id of ids) this.#known.add(id);
+    view.names = new Set(rows.map(({ name }) => name));
+    const added = rows.filter(({ id }) => owned.has(id) && !view.vitals.has(id));
+    const freshAt = await this.#freshAt(added);
+    for (const row of added) view.vitals.set(row.id, newVitals(row, freshAt));
     for (const row of rows) {
-      if (!owned.has(row.id)) continue;
-      const vitals = view.vitals.get(row.id) ?? newVitals(row);
-      view.vitals.set(row.id, vitals);
-      vitals.name = row.name;
-      vitals.alertDepth = resolveIntegration(row.spec).delivery.alertDepth;
+      const vitals = view.vitals.get(row.id);
+      if (!owned.has(row.id) || vitals === undefined) continue;
+      describe(vitals, row, this.#options.cron);
       if (!this.#integrations.has(row.id) && !this.#leaving.has(row.id)) this.#spawn(ctx, row, vitals);
       view.health.get(row.id)?.seen(row.lossesSeen);
     }
@@ -210,6 +215,13 @@ export class NodeActor implements Actor<NodeMessage> {
       if (cancelRequestedAt) this.#integrations.get(integrationId)?.tell({ type: "cancel", runId });
     }
     this.#scheduler?.tell({ type: "plan", schedules: rows.filter(({ id }) => owned.has(id)).flatMap(scheduleOf) });
+  }
+
+  /** When what is new here was last up to date, by the store: a node that starts anew goes on with its age. */
+  async #freshAt(added: readonly IntegrationRow[]): Promise<ReadonlyMap<string, Date>> {
+    if (added.length === 0) return new Map();
+    const ids = added.map(({ id }) => id);
+    return this.#options.store.runs.lastCompleted(ids).catch(() => new Map());
   }
 
   /** Not waited for: one whose destination is stuck holds up no other. */
@@ -301,11 +313,25 @@ interface CancelMessage {
   readonly runId: string;
 }
 
-function newVitals({ name, spec }: IntegrationRow): Vitals {
-  return new Vitals(
-    name,
-    resolveIntegration(spec).destinations.map(({ id }) => id),
-  );
+/** What should run by itself, and never did to the end, is as old as it is. */
+function newVitals({ id, name, spec, updatedAt }: IntegrationRow, freshAt: ReadonlyMap<string, Date>): Vitals {
+  const { destinations, trigger } = resolveIntegration(spec);
+  const since = freshAt.get(id) ?? (trigger.type === "schedule" || trigger.type === "event" ? updatedAt : undefined);
+  const ids = destinations.map((destination) => destination.id);
+  return new Vitals(name, ids, since?.getTime() ?? null);
+}
+
+/** What metrics and alerts want to know of an integration as it is configured now. */
+function describe(vitals: Vitals, { name, spec, enabled }: IntegrationRow, cron: Cron): void {
+  const { delivery, steps, trigger } = resolveIntegration(spec);
+  vitals.name = name;
+  vitals.alertDepth = delivery.alertDepth;
+  vitals.steps = steps.map(({ id }) => id);
+  if (!enabled || trigger.type === "manual" || trigger.type === "webhook") vitals.due = null;
+  else if (trigger.type === "event") vitals.due = "always";
+  else if (!(vitals.due instanceof FireInterval && vitals.due.isOf(trigger.cron, trigger.timezone))) {
+    vitals.due = new FireInterval(cron, trigger.cron, trigger.timezone);
+  }
 }
 
 /** Read all the time, while it is enabled. */

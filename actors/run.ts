@@ -419,9 +419,10 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   #ended(now: number, status: RunStatus, error: RunError | null): void {
-    const { run, vitals } = this.#options;
+    const { run, vitals, metrics, name } = this.#options;
     const { in: records_in, out, filtered, failed } = this.#ledger.counts;
     if (status === "success" || status === "partial") vitals.upToDate(now);
+    metrics.runEnded(name, status);
     this.#say(status === "failed" ? "error" : status === "partial" ? "warn" : "info", "run ended", {
       status,
       seconds: (now - run.startedAt.getTime()) / 1000,

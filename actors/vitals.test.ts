@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
-import { gaugesReader, Vitals } from "./vitals.ts";
+import { Vitals } from "./vitals.ts";
 
 test("an integration that never ran shows each of its consumers, without a freshness", () => {
   const gauges = new Vitals("shop", ["a", "b"]).gauges(0, 0);
@@ -9,6 +8,11 @@ test("an integration that never ran shows each of its consumers, without a fresh
     expect(consumer).toMatchObject({ lag: 0, circuitOpen: false, freshnessSeconds: null });
     expect(consumer.credit).toBeGreaterThan(0);
   }
+});
+
+test("what was up to date before this node had it is as old as it is", () => {
+  const vitals = new Vitals("shop", ["a", "b"], 1_000);
+  expect(vitals.gauges(4_000, null).consumers.map(({ freshnessSeconds }) => freshnessSeconds)).toEqual([null, 3, 3]);
 });
 
 test("what is known of a destination outlives a new run, and a change of the others", () => {
@@ -27,37 +31,6 @@ test("a lag that is counted a moment late is never below zero", () => {
   const vitals = new Vitals("shop", ["a"]);
   vitals.consumer("a").lag = () => -2;
   expect(vitals.gauges(0, null).consumers[0]?.lag).toBe(0);
-});
-
-test("dead letters are counted every ten seconds at most, and a store that is away holds no scrape up", async () => {
-  const clock = new VirtualClock();
-  let asked = 0;
-  let answer: (depths: Map<string, number>) => void = () => {};
-  const store = {
-    depths: () => {
-      asked++;
-      return new Promise<Map<string, number>>((resolve) => {
-        answer = resolve;
-      });
-    },
-  };
-  const vitals = new Map([["id", new Vitals("shop", ["a"])]]);
-  const read = gaugesReader(vitals, store, clock);
-  const depth = async () => (await read())[0]?.deadLetters;
-
-  const first = depth();
-  await clock.advance(250);
-  expect(await first).toBeNull();
-  answer(new Map([["id", 7]]));
-  expect(await depth()).toBe(7);
-  await clock.advance(9_000);
-  expect(await depth()).toBe(7);
-  expect(asked).toBe(1);
-  await clock.advance(1_000);
-  const later = depth();
-  answer(new Map());
-  expect(await later).toBe(0);
-  expect(asked).toBe(2);
 });
 
 test("a circuit outlives the run, and is made anew where its settings change", () => {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { Circuit, type CircuitOptions } from "../runtime/delivery/index.ts";
-import type { Clock } from "../runtime/ports/clock.ts";
 import type { Imbalance } from "../runtime/ports/ledger.ts";
-import type { DeadLetterStore, OpenCircuit, OpenCircuits } from "../runtime/ports/store.ts";
+import type { OpenCircuit, OpenCircuits } from "../runtime/ports/store.ts";
 import type { ConsumerGauges, IntegrationGauges } from "../runtime/ports/telemetry.ts";
+import type { FireInterval } from "./fire-interval.ts";
 
 /** Messages and bytes that a consumer has in hand at most: its credit. */
 export const window = { messages: 16, bytes: 4 * 1024 * 1024 };
@@ -30,6 +30,10 @@ export class Vitals {
   imbalances: readonly Imbalance[] = [];
   /** Dead letters above which an alert is raised; null: none is. */
   alertDepth: number | null = null;
+  /** Ids of its steps. */
+  steps: readonly string[] = [];
+  /** Its schedule's; "always": its sources are read all the time; null: it runs when somebody asks, or not at all. */
+  due: FireInterval | "always" | null = null;
   /** Called when a circuit opens, closes or stays open. */
   circuitsChanged: () => void = () => {};
   #consumers = new Map<string | undefined, ConsumerVitals>();
@@ -38,9 +42,11 @@ export class Vitals {
   /** No run is going on: no circuit holds anything up, and nobody finds out whether it might close. */
   #isIdle = false;
 
-  constructor(name: string, destinations: readonly string[]) {
+  /** `freshAt`: when its destinations were up to date, in milliseconds since the epoch; null: not known. */
+  constructor(name: string, destinations: readonly string[], freshAt: number | null = null) {
     this.name = name;
     this.plan(destinations);
+    if (freshAt !== null) this.upToDate(freshAt);
   }
 
   /** What the integration consists of now. What is known of a destination that stays is kept. `logged` as in RunOptions. */
@@ -143,38 +149,8 @@ export class Vitals {
       circuitOpenSeconds: open ? Math.max(0, now - open.since) / 1000 : 0,
     }));
     const deadLetterAlert = deadLetters === null || this.alertDepth === null ? null : deadLetters > this.alertDepth;
-    return { integration: this.name, deadLetters, deadLetterAlert, imbalances: this.imbalances, consumers, lookUps };
+    const { name: integration, steps, imbalances, due } = this;
+    const intervalSeconds = due === "always" ? 0 : (due?.at(now) ?? null);
+    return { integration, steps, intervalSeconds, deadLetters, deadLetterAlert, imbalances, consumers, lookUps };
   }
-}
-
-/** The store counts dead letters by walking them: not at every scrape. */
-const depthsMaxAgeMs = 10_000;
-/** A scrape waits no longer for the store; the former count stands. */
-const depthsWaitMs = 250;
-
-/** Reads the gauges of all integrations of a node. Never rejects. */
-export function gaugesReader(
-  vitals: ReadonlyMap<string, Vitals>,
-  store: Pick<DeadLetterStore, "depths">,
-  clock: Clock,
-): () => Promise<readonly IntegrationGauges[]> {
-  let depths: ReadonlyMap<string, number> | undefined;
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let asking: Promise<void> | undefined;
-  const ask = async () => {
-    askedAt = clock.now();
-    try {
-      depths = await store.depths();
-    } catch {
-      // The store is away: readiness says so.
-    } finally {
-      asking = undefined;
-    }
-  };
-  return async () => {
-    if (clock.now() - askedAt >= depthsMaxAgeMs) asking ??= ask();
-    if (asking) await Promise.race([asking, clock.sleep(depthsWaitMs)]);
-    const now = clock.now();
-    return Array.from(vitals, ([id, one]) => one.gauges(now, depths ? (depths.get(id) ?? 0) : null));
-  };
 }

@@ -4,9 +4,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { FairShare } from "../actors/backlog.ts";
 import { control, type NodeView, nodeProps } from "../actors/node.ts";
+import { gaugesReader } from "../actors/node-gauges.ts";
 import { Settler } from "../actors/settler.ts";
 import { Taps } from "../actors/taps.ts";
-import { gaugesReader } from "../actors/vitals.ts";
 import { checkCron, nextFire } from "../adapters/cron/index.ts";
 import { DiskSpace } from "../adapters/disk/index.ts";
 import { lockDataDir, type ServerHandle, startNats, startPostgres } from "../adapters/embedded/index.ts";
@@ -211,10 +211,9 @@ async function start(
   const connectorEvents = new ConnectorEvents({ store, registry, logger });
   connectorEvents.start();
   closers.push(() => connectorEvents.stop());
-  const metrics = prometheusMetrics();
+  const metrics = prometheusMetrics({ version });
   const settler = new Settler(store.checkpoints, realClock, logger);
-  const view: NodeView = { health: new Map(), vitals: new Map(), owned: new Set() };
-  metrics.gauges(gaugesReader(view.vitals, store.deadLetters, realClock));
+  const view: NodeView = { health: new Map(), vitals: new Map(), owned: new Set(), names: new Set() };
   const cron = { next: nextFire };
   const copies = logs.replicas;
   const tier = settings.natsUrl === undefined ? "synced" : copies > 1 ? "replicated" : "server";
@@ -300,6 +299,8 @@ async function start(
       disk: space.reason,
     }),
   };
+  const gauges = { view, store: store.deadLetters, readiness: readiness.check, space, clock: realClock };
+  metrics.gauges(gaugesReader(gauges));
   const auth = createAuthenticator(store.apiKeys, settings.oidc && oidcAuthenticator(settings.oidc));
   const limits = new RequestLimits(settings.requestLimits);
   const hooks = new HookReceiver({

@@ -29,6 +29,7 @@ export class DiskSpace implements Space {
   readonly #waiters = new Set<() => void>();
   readonly #stop = new AbortController();
   #reason: string | null = null;
+  #freeBytes: number | null = null;
 
   constructor(options: DiskSpaceOptions) {
     this.#options = { measure, ...options };
@@ -36,6 +37,11 @@ export class DiskSpace implements Space {
 
   get reason(): string | null {
     return this.#reason;
+  }
+
+  /** As last measured; null: it never was. */
+  get freeBytes(): number | null {
+    return this.#freeBytes;
   }
 
   /** Resolves when the disk has been looked at for the first time. */
@@ -82,6 +88,7 @@ export class DiskSpace implements Space {
     } catch {
       return this.#free(); // What cannot be measured holds nobody up.
     }
+    this.#freeBytes = disk.free;
     const reserve = Math.min(reserveMiB * MiB, disk.size * reserveShare);
     const wanted = this.#reason === null ? reserve : reserve * 1.5;
     if (disk.free < wanted) {

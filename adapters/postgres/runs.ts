@@ -109,6 +109,17 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
         );
         return row!.failed;
       }),
+
+    async lastCompleted(integrationIds) {
+      const latest = (status: string) =>
+        `(select finished_at from sluice.pipeline_runs where integration_id = given.id and status = '${status}'
+           order by id desc limit 1)`;
+      const rows = await db.query<{ id: string; at: Date | null }>(
+        `select id, greatest(${latest("success")}, ${latest("partial")}) as at from unnest($1::uuid[]) as given (id)`,
+        [[...integrationIds]],
+      );
+      return new Map(rows.flatMap(({ id, at }) => (at === null ? [] : [[id, at]])));
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ConsumerGauges, IntegrationGauges } from "../../runtime/ports/telemetry.ts";
+import type { ConsumerGauges, IntegrationGauges, NodeGauges } from "../../runtime/ports/telemetry.ts";
 import { prometheusMetrics } from "./metrics.ts";
 
 const consumer: ConsumerGauges = {
@@ -12,12 +12,22 @@ const consumer: ConsumerGauges = {
 };
 const shop: IntegrationGauges = {
   integration: "shop",
+  steps: ["map"],
+  intervalSeconds: null,
   deadLetters: 3,
   deadLetterAlert: null,
   imbalances: [],
   consumers: [consumer],
   lookUps: [],
 };
+
+const node = (...integrations: IntegrationGauges[]): NodeGauges => ({
+  integrations,
+  names: new Set(integrations.map(({ integration }) => integration)),
+  health: {},
+  ready: {},
+  diskFreeBytes: null,
+});
 
 async function linesOf(metrics: ReturnType<typeof prometheusMetrics>, metric: string): Promise<string[]> {
   const lines = (await metrics.render()).split("\n");
@@ -46,7 +56,7 @@ test("a ledger that does not balance is told by place, and one that does by a si
     { ...gap, at: { destination: "crm" }, expected: 0, counted: 1 },
     { ...gap, at: { destination: "crm" }, expected: 4, counted: 1 },
   ];
-  metrics.gauges(async () => [shop, { ...shop, integration: "lossy", imbalances }]);
+  metrics.gauges(async () => node(shop, { ...shop, integration: "lossy", imbalances }));
   expect(await linesOf(metrics, "sluice_ledger_imbalance")).toEqual([
     'sluice_ledger_imbalance{integration="lossy",destination="crm"} 4',
     'sluice_ledger_imbalance{integration="lossy",step="keep"} 2',
@@ -65,8 +75,11 @@ test("each metric of the contract has its HELP and TYPE before anything happened
     "credit_available",
     "freshness_seconds",
     "ledger_imbalance",
+    "schedule_interval_seconds",
+    "ready",
+    "disk_free_bytes",
   ];
-  for (const name of [...counters, "schedule_missed", "actor_restarts"]) {
+  for (const name of [...counters, "schedule_missed", "actor_restarts", "runs"]) {
     expect(text).toMatch(new RegExp(`^# HELP sluice_${name}_total \\S.*\n# TYPE sluice_${name}_total counter$`, "m"));
   }
   for (const name of gauges) {
@@ -78,7 +91,7 @@ test("each metric of the contract has its HELP and TYPE before anything happened
 
 test("what is exposed is Prometheus' text format, with each metric's samples under its own TYPE", async () => {
   const metrics = prometheusMetrics();
-  metrics.gauges(async () => [shop]);
+  metrics.gauges(async () => node(shop));
   metrics.recordsFailed('odd "name"\\', { step: "map" }, 2);
   metrics.recordLatency("shop", "crm", 10, 0.1);
   metrics.request("shop", { destination: "crm" }, { connectorType: "http" }, "ok");
@@ -105,7 +118,7 @@ test("what is exposed is Prometheus' text format, with each metric's samples und
 test("gauges are read at each scrape, and what is gone is shown no longer", async () => {
   const metrics = prometheusMetrics();
   let now: IntegrationGauges[] = [shop];
-  metrics.gauges(async () => now);
+  metrics.gauges(async () => node(...now));
   const labels = '{integration="shop",destination="crm"}';
   expect(await linesOf(metrics, "sluice_consumer_lag{")).toEqual([`sluice_consumer_lag${labels} 12`]);
   expect(await linesOf(metrics, "sluice_credit_available{")).toEqual([`sluice_credit_available${labels} 16`]);
@@ -154,6 +167,7 @@ test("requests tell the far side and the stream; a connector that does not say w
 
 test("the error ratio is of the recent writes: right from the first one on, and soon rid of what is mended", async () => {
   const metrics = prometheusMetrics();
+  metrics.gauges(async () => node(shop));
   const ratio = async () => Number((await linesOf(metrics, "sluice_error_ratio{"))[0]?.split(" ").at(-1));
   metrics.request("shop", { destination: "crm" }, { connectorType: "http" }, "failed");
   expect(await ratio()).toBe(1);
@@ -161,4 +175,92 @@ test("the error ratio is of the recent writes: right from the first one on, and 
   expect(await ratio()).toBeCloseTo(0.5, 1);
   for (let i = 0; i < 500; i++) metrics.request("shop", { destination: "crm" }, { connectorType: "http" }, "ok");
   expect(await ratio()).toBeLessThan(0.01);
+});
+
+test("counters of an integration that is here begin at 0, so that what it counts first is seen to rise", async () => {
+  const metrics = prometheusMetrics();
+  metrics.gauges(async () => node({ ...shop, intervalSeconds: 60 }));
+  const text = await metrics.render();
+  expect(text).toContain('sluice_records_in_total{integration="shop"} 0\n');
+  for (const where of ['step="source",destination=""', 'step="map",destination=""', 'step="",destination="crm"']) {
+    expect(text).toContain(`sluice_records_failed_total{integration="shop",${where}} 0\n`);
+  }
+  expect(text).toContain('sluice_schedule_missed_total{integration="shop"} 0\n');
+  expect(text).toContain('sluice_schedule_interval_seconds{integration="shop"} 60\n');
+});
+
+test("what was counted of an integration that is gone is told for five more minutes, and begins anew where it comes back", async () => {
+  let time = 0;
+  const metrics = prometheusMetrics({ now: () => time });
+  let here: IntegrationGauges[] = [shop, { ...shop, integration: "other" }];
+  metrics.gauges(async () => node(...here));
+  const count = (integration: string) => {
+    metrics.recordsIn(integration, 7);
+    metrics.recordLatency(integration, "crm", 7, 0.1);
+    metrics.request(integration, { destination: "crm" }, { connectorType: "http" }, "failed");
+    metrics.hook(integration, "accepted");
+  };
+  for (const integration of ["shop", "other"]) count(integration);
+  const ofShop = async () => (await metrics.render()).split("\n").filter((line) => line.includes('"shop"'));
+  expect(await ofShop()).toContain('sluice_error_ratio{integration="shop",destination="crm"} 1');
+  here = here.slice(1);
+  expect((await ofShop()).join()).not.toContain("sluice_error_ratio");
+  time = 299_999;
+  expect(await ofShop()).toContain('sluice_records_in_total{integration="shop"} 7');
+  time = 300_000;
+  expect(await ofShop()).toEqual([]);
+  expect(await linesOf(metrics, "sluice_records_in_total{")).toEqual([
+    'sluice_records_in_total{integration="other"} 7',
+  ]);
+  here = [shop, ...here];
+  expect(await linesOf(metrics, "sluice_records_in_total{")).toEqual([
+    'sluice_records_in_total{integration="other"} 7',
+    'sluice_records_in_total{integration="shop"} 0',
+  ]);
+});
+
+test("a hook is counted where it comes in, whoever owns the integration, until that is deleted", async () => {
+  const metrics = prometheusMetrics({ now: () => Date.now() * 2 });
+  let names = new Set(["elsewhere"]);
+  metrics.gauges(async () => ({ ...node(), names }));
+  metrics.hook("elsewhere", "accepted");
+  expect(await linesOf(metrics, "sluice_hooks_total{")).toHaveLength(1);
+  names = new Set();
+  expect(await linesOf(metrics, "sluice_hooks_total{")).toEqual([]);
+});
+
+test("a metric has so many label sets at most: what is beyond them counts as another integration's, and is told of", async () => {
+  const metrics = prometheusMetrics({ maxSeries: 3 });
+  const many = Array.from({ length: 5 }, (_, i) => ({ ...shop, steps: [], integration: `n${i}` }));
+  metrics.gauges(async () => node(...many));
+  for (const { integration } of many) metrics.recordsIn(integration, 10);
+  expect(await linesOf(metrics, "sluice_records_in_total{")).toEqual([
+    'sluice_records_in_total{integration="_other"} 20',
+    ...[0, 1, 2].map((i) => `sluice_records_in_total{integration="n${i}"} 10`),
+  ]);
+  // A gauge of two integrations together would say nothing.
+  expect(await linesOf(metrics, "sluice_dlq_depth{")).toHaveLength(3);
+  const overflow = await linesOf(metrics, 'sluice_metric_overflow_total{metric="sluice_records_in_total"}');
+  expect(Number(overflow[0]?.split(" ").at(-1))).toBeGreaterThanOrEqual(2);
+});
+
+test("the node tells which of its parts are ready, its integrations by health, its disk and its version", async () => {
+  const metrics = prometheusMetrics({ version: "1.2.3" });
+  metrics.gauges(async () => ({
+    ...node(),
+    ready: { nats: true, postgres: false },
+    health: { ok: 3, waiting: 0 },
+    diskFreeBytes: 5e9,
+  }));
+  const text = await metrics.render();
+  for (const line of [
+    'sluice_ready{part="nats"} 1',
+    'sluice_ready{part="postgres"} 0',
+    'sluice_integrations{health="ok"} 3',
+    'sluice_integrations{health="waiting"} 0',
+    "sluice_disk_free_bytes 5000000000",
+    'sluice_build_info{version="1.2.3"} 1',
+  ]) {
+    expect(text).toContain(`${line}\n`);
+  }
 });

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { WeightedHistogram } from "./weighted-histogram.ts";
 
 const buckets = [0.1, 1, 10];
-const make = () => new WeightedHistogram<"integration">({ name: "age", help: "Age.", buckets });
+const make = (maxSeries = 100, onFull = (_: string) => {}) =>
+  new WeightedHistogram({ name: "age", help: "Age.", buckets, labelNames: ["integration"], maxSeries, onFull });
 
 test("before the first value it is its HELP and its TYPE", () => {
   expect(make().render()).toBe("# HELP age Age.\n# TYPE age histogram\n");
@@ -52,4 +53,25 @@ test("a weight counts as that many single values", () => {
       expect(counts(weighted)).toEqual(counts(single));
     }),
   );
+});
+
+test("what has no room counts as another integration's, and what is forgotten makes room", () => {
+  const full: string[] = [];
+  const histogram = make(2, (metric) => full.push(metric));
+  for (const integration of ["a", "b", "c", "d"]) histogram.observe({ integration }, 1, 5);
+  histogram.observe({ integration: "a" }, 1, 1);
+  const counts = () =>
+    [...histogram.render().matchAll(/age_count\{integration="(\w+)"\} (\d+)/g)].map(([, ...of]) => of);
+  expect(counts()).toEqual([
+    ["a", "6"],
+    ["b", "5"],
+    ["_other", "10"],
+  ]);
+  expect(full).toEqual(["age", "age"]);
+  histogram.forget(new Set(["a", "b"]));
+  histogram.observe({ integration: "d" }, 1, 1);
+  expect(counts()).toEqual([
+    ["_other", "10"],
+    ["d", "1"],
+  ]);
 });

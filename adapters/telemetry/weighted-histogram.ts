@@ -1,4 +1,7 @@
+import { overflow } from "./bounded-series.ts";
+
 interface Series {
+  readonly integration: string;
   /** `integration="shop",destination="crm"` */
   readonly labels: string;
   /** Weight at or below each bound, not cumulated; the last is above all. */
@@ -14,13 +17,17 @@ export interface HistogramOptions {
   readonly help: string;
   /** Upper bounds, ascending. */
   readonly buckets: readonly number[];
+  readonly labelNames: readonly ["integration", ...string[]];
+  /** Label sets at most; what comes beyond them counts in one more, whose integration is `_other`. */
+  readonly maxSeries: number;
+  readonly onFull: (metric: string) => void;
 }
 
 /**
  * A histogram that takes a value with a weight: a batch of 500 records is one call, and counts 500. It writes its own
  * lines, most of all lines there are, and only those that changed since the last time.
  */
-export class WeightedHistogram<L extends string> {
+export class WeightedHistogram {
   readonly #options: HistogramOptions;
   readonly #series = new Map<string, Series>();
 
@@ -28,20 +35,37 @@ export class WeightedHistogram<L extends string> {
     this.#options = options;
   }
 
-  observe(labels: Readonly<Record<L, string>>, value: number, weight: number): void {
+  /** `labels` has all of the label names. */
+  observe(labels: Readonly<Record<string, string>>, value: number, weight: number): void {
     const bounds = this.#options.buckets;
-    const key = Object.values(labels).join("\n");
-    let series = this.#series.get(key);
-    if (!series) {
-      series = { labels: labelsOf(labels), buckets: new Float64Array(bounds.length + 1), sum: 0, count: 0, text: null };
-      this.#series.set(key, series);
-    }
+    const series = this.#seriesOf(labels);
     let i = 0;
     while (i < bounds.length && value > (bounds[i] as number)) i++;
     series.buckets[i] = (series.buckets[i] as number) + weight;
     series.sum += value * weight;
     series.count += weight;
     series.text = null;
+  }
+
+  #seriesOf(labels: Readonly<Record<string, string>>): Series {
+    const { name, buckets, labelNames, maxSeries, onFull } = this.#options;
+    const key = labelNames.map((label) => labels[label]).join("\0");
+    const known = this.#series.get(key);
+    if (known) return known;
+    const { integration = "" } = labels;
+    if (this.#series.size >= maxSeries && integration !== overflow) {
+      onFull(name);
+      return this.#seriesOf(Object.fromEntries(labelNames.map((label) => [label, overflow])));
+    }
+    const counts = { buckets: new Float64Array(buckets.length + 1), sum: 0, count: 0 };
+    const series = { integration, labels: labelsOf(labels), ...counts, text: null };
+    this.#series.set(key, series);
+    return series;
+  }
+
+  /** Takes away what was observed of these integrations. */
+  forget(integrations: ReadonlySet<string>): void {
+    for (const [key, { integration }] of this.#series) if (integrations.has(integration)) this.#series.delete(key);
   }
 
   /** In Prometheus' text format. */

@@ -1,5 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { Server } from "node:https";
+import { promisify } from "node:util";
+import { constants, gzip } from "node:zlib";
 import cors from "@fastify/cors";
 import fastify, {
   type FastifyBaseLogger,
@@ -185,11 +187,21 @@ export function createRest(options: RestOptions): FastifyInstance {
   });
   app.get("/metrics", async (request, reply) => {
     requireScopes(callers.get(request) as Identity, ["platform:read"]);
-    reply.type(options.metrics.contentType).serializer(String);
-    return options.metrics.render();
+    const text = await options.metrics.render();
+    reply.type(options.metrics.contentType).header("vary", "accept-encoding");
+    if (!acceptsGzip(request.headers["accept-encoding"])) return reply.serializer(String).send(text);
+    // Megabytes where there are many integrations, most of it the same again and again.
+    reply.header("content-encoding", "gzip");
+    return compress(text, { level: constants.Z_BEST_SPEED });
   });
   return app;
 }
+
+const compress = promisify(gzip);
+
+/** Whether a client asks for it: `gzip`, and not with `q=0`. */
+const acceptsGzip = (accepted: string | undefined) =>
+  accepted?.split(",").some((one) => /^\s*gzip\s*(;(?!\s*q=0(\.0*)?\s*$)|$)/i.test(one)) ?? false;
 
 /** A path as fastify writes it. */
 const urlOf = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");

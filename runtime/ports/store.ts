@@ -313,6 +313,8 @@ export interface RunStore {
   ): Promise<boolean>;
   /** Number of distinct records of the run in the dead letters. */
   failedRecords(id: string): Promise<number>;
+  /** By integration, when its latest run that took all over ended (`success` or `partial`); those that have none are left out. */
+  lastCompleted(integrationIds: readonly string[]): Promise<ReadonlyMap<string, Date>>;
 }
 
 export interface DeadLetterStore {

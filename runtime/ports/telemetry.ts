@@ -29,6 +29,8 @@ export interface Metrics {
     outcome: "accepted" | "duplicate" | "challenge" | "refused" | "invalid" | "unavailable",
   ): void;
   scheduleMissed(integration: string, fires: number): void;
+  /** `status` as the run's row has it. */
+  runEnded(integration: string, status: string): void;
   /** What logs or store were found to have lost. */
   lossFound(integration: string, kind: string): void;
   /** What records had that their stream's schema did not know, each counted once a run. */
@@ -41,11 +43,29 @@ export interface Metrics {
     records: number,
   ): void;
   /** Gauges are asked for when they are scraped. */
-  gauges(read: () => Promise<readonly IntegrationGauges[]>): void;
+  gauges(read: () => Promise<NodeGauges>): void;
+}
+
+/** How a node does. */
+export interface NodeGauges {
+  /** Those that this node owns. What is counted of others is forgotten in time. */
+  readonly integrations: readonly IntegrationGauges[];
+  /** Names of all integrations that there are, whoever owns them. */
+  readonly names: ReadonlySet<string>;
+  /** Integrations of this node by their health. */
+  readonly health: Readonly<Record<string, number>>;
+  /** What the node needs to do its work, and whether it is there. */
+  readonly ready: Readonly<Record<string, boolean>>;
+  /** On the disk of the data folder, in bytes; null where it cannot be measured. */
+  readonly diskFreeBytes: number | null;
 }
 
 export interface IntegrationGauges {
   readonly integration: string;
+  /** Ids of its steps. */
+  readonly steps: readonly string[];
+  /** Seconds between its schedule's fires, the longest of those around now; 0: read all the time; null: neither. */
+  readonly intervalSeconds: number | null;
   /** Unresolved; null where the store has not said yet. */
   readonly deadLetters: number | null;
   /** There are more than the integration's alert depth; null where it has none, or the store has not said yet. */
