@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { exitWithParent } from "../../adapters/embedded/parent.ts";
 import { findVault } from "../../tests/support/vault.ts";
+import { checkAlerts } from "./alerts.ts";
 import { type Outcome, run, runTool } from "./command.ts";
 import { refusedLicenses } from "./licenses.ts";
 import { checkMigrations } from "./migrations.ts";
@@ -34,6 +35,7 @@ const stages: readonly Stage[] = [
   }),
   check("migrations are current (drizzle-kit)", checkMigrations),
   check("protocols (buf)", checkProtocols),
+  check("alerts (promtool)", checkAlerts),
   { name: "unit tests", run: () => runTests("unit", 2) },
   // They wait for servers for a third of their time: one more than there are cores.
   { name: "integration tests", run: () => runTests("integration", availableParallelism() + 1) },

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { findNatsServer } from "../../adapters/embedded/nats-server.ts";
 import { findGrpcurl } from "../../tests/support/grpcurl.ts";
 import { findKafka } from "../../tests/support/kafka.ts";
+import { findPrometheus } from "../../tests/support/prometheus.ts";
 import { findToxiproxy } from "../../tests/support/toxiproxy.ts";
 import { run } from "./command.ts";
 
@@ -56,6 +57,16 @@ const REQUIREMENTS: readonly Requirement[] = [
     how: "install Java 17 or later and Maven (https://adoptium.net, brew install openjdk maven)",
   },
   {
+    name: "Prometheus",
+    missing: () =>
+      findPrometheus().then(
+        () => null,
+        (error: Error) => error.message,
+      ),
+    packages: ["prometheus"],
+    how: "install Prometheus 2.42 or later, promtool with it (https://prometheus.io/download, brew install prometheus)",
+  },
+  {
     name: "Python 3 with venv",
     missing: async () => {
       const { code, output } = await run("python3", ["-c", "import venv, ensurepip"]);
@@ -92,7 +103,14 @@ async function installDebianPackages(packages: readonly string[]): Promise<void>
   print(`installing ${packages.join(", ")} with apt-get …`);
   const steps = [["update"], ["install", "--yes", "--no-install-recommends", ...packages]];
   for (const step of steps) {
-    const { code, output } = await run("env", ["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", ...step]);
+    // At this runlevel no package starts its servers.
+    const { code, output } = await run("env", [
+      "DEBIAN_FRONTEND=noninteractive",
+      "RUNLEVEL=1",
+      "apt-get",
+      "-q",
+      ...step,
+    ]);
     if (code !== 0) return print(`apt-get ${step[0]} failed:\n${output}`);
   }
 }

@@ -30,11 +30,15 @@ export type Entry = Readonly<Record<string, unknown>> & { readonly msg: string }
  * A node with an integration `shop` that has all of it: a source of `good` records that arrive, `bad` ones that do not and
  * some that are filtered, and two destinations, of which one refuses a few. `wrong` is one whose password is.
  */
-export async function observedNode(env: NodeJS.ProcessEnv = {}): Promise<Observed> {
-  const folder = tempDir();
+export async function observedNode(
+  env: NodeJS.ProcessEnv = {},
+  atEnd?: (end: () => unknown) => void,
+): Promise<Observed> {
+  const folder = tempDir(atEnd);
   const modules = join(folder, "modules.json");
   const node = await TestNode.start({
     folder,
+    ...(atEnd && { atEnd }),
     env: { ...env, NODE_OPTIONS: `--import ${preload}`, LOADED_MODULES_FILE: modules, SLUICE_SECRET_WRONG: secret },
   });
   const lines = [
