@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { findNatsServer } from "../../adapters/embedded/nats-server.ts";
+import { findChromium } from "../../tests/support/chromium.ts";
 import { findGrpcurl } from "../../tests/support/grpcurl.ts";
 import { findKafka } from "../../tests/support/kafka.ts";
 import { findPrometheus } from "../../tests/support/prometheus.ts";
@@ -65,6 +66,19 @@ const REQUIREMENTS: readonly Requirement[] = [
       ),
     packages: ["prometheus"],
     how: "install Prometheus 2.42 or later, promtool with it (https://prometheus.io/download, brew install prometheus)",
+  },
+  {
+    name: "Chromium",
+    missing: async () => {
+      try {
+        findChromium();
+        return null;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
+    packages: ["chromium"],
+    how: "install Chromium or Chrome (https://www.google.com/chrome, brew install --cask google-chrome), or name it by SLUICE_CHROMIUM",
   },
   {
     name: "Python 3 with venv",

@@ -1,28 +1,12 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import axe from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll, expect, onTestFailed, onTestFinished } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 import { buildConsole } from "../../scripts/console.mjs";
+import { findChromium } from "./chromium.ts";
 import { sharedNode, type TestNode } from "./node.ts";
-
-const places = [
-  process.env.SLUICE_CHROMIUM,
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-  "/usr/bin/google-chrome-stable",
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-];
-
-/** Path of a Chromium or Chrome: SLUICE_CHROMIUM, or where systems have it. */
-export function findChromium(): string {
-  const found = places.find((place) => place !== undefined && existsSync(place));
-  if (found === undefined) throw new Error("there is no Chromium: install it, or name it by SLUICE_CHROMIUM");
-  return found;
-}
 
 const quiet = [
   "--disable-gpu",
@@ -80,12 +64,9 @@ async function visit(
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
       failures.push(message.text());
   });
-  onTestFailed(async () => {
-    await page.screenshot({
-      path: join(folder(), `failed ${expect.getState().currentTestName}.png`.replaceAll("/", "-")),
-    });
-  });
-  onTestFinished(async () => {
+  onTestFinished(async ({ task }) => {
+    if (task.result?.errors?.length)
+      await page.screenshot({ path: join(folder(), `failed ${fileName(task.name)}.png`) });
     await context.close();
     expect(failures).toEqual([]);
   });
@@ -137,6 +118,8 @@ export async function shoot(page: Page, name: string): Promise<void> {
   await page.setViewportSize(sizes.desktop);
   await page.emulateMedia({ colorScheme: null });
 }
+
+const fileName = (text: string): string => text.replaceAll(/[^\w ]/g, "").slice(0, 80);
 
 function folder(): string {
   mkdirSync(screenshots, { recursive: true });

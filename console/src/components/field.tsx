@@ -59,10 +59,12 @@ interface SelectProps<Id extends string> extends FieldProps {
   readonly value: Id | null;
   readonly onChange: (id: Id) => void;
   readonly placeholder?: string;
+  /** Its label stands in it, as filters have it. */
+  readonly isInline?: boolean;
 }
 
 export function SelectField<Id extends string>(props: SelectProps<Id>) {
-  const { label, help, error, options, value, onChange, placeholder = "Choose …", ...rest } = props;
+  const { label, help, error, options, value, onChange, placeholder = "Choose …", isInline, ...rest } = props;
   return (
     <AriaSelect
       {...rest}
@@ -72,8 +74,13 @@ export function SelectField<Id extends string>(props: SelectProps<Id>) {
       isInvalid={Boolean(error)}
       className={styles.field ?? ""}
     >
-      <Label className={styles.label ?? ""}>{label}</Label>
+      <Label className={isInline ? "sr-only" : (styles.label ?? "")}>{label}</Label>
       <Button className={styles.select ?? ""}>
+        {isInline && (
+          <span className="soft" aria-hidden>
+            {label}
+          </span>
+        )}
         <SelectValue className={styles.value ?? ""} />
         <ChevronDown size={15} aria-hidden />
       </Button>

@@ -100,12 +100,14 @@ export function Table<Row>(props: TableProps<Row>) {
 
   if (rows === undefined) return <Skeleton lines={8} />;
   if (rows.length === 0) return <>{empty}</>;
+  const height = virtual.getTotalSize();
   const template = { "--columns": columns.map(({ width }) => width ?? "minmax(0, 1fr)").join(" ") } as CSSProperties;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a <table> cannot leave out the rows that are out of sight
     <div
       ref={scroller}
       className={styles.scroller}
+      style={{ "--height": `${height}px` } as CSSProperties}
       role="grid"
       aria-label={label}
       aria-rowcount={hasMore ? -1 : total + 1}
@@ -120,7 +122,7 @@ export function Table<Row>(props: TableProps<Row>) {
         ))}
       </div>
       {/* biome-ignore lint/a11y/useSemanticElements: as above */}
-      <div className={styles.body} role="rowgroup" style={{ height: virtual.getTotalSize() }}>
+      <div className={styles.body} role="rowgroup" style={{ height }}>
         {shown.map(({ index, key, start }) => {
           const row = rows[index] as Row;
           return (

@@ -128,7 +128,7 @@ function Sidebar({ me, places, onHelp }: { me: Me; places: typeof navigation; on
 /** Whether what is shown is of now. */
 function Live() {
   const connection = useConnection();
-  const [Icon, word] = connection === "lost" ? [Unplug, "connection lost"] : [Wifi, connection];
+  const [Icon, word] = connection === "lost" ? [Unplug, "offline"] : [Wifi, connection];
   return (
     <output className={styles.live} data-connection={connection} aria-label={`Live updates: ${word}`}>
       <Icon size={13} aria-hidden />

@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { CircleSlash } from "lucide-react";
 import type { OverviewItem } from "../../api/types.ts";
 import { Badge, Status } from "../../components/badge.tsx";
@@ -75,13 +76,13 @@ export const columns: readonly Column<OverviewItem>[] = [
   },
 ];
 
-function Name({ item: { name, health_reason: reason, live } }: { item: OverviewItem }) {
+function Name({ item: { id, name, health_reason: reason, live } }: { item: OverviewItem }) {
   const why = reason ?? live.waiting;
   return (
     <div className={styles.name}>
-      <span className="cut" title={name}>
+      <Link to="/integrations/$id" params={{ id }} className="cut" title={name}>
         {name}
-      </span>
+      </Link>
       {why && (
         <span className={`${styles.why} cut`} title={why}>
           {why}

@@ -40,15 +40,19 @@ export function Overview() {
   const isFiltered = chosen !== "all" || filter.search !== undefined;
   return (
     <Page title="Overview">
-      {totals && <Totals totals={totals} />}
-      <Toolbar label="Filter">
-        <SearchField
-          label="Search by name"
-          value={filter.search ?? ""}
-          onChange={(search) => change({ search: search || undefined })}
-        />
-        <SelectField label="State" options={states} value={chosen} onChange={choose} />
-      </Toolbar>
+      {totals && totals.integrations > 0 && (
+        <>
+          <Totals totals={totals} />
+          <Toolbar label="Filter">
+            <SearchField
+              label="Search by name"
+              value={filter.search ?? ""}
+              onChange={(search) => change({ search: search || undefined })}
+            />
+            <SelectField isInline label="State" options={states} value={chosen} onChange={choose} />
+          </Toolbar>
+        </>
+      )}
       {list.error ? (
         <ErrorState problem={list.error} onRetry={list.retry} />
       ) : (
@@ -59,6 +63,7 @@ export function Overview() {
           rowKey={({ id }) => id}
           sort={filter.sort ?? "attention"}
           onSort={(sort) => change({ sort: sort === "attention" ? undefined : sort })}
+          onOpen={({ id }) => void navigate({ to: "/integrations/$id", params: { id } })}
           onEnd={list.loadMore}
           hasMore={list.hasMore}
           isLoadingMore={list.isLoadingMore}
@@ -77,7 +82,7 @@ const NoIntegrations = () => (
   <Empty title="There are no integrations yet" icon={<Boxes size={28} aria-hidden />}>
     <p>
       An integration reads from a source, maps records and delivers them. Describe some in a file, and{" "}
-      <code>npx sluice apply -f FILE</code>.
+      <code>npx sluice apply FILE</code>.
     </p>
   </Empty>
 );

@@ -18,6 +18,7 @@ export function Totals({ totals }: { totals: OverviewTotals }) {
             to="."
             search={(former) => ({ ...former, health, enabled: "true" as const })}
             className={styles.total}
+            data-none={byHealth[health] === 0}
           >
             <strong>{count(byHealth[health])}</strong>
             <Status of={health} />
@@ -30,15 +31,16 @@ export function Totals({ totals }: { totals: OverviewTotals }) {
           to="."
           search={(former) => ({ ...former, health: undefined, enabled: "false" as const })}
           className={styles.total}
+          data-none={integrations === enabled}
         >
           <strong>{count(integrations - enabled)}</strong>
           <Status of="disabled" />
         </Link>
       </li>
-      <li className={styles.total} data-bad={circuits > 0}>
+      <li className={styles.total} data-bad={circuits > 0} data-none={circuits === 0}>
         <strong>{count(circuits)}</strong> with an open circuit
       </li>
-      <li className={styles.total} data-bad={dead > 0}>
+      <li className={styles.total} data-bad={dead > 0} data-none={dead === 0}>
         <strong>{count(dead)}</strong> with dead letters
       </li>
     </ul>

@@ -57,8 +57,8 @@ export function SignIn({ to }: { to: string }) {
           Sign in
         </Button>
         <p className="soft">
-          On your own machine: <code>cat .sluice/token</code>. Keys for others are made in Settings, or with{" "}
-          <code>POST /v1/api-keys</code>. The key stays in this tab.
+          On your own machine the key is in the file <code>.sluice/token</code>. Keys for others are made by who has the
+          role admin. The key stays in this tab.
         </p>
         <input type="submit" hidden />
       </form>
