@@ -25,4 +25,6 @@ export interface Connectors {
    * one is for the caller to open anew.
    */
   versions(): Promise<ReadonlyMap<string, string>>;
+  /** The plugin that a connector runs in, for messages; undefined where it is none. Left out: there are no plugins. */
+  plugin?(connector: string): Promise<string | undefined>;
 }

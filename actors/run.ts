@@ -258,7 +258,7 @@ export class RunActor implements Actor<RunMessage> {
       const logs = { ingest, deliver };
       const { trigger } = integration;
       const hooked = { integrationId: run.integrationId, owners, log: ingest, clock: ctx.clock };
-      const read: Pick<Connectors, "source"> = job
+      const read: Pick<Connectors, "source" | "plugin"> = job
         ? {
             source: async (_, options) =>
               openReplay({ store, run, job, integration, logs, logged, clock: ctx.clock }, options),

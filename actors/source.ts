@@ -24,7 +24,7 @@ export interface SourceOptions {
   readonly source: ResolvedSource;
   readonly log: Log;
   readonly backlog: Backlog;
-  readonly connectors: Pick<Connectors, "source">;
+  readonly connectors: Pick<Connectors, "source" | "plugin">;
   readonly retry: RetryPolicy;
   /** For one batch, in milliseconds: a source that gives nothing for longer is taken to hang. The first may take longer. */
   readonly timeoutMs: number;
@@ -76,6 +76,8 @@ export class SourceActor implements Actor<never> {
   #firstMs: number;
   /** What the source says of itself, with what it gave last. */
   #notice: string | null = null;
+  /** Who is at fault where nothing comes. */
+  #who = "the source";
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -160,6 +162,12 @@ export class SourceActor implements Actor<never> {
     const stop = () => abort(until.reason);
     const opening = connectors.source(source.connector, { ...options, signal: aborter.signal });
     until.addEventListener("abort", stop, { once: true });
+    connectors.plugin?.(source.connector).then(
+      (plugin) => {
+        this.#who = plugin === undefined ? "the source" : `the source in plugin ${plugin}`;
+      },
+      () => {},
+    );
     try {
       const opened = await this.#limited(this.#options.timeoutMs, () => opening, abort, clock, until);
       span.end();
@@ -197,7 +205,7 @@ export class SourceActor implements Actor<never> {
       });
     } catch (error) {
       if (!late) throw error;
-      throw new SluiceError("TIMEOUT", `the source gave nothing for ${ms / 1000} s (delivery.timeout.total)`);
+      throw new SluiceError("TIMEOUT", `${this.#who} gave nothing for ${ms / 1000} s (delivery.timeout.total)`);
     }
   }
 

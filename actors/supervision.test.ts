@@ -98,6 +98,18 @@ test("a source that hangs again and again fails the run with TIMEOUT, after as m
   expect(reads).toBe(4);
 });
 
+test("a plugin whose source hangs is named by the run", async () => {
+  const world = worldOf(spec({ timeout: { total: "2s" } }));
+  world.plugin = "crm";
+  world.beforeRead = () => new Promise<void>(() => {});
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(3_000_000, () => world.run(run).waiting !== null);
+  const message = /^source: the source in plugin crm gave nothing for \d+ s \(delivery\.timeout\.total\)$/;
+  expect(world.run(run)).toMatchObject({ status: "running", waiting: expect.stringMatching(message) });
+  node.kill();
+});
+
 const poisonous = spec({}, true);
 const poison = (n: number) => (value: unknown) => {
   if ((value as TestRecord).n === n) throw new RangeError("Maximum call stack size exceeded");

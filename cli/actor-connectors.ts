@@ -86,6 +86,11 @@ function connectorsOf(owner: string | null, parts: Parts): Connectors {
       return seen.latest;
     },
 
+    async plugin(name) {
+      const row = await store.connectors.byName(name);
+      return row === null ? undefined : registry.type(row.type)?.plugin;
+    },
+
     async source(name, options) {
       const { connector, type } = await open(name);
       return withConnector(connector, connector.openSource?.(options), `connector type ${type} has no source`);

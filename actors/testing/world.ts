@@ -83,6 +83,8 @@ export class World extends Servers {
   stored: Json = null;
   /** What the source says of itself with all that it gives. */
   notice: string | undefined;
+  /** The plugin that all connectors run in. */
+  plugin: string | undefined;
   /** How often each source has failed, one time after the other. */
   readonly #refusals = new Map<string, number>();
   #now = 0;
@@ -172,6 +174,7 @@ export class World extends Servers {
         return this;
       },
       versions: async () => new Map(),
+      plugin: async () => this.plugin,
     };
   }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { credentials, status } from "@grpc/grpc-js";
 import { HealthClient } from "../../proto/gen/grpc/health/v1/health.ts";
 import type { ConnectorServiceClient, SpecResponse } from "../../proto/gen/sluice/connector/v1/connector.ts";
@@ -7,10 +6,10 @@ import { connect, specOf } from "./grpc.ts";
 import { type Guarded, startGuarded } from "./guard.ts";
 import type { LifeOptions, PluginCommand, PluginLife } from "./life.ts";
 import { bounded, eachLine } from "./lines.ts";
+import { watchMemory } from "./memory.ts";
 
 const handshakeMs = 10_000;
 const stopMs = 5_000;
-const memoryLookMs = 2_000;
 const silentMs = 30_000;
 /** It is asked so often within that time, and has to be silent each time: a node that slept has asked only once. */
 const asks = 6;
@@ -29,21 +28,41 @@ const inherited = [
 /** Said on this side, where nothing came from the other one. */
 const unheard = new Set<status>([status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXCEEDED]);
 
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+
+/** A child, and what it was ended for. */
+class Killable {
+  readonly guarded: Guarded;
+  readonly exited: Promise<string>;
+  reason: string | undefined;
+
+  constructor(guarded: Guarded) {
+    this.guarded = guarded;
+    this.exited = guarded.exited.then((end) => this.reason ?? end);
+  }
+
+  readonly kill = (reason: string): void => {
+    this.reason ??= `was ended: it ${reason}`;
+    this.guarded.kill();
+  };
+}
+
 /** One life of a plugin that runs as a child. */
 export class PluginProcess implements PluginLife {
   readonly client: ConnectorServiceClient;
   readonly spec: SpecResponse;
   readonly exited: Promise<string>;
   readonly #child: Guarded;
-  #killedFor: string | undefined;
+  readonly #kill: (reason: string) => void;
   #asking: NodeJS.Timeout | undefined;
   #unanswered = 0;
 
-  private constructor(child: Guarded, client: ConnectorServiceClient, spec: SpecResponse) {
-    this.#child = child;
+  private constructor(child: Killable, client: ConnectorServiceClient, spec: SpecResponse) {
+    this.#child = child.guarded;
+    this.#kill = child.kill;
     this.client = client;
     this.spec = spec;
-    this.exited = child.exited.then((end) => this.#killedFor ?? end);
+    this.exited = child.exited;
   }
 
   /** Known since the handshake. */
@@ -77,24 +96,31 @@ export class PluginProcess implements PluginLife {
       if (last.length > 5) last.shift();
       log(line);
     });
+    const killable = new Killable(child);
+    const limit = plugin.memoryBytes ?? defaultMemory;
+    const unwatch = watchMemory(
+      () => child.pid,
+      limit,
+      (bytes) => killable.kill(`took ${megabytes(bytes)} of memory, and may take ${megabytes(limit)}`),
+    );
+    void child.exited.then(unwatch);
     let client: ConnectorServiceClient | undefined;
     try {
       const address = await Promise.race([
         handshake(child, name, redact),
-        child.exited.then((end) => {
+        killable.exited.then((end) => {
           const said = last.length === 0 ? "" : `: ${last.map(clean).join(" / ")}`;
           throw new PluginError("UNAVAILABLE", `plugin ${name} ended before its first line (${end})${said}`);
         }),
       ]);
       client = connect({ address });
-      const life = new PluginProcess(child, client, await specOf(client, name));
-      life.#watchMemory(plugin.memoryBytes ?? defaultMemory);
+      const life = new PluginProcess(killable, client, await specOf(client, name));
       life.#watchHealth(plugin.silentMs ?? silentMs);
       return life;
     } catch (error) {
       client?.close();
       child.kill();
-      throw error;
+      throw killable.reason === undefined ? error : new PluginError("UNAVAILABLE", `plugin ${name} ${killable.reason}`);
     }
   }
 
@@ -107,11 +133,6 @@ export class PluginProcess implements PluginLife {
     const force = setTimeout(() => this.#kill("did not end when it was asked to"), stopMs);
     await this.exited;
     clearTimeout(force);
-  }
-
-  #kill(reason: string): void {
-    this.#killedFor ??= `was ended: it ${reason}`;
-    this.#child.kill();
   }
 
   heard(): void {
@@ -134,16 +155,6 @@ export class PluginProcess implements PluginLife {
       });
     }, limitMs / asks);
     this.#asking = look.unref();
-    void this.exited.then(() => clearInterval(look));
-  }
-
-  #watchMemory(limit: number): void {
-    const look = setInterval(() => {
-      const bytes = memoryOf(this.pid, limit);
-      if (bytes > limit)
-        this.#kill(`took ${Math.round(bytes / 1e6)} MB of memory, and may take ${Math.round(limit / 1e6)}`);
-    }, memoryLookMs);
-    look.unref();
     void this.exited.then(() => clearInterval(look));
   }
 }
@@ -180,39 +191,5 @@ function addressIn(line: string): string | undefined {
     return /^(unix:.+|[^:]+:\d+)$/.test(address) ? address : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Of a process and of what it has started. What they share counts once, which is looked at where it decides. */
-function memoryOf(pid: number, limit: number): number {
-  const pids = familyOf(pid);
-  const sum = (of: (pid: number) => number) => pids.reduce((total, each) => total + of(each), 0);
-  const resident = sum(residentBytes);
-  return resident > limit && pids.length > 1 ? sum((each) => shareBytes(each) ?? residentBytes(each)) : resident;
-}
-
-function familyOf(pid: number): number[] {
-  const pids = [pid];
-  for (const each of pids) {
-    const children = readOf(each, `task/${each}/children`).split(" ");
-    pids.push(...children.filter((text) => text !== "").map(Number));
-  }
-  return pids;
-}
-
-/** 0 where the system does not tell. */
-const residentBytes = (pid: number): number => Number(readOf(pid, "statm").split(" ")[1] ?? 0) * 4096;
-
-function shareBytes(pid: number): number | undefined {
-  const [, kibibytes] = /^Pss:\s+(\d+)/m.exec(readOf(pid, "smaps_rollup")) ?? [];
-  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
-}
-
-/** Empty where there is no such process, or no /proc. */
-function readOf(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
-  } catch {
-    return "";
   }
 }
