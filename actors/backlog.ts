@@ -64,6 +64,15 @@ export class Backlog {
     return this.#pending;
   }
 
+  get limitBytes(): number {
+    return this.#limit;
+  }
+
+  /** Somebody waits for room. */
+  get isFull(): boolean {
+    return this.#waiters.length > 0;
+  }
+
   /** Waits until there is room, then takes it. A batch larger than the bound passes alone. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     while (!this.#released && this.#pending > 0 && this.#pending + bytes > this.#limit) {

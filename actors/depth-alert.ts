@@ -1,5 +1,4 @@
 import type { Logger } from "../runtime/ports/logger.ts";
-import type { DeadLetterStore } from "../runtime/ports/store.ts";
 
 export interface Watched {
   readonly id: string;
@@ -10,22 +9,18 @@ export interface Watched {
 
 /** Says once when an integration has more unresolved dead letters than it should, and once when it no longer has. */
 export class DepthAlert {
-  readonly #store: Pick<DeadLetterStore, "depths">;
   readonly #logger: Logger;
   readonly #raised = new Set<string>();
 
-  constructor(store: Pick<DeadLetterStore, "depths">, logger: Logger) {
-    this.#store = store;
+  constructor(logger: Logger) {
     this.#logger = logger;
   }
 
-  /** Rejects while the store is away. */
-  async look(integrations: readonly Watched[]): Promise<void> {
+  /** `depths`: of those that have any. */
+  look(integrations: readonly Watched[], depths: ReadonlyMap<string, number>): void {
     const watched = integrations.filter(({ alertDepth }) => alertDepth !== null);
     // Those that are another node's now are told by that one.
     for (const id of this.#raised) if (!watched.some((one) => one.id === id)) this.#raised.delete(id);
-    if (watched.length === 0) return;
-    const depths = await this.#store.depths();
     for (const { id, name, alertDepth } of watched) {
       const depth = depths.get(id) ?? 0;
       const above = depth > (alertDepth ?? Number.POSITIVE_INFINITY);

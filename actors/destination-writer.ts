@@ -53,7 +53,7 @@ export interface DestinationWriterOptions {
   /** Who listens. */
   readonly taps?: Taps | undefined;
   readonly tracing: Tracing;
-  readonly vitals: Pick<ConsumerVitals, "freshAt">;
+  readonly vitals: Pick<ConsumerVitals, "freshAt" | "latency" | "writing">;
   readonly signal: AbortSignal;
   readonly circuit: Circuit;
   readonly limit?: RateLimit | undefined;
@@ -169,8 +169,10 @@ export class DestinationWriter {
     records: readonly OutRecord[],
     message: Written,
   ): Promise<Delivered & { readonly processed?: Processed }> {
-    const { integration, destination, metrics, tracing, clock } = this.#options;
+    const { integration, destination, metrics, tracing, clock, vitals } = this.#options;
     const { header } = message;
+    vitals.writing.batches++;
+    vitals.writing.records += records.length;
     const span = tracing.start(
       "deliver",
       { "sluice.destination": destination.id, "sluice.records": records.length },
@@ -195,13 +197,18 @@ export class DestinationWriter {
       taps?.of(integrationId)?.written(destination.id, records, delivered.undelivered);
       metrics.recordsOut(integration, destination.id, this.#opened.type, out);
       const now = clock.now();
-      metrics.recordLatency(integration, destination.id, out, (now - header.ingestedAt) / 1000);
-      if (out > 0) this.#options.vitals.freshAt = now;
+      const seconds = (now - header.ingestedAt) / 1000;
+      metrics.recordLatency(integration, destination.id, out, seconds);
+      vitals.latency.add(out, seconds, now);
+      if (out > 0) vitals.freshAt = now;
       span.end(undefined, { "sluice.failed": delivered.undelivered.length });
       return delivered;
     } catch (error) {
       span.end(error);
       throw error;
+    } finally {
+      vitals.writing.batches--;
+      vitals.writing.records -= records.length;
     }
   }
 

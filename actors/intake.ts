@@ -1,5 +1,6 @@
 import type { Cursor } from "../connectors/sdk/index.ts";
 import type { ResolvedSource } from "../runtime/config/index.ts";
+import { sourceKey } from "../runtime/live/index.ts";
 import type { BatchHeader, Log, SourcePosition } from "../runtime/ports/log.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
 import { sourceName } from "./source-name.ts";
@@ -58,6 +59,16 @@ export class Intake {
       sum.records += records;
     }
     return sum;
+  }
+
+  /** Records read, by source, as the flow meter has it. */
+  get read(): ReadonlyMap<string, number> {
+    return new Map(
+      Array.from(this.#positions, ([name, { records }]) => {
+        const [connector, stream] = JSON.parse(name) as [string, string];
+        return [sourceKey({ connector, stream }), records];
+      }),
+    );
   }
 
   position(source: ResolvedSource): SourcePosition {

@@ -157,7 +157,7 @@ export class RunLedger {
   #ownedAt = Number.NEGATIVE_INFINITY;
   #waiters: { generation: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #dirty: () => void = () => {};
-  #checkpoint: () => void = () => {};
+  #checkpoint: (settlement: Settlement) => void = () => {};
   #closed: { readonly error: unknown } | undefined;
 
   readonly #telemetry: LedgerTelemetry;
@@ -194,8 +194,8 @@ export class RunLedger {
     this.#dirty = dirty;
   }
 
-  /** `checkpoint` is called after each commit. */
-  onCommitted(checkpoint: () => void): void {
+  /** `checkpoint` is called after each commit, with what was committed. */
+  onCommitted(checkpoint: (settlement: Settlement) => void): void {
     this.#checkpoint = checkpoint;
   }
 
@@ -427,7 +427,7 @@ export class RunLedger {
     const due = this.#waiters.filter(({ generation }) => generation <= snapshot.generation);
     this.#waiters = this.#waiters.filter(({ generation }) => generation > snapshot.generation);
     for (const { resolve } of due) resolve();
-    this.#checkpoint();
+    this.#checkpoint(snapshot.settlement);
   }
 
   /** Nothing more of this ledger is committed: a later owner has it, or the node stops. */

@@ -4,7 +4,13 @@ import type { NodeView } from "./node.ts";
 import { gaugesReader } from "./node-gauges.ts";
 import { Vitals } from "./vitals.ts";
 
-const view: NodeView = { vitals: new Map(), health: new Map(), owned: new Set(), names: new Set(["shop"]) };
+const view: NodeView = {
+  vitals: new Map(),
+  health: new Map(),
+  owned: new Set(),
+  names: new Set(["shop"]),
+  removed: [],
+};
 const space = { freeBytes: 7 };
 
 test("dead letters are counted every ten seconds at most, and a store that is away holds no scrape up", async () => {

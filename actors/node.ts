@@ -26,6 +26,8 @@ export interface NodeView {
   owned: ReadonlySet<string>;
   /** Of all integrations, whoever owns them. */
   names: ReadonlySet<string>;
+  /** Ids of integrations that are no more, of whichever node, until somebody takes them out. */
+  readonly removed: string[];
 }
 
 export interface NodeOptions extends Services {
@@ -103,11 +105,15 @@ export class NodeActor implements Actor<NodeMessage> {
 
   async #watchDepths(ctx: Context<NodeMessage>, signal: AbortSignal): Promise<void> {
     const { store, logger, view } = this.#options;
-    const alert = new DepthAlert(store.deadLetters, logger);
+    const alert = new DepthAlert(logger);
     while (!signal.aborted) {
-      const watched = Array.from(view.vitals, ([id, { name, alertDepth }]) => ({ id, name, alertDepth }));
       // While the store is away readiness says so.
-      await alert.look(watched).catch(() => {});
+      const depths = view.vitals.size === 0 ? null : await store.deadLetters.depths().catch(() => null);
+      if (depths !== null) {
+        for (const [id, vitals] of view.vitals) vitals.deadLetters = depths.get(id) ?? 0;
+        const watched = Array.from(view.vitals, ([id, { name, alertDepth }]) => ({ id, name, alertDepth }));
+        alert.look(watched, depths);
+      }
       await ctx.clock.sleep(depthsMs, signal).catch(() => {});
     }
   }
@@ -174,6 +180,7 @@ export class NodeActor implements Actor<NodeMessage> {
     for (const id of this.#known) {
       if (ids.includes(id)) continue;
       this.#known.delete(id);
+      view.removed.push(id);
       this.#crashes.delete(id);
       this.#looked = false;
     }
@@ -195,6 +202,7 @@ export class NodeActor implements Actor<NodeMessage> {
     for (const row of rows) {
       const vitals = view.vitals.get(row.id);
       if (!owned.has(row.id) || vitals === undefined) continue;
+      vitals.row = row;
       describe(vitals, row, this.#options.cron);
       if (!this.#integrations.has(row.id) && !this.#leaving.has(row.id)) this.#spawn(ctx, row, vitals);
       view.health.get(row.id)?.seen(row.lossesSeen);

@@ -35,6 +35,7 @@ import type { RunOptions, RunParts } from "./run-options.ts";
 import { SourceActor } from "./source.ts";
 import { tickSubject } from "./ticker.ts";
 import { untilAborted } from "./until-aborted.ts";
+import type { RunView } from "./vitals.ts";
 
 export type RunMessage =
   | { readonly type: "ready" | "done"; readonly consumer: string }
@@ -76,6 +77,7 @@ export class RunActor implements Actor<RunMessage> {
   readonly #tracing: Tracing;
   readonly #cut = new AbortController();
   #appended = 0;
+  #intake: Intake | undefined;
   #ending = false;
   /** It has ended, or was stopped. */
   #over = false;
@@ -106,8 +108,10 @@ export class RunActor implements Actor<RunMessage> {
     ctx.signal.addEventListener("abort", () => {
       for (const backlog of this.#backlogs.values()) backlog.release();
     });
+    this.#options.vitals.begun(() => this.#view);
     // Invariant 8: held against itself at each checkpoint.
-    this.#ledger.onCommitted(() => {
+    this.#ledger.onCommitted(({ deadLetters, replayed = [] }) => {
+      this.#options.vitals.moreDeadLetters(deadLetters.length - replayed.length);
       this.#report(this.#balanceWatch.look());
       if (this.#ledger.counts.ledger) this.#meter.tell(this.#ledger.counts.ledger);
     });
@@ -143,6 +147,13 @@ export class RunActor implements Actor<RunMessage> {
     }
     this.#giveUpLeftBehind(ctx);
     if (this.#opening.size === 0) this.#startSources(ctx);
+  }
+
+  get #view(): RunView {
+    const { run, integration, logged } = this.#options;
+    const { counts, waiting } = this.#ledger;
+    const read = this.#intake?.read ?? new Map<string, number>();
+    return { ledger: counts.ledger, read, row: { ...run, counts, waiting }, integration, logged };
   }
 
   #giveUpLeftBehind(ctx: Context<RunMessage>): void {
@@ -209,6 +220,7 @@ export class RunActor implements Actor<RunMessage> {
       this.#options.run.trigger === "webhook" && consumer === "steps" ? sentBytes : undefined,
     );
     this.#backlogs.set(consumer, backlog);
+    vitals.backlog = backlog;
     const create = () =>
       new LogConsumerActor({
         name: consumer,
@@ -250,6 +262,8 @@ export class RunActor implements Actor<RunMessage> {
       const replayed = replaySource(run);
       const sources = job ? [...integration.sources, replayed] : integration.sources;
       const intake = await untilAborted(signal, Intake.open({ run, sources, log: ingest, savedCursor }));
+      this.#intake = intake;
+      this.#options.vitals.begun(() => this.#view);
       if (intake.ended) {
         this.#appended = intake.totals.records;
         return;

@@ -1,9 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
+import type { ResolvedIntegration } from "../runtime/config/index.ts";
 import { Circuit, type CircuitOptions } from "../runtime/delivery/index.ts";
 import type { Imbalance } from "../runtime/ports/ledger.ts";
-import type { OpenCircuit, OpenCircuits } from "../runtime/ports/store.ts";
+import type { IntegrationRow, OpenCircuit, OpenCircuits, RunRow } from "../runtime/ports/store.ts";
 import type { ConsumerGauges, IntegrationGauges } from "../runtime/ports/telemetry.ts";
+import type { Backlog } from "./backlog.ts";
 import type { FireInterval } from "./fire-interval.ts";
+import { type Flowing, FlowMeter } from "./flow-meter.ts";
+import { LatencyWindow } from "./latency-window.ts";
 
 /** Messages and bytes that a consumer has in hand at most: its credit. */
 export const window = { messages: 16, bytes: 4 * 1024 * 1024 };
@@ -20,12 +24,31 @@ export interface ConsumerVitals {
   circuit?: Circuit;
   /** When the destination was last up to date or confirmed a record, in milliseconds since the epoch. */
   freshAt: number | null;
+  /** How long records took of late until the destination confirmed them. */
+  readonly latency: LatencyWindow;
+  /** Given to the destination, and not confirmed. */
+  readonly writing: { batches: number; records: number };
+  /** Of the log that it takes from, while a run is under way. */
+  backlog?: Backlog | undefined;
+}
+
+/** A run that is under way, to be looked at at any time. */
+export interface RunView extends Flowing {
+  /** With its counts as they are now. */
+  readonly row: RunRow;
+  readonly integration: ResolvedIntegration;
+  /** Each destination has a log of its own. */
+  readonly logged: boolean;
 }
 
 /** How an integration does, kept over its runs and the crashes of its actors. */
 export class Vitals {
   /** The integration's name. */
   name: string;
+  /** As the store had it when this node looked last. */
+  row: Pick<IntegrationRow, "enabled" | "version" | "spec"> | undefined;
+  /** Unresolved, as the store counted them last; null: it has not yet. */
+  deadLetters: number | null = null;
   /** What the latest run's ledger cannot account for. */
   imbalances: readonly Imbalance[] = [];
   /** Dead letters above which an alert is raised; null: none is. */
@@ -34,6 +57,10 @@ export class Vitals {
   steps: readonly string[] = [];
   /** Its schedule's; "always": its sources are read all the time; null: it runs when somebody asks, or not at all. */
   due: FireInterval | "always" | null = null;
+  /** How records flow, over the runs. */
+  readonly flow = new FlowMeter();
+  /** Undefined: none is under way. */
+  run: (() => RunView) | undefined;
   /** Called when a circuit opens, closes or stays open. */
   circuitsChanged: () => void = () => {};
   #consumers = new Map<string | undefined, ConsumerVitals>();
@@ -60,7 +87,12 @@ export class Vitals {
   /** Of a destination, or of the steps where several destinations follow them. */
   consumer(destination: string | undefined): ConsumerVitals {
     const known = this.#consumers.get(destination);
-    return known ?? { lag: () => 0, credit: window.messages, waiting: false, freshAt: null };
+    if (known) return known;
+    const writing = { batches: 0, records: 0 };
+    return {
+      ...{ lag: () => 0, credit: window.messages, waiting: false, freshAt: null },
+      ...{ latency: new LatencyWindow(), writing },
+    };
   }
 
   /**
@@ -108,9 +140,25 @@ export class Vitals {
     return open;
   }
 
+  /** Entered, or resolved, since the store counted them: until it counts them again. */
+  moreDeadLetters(count: number): void {
+    if (this.deadLetters !== null) this.deadLetters = Math.max(0, this.deadLetters + count);
+  }
+
+  /** A run begins, or goes on. */
+  begun(run: () => RunView): void {
+    this.run = run;
+    this.flow.begin(run);
+  }
+
   /** No run is going on: nothing is waited for. */
   idle(): void {
-    for (const consumer of this.#consumers.values()) consumer.waiting = false;
+    this.flow.end();
+    this.run = undefined;
+    for (const consumer of this.#consumers.values()) {
+      consumer.waiting = false;
+      consumer.backlog = undefined;
+    }
     this.#lookUps.clear();
     this.#isIdle = true;
     this.circuitsChanged();
@@ -119,6 +167,11 @@ export class Vitals {
   /** A run has taken everything over: every destination has what the source had. */
   upToDate(now: number): void {
     for (const consumer of this.#consumers.values()) consumer.freshAt = now;
+  }
+
+  /** By destination; undefined: the steps, where several destinations follow them. */
+  get consumers(): ReadonlyMap<string | undefined, ConsumerVitals> {
+    return this.#consumers;
   }
 
   /** Records in the logs that are not settled. */

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { FairShare } from "../actors/backlog.ts";
+import { LiveFeed } from "../actors/live-feed.ts";
 import { control, type NodeView, nodeProps } from "../actors/node.ts";
 import { gaugesReader } from "../actors/node-gauges.ts";
 import { Settler } from "../actors/settler.ts";
@@ -48,6 +49,7 @@ import { addEnvironmentSecrets, addServerUrl } from "./environment-secrets.ts";
 import { listenError, listenGrpc } from "./listen.ts";
 import { nodeId } from "./node-id.ts";
 import type { NodeSettings } from "./node-settings.ts";
+import { joinNodes } from "./nodes.ts";
 import { createRunner } from "./runner.ts";
 
 export interface RunningNode {
@@ -213,7 +215,7 @@ async function start(
   closers.push(() => connectorEvents.stop());
   const metrics = prometheusMetrics({ version });
   const settler = new Settler(store.checkpoints, realClock, logger);
-  const view: NodeView = { health: new Map(), vitals: new Map(), owned: new Set(), names: new Set() };
+  const view: NodeView = { health: new Map(), vitals: new Map(), owned: new Set(), names: new Set(), removed: [] };
   const cron = { next: nextFire };
   const copies = logs.replicas;
   const tier = settings.natsUrl === undefined ? "synced" : copies > 1 ? "replicated" : "server";
@@ -222,7 +224,33 @@ async function start(
   const connectors = actorConnectors(store, registry, resolveReference, watch);
   const { lookups } = connectors;
   const owners = connectOwners(logs.link);
+  // Anybody may ask for it: what a driver says, addresses and names of users in it, is for the log.
+  let storeAnswers = true;
+  const storeReason = async () => {
+    const error = await store.ping().then(
+      () => null,
+      (error: unknown) => error ?? "no answer",
+    );
+    if (error !== null && storeAnswers) logger.warn({ err: error }, "Postgres does not answer");
+    storeAnswers = error === null;
+    return storeAnswers ? null : "Postgres takes no connection, or does not answer; the node's log says why";
+  };
+  const readiness = {
+    check: async () => ({
+      nats: logs.status.connected ? (logs.status.reason ?? null) : (logs.status.reason ?? "not connected"),
+      postgres: await storeReason(),
+      settlement: settler.reason,
+      disk: space.reason,
+    }),
+  };
+  const nodes = joinNodes({ cluster, readiness, view, version, durability: runner.durability });
+  closers.push(() => nodes.close());
+  const live = new LiveFeed({ cluster, view, clock: realClock, describeNode: nodes.describe });
+  live.start();
+  closers.push(() => live.stop());
   const services = createServices({
+    nodes,
+    live,
     store,
     registry,
     plugins,
@@ -260,7 +288,7 @@ async function start(
       taps,
       validator,
       sandbox,
-      store,
+      store: { ...store, runs: live.telling(store.runs) },
       connectors,
       settler,
       share: new FairShare(),
@@ -280,25 +308,6 @@ async function start(
   );
   closers.push(() => system.shutdown(defaultDeadlineMs));
 
-  // Anybody may ask for it: what a driver says, addresses and names of users in it, is for the log.
-  let storeAnswers = true;
-  const storeReason = async () => {
-    const error = await store.ping().then(
-      () => null,
-      (error: unknown) => error ?? "no answer",
-    );
-    if (error !== null && storeAnswers) logger.warn({ err: error }, "Postgres does not answer");
-    storeAnswers = error === null;
-    return storeAnswers ? null : "Postgres takes no connection, or does not answer; the node's log says why";
-  };
-  const readiness = {
-    check: async () => ({
-      nats: logs.status.connected ? (logs.status.reason ?? null) : (logs.status.reason ?? "not connected"),
-      postgres: await storeReason(),
-      settlement: settler.reason,
-      disk: space.reason,
-    }),
-  };
   const gauges = { view, store: store.deadLetters, readiness: readiness.check, space, clock: realClock };
   metrics.gauges(gaugesReader(gauges));
   const auth = createAuthenticator(store.apiKeys, settings.oidc && oidcAuthenticator(settings.oidc));
@@ -348,7 +357,10 @@ async function start(
   }
   logger.info({ url, grpc: grpcUrl.origin, version }, "ready");
   // The others take over what has stopped here, while this node finishes the rest.
-  closers.push(() => cluster.leave());
+  closers.push(() => {
+    nodes.draining();
+    cluster.leave();
+  });
   closers.push(() => logger.info("stopping"));
   return { url, token, services, databaseUrl, stop };
 }

@@ -7,6 +7,7 @@ import { clean } from "./clean.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
+import { overview } from "./overview.ts";
 import { isUuid, jsonCursor, pageOf, pageStart, readJsonCursor } from "./paging.ts";
 import { checkpointOwners, integrations, integrationVersions, pipelineRuns, removedIntegrations } from "./schema.ts";
 import { refuseTooMany } from "./too-many.ts";
@@ -137,6 +138,16 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
         .limit(options.limit + 1);
       return pageOf(rows, options);
     },
+
+    async known(ids) {
+      const rows = await db.orm
+        .select({ id: integrations.id })
+        .from(integrations)
+        .where(and(inArray(integrations.id, ids.filter(isUuid)), own));
+      return rows.map(({ id }) => id);
+    },
+
+    overview: (options) => overview(db, caller, options),
 
     all: () => db.orm.select().from(integrations).where(own).orderBy(integrations.id),
 

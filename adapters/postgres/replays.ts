@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, isNull, type SQL, sql } from "drizzle-orm";
 import type { Correlation } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { DeadLetterFilter, JobError, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
@@ -111,6 +111,17 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
         .where(and(eq(jobs.integrationId, integrationId), own))
         .orderBy(desc(jobs.id))
         .limit(100);
+      return Promise.all(rows.map(async (row) => ({ ...row, progress: await progress(db, row.id) })));
+    },
+
+    async unfinished(integrationId) {
+      const ofOne = integrationId === null ? undefined : eq(jobs.integrationId, integrationId);
+      const rows = await db.orm
+        .select()
+        .from(jobs)
+        .where(and(isNull(jobs.finishedAt), own, ofOne))
+        .orderBy(asc(jobs.id))
+        .limit(1_000);
       return Promise.all(rows.map(async (row) => ({ ...row, progress: await progress(db, row.id) })));
     },
 

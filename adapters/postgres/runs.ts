@@ -62,7 +62,9 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
       const rows = await db.orm
         .select()
         .from(pipelineRuns)
-        .where(and(running, integrationId === undefined ? undefined : eq(pipelineRuns.integrationId, integrationId)))
+        .where(
+          and(running, own, integrationId === undefined ? undefined : eq(pipelineRuns.integrationId, integrationId)),
+        )
         .orderBy(asc(pipelineRuns.id));
       return rows.map(toRun);
     },

@@ -27,7 +27,7 @@ export async function admit(
 /** Who makes a request, without counting it. `isFlood` as of Authenticator. */
 export async function authenticate(
   authorization: string | undefined,
-  auth: Authenticator,
+  auth: Pick<Authenticator, "verify">,
   isFlood = false,
 ): Promise<Identity> {
   const [, token] = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization ?? "") ?? [];

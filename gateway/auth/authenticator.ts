@@ -12,6 +12,8 @@ export interface Identity {
   readonly name: string;
   /** A team, which sees only what is its own; null: everything. */
   readonly owner: string | null;
+  /** Null: none, or what it may is known by its scopes alone. */
+  readonly role: string | null;
   readonly scopes: ReadonlySet<Scope>;
   /** Null: never. */
   readonly expiresAt: Date | null;
@@ -80,7 +82,8 @@ export function createAuthenticator(keys: ApiKeyStore, issuer?: Authenticator): 
       }
       note(row);
       const { id, name, owner, role, scopes, expiresAt, rateLimit } = row;
-      const identity = { id, name, owner, scopes: scopesOf(role, scopes, owner), expiresAt, rateLimit };
+      const may = scopesOf(role, scopes, owner);
+      const identity = { id, name, owner, role, scopes: may, expiresAt, rateLimit };
       const leftMs = expiresAt === null ? trustMs : Math.min(trustMs, expiresAt.getTime() - Date.now());
       trusted.set(key, { identity, until: performance.now() + leftMs });
       return identity;

@@ -76,6 +76,7 @@ function identityOf(claims: JWTPayload, settings: OidcSettings): Identity {
     id: `oidc:${owner ?? ""}:${sub}`,
     name: `oidc:${sub}`,
     owner,
+    role: role ?? null,
     scopes: scopesOf(role ?? "", narrowed, owner),
     // The token ends soon; what its holder may does not end with it.
     expiresAt: null,

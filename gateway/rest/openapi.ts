@@ -111,7 +111,9 @@ function operation({
       [answer.status]: {
         description: answer.description,
         ...(versioned && answer.schema && { headers: { ETag: etag } }),
-        ...(answer.schema && { content: json(answer.schema) }),
+        ...(answer.schema && {
+          content: answer.isStream ? { "text/event-stream": { schema: answer.schema } } : json(answer.schema),
+        }),
       },
       ...Object.fromEntries(
         statuses.toSorted((a, b) => a - b).map((status) => [status, { $ref: `#/components/responses/${status}` }]),

@@ -29,6 +29,8 @@ export interface Route {
     readonly location?: "/v1/runs" | "/v1/jobs";
     /** It has what is shown once. */
     readonly isSecret?: true;
+    /** It is server-sent events, without an end: `handle` gives an EventStream. */
+    readonly isStream?: true;
   };
   /** Its answer is of a version: that is its ETag, and where something is changed, If-Match is honoured. */
   readonly versioned?: true;

@@ -16,6 +16,7 @@ import {
 } from "../services/resources.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
+import { liveRoutes } from "./live-routes.ts";
 import { pluginRoutes } from "./plugin-routes.ts";
 import { id, ok, page, paging, text } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
@@ -447,6 +448,7 @@ export const routes: readonly Route[] = [
   ...integrations,
   ...history,
   ...deadLetterRoutes,
+  ...liveRoutes,
   ...keyRoutes,
   ...apply,
   ...secretsRoutes,

@@ -17,15 +17,17 @@ export const time: Part = { type: "string", format: "date-time" };
 export const anything: Part = {};
 export const anyObject: Part = { type: "object" };
 
+export const circuit = object({
+  state: { enum: ["closed", "open", "half_open"] },
+  since: { ...orNull(time), description: "When it was closed last." },
+  reason: { ...orNull(string), description: "What the far side said when it opened." },
+  failure_ratio: { type: ["number", "null"], description: "Share of records that had failed then, 0 to 1." },
+});
+
 export const circuits: Part = {
   type: "object",
   description: "By destination, and by `step ID` for each step that looks up: whether it is called.",
-  additionalProperties: object({
-    state: { enum: ["closed", "open", "half_open"] },
-    since: { ...orNull(time), description: "When it was closed last." },
-    reason: { ...orNull(string), description: "What the far side said when it opened." },
-    failure_ratio: { type: ["number", "null"], description: "Share of records that had failed then, 0 to 1." },
-  }),
+  additionalProperties: circuit,
 };
 
 export const error: Part = {

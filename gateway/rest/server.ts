@@ -25,12 +25,19 @@ import {
 } from "../auth/index.ts";
 import { addConsole, assetsUrl } from "../console/index.ts";
 import type { HookReceiver } from "../hooks/index.ts";
-import { type MetricsText, NotThroughError, type Readiness, type Services } from "../services/index.ts";
+import {
+  type EventStream,
+  type MetricsText,
+  NotThroughError,
+  type Readiness,
+  type Services,
+} from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
 import { admit, challenge, tell } from "./admission.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { parseBody } from "./body.ts";
 import { docsPage, docsPolicy } from "./docs-page.ts";
+import { EventStreams } from "./event-streams.ts";
 import { addHookRoutes, hookPath, hookUrl } from "./hook-routes.ts";
 import { idempotencyKeyOf, once } from "./idempotency.ts";
 import { openApi } from "./openapi.ts";
@@ -167,7 +174,9 @@ export function createRest(options: RestOptions): FastifyInstance {
     });
   });
 
-  for (const route of routes) addRoute(app, route, services, validator);
+  const streams = new EventStreams(auth);
+  app.addHook("preClose", async () => streams.close());
+  for (const route of routes) addRoute(app, route, services, validator, streams);
   addHookRoutes(app, { receiver: options.hooks, limits });
   const description = openApi(routes, options.version);
   app.get("/openapi.json", async () => description);
@@ -206,7 +215,13 @@ const acceptsGzip = (accepted: string | undefined) =>
 /** A path as fastify writes it. */
 const urlOf = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");
 
-function addRoute(app: FastifyInstance, route: Route, services: Services, validator: Validator): void {
+function addRoute(
+  app: FastifyInstance,
+  route: Route,
+  services: Services,
+  validator: Validator,
+  streams: EventStreams,
+): void {
   const { method, path, answer } = route;
   const checkQuery = validator.compile({ type: "object", properties: route.query ?? {}, additionalProperties: false });
   app.route({
@@ -221,14 +236,18 @@ function addRoute(app: FastifyInstance, route: Route, services: Services, valida
       const traceparent = traceparentOf(request.headers.traceparent);
       const ifMatch = ifMatchOf(request.headers["if-match"]);
       const body = readBody(request.body, route);
+      const own = services.as({ name, owner, requestId: request.id, traceparent });
+      const onGone = (listener: () => void) => {
+        reply.raw.once("close", () => {
+          if (!reply.raw.writableFinished) listener();
+        });
+      };
+      const asked = { params, query, body, caller, ifMatch, onGone };
+      if (answer.isStream) {
+        return streams.send((await route.handle(asked, own)) as EventStream, caller, request, reply);
+      }
       const work = async (): Promise<KeptAnswer> => {
-        const onGone = (listener: () => void) => {
-          reply.raw.once("close", () => {
-            if (!reply.raw.writableFinished) listener();
-          });
-        };
-        const asked = { params, query, body, caller, ifMatch, onGone };
-        const result = await route.handle(asked, services.as({ name, owner, requestId: request.id, traceparent }));
+        const result = await route.handle(asked, own);
         return { status: answer.status, headers: headersOf(route, result), body: (result ?? null) as Json };
       };
       const key = method === "POST" ? idempotencyKeyOf(request.headers["idempotency-key"]) : undefined;

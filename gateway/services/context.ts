@@ -4,7 +4,9 @@ import { resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { Cluster } from "../../runtime/ports/cluster.ts";
 import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
+import type { Live } from "../../runtime/ports/live.ts";
 import type { Lookups } from "../../runtime/ports/lookups.ts";
+import type { Nodes } from "../../runtime/ports/nodes.ts";
 import type { Owners } from "../../runtime/ports/owners.ts";
 import type { Plugins } from "../../runtime/ports/plugins.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
@@ -21,6 +23,9 @@ export interface ServiceContext {
   readonly owners: Pick<Owners, "ask" | "maxBytes">;
   /** By which nodes hear of each other. */
   readonly cluster: Pick<Cluster, "publish" | "subscribe">;
+  readonly nodes: Nodes;
+  /** How integrations do at this moment, on whichever node. */
+  readonly live: Live;
   readonly validator: Validator;
   readonly sealer: Sealer;
   /** What previews run scripts in, and look things up with. */

@@ -4,6 +4,7 @@ import { codes, SluiceError } from "../../runtime/errors/index.ts";
 import type { DeadLetterFilter, DeadLetterGroup, JobRow, ReplayOptions } from "../../runtime/ports/replays.ts";
 import type { DeadLetterDetail, DeadLetterRow, Page, PageOptions } from "../../runtime/ports/store.ts";
 import { found, newId, refuse, type ServiceContext } from "./context.ts";
+import { jobsChanged } from "./event-hub.ts";
 
 const string: Part = { type: "string", minLength: 1 };
 
@@ -59,7 +60,7 @@ export const correctionBody: Part = {
 type Fields = { readonly [F in keyof typeof filterFields]?: string };
 
 /** Records that could not be delivered: to look at, to correct, to replay. */
-export function deadLetterService({ store, runner, validator }: ServiceContext) {
+export function deadLetterService({ store, runner, validator, cluster }: ServiceContext) {
   const { deadLetters, replays } = store;
   const one = async (id: string): Promise<DeadLetterDetail> => found(await deadLetters.get(id), "dead letter", id);
   const integrationOf = async (id: string) => found(await store.integrations.get(id), "integration", id);
@@ -81,6 +82,7 @@ export function deadLetterService({ store, runner, validator }: ServiceContext) 
     const ids = { id: newId(), runId: newId() };
     const job = await replays.open({ ...ids, integrationId, integrationVersion: version, options, filter, actor });
     runner.changed([integrationId]);
+    cluster.publish(jobsChanged, ids.id);
     return job;
   }
 
@@ -97,6 +99,7 @@ export function deadLetterService({ store, runner, validator }: ServiceContext) 
     if (!(await replays.move(id, to === "cancelled" ? ["running", "paused"] : [from], to))) {
       throw new SluiceError("CONFLICT", `the job is ${status}`);
     }
+    cluster.publish(jobsChanged, id);
     return job(id);
   }
 

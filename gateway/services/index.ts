@@ -6,10 +6,13 @@ import { connectorService } from "./connectors.ts";
 import type { ServiceContext } from "./context.ts";
 import { deadLetterService } from "./dead-letters.ts";
 import { dryRunService } from "./dry-run.ts";
+import { EventHub } from "./event-hub.ts";
+import { eventService } from "./events.ts";
 import { historyService } from "./history.ts";
 import { integrationService } from "./integrations.ts";
 import { type InvokeOptions, Invoker } from "./invoke.ts";
 import { keyService } from "./keys.ts";
+import { liveService } from "./live.ts";
 import { pluginService } from "./plugins.ts";
 import { previewService } from "./preview.ts";
 import { secretsService } from "./secrets.ts";
@@ -19,13 +22,14 @@ export { ConnectorEvents } from "./connector-events.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { IfMatch, ServiceContext } from "./context.ts";
 export { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
+export { EventStream } from "./events.ts";
 export { openHookSecrets } from "./hook-secrets.ts";
 export { NotThroughError } from "./invoke.ts";
 export { keyBody } from "./keys.ts";
 export type { Durability, MetricsText, Readiness, Runner } from "./ports.ts";
 export { previewBody } from "./preview.ts";
 
-function servicesOf(context: ServiceContext, { invoker }: Platform, caller: Caller | null) {
+function servicesOf(context: ServiceContext, { invoker, hub }: Platform, caller: Caller | null) {
   const { store } = context;
   return {
     plugins: pluginService(context),
@@ -40,6 +44,9 @@ function servicesOf(context: ServiceContext, { invoker }: Platform, caller: Call
     audit: store.audit,
     invoke: (id: string, body: Json, options: InvokeOptions) => invoker.invoke({ store, caller }, id, body, options),
     tap: tapService(context),
+    live: liveService(context),
+    events: eventService({ ...context, hub }),
+    nodes: context.nodes,
   };
 }
 
@@ -48,6 +55,7 @@ function platformOf(context: ServiceContext) {
   return {
     secrets: secretsService(context),
     idempotency: context.store.idempotency,
+    hub: new EventHub(context),
     invoker: new Invoker(context.owners, context.runner),
   };
 }

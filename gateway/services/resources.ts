@@ -1,5 +1,6 @@
 import type { Json, JsonObject, StreamInfo } from "../../connectors/sdk/index.ts";
 import { redactedHookSecrets, resolveIntegration } from "../../runtime/config/index.ts";
+import { circuitStates } from "../../runtime/live/index.ts";
 import type { RegisteredType } from "../../runtime/ports/connectors.ts";
 import type { Ledger } from "../../runtime/ports/ledger.ts";
 import type { PluginRow, PluginState } from "../../runtime/ports/plugins.ts";
@@ -137,18 +138,8 @@ export function runResource(row: RunRow): JsonObject {
   };
 }
 
-/** Of each destination, and each step that looks up. One that is to be tried again is half open until that has passed. */
 function circuitsResource({ spec, circuits }: Pick<IntegrationRow, "spec" | "circuits">): JsonObject {
-  const { destinations, steps } = resolveIntegration(spec);
-  const lookUps = steps.filter(({ type }) => type === "enrich").map(({ id }) => `step ${id}`);
-  const shown = [...destinations.map(({ id }) => id), ...lookUps].map((id) => {
-    const open = circuits[id];
-    if (open === undefined) return [id, { state: "closed", since: null, reason: null, failure_ratio: null }] as const;
-    const { since, until, reason, failureRatio: failure_ratio } = open;
-    const state = Date.now() < until ? "open" : "half_open";
-    return [id, { state, since: new Date(since).toISOString(), reason, failure_ratio }] as const;
-  });
-  return Object.fromEntries(shown);
+  return circuitStates(resolveIntegration(spec), circuits, Date.now()) as unknown as JsonObject;
 }
 
 /** A run by itself also tells the circuits of its destinations, its ledger, and the drift of its stream's schema. */

@@ -117,6 +117,8 @@ export interface ReplayStore {
   get(id: string): Promise<JobRow | null>;
   /** Newest first; at most 100. */
   list(integrationId: string): Promise<readonly JobRow[]>;
+  /** Those that have not ended, of one integration or all, the oldest first; at most a thousand. */
+  unfinished(integrationId: string | null): Promise<readonly JobRow[]>;
   status(id: string): Promise<JobStatus | null>;
   /** Changes the status where it is one of `from`; false where it is not. */
   move(id: string, from: readonly JobStatus[], to: JobStatus): Promise<boolean>;

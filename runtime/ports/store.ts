@@ -128,6 +128,54 @@ export interface RunRow {
   readonly cancelRequestedAt?: Date | null;
 }
 
+/** An integration as an overview shows it. */
+export interface OverviewRow
+  extends Pick<
+    IntegrationRow,
+    | "id"
+    | "name"
+    | "spec"
+    | "enabled"
+    | "version"
+    | "owner"
+    | "createdAt"
+    | "updatedAt"
+    | "health"
+    | "healthReason"
+    | "circuits"
+  > {
+  /** Unresolved. */
+  readonly deadLetters: number;
+  readonly lastRun: {
+    readonly id: string;
+    readonly status: RunStatus;
+    readonly startedAt: Date;
+    readonly finishedAt: Date | null;
+    readonly failed: number;
+  } | null;
+}
+
+export interface OverviewOptions extends PageOptions {
+  /** `attention`: what needs it most first; what is alike by name. */
+  readonly sort: "attention" | "name";
+  readonly health: HealthStatus | null;
+  readonly enabled: boolean | null;
+  /** Part of the name, in any case. */
+  readonly search: string | null;
+}
+
+/** Of all integrations of the caller, whatever the page. Health is of those that are enabled. */
+export interface OverviewTotals extends Readonly<Record<HealthStatus, number>> {
+  readonly integrations: number;
+  readonly enabled: number;
+  readonly circuitsOpen: number;
+  readonly withDeadLetters: number;
+}
+
+export interface OverviewPage extends Page<OverviewRow> {
+  readonly totals: OverviewTotals;
+}
+
 export interface DeadLetterRow {
   readonly id: string;
   readonly runId: string;
@@ -265,6 +313,9 @@ export interface IntegrationStore {
   /** All versions that there were, the newest first, or `only` that one. */
   versions(id: string, options: PageOptions & { readonly only?: number }): Promise<Page<IntegrationVersionRow>>;
   list(options: PageOptions): Promise<Page<IntegrationRow>>;
+  /** Those of the ids that are there. */
+  known(ids: readonly string[]): Promise<readonly string[]>;
+  overview(options: OverviewOptions): Promise<OverviewPage>;
   /** All of them, for nodes that share them out. */
   all(): Promise<readonly IntegrationRow[]>;
   /** Those, and their versions, whose spec holds a text: sealed secrets. */

@@ -103,6 +103,8 @@ export async function startApi({
   const changed: string[] = [];
   const runner = openingRunner(changed);
   const services = createServices({
+    nodes: { list: async () => [] },
+    live: { describe: async () => new Map(), detail: async () => null, listen: () => () => {} },
     store,
     registry,
     plugins,
