@@ -54,7 +54,7 @@ export async function quickstart(argv: readonly string[]): Promise<number> {
     print(`  file examples/out/github-events.ndjson\n`);
     for (const [name, run] of runs) if (run.error) note(`${name}: ${run.error.message}`);
     if (!args.flag("once")) {
-      print(`Server:  ${node.url}   (REST under /v1, /openapi.json, /metrics)\nToken:   ${node.token}`);
+      print(`Server:  ${node.url}   (the console; REST under /v1, /openapi.json, /metrics)\nToken:   ${node.token}`);
       print(
         `Try:     npx sluice runs github-events\n         npx sluice run chinook-invoice   (a second run takes only what is new)\n`,
       );
