@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { RetryLaterError } from "../runtime/errors/index.ts";
-import { encodeHooks, Outcome } from "../runtime/hooks/index.ts";
+import { encodeHooks, hookId, Outcome } from "../runtime/hooks/index.ts";
 import type { Log } from "../runtime/ports/log.ts";
 import type { Serve } from "../runtime/ports/owners.ts";
 import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
@@ -13,6 +13,7 @@ test("while the log takes no more, what is sent waits up to a bound, is refused 
     async *headers() {},
   } satisfies Pick<Log, "beyond" | "headers">;
   const owners = {
+    maxBytes: 1024 * 1024,
     serve: (_: string, __: string, given: Serve) => {
       serve = given;
       return () => {};
@@ -49,5 +50,45 @@ test("while the log takes no more, what is sent waits up to a bound, is refused 
   const { value: second } = await read.next();
   source.stored?.(second!.cursor);
   expect(await late).toEqual([Outcome.stored]);
+  await source.close();
+});
+
+test("a request that was taken as one record is not taken as several by another header, nor the other way round", async () => {
+  let serve: Serve | undefined;
+  const log = { beyond: async () => 0, async *headers() {} } satisfies Pick<Log, "beyond" | "headers">;
+  const owners = {
+    maxBytes: 1024 * 1024,
+    serve: (_: string, __: string, given: Serve) => {
+      serve = given;
+      return () => {};
+    },
+  };
+  const { signal } = new AbortController();
+  const options = { integrationId: "i", owners, log, clock: new VirtualClock(), toleranceMs: 300_000 };
+  const source = await openHooks(options, { from: null, batch: { records: 100, bytes: 1e6 }, signal });
+  const send = async (...ids: string[]) => {
+    const records = ids.map((id) => ({ text: Buffer.from("{}"), id, headers: null, correlation: null }));
+    return Array.from(await serve!(encodeHooks(records), signal));
+  };
+  const read = source.read()[Symbol.asyncIterator]();
+  const store = async () => {
+    const { value } = await read.next();
+    source.stored?.(value!.cursor);
+  };
+  const parts = (request: string) => [0, 1, 2].map((part) => hookId(request, part));
+  const { stored, duplicate } = Outcome;
+  // Both before either is in the log, and after it.
+  const first = [send(hookId("a")), send(...parts("a")), send(...parts("b")), send(hookId("b"))];
+  await store();
+  const outcomes = [[stored], [duplicate, duplicate, duplicate], [stored, stored, stored], [duplicate]];
+  expect(await Promise.all(first)).toEqual(outcomes);
+  expect(await send(...parts("a"))).toEqual([duplicate, duplicate, duplicate]);
+  expect(await send(hookId("b"))).toEqual([duplicate]);
+  // Of a request that was kept in part, the rest is taken when it comes again.
+  const some = send(parts("c")[0]!);
+  await store();
+  const rest = send(...parts("c"));
+  await store();
+  expect([await some, await rest]).toEqual([[stored], [duplicate, stored, stored]]);
   await source.close();
 });

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Cursor, Source, SourceOptions } from "../connectors/sdk/index.ts";
 import type { ResolvedIntegration, ResolvedSource } from "../runtime/config/index.ts";
 import { RetryLaterError } from "../runtime/errors/index.ts";
-import { decodeHooks, type HookRecord, hookAsk, Outcome, SeenIds, sizeOf } from "../runtime/hooks/index.ts";
+import { decodeHooks, type HookRecord, hookAsk, Outcome, rivalId, SeenIds, sizeOf } from "../runtime/hooks/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { Log } from "../runtime/ports/log.ts";
 import type { Owners } from "../runtime/ports/owners.ts";
@@ -19,7 +19,7 @@ export function withHooks(integration: ResolvedIntegration): ResolvedIntegration
 
 export interface HookOptions {
   readonly integrationId: string;
-  readonly owners: Pick<Owners, "serve">;
+  readonly owners: Pick<Owners, "serve" | "maxBytes">;
   readonly log: Pick<Log, "beyond" | "headers">;
   readonly clock: Clock;
   /** For so long after it was signed, and before, a request is valid. */
@@ -28,8 +28,8 @@ export interface HookOptions {
 
 /** What may wait for the log: more is refused, to come again. */
 const atMost = { records: 5_000, bytes: 16 * 1024 * 1024 };
-/** Of a batch with the headers of its records: nats-server takes no larger message than `max_payload`, 1 MiB at first. */
-const atOnceBytes = 512 * 1024;
+/** Of a batch with the headers of its records; less where nats-server takes no message of twice as much. */
+const mostAtOnce = 512 * 1024;
 /** A batch gathers what comes while two are on their way to the log: one would leave the disk idle in between. */
 const onTheirWay = 2;
 /** How soon whoever was refused may come again. */
@@ -110,9 +110,11 @@ export async function openHooks(
     for (const [index, record] of records.entries()) {
       const waiting: Waiting = { record, ask, index, again: undefined };
       const { id } = record;
-      const before = id === null ? undefined : pending.get(id);
+      // Taken as one record or as several, it is the same request.
+      const ids = id === null ? [] : [id, rivalId(id)];
+      const before = ids.map((each) => pending.get(each)).find((each) => each !== undefined);
       if (before) (before.again ??= []).push(waiting);
-      else if (id !== null && seen.has(id)) settle(waiting, Outcome.duplicate);
+      else if (ids.some((each) => seen.has(each))) settle(waiting, Outcome.duplicate);
       else {
         if (id !== null) pending.set(id, waiting);
         queue.push(waiting);
@@ -128,6 +130,7 @@ export async function openHooks(
     const records: Waiting[] = [];
     let bytes = 0;
     let withHeaders = 0;
+    const atOnceBytes = Math.min(mostAtOnce, owners.maxBytes / 2);
     let taken = 0;
     for (const waiting of queue) {
       const { length } = waiting.record.text;

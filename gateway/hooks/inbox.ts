@@ -15,7 +15,7 @@ const atMost = { records: 5_000, bytes: 16 * 1024 * 1024 };
 /** Of one request to the owner. */
 const atOnce = { records: 500, bytes: 512 * 1024 };
 /** Of a record: its length, its id, and whatever correlates it. */
-const overhead = 200;
+const overhead = 512;
 /** So many requests to an owner are under way: what comes meanwhile goes into the next. */
 const underWay = 4;
 const patienceMs = 10_000;
@@ -39,9 +39,14 @@ export class Inbox {
     return this.#queue.length === 0 && this.#asking === 0;
   }
 
-  /** Throws RetryLaterError where too much waits. `settle` is called for each, in any order, with what became of it. */
+  /**
+   * Throws RetryLaterError where too much waits, and 413 for a record that is larger, with its headers, than nodes take of
+   * each other. `settle` is called for each, in any order, with what became of it.
+   */
   add(records: readonly HookRecord[], settle: (outcome: OutcomeOf | SluiceError) => void): void {
     const waiting = records.map((record) => ({ record, bytes: sizeOf(record) + overhead, settle }));
+    if (waiting.some((each) => each.bytes > this.#owners.maxBytes))
+      throw Object.assign(new Error("the record is larger than the log takes"), { statusCode: 413 });
     const bytes = waiting.reduce((sum, each) => sum + each.bytes, 0);
     const isFull = this.#queue.length + records.length > atMost.records || this.#bytes + bytes > atMost.bytes;
     if (isFull && this.#queue.length > 0)
@@ -78,10 +83,11 @@ export class Inbox {
   }
 
   #take(): Waiting[] {
+    const most = Math.min(atOnce.bytes, this.#owners.maxBytes);
     let bytes = 0;
     let count = 0;
     for (const each of this.#queue) {
-      if (count > 0 && (count >= atOnce.records || bytes + each.bytes > atOnce.bytes)) break;
+      if (count > 0 && (count >= atOnce.records || bytes + each.bytes > most)) break;
       bytes += each.bytes;
       count++;
     }

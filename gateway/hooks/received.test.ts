@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { rivalId } from "../../runtime/hooks/index.ts";
 import type { Proof } from "./proof.ts";
 import { receivedRecords } from "./received.ts";
 
@@ -26,7 +27,9 @@ test.each<[string, Proof]>([
     expect(idsOf(headers as Record<string, string>, '{"n":1}', proof)).toEqual([id]);
   const [first, second] = idsOf(json, '[{"n":1},{"n":2}]', proof);
   expect(second).not.toBe(first);
-  expect(idsOf({ "content-type": "text/plain" }, '[{"n":1},{"n":2}]', proof)).toEqual([first]);
+  const [whole] = idsOf({ "content-type": "text/plain" }, '[{"n":1},{"n":2}]', proof);
+  expect([first, second].map((id) => rivalId(id!))).toEqual([whole, whole]);
+  expect(rivalId(whole!)).toBe(first);
 });
 
 test("what was signed tells requests apart", () => {

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { batchType, eventFault, fromBinary, isBinary, structuredType } from "../../connectors/sdk/cloudevents.ts";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
+import { hookId } from "../../runtime/hooks/index.ts";
 import { parseBody } from "../rest/body.ts";
 import type { HookRequest, Proof } from "./proof.ts";
 
@@ -26,25 +27,24 @@ export function receivedRecords(request: HookRequest, proof: Proof): Received[] 
   const type = (headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   const id = idOf(request, proof);
-  // Whatever the headers make of a body, which nobody signs: its first record has the same id.
-  const nth = (index: number) => (id === null || index === 0 ? id : `${id}\0${index}`);
-  const signedId = (index: number) => (proof.isSigned ? nth(index) : null);
+  const idOfPart = (part?: number) => (id === null ? null : hookId(id, part));
+  const signedId = (part?: number) => (proof.isSigned ? idOfPart(part) : null);
   if (type === batchType) {
     const events = parseBody(bytes);
     if (!Array.isArray(events)) throw refused("a batch of CloudEvents is an array");
     if (events.length > maxRecords) throw refused(`a batch may have ${maxRecords} events`);
     return events.map((event, index) => eventRecord(event, `event ${index}`, signedId(index)));
   }
-  if (type === structuredType) return [eventRecord(parseBody(bytes), "the body", signedId(0))];
-  if (isBinary(headers)) return [eventRecord(binaryEvent(request, bytes), "the request", signedId(0))];
+  if (type === structuredType) return [eventRecord(parseBody(bytes), "the body", signedId())];
+  if (isBinary(headers)) return [eventRecord(binaryEvent(request, bytes), "the request", signedId())];
   if (type !== "" && type !== "application/json" && !type.endsWith("+json"))
-    return [{ text: recordText(type, bytes), id: digestOfId(id) }];
+    return [{ text: recordText(type, bytes), id: idOfPart() }];
   const value = parseBody(bytes);
-  if (!Array.isArray(value)) return [{ text: oneLine(bytes), id: digestOfId(id) }];
+  if (!Array.isArray(value)) return [{ text: oneLine(bytes), id: idOfPart() }];
   if (value.length > maxRecords) throw refused(`an array may have ${maxRecords} elements`);
   return value.map((each, index) => ({
     text: Buffer.from(JSON.stringify(each)),
-    id: digestOfId(nth(index)),
+    id: idOfPart(index),
   }));
 }
 
@@ -89,7 +89,7 @@ function eventRecord(event: Json, what: string, signedId: string | null): Receiv
   const fault = eventFault(event);
   if (fault !== undefined) throw refused(`${what} is no CloudEvent: ${fault}`);
   const { source, id } = event as { readonly source: string; readonly id: string };
-  return { text: Buffer.from(JSON.stringify(event)), id: digestOfId(signedId ?? `event\0${source}\0${id}`) };
+  return { text: Buffer.from(JSON.stringify(event)), id: signedId ?? hookId(`event\0${source}\0${id}`) };
 }
 
 /** By what was signed, where anything was: whoever has seen a request cannot change that, and can change all else. */
@@ -99,10 +99,6 @@ function idOf({ headers, body }: HookRequest, { isSigned, id, signedAt }: Proof)
   if (!isSigned && named === undefined) return null;
   const digest = hash("sha256", body, "base64");
   return isSigned ? `at\0${signedAt ?? ""}\0${digest}` : `named\0${named}\0${digest}`;
-}
-
-function digestOfId(id: string | null): string | null {
-  return id === null ? null : hash("sha256", id, "buffer").subarray(0, 12).toString("base64");
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

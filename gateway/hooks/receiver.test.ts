@@ -30,6 +30,7 @@ function receiverOf(
   row: IntegrationRow,
   secretsOf: SecretsOf = async (_id, secrets) => secrets,
   asked: (string | number)[] = [],
+  maxBytes = 1024 * 1024,
 ) {
   return new HookReceiver({
     store: {
@@ -46,9 +47,9 @@ function receiverOf(
       } as never,
     },
     owners: {
-      maxBytes: 1024 * 1024,
+      maxBytes,
       ask: async (_id, _what, request) => {
-        if (request.length > 1024 * 1024) throw new Error("larger than a server takes");
+        if (request.length > maxBytes) throw new Error("larger than a server takes");
         return new Uint8Array(decodeHooks(request).length).fill(Outcome.stored);
       },
     },
@@ -67,9 +68,10 @@ afterEach(() => {
 });
 
 test("Meta's question lets nobody in who does not sign, whatever name is asked for after it", async () => {
-  const receiver = receiverOf(rowOf("orders", { scheme: "github", secrets: ["verify-me"] }));
+  const receiver = receiverOf(rowOf("orders", { scheme: "github", secrets: ["sign-so"], verify_token: "verify-me" }));
   await receiver.confirm("orders", "verify-me");
-  await expect(receiver.confirm("orders", "verify-you")).rejects.toEqual(unauthorized);
+  for (const token of ["verify-you", "sign-so", ""])
+    await expect(receiver.confirm("orders", token)).rejects.toEqual(unauthorized);
   const token = { headers: { authorization: "Bearer verify-me" }, body };
   for (const name of ["bearer orders", "orders ", "Orders"])
     await expect(receiver.receive(name, token, {})).rejects.toEqual(notFound);
@@ -87,6 +89,9 @@ test("no public key is taken for a token, nor a signing secret of a scheme that 
     await expect(receiver.receive("bearer orders", token, {})).rejects.toEqual(notFound);
     await expect(receiver.receive("orders", token, {})).rejects.toEqual(unauthorized);
   }
+  // Strava signs nothing, and asks all the same.
+  const asked = receiverOf(rowOf("asked", { scheme: "none", verify_token: "verify-me" }));
+  await asked.confirm("asked", "verify-me");
   const open = receiverOf(rowOf("open", { scheme: "none" }));
   await expect(open.confirm("open", "")).rejects.toEqual(unauthorized);
   expect(await open.receive("open", { headers: {}, body }, {})).toBe("accepted");
@@ -133,4 +138,15 @@ test("of a flood of names the store is asked at once, and who sends to one that 
   await there;
   expect(await receiver.receive("open", { headers: {}, body }, {})).toBe("accepted");
   expect(asked).toEqual([101, "open"]);
+});
+
+test("where nodes take little of each other, a record that does not fit with its headers is too large, and others go in parts", async () => {
+  const receiver = receiverOf(rowOf("open", { scheme: "none" }), undefined, [], 60_000);
+  const send = (text: string, more: Record<string, string> = {}) =>
+    receiver.receive("open", { headers: { "content-type": "application/json", ...more }, body: Buffer.from(text) }, {});
+  const large = JSON.stringify({ fill: "x".repeat(58_000) });
+  expect(await send(large)).toBe("accepted");
+  await expect(send(large, { "x-large": "x".repeat(3_000) })).rejects.toMatchObject({ statusCode: 413 });
+  await expect(send(JSON.stringify("x".repeat(60_000)))).rejects.toMatchObject({ statusCode: 413 });
+  expect(await send(JSON.stringify(Array.from({ length: 1_000 }, () => "x".repeat(500))))).toBe("accepted");
 });

@@ -30,7 +30,7 @@ export type Receipt = "accepted" | "duplicate" | Challenge;
 interface Known {
   readonly row: Pick<IntegrationRow, "id" | "name" | "owner" | "enabled">;
   readonly scheme: HookScheme;
-  readonly secrets: readonly string[];
+  readonly verifyToken: string | undefined;
   readonly verify: Verifier;
   readonly inbox: Inbox;
   /** When it was looked up. */
@@ -91,12 +91,11 @@ export class HookReceiver {
     }
   }
 
-  /** Meta asks before it sends anything: whether the token is one of the secrets. No other scheme's are tokens. */
+  /** Meta asks before it sends anything: whether it is the right one, by the token that both were given. */
   async confirm(integration: string, token: string): Promise<void> {
-    const { scheme, secrets } = await this.#find(integration);
-    const given = Buffer.from(token);
-    const isRight = secrets.reduce((found, right) => isSame(given, Buffer.from(right)) || found, false);
-    if (!isRight || (scheme !== "github" && scheme !== "bearer")) throw refused("The verify token is not valid");
+    const { verifyToken } = await this.#find(integration);
+    if (verifyToken === undefined || !isSame(Buffer.from(token), Buffer.from(verifyToken)))
+      throw refused("The verify token is not valid");
   }
 
   /**
@@ -117,9 +116,6 @@ export class HookReceiver {
     if (received.length === 0) return "accepted";
     const headers = metaHeaders(request.headers);
     const correlation: Correlation = { ...given, ...(row.owner !== null && { owner: row.owner }) };
-    const largest = this.#options.owners.maxBytes - 64 * 1024;
-    if (received.some(({ text }) => text.length > largest))
-      throw Object.assign(new Error("the record is larger than the log takes"), { statusCode: 413 });
     return new Promise((resolve, reject) => {
       let left = received.length;
       let stored = 0;
@@ -173,13 +169,18 @@ export class HookReceiver {
     const { trigger } = resolveIntegration(row.spec);
     if (trigger.type !== "webhook") return null;
     const { auth } = trigger;
-    const secrets = await secretsOf(row.id, auth.secrets);
+    const { length } = auth.secrets;
+    const given = auth.verifyToken === undefined ? auth.secrets : [...auth.secrets, auth.verifyToken];
+    const opened = await secretsOf(row.id, given);
+    const secrets = opened.slice(0, length);
+    const verifyToken = opened[length];
+    if (verifyToken?.trim() === "") throw new SluiceError("VALIDATION_ERROR", "trigger.auth.verify_token is empty");
     const verify = createVerifier({ ...auth, secrets });
     for (const [id, inbox] of this.#inboxes) if (inbox.isEmpty) this.#inboxes.delete(id);
     const inbox = this.#inboxes.get(row.id) ?? new Inbox(row.id, owners);
     this.#inboxes.set(row.id, inbox);
     const { id, name, owner, enabled } = row;
-    return { row: { id, name, owner, enabled }, scheme: auth.scheme, secrets, verify, inbox, at };
+    return { row: { id, name, owner, enabled }, scheme: auth.scheme, verifyToken, verify, inbox, at };
   }
 }
 

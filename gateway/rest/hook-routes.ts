@@ -56,7 +56,7 @@ export function addHookRoutes(
       if (typeof receipt === "object") return text(reply, receipt.text);
       return reply.status(receipt === "accepted" ? 202 : 200).send({ status: receipt });
     });
-    // Meta's webhooks: the token is one of the trigger's secrets.
+    // Meta's webhooks, and others': the token is the trigger's `verify_token`.
     scope.get(hookUrl, async (request: HookRouteRequest, reply) => {
       const { "hub.mode": mode, "hub.verify_token": token, "hub.challenge": challenge } = request.query;
       if (

@@ -27,6 +27,7 @@ import {
   tryOne,
 } from "./plugins.ts";
 import { failureOf } from "./probe.ts";
+import { ofPlugin, type Sealed } from "./sealed-rows.ts";
 
 /** The plugins of a configuration, those that change started beside what runs. The caller closes them. */
 export interface WantedPlugins {
@@ -35,7 +36,7 @@ export interface WantedPlugins {
   readonly registry: ConnectorRegistry;
   /** Connectors that would not work any more, save those of the configuration itself. */
   breaks(): Promise<FieldError[]>;
-  write(tx: Store): Promise<void>;
+  write(tx: Store): Promise<readonly Sealed[]>;
   close(): Promise<void>;
 }
 
@@ -102,11 +103,16 @@ export async function wantPlugins(body: Json, options: PluginOptions, context: S
       return changing.length === 0 ? [] : await findBreaks(types, context, new Set(names));
     },
     write: async (tx) => {
+      const written: Sealed[] = [];
       for (const { input, row } of changing) {
         const parts = await stored(row?.id ?? newId(), input, tried.get(input.name), sealer);
-        if (row === undefined) await tx.plugins.create({ name: input.name, ...parts });
-        else await tx.plugins.update(row.id, parts, row.version);
+        const now =
+          row === undefined
+            ? await tx.plugins.create({ name: input.name, ...parts })
+            : await tx.plugins.update(row.id, parts, row.version);
+        if (now !== null) written.push(...ofPlugin(context.store, now));
       }
+      return written;
     },
     close,
   };

@@ -21,6 +21,7 @@ import { storedIntegration, updateIntegration } from "./integrations.ts";
 import { connectorNotes, integrationNotes, leftAsItIs, type Plan, refuseLosses } from "./plan.ts";
 import { refuseBreaks } from "./plugins.ts";
 import { failureOf, probeIntegration, probeTimeoutMs, within } from "./probe.ts";
+import { ofConnector, ofIntegration, wrapByNewest } from "./sealed-rows.ts";
 
 export interface ApplyOptions {
   /** Answer with the plan and change nothing. */
@@ -87,27 +88,30 @@ function applying(context: ServiceContext, plugins: WantedPlugins) {
     const changedIntegrations = integrations.filter(({ change }) => change.action !== "unchanged");
     const fits = skipChecks ? [] : await probe(connectors, changedIntegrations, stored, rowByName);
 
-    const ids = await store.transaction(async (tx) => {
-      await plugins.write(tx);
+    const { ids, sealed } = await store.transaction(async (tx) => {
+      const sealed = [...(await plugins.write(tx))];
       for (const { row, change } of connectors) {
         const parts = stored.get(change.name);
         if (parts === undefined) continue;
+        sealed.push(...ofConnector(store, parts));
         if (row === undefined) await tx.connectors.create({ ...parts, owner: null });
         else await tx.connectors.update(row.id, parts, row.version);
       }
-      const changed: string[] = [];
+      const ids: string[] = [];
       for (const { value, row, id: newest = newId() } of changedIntegrations) {
         const parts = storedIntegration(value);
         const { id } =
           row === undefined
             ? await tx.integrations.create({ id: newest, ...parts, owner: null })
             : await updateIntegration(tx, row, parts, row.version);
-        changed.push(id);
+        ids.push(id);
+        sealed.push(...ofIntegration(store, { id, ...parts }));
         const fit = fits.find(({ name }) => name === parts.name);
         if (fit !== undefined) await keepFirstSchema(tx.schemas, id, parts.spec, fit.schema);
       }
-      return changed;
+      return { ids, sealed };
     });
+    await wrapByNewest(sealed, { store, sealer });
     if (plugins.changes.some(({ action }) => action !== "unchanged")) await context.plugins.changed();
     runner.changed([...new Set([...ids, ...(await usersOf([...stored.keys()], store))])]);
     const fitting = changes.map((change) => {

@@ -15,6 +15,7 @@ import { sampleSource } from "../../runtime/preview/index.ts";
 import { found, type IfMatch, listOrNamed, matched, newId, refuse, type ServiceContext, usersOf } from "./context.ts";
 import { failureOf, probeTimeoutMs, sampleRecord, within } from "./probe.ts";
 import { streamResource } from "./resources.ts";
+import { ofConnector, wrapByNewest } from "./sealed-rows.ts";
 
 /** A connector as given, found valid. */
 export interface ConnectorInput {
@@ -54,7 +55,9 @@ export function connectorService({
       refuse(checkConnector(body, { validator, types: registry.types() }));
       const input = withConfig(body);
       refuse(strayRedactions(input, registry));
-      return store.connectors.create({ ...(await seal(newId(), input, registry, sealer)), owner: null });
+      const row = await store.connectors.create({ ...(await seal(newId(), input, registry, sealer)), owner: null });
+      await wrapByNewest(ofConnector(store, row), { store, sealer });
+      return row;
     },
 
     /** `***` in the place of a secret keeps the one that is stored, while the connector's address stays as it is. */
@@ -68,6 +71,7 @@ export function connectorService({
       refuse(strayRedactions({ name, type, config }, registry));
       const stored = await seal(id, { name, type, config }, registry, sealer);
       const changed = found(await store.connectors.update(id, stored, row.version), "connector", id);
+      await wrapByNewest(ofConnector(store, changed), { store, sealer });
       runner.changed(await usersOf([changed.name], store));
       return changed;
     },

@@ -24,22 +24,23 @@ export async function sealHookSecrets(
   sealer: Sealer,
 ): Promise<{ readonly spec: JsonObject; readonly errors: readonly FieldError[] }> {
   const given = hookSecretsIn(spec);
-  if (given.length === 0) return { spec, errors: [] };
-  const stored = before === undefined ? [] : hookSecretsIn(before);
+  const stored = hookSecretsIn(before ?? {});
   const known = new Map<string, string>();
-  for (const each of stored) if (isSealed(each)) known.set(await opened(id, each, sealer), each);
+  for (const each of stored.values()) if (isSealed(each)) known.set(await opened(id, each, sealer), each);
   const errors: FieldError[] = [];
-  const secrets: Json[] = [];
-  for (const [index, secret] of given.entries()) {
+  const secrets = new Map<string, Json>();
+  for (const [path, secret] of given) {
     const text = secret as string;
-    const kept = stored[index];
-    if (text === redacted && kept !== undefined && isSealed(kept)) secrets.push(kept);
+    const kept = stored.get(path);
+    if (text === redacted && kept !== undefined && isSealed(kept)) secrets.set(path, kept);
     else if (text === redacted) {
-      const message = `${redacted} keeps a stored secret, and there is none here`;
-      errors.push({ path: `trigger.auth.secrets[${index}]`, message });
-    } else secrets.push(hasReference(text) ? text : (known.get(text) ?? (await sealed(id, text, sealer))));
+      errors.push({
+        path: `trigger.auth.${path}`,
+        message: `${redacted} keeps a stored secret, and there is none here`,
+      });
+    } else secrets.set(path, hasReference(text) ? text : (known.get(text) ?? (await sealed(id, text, sealer))));
   }
-  return { spec: withHookSecrets(spec, secrets), errors };
+  return { spec: withHookSecrets(spec, (path, secret) => secrets.get(path) ?? secret), errors };
 }
 
 /** A value of a plan without what is sealed. */
@@ -75,6 +76,6 @@ async function opened(id: string, text: string, sealer: Sealer): Promise<string>
 
 /** What is sealed in a spec, and how a secret that was wrapped anew stands there. */
 export const sealedHookSecrets = (spec: JsonObject): readonly Uint8Array[] =>
-  hookSecretsIn(spec).flatMap((each) => (isSealed(each) ? [bytesOf(each)] : []));
+  [...hookSecretsIn(spec).values()].flatMap((each) => (isSealed(each) ? [bytesOf(each)] : []));
 export const sealedText = (bytes: Uint8Array): string => sealedMark + Buffer.from(bytes).toString("base64");
 const bytesOf = (text: string): Buffer => Buffer.from(text.slice(sealedMark.length), "base64");

@@ -24,6 +24,7 @@ import {
 } from "./context.ts";
 import { type FoundFit, findFit, keepFirstSchema } from "./fit.ts";
 import { sealHookSecrets } from "./hook-secrets.ts";
+import { ofIntegration, wrapByNewest } from "./sealed-rows.ts";
 
 export function integrationService({ store, registry, runner, validator, sealer, checkCron }: ServiceContext) {
   const one = async (id: string): Promise<IntegrationRow> => found(await store.integrations.get(id), "integration", id);
@@ -54,6 +55,7 @@ export function integrationService({ store, registry, runner, validator, sealer,
       throw new SluiceError("CONFLICT", `${row.name} cannot be enabled: ${sentenceOf(fit.breaks)}`, fit.breaks);
     }
     const changed = await store.integrations.update(id, { name: row.name, spec: row.spec, enabled }, row.version);
+    if (changed !== null) await wrapByNewest(ofIntegration(store, changed), { store, sealer });
     if (fit !== null) await keepFirstSchema(store.schemas, id, row.spec, fit.schema);
     runner.changed([id]);
     return found(changed, "integration", id);
@@ -104,6 +106,7 @@ export function integrationService({ store, registry, runner, validator, sealer,
     async create(body: Json): Promise<IntegrationRow> {
       const id = newId();
       const row = await store.integrations.create({ id, ...(await accept(id, body)), owner: null });
+      await wrapByNewest(ofIntegration(store, row), { store, sealer });
       runner.changed([row.id]);
       return row;
     },
@@ -112,6 +115,7 @@ export function integrationService({ store, registry, runner, validator, sealer,
       const row = matched(await one(id), ifMatch);
       const change = await accept(id, body, row);
       const changed = await store.transaction((tx) => updateIntegration(tx, row, change, row.version));
+      await wrapByNewest(ofIntegration(store, changed), { store, sealer });
       runner.changed([id]);
       return changed;
     },

@@ -15,6 +15,7 @@ import type { Page, PageOptions } from "../../runtime/ports/store.ts";
 import { isObject } from "../../runtime/record/index.ts";
 import { allConnectors, type IfMatch, matched, newId, refuse, type ServiceContext, usersOf } from "./context.ts";
 import { failureOf } from "./probe.ts";
+import { ofPlugin, wrapByNewest } from "./sealed-rows.ts";
 
 export interface PluginOptions {
   /** Take it also where it cannot be started or reached now: it is tried again and again. */
@@ -73,6 +74,7 @@ export function pluginService(context: ServiceContext) {
       const tried = await tryOne(input, options, context);
       await tried?.close();
       const row = await store.plugins.create({ name: input.name, ...(await stored(newId(), input, tried, sealer)) });
+      await wrapByNewest(ofPlugin(store, row), { store, sealer });
       await taken([]);
       return row;
     },
@@ -93,6 +95,7 @@ export function pluginService(context: ServiceContext) {
       const { spec, sealed, serves } = await stored(row.id, input, tried, sealer);
       const changed = await store.plugins.update(row.id, { spec, sealed, serves }, row.version);
       if (changed === null) throw new SluiceError("NOT_FOUND", `there is no plugin ${name}`);
+      await wrapByNewest(ofPlugin(store, changed), { store, sealer });
       await taken(before);
       return changed;
     },

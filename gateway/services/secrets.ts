@@ -1,7 +1,8 @@
 import { sealedMark } from "../../runtime/config/index.ts";
 import { codes, messageOf, NotReadyError, SluiceError } from "../../runtime/errors/index.ts";
 import { allConnectors, type ServiceContext } from "./context.ts";
-import { sealedHookSecrets, sealedText } from "./hook-secrets.ts";
+import { sealedText } from "./hook-secrets.ts";
+import { ofConnector, ofEvents, ofIntegration, ofPlugin, rewrap, type Sealed } from "./sealed-rows.ts";
 
 /** Under which keys the secrets of connectors, plugins and inbound webhooks are sealed. */
 export interface SecretsStatus {
@@ -24,74 +25,20 @@ export interface Rotation {
   readonly failed: readonly { readonly name: string; readonly code: string; readonly message: string }[];
 }
 
-/** A row with secrets. */
-interface Sealed {
-  readonly id: string;
-  readonly name: string;
-  readonly sealed: Uint8Array;
-  reseal(id: string, before: Uint8Array, after: Uint8Array): Promise<boolean>;
-  /** As it is by now. */
-  again(): Promise<{ readonly sealed: Uint8Array | null } | null>;
-}
-
 export function secretsService({ store, sealer, runner }: ServiceContext) {
   let rotating: Promise<Rotation> | undefined;
   const sealedRows = async (): Promise<Sealed[]> => {
-    const { connectors, plugins } = store;
-    const ofConnectors = (await allConnectors(store)).flatMap(({ id, name, sealed }) =>
-      sealed === null ? [] : [{ id, name, sealed, reseal: connectors.reseal, again: () => connectors.get(id) }],
-    );
-    const ofPlugins = (await plugins.all()).flatMap(({ id, name, sealed }) =>
-      sealed === null ? [] : [{ id, name, sealed, reseal: plugins.reseal, again: () => plugins.byName(name) }],
-    );
-    return [...ofConnectors, ...ofPlugins, ...(await sealedHooks())];
+    const { plugins, integrations } = store;
+    const ofConnectors = (await allConnectors(store)).flatMap((row) => ofConnector(store, row));
+    const ofPlugins = (await plugins.all()).flatMap((row) => ofPlugin(store, row));
+    const ofHooks = (await integrations.withText(sealedMark)).flatMap((row) => ofIntegration(store, row));
+    // Each once, however many versions of an integration hold it.
+    const hooks = new Map(ofHooks.map((row) => [`${row.id} ${sealedText(row.sealed)}`, row]));
+    return [...ofConnectors, ...ofPlugins, ...hooks.values()];
   };
-
-  /** Each once, however many versions of an integration hold it. */
-  const sealedHooks = async (): Promise<Sealed[]> => {
-    const { integrations } = store;
-    const rows = new Map<string, Sealed>();
-    for (const { id, name, spec } of await integrations.withText(sealedMark)) {
-      for (const sealed of sealedHookSecrets(spec)) {
-        rows.set(`${id} ${sealedText(sealed)}`, {
-          id,
-          name,
-          sealed,
-          reseal: (_, before, after) => integrations.reseal(id, sealedText(before), sealedText(after)),
-          // It was taken out meanwhile, or wrapped anew.
-          again: async () => null,
-        });
-      }
-    }
-    return [...rows.values()];
-  };
-
-  /** What connectors' types have yet to be told, which is gone in seconds where they can be reached. */
-  const sealedEvents = async (): Promise<Sealed[]> => {
-    const { connectorEvents } = store;
-    return (await connectorEvents.sealed()).map(({ id, connectorId, sealed }) => ({
-      id: connectorId,
-      name: `what connector ${connectorId} is to be told`,
-      sealed,
-      reseal: (_: string, before: Uint8Array, after: Uint8Array) => connectorEvents.reseal(id, before, after),
-      // It was told meanwhile.
-      again: async () => null,
-    }));
-  };
-
-  /** True where it was wrapped anew. Whoever replaced the secrets meanwhile has sealed them under the newest key. */
-  async function rewrap(row: Sealed, keyVersion: string): Promise<boolean> {
-    let current: { readonly sealed: Uint8Array | null } | null = row;
-    while (current?.sealed && sealer.keyVersion(current.sealed) !== keyVersion) {
-      const anew = await sealer.rewrap(row.id, current.sealed);
-      if (await row.reseal(row.id, current.sealed, anew)) return true;
-      current = await row.again();
-    }
-    return false;
-  }
 
   async function rotate(): Promise<Rotation> {
-    const rows = await sealedRows();
+    let rows = await sealedRows();
     const before = await sealer.current();
     // A rotation that was broken off is finished first: a key is made only where all are under the last one.
     let newKey = false;
@@ -104,13 +51,15 @@ export function secretsService({ store, sealer, runner }: ServiceContext) {
       }
       await sealer.renewKey();
       newKey = true;
+      // What was written up to now may be under the key before; what is written later looks after that itself.
+      rows = await sealedRows();
     }
     const keyVersion = await sealer.current();
     const failed: Rotation["failed"][number][] = [];
     let rewrapped = 0;
-    for (const row of [...rows, ...(await sealedEvents())]) {
+    for (const row of [...rows, ...(await ofEvents(store))]) {
       try {
-        if ((await rewrap(row, keyVersion)) && rows.includes(row)) rewrapped++;
+        if ((await rewrap(row, keyVersion, sealer)) && rows.includes(row)) rewrapped++;
       } catch (error) {
         // What is away is away for all of them. What is done stays done.
         if (error instanceof NotReadyError || !(error instanceof SluiceError)) throw error;
@@ -133,7 +82,7 @@ export function secretsService({ store, sealer, runner }: ServiceContext) {
   return {
     async status(): Promise<SecretsStatus> {
       const keyVersion = await sealer.current();
-      const behind = (await sealedEvents()).filter((row) => versionOf(row) !== keyVersion);
+      const behind = (await ofEvents(store)).filter((row) => versionOf(row) !== keyVersion);
       const counts = Map.groupBy([...(await sealedRows()), ...behind], versionOf);
       const byKeyVersion = new Map(Array.from(counts, ([version, rows]) => [version, rows.length]));
       return { provider: sealer.provider, keyVersion, byKeyVersion };

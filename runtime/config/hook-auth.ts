@@ -1,8 +1,10 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../errors/index.ts";
+import { isSealed } from "./hook-secrets.ts";
 import { items, object } from "./json-shape.ts";
-import { checkReferences } from "./references.ts";
+import { checkReferences, hasReference } from "./references.ts";
 import { closed, duration, list, oneOfWords, text } from "./schema-parts.ts";
+import { redacted } from "./secrets.ts";
 
 /** Schemes by which the sender of a webhook proves itself. */
 export const hookSchemes = [
@@ -22,6 +24,8 @@ export interface HookAuth {
   readonly scheme: HookScheme;
   /** Each is valid: several during rotation. */
   readonly secrets: readonly string[];
+  /** Whom a provider's question by GET (`hub.verify_token`) proves to be the right one; undefined: nobody asks. */
+  readonly verifyToken?: string;
   readonly toleranceMs: number;
   /** Scheme hmac: how the signature stands where. */
   readonly hmac?: HmacForm;
@@ -57,6 +61,12 @@ export const hookAuthSchema = closed(
       ),
       maxItems: maxSecrets,
     },
+    verify_token: {
+      ...text(
+        "What Meta, Strava and others ask by as hub.verify_token; a secret of its own, as those in `secrets` are.",
+      ),
+      writeOnly: true,
+    },
     tolerance: duration("How old a signed request may be, and how far ahead its clock.", "5m"),
     header: headerName("Scheme hmac: the header that has the signature."),
     algorithm: oneOfWords("Scheme hmac: the digest; left out: sha256.", ["sha1", "sha256", "sha512"]),
@@ -77,7 +87,7 @@ export function checkHookAuth(trigger: Json): FieldError[] {
     const message = "is required: how senders prove themselves (scheme none takes whatever comes)";
     return [{ path: "trigger.auth", message }];
   }
-  const { scheme, secrets, header, ...given } = object(auth);
+  const { scheme, secrets, verify_token: token, header, ...given } = object(auth);
   const errors: FieldError[] = [];
   const refuse = (field: string, message: string) => errors.push({ path: `trigger.auth.${field}`, message });
   if (scheme === "none" && secrets !== undefined) refuse("secrets", "do not go with scheme none, which checks nothing");
@@ -88,10 +98,28 @@ export function checkHookAuth(trigger: Json): FieldError[] {
     if (scheme !== "hmac" && (field === "header" ? header : given[field]) !== undefined)
       refuse(field, "goes only with scheme hmac");
   }
+  const check = (field: string, secret: Json | undefined, faultOf: (text: string) => string | undefined) => {
+    if (typeof secret !== "string") return;
+    const isText = !hasReference(secret) && !isSealed(secret) && secret !== redacted;
+    const fault = checkReferences(secret) ?? (isText ? faultOf(secret) : undefined);
+    if (fault !== undefined) refuse(field, fault);
+  };
   for (const [index, secret] of items(secrets).entries()) {
-    if (typeof secret !== "string") continue;
-    const fault = secret.trim() === "" ? "is empty" : checkReferences(secret);
-    if (fault !== undefined) refuse(`secrets[${index}]`, fault);
+    check(`secrets[${index}]`, secret, (text) => hookSecretFault(scheme as HookScheme, text));
   }
+  check("verify_token", token, (text) => (text.trim() === "" ? "is empty" : undefined));
   return errors;
+}
+
+/** Why a text, its references resolved, can be no secret of the scheme; undefined: it can. */
+export function hookSecretFault(scheme: HookScheme, secret: string): string | undefined {
+  if (secret.trim() === "") return "is empty";
+  if (scheme === "basic" && !secret.includes(":")) return "is not of the form user:password";
+  if (scheme !== "standard-webhooks") return undefined;
+  const [, kind = "whsec_", text = ""] = /^(wh(?:sec|pk)_)?(.*)$/s.exec(secret)!;
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return `is not base64${secret === text ? "" : ` after ${kind}`}`;
+  const { length } = Buffer.from(text, "base64");
+  if (kind === "whpk_") return length === 32 ? undefined : "is no Ed25519 key: it has not 32 bytes";
+  // The specification says 24 to 64; what is shorter than 16 can be guessed.
+  return length < 16 ? "is a key of less than 16 bytes" : undefined;
 }

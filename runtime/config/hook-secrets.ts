@@ -7,26 +7,35 @@ export const sealedMark = "sealed:";
 
 export const isSealed = (secret: Json): secret is string => typeof secret === "string" && secret.startsWith(sealedMark);
 
-/** The secrets of a spec's trigger `webhook`. */
-export function hookSecretsIn({ trigger }: JsonObject): readonly Json[] {
-  if (!isObject(trigger ?? null)) return [];
-  const { auth = null } = trigger as JsonObject;
-  const { secrets = null } = isObject(auth) ? (auth as JsonObject) : {};
-  return Array.isArray(secrets) ? secrets : [];
+/** The secrets of a spec's trigger `webhook`, by their paths below `trigger.auth`. */
+export function hookSecretsIn({ trigger }: JsonObject): ReadonlyMap<string, Json> {
+  const { secrets, verify_token: token } = authIn(trigger);
+  const listed = Array.isArray(secrets) ? secrets : [];
+  return new Map([
+    ...listed.map((secret, index) => [`secrets[${index}]`, secret] as const),
+    ...(token === undefined ? [] : [["verify_token", token] as const]),
+  ]);
 }
 
-export function withHookSecrets(spec: JsonObject, secrets: readonly Json[]): JsonObject {
-  const trigger = spec.trigger as JsonObject;
-  return { ...spec, trigger: { ...trigger, auth: { ...(trigger.auth as JsonObject), secrets: [...secrets] } } };
+/** The spec with each of them changed. */
+export function withHookSecrets(spec: JsonObject, change: (path: string, secret: Json) => Json): JsonObject {
+  const changed = new Map(Array.from(hookSecretsIn(spec), ([path, secret]) => [path, change(path, secret)]));
+  if (changed.size === 0) return spec;
+  const { verify_token: token, ...listed } = Object.fromEntries(changed);
+  const auth = {
+    ...authIn(spec.trigger),
+    ...(Object.keys(listed).length > 0 && { secrets: Object.values(listed) }),
+    ...(token !== undefined && { verify_token: token }),
+  };
+  return { ...spec, trigger: { ...(spec.trigger as JsonObject), auth } };
 }
 
 /** As it is shown. */
 export function redactedHookSecrets(spec: JsonObject): JsonObject {
-  const secrets = hookSecretsIn(spec);
-  return secrets.some(isSealed)
-    ? withHookSecrets(
-        spec,
-        secrets.map((each) => (isSealed(each) ? redacted : each)),
-      )
-    : spec;
+  return withHookSecrets(spec, (_, secret) => (isSealed(secret) ? redacted : secret));
+}
+
+function authIn(trigger: Json = null): JsonObject {
+  const { auth = null } = isObject(trigger) ? (trigger as JsonObject) : {};
+  return isObject(auth) ? (auth as JsonObject) : {};
 }

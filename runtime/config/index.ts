@@ -7,7 +7,7 @@ export { compareVersions, findType, typeName, unknownType } from "./connector-ty
 export type { FieldChange } from "./differences.ts";
 export { parseDuration } from "./duration.ts";
 export { type EndlessTrigger, isEndless } from "./endless.ts";
-export type { HmacForm, HookAuth, HookScheme } from "./hook-auth.ts";
+export { type HmacForm, type HookAuth, type HookScheme, hookSecretFault } from "./hook-auth.ts";
 export { hookSecretsIn, isSealed, redactedHookSecrets, sealedMark, withHookSecrets } from "./hook-secrets.ts";
 export { integrationSchema } from "./integration-schema.ts";
 export { type Change, type Item, planChanges } from "./plan.ts";

@@ -86,6 +86,7 @@ function resolveHookAuth(auth: CompleteHookAuth): HookAuth {
   return {
     scheme,
     secrets,
+    ...(auth.verify_token !== undefined && { verifyToken: auth.verify_token }),
     toleranceMs: ms(tolerance),
     ...(header !== undefined && {
       hmac: { header: header.toLowerCase(), algorithm, encoding, prefix, ...(timestampHeader && { timestampHeader }) },
@@ -197,6 +198,7 @@ const ms = (text: string): number => parseDuration(text)!;
 interface CompleteHookAuth extends Partial<Omit<HmacForm, "timestampHeader">> {
   readonly scheme: HookAuth["scheme"];
   readonly secrets?: readonly string[];
+  readonly verify_token?: string;
   readonly tolerance: string;
   readonly timestamp_header?: string;
 }

@@ -7,7 +7,7 @@ export const hookAsk = "hooks";
 export interface HookRecord {
   /** JSON in UTF-8, without LF. */
   readonly text: Uint8Array;
-  /** 12 bytes in base64, by which the same one is known when it comes again; null: it has none. */
+  /** As of `hookId`; null: it has none, and is another one each time. */
   readonly id: string | null;
   /** Headers of the request that go along, with names in lower case; null: none. */
   readonly headers: Readonly<Record<string, string>> | null;

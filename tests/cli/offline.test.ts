@@ -91,6 +91,22 @@ test("lint says what a webhook's trigger lacks", async () => {
   expect(stderr).toContain("trigger.auth: is required");
 });
 
+test("lint says which secret of a webhook can be none", async () => {
+  const auth = (text: string) => lint(`${config}    trigger: { type: webhook, auth: { ${text} } }\n`);
+  for (const [text, said] of [
+    ['scheme: standard-webhooks, secrets: ["whsec_not base64"]', "secrets[0]: is not base64 after whsec_"],
+    ["scheme: standard-webhooks, secrets: [whsec_AAAA]", "secrets[0]: is a key of less than 16 bytes"],
+    ["scheme: standard-webhooks, secrets: [whpk_AAAA]", "secrets[0]: is no Ed25519 key"],
+    ['scheme: github, secrets: [good, " "]', "secrets[1]: is empty"],
+    ["scheme: basic, secrets: [no-colon]", "secrets[0]: is not of the form user:password"],
+    ['scheme: none, verify_token: " "', "verify_token: is empty"],
+    [`scheme: none, verify_token: "\${env:HOME}"`, `verify_token: \${env:HOME} is refused`],
+  ] as const) {
+    const { code, stderr } = await auth(text);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`trigger.auth.${said}`)]);
+  }
+});
+
 test("lint refuses the trigger event for a source that cannot be read without an end", async () => {
   const { code, stderr } = await lint(`${config}    trigger: { type: event }\n`);
   expect(code).toBe(2);

@@ -167,7 +167,11 @@ test("forms, texts, bytes and CloudEvents of each mode are records; what is none
 });
 
 test("providers' questions are answered: Slack, GitHub, Meta and CloudEvents", async () => {
-  await hookInto(node(), "meta", { scheme: "github", secrets: ["app-secret", "verify-me"] });
+  const metaId = await hookInto(node(), "meta", {
+    scheme: "github",
+    secrets: ["app-secret"],
+    verify_token: "verify-me",
+  });
   await hookInto(node(), "open", { scheme: "none" });
   const ping = { ...githubSignature("app-secret", '{"zen":"x"}'), "x-github-event": "ping" };
   expect(await send(node(), "meta", '{"zen":"x"}', ping)).toMatchObject({ status: 200, text: "pong" });
@@ -175,7 +179,21 @@ test("providers' questions are answered: Slack, GitHub, Meta and CloudEvents", a
   const confirmed = await send(node(), query("verify-me"), "", {}, "GET");
   expect(confirmed).toMatchObject({ status: 200, text: "1158201444" });
   expect(confirmed.headers.get("content-type")).toMatch(/^text\/plain/);
-  expect((await send(node(), query("verify-you"), "", {}, "GET")).status).toBe(401);
+  for (const token of ["verify-you", "app-secret"])
+    expect((await send(node(), query(token), "", {}, "GET")).status).toBe(401);
+  const { api } = node();
+  type Shown = { trigger: { auth: { secrets: string[]; verify_token: string } } };
+  const { id, ...shown } = await api.call<Shown & { id: string }>("GET", `/v1/integrations/${metaId}`);
+  expect(shown.trigger.auth).toMatchObject({ secrets: ["***"], verify_token: "***" });
+  // Given back, *** keeps it, wherever the secrets before it went.
+  const auth = { scheme: "github", secrets: ["other-secret", "***"], verify_token: "***" };
+  const body = { name: "meta", destination: { connector: "files", stream: "meta.ndjson" } };
+  const put = (auth: object) =>
+    api.request("PUT", `/v1/integrations/${id}`, { ...body, trigger: { type: "webhook", auth } });
+  expect((await put(auth)).status).toBe(400);
+  expect((await put({ ...auth, secrets: ["other-secret"] })).status).toBe(200);
+  const again = async () => (await send(node(), query("verify-me"), "", {}, "GET")).status;
+  await expect.poll(again, patience).toBe(200);
   expect((await send(node(), "meta", "", {}, "GET")).status).toBe(400);
   const asked = await send(node(), "open", "", { "webhook-request-origin": "events.example.com" }, "OPTIONS");
   expect(asked.status).toBe(200);

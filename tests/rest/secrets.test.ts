@@ -106,3 +106,41 @@ test("a rotation wraps the secrets of webhooks too, in all versions, and the aud
   expect(items[0].before.trigger.auth.secrets).toEqual(["***", "***"]);
   expect(JSON.stringify([items, api.log])).not.toMatch(/sealed:|(first|second)-secret/);
 });
+
+test("rotations beside changes leave nothing under a former key, and undo no change", {
+  timeout: 120_000,
+}, async () => {
+  const api = await startApi();
+  const hook = (secret: string, token: string) => ({
+    name: "hook",
+    destination: { connector: "hole", stream: "s" },
+    trigger: { type: "webhook", auth: { scheme: "github", secrets: [secret], verify_token: token } },
+  });
+  await api.call("POST", "/v1/connectors", { name: "hole", type: "blackhole", config: {} });
+  const connector = await database(api, "shop", "first-password");
+  const config = (password: string) => ({ host: "127.0.0.1", database: "d", user: "u", password });
+  const { id } = (await api.call("POST", "/v1/integrations", hook("first-secret", "first-token"))).body;
+  for (let turn = 0; turn < 8; turn++) {
+    // What is kept and what is new, while the key is renewed.
+    const changes = Array.from({ length: 6 }, (_, n) => [
+      api.call("PUT", `/v1/integrations/${id}`, hook("***", `token-${turn}-${n}`)),
+      api.call("PUT", `/v1/connectors/${connector}`, {
+        name: "shop",
+        type: "postgres",
+        config: config(`p-${turn}-${n}`),
+      }),
+    ]).flat();
+    const rotated = api.call("POST", "/v1/secrets/rotate");
+    const answers = await Promise.all(changes);
+    for (const { status } of answers) expect([200, 409]).toContain(status);
+    expect(answers.some(({ status }) => status === 200)).toBe(true);
+    expect(await rotated).toMatchObject({ status: 200, body: { new_key: true, failed: [] } });
+    const { versions } = (await api.call("GET", "/v1/secrets")).body;
+    expect(versions).toMatchObject([{ current: true }]);
+  }
+  // The secret that was kept all the while is still the first one.
+  const { changes } = (
+    await api.call("POST", "/v1/apply?dry_run=true", { integrations: [hook("first-secret", "***")] })
+  ).body;
+  expect(changes).toMatchObject([{ action: "unchanged" }]);
+});
