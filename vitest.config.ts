@@ -1,8 +1,11 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./tests/longest-first.ts";
+import { useOwnTempFolder } from "./tests/temp-folder.ts";
 
 // Drawn once for all workers: a failure prints it, and `SLUICE_TEST_SEED=N npx vitest run …` has it again. verify sets it.
 process.env.SLUICE_TEST_SEED ??= String(Date.now() % 1_000_000);
+
+useOwnTempFolder();
 
 const folders = "{runtime,actors,adapters,connectors,gateway,console/src,cli,bench,scripts}";
 

@@ -1,3 +1,6 @@
+import { lstatSync, rmdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname } from "node:path";
 import { credentials, status } from "@grpc/grpc-js";
 import { HealthClient } from "../../proto/gen/grpc/health/v1/health.ts";
 import type { ConnectorServiceClient, SpecResponse } from "../../proto/gen/sluice/connector/v1/connector.ts";
@@ -113,6 +116,7 @@ export class PluginProcess implements PluginLife {
           throw new PluginError("UNAVAILABLE", `plugin ${name} ended before its first line (${end})${said}`);
         }),
       ]);
+      void child.exited.then(() => removeSocket(address));
       client = connect({ address });
       const life = new PluginProcess(killable, client, await specOf(client, name));
       life.#watchHealth(plugin.silentMs ?? silentMs);
@@ -191,5 +195,19 @@ function addressIn(line: string): string | undefined {
     return /^(unix:.+|[^:]+:\d+)$/.test(address) ? address : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** What a plugin that was killed leaves behind: its socket, and the folder for temporary files that held nothing else. */
+function removeSocket(address: string): void {
+  if (!address.startsWith("unix:")) return;
+  const socket = address.slice("unix:".length);
+  const folder = dirname(socket);
+  try {
+    // Whatever else a plugin may name stays.
+    if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket()) rmSync(socket);
+    if (dirname(folder) === tmpdir()) rmdirSync(folder);
+  } catch {
+    // It removed the folder itself, or keeps more there.
   }
 }

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { exitWithParent } from "../../adapters/embedded/parent.ts";
 import { findVault } from "../../tests/support/vault.ts";
+import { useOwnTempFolder } from "../../tests/temp-folder.ts";
 import { checkAlerts } from "./alerts.ts";
 import { type Outcome, run, runTool } from "./command.ts";
 import { refusedLicenses } from "./licenses.ts";
@@ -53,6 +54,7 @@ function check(name: string, run: () => Promise<Outcome>): Stage {
 }
 
 exitWithParent();
+useOwnTempFolder();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const print = (text: string): boolean => process.stdout.write(text);
 try {

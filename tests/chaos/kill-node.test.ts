@@ -6,7 +6,7 @@ import { type Blow, killNode, killNodeTwice, strike, wholeRun } from "./chaos.ts
 
 /** Of each of four runs. More of both for a long run: `CHAOS_RECORDS=1000000 CHAOS_KILLS=20`. */
 const records = Number(process.env.CHAOS_RECORDS ?? 100_000);
-const times = Number(process.env.CHAOS_KILLS ?? 4);
+const times = Number(process.env.CHAOS_KILLS ?? 2);
 const timeout = 240_000 + times * 40_000;
 const exactly = { total: kept(records), missing: 0, duplicates: 0, strange: 0 };
 const memoryMb = 400;

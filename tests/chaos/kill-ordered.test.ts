@@ -9,7 +9,7 @@ import { type Blow, killNode, strike } from "./chaos.ts";
 const records = Number(process.env.CHAOS_RECORDS ?? 60_000);
 /** Keys take their time. */
 const few = records / 2;
-const times = Number(process.env.CHAOS_KILLS ?? 3);
+const times = Number(process.env.CHAOS_KILLS ?? 2);
 const timeout = 240_000 + times * 40_000;
 const accounts = 50;
 /** Records whose keys no commit holds yet, those of a commit under way, and what was taken in hand meanwhile. */

@@ -4,7 +4,7 @@ import { TestNode } from "../support/node.ts";
 import { copyRules, kept, landedInFile, landedInTable, query, seededRandom, writeRecords } from "../support/records.ts";
 
 const records = Number(process.env.CHAOS_RECORDS ?? 60_000);
-const times = Number(process.env.CHAOS_KILLS ?? 3);
+const times = Number(process.env.CHAOS_KILLS ?? 2);
 
 interface Job {
   readonly id: string;

@@ -5,7 +5,7 @@ import { query, seededRandom, writeRecords } from "../support/records.ts";
 import { killNode, strike } from "./chaos.ts";
 
 const records = Number(process.env.CHAOS_RECORDS ?? 100_000);
-const times = Number(process.env.CHAOS_KILLS ?? 3);
+const times = Number(process.env.CHAOS_KILLS ?? 2);
 const timeout = 180_000 + times * 20_000;
 
 const node = sharedNode();

@@ -121,11 +121,11 @@ test.each([
   await expect(start(fault)).rejects.toThrow(message);
 });
 
-test.each([
-  ["no handshake", /^plugin bad did not print its address within 10 s$/],
-  ["silent", /^plugin bad did not say what it is within 10 s$/],
-])("a plugin that is %s is not waited for without end", { timeout: 60_000 }, async (fault, message) => {
-  await expect(start(fault)).rejects.toThrow(message);
+test("a plugin that gives no handshake, or is silent after it, is not waited for without end", async () => {
+  await Promise.all([
+    expect(start("no handshake")).rejects.toThrow(/^plugin bad did not print its address within 10 s$/),
+    expect(start("silent")).rejects.toThrow(/^plugin bad did not say what it is within 10 s$/),
+  ]);
 });
 
 test("a program that is not there is named", async () => {

@@ -14,10 +14,10 @@ export interface Ended {
 
 /** A command of the command line, as a process of its own, against the node. */
 export async function sluice(node: TestNode, ...args: string[]): Promise<Ended> {
-  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+  const { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE } = process.env;
   const child = spawn(process.execPath, [main, ...args], {
     cwd: node.folder,
-    env: { PATH, HOME, NODE_COMPILE_CACHE, SLUICE_DATA_DIR: node.dataDir },
+    env: { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE, SLUICE_DATA_DIR: node.dataDir },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);

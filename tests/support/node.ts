@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { afterAll, beforeAll, inject, onTestFinished } from "vitest";
 import { freePort } from "../../adapters/embedded/ports.ts";
 import { isAlive } from "../../adapters/embedded/processes.ts";
 import { Api } from "./api.ts";
+import { copyFolder } from "./copy-folder.ts";
 import { tempDir } from "./temp-dir.ts";
 
 const main = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
@@ -59,11 +60,13 @@ export class TestNode {
   static async make(options: TestNodeOptions = {}): Promise<TestNode> {
     const { folder = tempDir(), data = "data", env, nodeOptions = [], atEnd = onTestFinished } = options;
     const dataDir = join(folder, data);
+    if (env?.SLUICE_DATABASE_URL === undefined && !existsSync(dataDir)) await beginPostgres(dataDir);
     // The ports stay the same over restarts, as they do for users: connectors name them.
     const [nats, postgres] = [await freePort(), await freePort()];
     const own = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      TMPDIR: process.env.TMPDIR,
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       SLUICE_DATA_DIR: dataDir,
       SLUICE_HTTP_PORT: "0",
@@ -188,6 +191,15 @@ export class TestNode {
     const note = join(folder, "location");
     return existsSync(note) ? readFileSync(note, "utf8").trim() : join(folder, "data");
   }
+}
+
+/** What each node would else make for itself at its first start. */
+async function beginPostgres(dataDir: string): Promise<void> {
+  const made = inject("postgresFolder");
+  // One that lies elsewhere, since its user cannot get there, is nobody else's.
+  if (existsSync(join(made, "location"))) return;
+  mkdirSync(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+  await copyFolder(made, join(dataDir, "postgres"));
 }
 
 /** One node for all tests of a file. */
