@@ -408,3 +408,26 @@ test("a record that waits long is put off alone: the others of its write wait as
   expect(second?.ids).toEqual([first?.ids[1], first?.ids[3]]);
   expect(second?.at).toBe(500);
 });
+
+test("failures that are told in any order are those of their records: none is taken for another's, and none is left out", async () => {
+  const clock = new VirtualClock();
+  const confirmed: string[] = [];
+  let calls = 0;
+  const write = async ({ records }: { readonly records: readonly { readonly id: string }[] }) => {
+    calls++;
+    // As of requests that were under way together, the last one ended first.
+    if (calls === 1) {
+      const busy = (index: number) => ({ index, code: "UNAVAILABLE", message: "busy", retryAfterMs: 1 }) as const;
+      return { failed: records.map((_, index) => busy(records.length - 1 - index)) };
+    }
+    const left = calls === 2 ? records.slice(1).map((_, index) => index + 1) : [];
+    for (const [index, { id }] of records.entries()) if (!left.includes(index)) confirmed.push(id);
+    return { left };
+  };
+  const { signal } = new AbortController();
+  const records = recordsOf(4);
+  const done = deliver(records, { destination: { write }, retry, clock, signal, waiting: () => {} });
+  await clock.advance(1_000);
+  expect(await done).toEqual({ undelivered: [], state: undefined });
+  expect(confirmed).toEqual(records.map(({ id }) => id));
+});

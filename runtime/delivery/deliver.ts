@@ -184,7 +184,8 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
       pauseMs = again.reduce((longest, index) => Math.max(longest, pauses.get(index) ?? inPlaceMs), 0);
     }
     if (again.length > 0) {
-      pending.push(again);
+      // Failures are told in any order, and `group` is in that of the records (`batch` above).
+      pending.push(again.sort((a, b) => a - b));
       await clock.sleep(pauseMs, signal);
     }
   }
