@@ -39,6 +39,8 @@ export function consoleTests(): { node: () => TestNode; visit: (options?: VisitO
 }
 
 interface VisitOptions {
+  /** Where the console is reached; at the node itself where left out. */
+  readonly url?: string;
   /** Path and search; "/" where left out. */
   readonly path?: string;
   /** Who is signed in: the data folder's token where left out, nobody where null. */
@@ -52,9 +54,9 @@ interface VisitOptions {
 async function visit(
   browser: Browser,
   node: TestNode,
-  { path = "/", key = node.token }: VisitOptions = {},
+  { url = node.url, path = "/", key = node.token }: VisitOptions = {},
 ): Promise<Page> {
-  const context: BrowserContext = await browser.newContext({ baseURL: node.url, viewport: sizes.desktop });
+  const context: BrowserContext = await browser.newContext({ baseURL: url, viewport: sizes.desktop });
   context.setDefaultTimeout(patienceMs);
   const page = await context.newPage();
   const failures: string[] = [];
