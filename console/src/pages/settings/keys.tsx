@@ -95,7 +95,7 @@ export function Keys() {
         hasMore={list.hasMore}
         isLoadingMore={list.isLoadingMore}
         empty={
-          <Empty title="There are no keys but the data folder's" icon={<KeyRound size={28} aria-hidden />}>
+          <Empty title="There are no keys yet" icon={<KeyRound size={28} aria-hidden />}>
             <p>Make one for each program and each person, with no larger role than it takes.</p>
           </Empty>
         }

@@ -16,7 +16,7 @@ const columns: readonly Column<Node>[] = [
   {
     id: "id",
     title: "Node",
-    width: "minmax(150px, 1.5fr)",
+    width: "minmax(150px, 1fr)",
     cell: ({ id, version }) => (
       <span>
         <CopyId id={id} /> <span className="soft">{version}</span>
@@ -26,7 +26,7 @@ const columns: readonly Column<Node>[] = [
   {
     id: "state",
     title: "State",
-    width: "minmax(110px, 1.5fr)",
+    width: "minmax(110px, 1fr)",
     cell: ({ state, reasons }) => (
       <span className={styles.nodeState}>
         <Status of={state} />
@@ -73,6 +73,7 @@ const columns: readonly Column<Node>[] = [
   {
     id: "servers",
     title: "NATS, Postgres",
+    width: "minmax(150px, 1fr)",
     cell: ({ nats, postgres }) => (nats === null || postgres === null ? dash : `${word(nats)}, ${word(postgres)}`),
   },
 ];
