@@ -27,8 +27,11 @@ const screenshots =
   process.env.SLUICE_SCREENSHOTS ?? fileURLToPath(new URL("../../console/screenshots", import.meta.url));
 
 /** One node and one browser for all tests of a file. */
-export function consoleTests(): { node: () => TestNode; visit: (options?: VisitOptions) => Promise<Page> } {
-  const node = sharedNode();
+export function consoleTests({ env }: { readonly env?: NodeJS.ProcessEnv } = {}): {
+  node: () => TestNode;
+  visit: (options?: VisitOptions) => Promise<Page>;
+} {
+  const node = sharedNode(env);
   let browser: Browser | undefined;
   beforeAll(async () => {
     await buildConsole(process.execPath);
@@ -39,8 +42,6 @@ export function consoleTests(): { node: () => TestNode; visit: (options?: VisitO
 }
 
 interface VisitOptions {
-  /** Where the console is reached; at the node itself where left out. */
-  readonly url?: string;
   /** Path and search; "/" where left out. */
   readonly path?: string;
   /** Who is signed in: the data folder's token where left out, nobody where null. */
@@ -54,9 +55,9 @@ interface VisitOptions {
 async function visit(
   browser: Browser,
   node: TestNode,
-  { url = node.url, path = "/", key = node.token }: VisitOptions = {},
+  { path = "/", key = node.token }: VisitOptions = {},
 ): Promise<Page> {
-  const context: BrowserContext = await browser.newContext({ baseURL: url, viewport: sizes.desktop });
+  const context: BrowserContext = await browser.newContext({ baseURL: node.url, viewport: sizes.desktop });
   context.setDefaultTimeout(patienceMs);
   const page = await context.newPage();
   const failures: string[] = [];
@@ -114,6 +115,7 @@ export async function shoot(page: Page, name: string): Promise<void> {
     await page.setViewportSize(viewport);
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      // Some of the page is painted in the former colours until the frame after the next.
       await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
       await page.screenshot({ path: join(folder(), `${name}-${size}-${colorScheme}.png`) });
     }

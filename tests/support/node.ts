@@ -203,12 +203,12 @@ async function beginPostgres(dataDir: string): Promise<void> {
 }
 
 /** One node for all tests of a file. */
-export function sharedNode(): () => TestNode {
+export function sharedNode(env: NodeJS.ProcessEnv = {}): () => TestNode {
   const ends: (() => unknown)[] = [];
   let node: TestNode | undefined;
   beforeAll(async () => {
     const atEnd = (end: () => unknown) => void ends.push(end);
-    node = await TestNode.start({ folder: tempDir(atEnd), atEnd });
+    node = await TestNode.start({ folder: tempDir(atEnd), atEnd, env });
   });
   afterAll(async () => {
     for (const end of ends.reverse()) await end();

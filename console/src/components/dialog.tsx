@@ -45,23 +45,11 @@ interface ConfirmProps extends Pick<DialogProps, "title" | "isOpen" | "onClose" 
   readonly isDanger?: boolean;
   /** Closes the dialog where it resolves; what it rejects with is shown in it. */
   readonly onConfirm: () => Promise<unknown>;
-  /** What comes after it is the caller's to show. */
-  readonly staysOpen?: boolean;
   readonly whyNot?: string | null;
 }
 
 /** Asks before something is done, or for what it takes (a form in `children`). */
-export function Confirm({
-  title,
-  isOpen,
-  onClose,
-  children,
-  action,
-  isDanger,
-  onConfirm,
-  staysOpen,
-  whyNot,
-}: ConfirmProps) {
+export function Confirm({ title, isOpen, onClose, children, action, isDanger, onConfirm, whyNot }: ConfirmProps) {
   const [problem, setProblem] = useState<Problem | null>(null);
   const close = () => {
     setProblem(null);
@@ -72,7 +60,7 @@ export function Confirm({
     setProblem(null);
     try {
       await onConfirm();
-      if (!staysOpen) close();
+      close();
     } catch (error) {
       setProblem(toProblem(error));
     }

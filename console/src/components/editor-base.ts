@@ -10,7 +10,7 @@ export function editorBase(language: Language, label: string): Extension {
   const nonce = document.querySelector<HTMLMetaElement>("meta[property=csp-nonce]")?.nonce;
   return [
     nonce ? EditorView.cspNonce.of(nonce) : [],
-    EditorView.contentAttributes.of({ "aria-label": label }),
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
     EditorView.lineWrapping,
     language === "json" ? json() : [],
     syntaxHighlighting(colors),
@@ -38,6 +38,9 @@ const look = EditorView.theme({
   },
   ".cm-tooltip": { backgroundColor: "var(--raised)", color: "var(--text)", border: "1px solid var(--line)" },
   ".cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--selected)", color: "var(--text)" },
+  ".cm-collapsedLines": { background: "var(--sunken)", color: "var(--text-soft)" },
+  // Its signs are in few fonts.
+  ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: '""' },
   ".cm-changedLine, .cm-insertedLine": { backgroundColor: "var(--ok-bg)" },
   ".cm-deletedChunk": { backgroundColor: "var(--bad-bg)" },
 });

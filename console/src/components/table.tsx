@@ -160,7 +160,12 @@ export function Table<Row>(props: TableProps<Row>) {
           );
         })}
       </div>
-      {isLoadingMore && <Skeleton lines={2} />}
+      {/* A grid has nothing but rows in it, for who hears it. */}
+      {isLoadingMore && (
+        <div aria-hidden>
+          <Skeleton lines={2} />
+        </div>
+      )}
     </div>
   );
 }

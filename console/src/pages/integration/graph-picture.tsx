@@ -25,7 +25,7 @@ interface Point {
   readonly y: number;
 }
 
-const sizeOf = ({ kind }: GraphNode) => (kind === "log" ? { width: 108, height: 40 } : { width: 172, height: 56 });
+const sizeOf = ({ kind }: GraphNode) => (kind === "log" ? { width: 116, height: 40 } : { width: 172, height: 56 });
 
 /** The DAG of an integration. What it shows, the table beside it says in words. Loaded lazily, for its size. */
 export default function GraphPicture({ graph }: { readonly graph: Graph }) {
