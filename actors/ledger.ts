@@ -5,7 +5,15 @@ import type { LogMessage } from "../runtime/ports/log.ts";
 import { type Logger, noLogger } from "../runtime/ports/logger.ts";
 import type { ReplayOf } from "../runtime/ports/replays.ts";
 import type { ScheduledRetry } from "../runtime/ports/retries.ts";
-import type { Checkpoint, LogEnds, NewDeadLetter, RunCounts, RunRow, Settlement } from "../runtime/ports/store.ts";
+import type {
+  Checkpoint,
+  LogEnds,
+  NewDeadLetter,
+  RunCounts,
+  RunRow,
+  RunSeries,
+  Settlement,
+} from "../runtime/ports/store.ts";
 import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { logDeadLetters } from "./dead-letter.ts";
 import { addOutcome, addRetries, type LedgerChange } from "./ledger-counts.ts";
@@ -138,6 +146,8 @@ export class RunLedger {
   readonly epoch: number;
   readonly counts: RunCounts;
   waiting: string | null = null;
+  /** Counters over time, until the commit that keeps them. */
+  series: RunSeries | undefined;
   readonly #consumers = new Map<string, ConsumerState>();
   #deadLetters: NewDeadLetter[] = [];
   #deadLetterBytes = 0;
@@ -381,7 +391,12 @@ export class RunLedger {
       settlement: {
         integrationId: this.integrationId,
         epoch: this.epoch,
-        run: { id: this.runId, counts: structuredClone(this.counts), waiting: this.waiting },
+        run: {
+          id: this.runId,
+          counts: structuredClone(this.counts),
+          waiting: this.waiting,
+          ...(this.series && { series: this.series }),
+        },
         checkpoints,
         deadLetters: [...this.#deadLetters],
         groups: [...this.#groups.values()],
@@ -401,6 +416,7 @@ export class RunLedger {
   /** The snapshot is durable: its messages are acknowledged now. `begun`: when its commit began. */
   committed(snapshot: Snapshot, begun: number): void {
     this.#committed = snapshot.generation;
+    if (this.series === snapshot.settlement.run?.series) this.series = undefined;
     this.#ownedAt = begun;
     const letters = this.#deadLetters.splice(0, snapshot.settlement.deadLetters.length);
     this.#replayed.splice(0, snapshot.settlement.replayed?.length ?? 0);

@@ -32,6 +32,7 @@ import { persist } from "./persist.ts";
 import { openReplay, replaySource } from "./replay-source.ts";
 import { endReplay, failedRecords, saveCursors } from "./run-end.ts";
 import type { RunOptions, RunParts } from "./run-options.ts";
+import { SeriesKeeper } from "./run-series.ts";
 import { SourceActor } from "./source.ts";
 import { tickSubject } from "./ticker.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -78,6 +79,7 @@ export class RunActor implements Actor<RunMessage> {
   readonly #cut = new AbortController();
   #appended = 0;
   #intake: Intake | undefined;
+  #series: SeriesKeeper | undefined;
   #ending = false;
   /** It has ended, or was stopped. */
   #over = false;
@@ -103,7 +105,7 @@ export class RunActor implements Actor<RunMessage> {
   }
 
   started(ctx: Context<RunMessage>): void {
-    const { run, settler, stale, integration, ingest, deliver, logged } = this.#options;
+    const { run, settler, stale, integration, ingest, deliver, logged, store } = this.#options;
     settler.add(this.#ledger, stale);
     ctx.signal.addEventListener("abort", () => {
       for (const backlog of this.#backlogs.values()) backlog.release();
@@ -112,6 +114,7 @@ export class RunActor implements Actor<RunMessage> {
     // Invariant 8: held against itself at each checkpoint.
     this.#ledger.onCommitted(({ deadLetters, replayed = [] }) => {
       this.#options.vitals.moreDeadLetters(deadLetters.length - replayed.length);
+      this.#ledger.series = this.#series?.add(ctx.clock.now(), this.#ledger.counts) ?? this.#ledger.series;
       this.#report(this.#balanceWatch.look());
       if (this.#ledger.counts.ledger) this.#meter.tell(this.#ledger.counts.ledger);
     });
@@ -123,6 +126,10 @@ export class RunActor implements Actor<RunMessage> {
       trigger: run.trigger,
       version: run.integrationVersion,
       ...(run.correlation?.requestId !== undefined && { request_id: run.correlation.requestId }),
+    });
+    ctx.run(async (signal) => {
+      const kept = await persist(ctx.clock, signal, () => store.runs.series(run.id));
+      this.#series = new SeriesKeeper(run.startedAt.getTime(), kept);
     });
     ctx.run((signal) => this.#watchLog(ctx, signal));
     ctx.run((signal) => this.#cutInTime(ctx, signal));

@@ -133,6 +133,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         tables.runs.set(id, { ...run, startedAt, finishedAt: null, counts, error: null, waiting: null });
         return structuredClone(tables.runs.get(id) ?? null);
       },
+      series: async () => null,
       lastCompleted: async () => new Map(),
       failedRecords: async (id: string) => {
         await life.delay();

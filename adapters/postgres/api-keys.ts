@@ -1,8 +1,8 @@
-import { and, desc, eq, gt, inArray, isNull, lt, or, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import type { ApiKeyRow, ApiKeyStore, Caller } from "../../runtime/ports/identity.ts";
 import { audit, isOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
-import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { isLike, isUuid, named, sorted } from "./paging.ts";
 import { apiKeys } from "./schema.ts";
 
 export function apiKeyStore(db: Database, caller: Caller | null): ApiKeyStore {
@@ -56,14 +56,21 @@ export function apiKeyStore(db: Database, caller: Caller | null): ApiKeyStore {
     },
 
     async list(options) {
-      const before = pageStart(options);
+      const { search, role = null, revoked = null } = options;
+      // A name may stand twice, since keys are replaced.
+      const { where, orderBy, page } = sorted<ApiKeyRow>(options, apiKeys.id, named(apiKeys));
+      const filter = [
+        isLike(apiKeys.name, search),
+        role === null ? undefined : eq(apiKeys.role, role),
+        revoked === null ? undefined : revoked ? isNotNull(apiKeys.revokedAt) : isNull(apiKeys.revokedAt),
+      ];
       const rows = await db.orm
         .select()
         .from(apiKeys)
-        .where(and(own, before === undefined ? undefined : lt(apiKeys.id, before)))
-        .orderBy(desc(apiKeys.id))
+        .where(and(own, where, ...filter))
+        .orderBy(...orderBy)
         .limit(options.limit + 1);
-      return pageOf(rows.map(toKey), options);
+      return page(rows.map(toKey));
     },
 
     revoke: (id) =>
@@ -75,7 +82,8 @@ export function apiKeyStore(db: Database, caller: Caller | null): ApiKeyStore {
           .where(and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt), own))
           .returning();
         if (row === undefined) return false;
-        await audit(tx, caller, "api_key.revoked", row);
+        const after = toKey(row);
+        await audit(tx, caller, "api_key.revoked", row, { before: { ...after, revokedAt: null }, after: { ...after } });
         return true;
       }),
 

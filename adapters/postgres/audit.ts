@@ -1,10 +1,10 @@
 import { randomUUIDv7 } from "node:crypto";
-import { and, desc, eq, inArray, lt, type SQL } from "drizzle-orm";
+import { and, eq, gte, inArray, lte, or, type SQL, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Json } from "../../connectors/sdk/index.ts";
-import type { AuditStore, Caller } from "../../runtime/ports/identity.ts";
+import type { AuditRow, AuditStore, Caller } from "../../runtime/ports/identity.ts";
 import type { Database } from "./database.ts";
-import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { isUuid, sorted } from "./paging.ts";
 import { auditLog, integrations } from "./schema.ts";
 
 /** What of a row is told in the audit log. */
@@ -23,6 +23,7 @@ export async function audit(
   await tx.orm.insert(auditLog).values({
     id: randomUUIDv7(),
     actor: caller.name,
+    actorId: caller.id ?? null,
     owner: caller.owner,
     requestId: caller.requestId,
     action,
@@ -49,11 +50,11 @@ export function auditStore(db: Database, caller: Caller | null): AuditStore {
     note: (action, after) => audit(db, caller, action, { id: null }, { after }),
 
     async list(options) {
-      const { resourceId, actor } = options;
+      const { resourceId, actor, actorId = null, action = null, since = null, until = null } = options;
       // Postgres knows no NUL, and nobody's name has one.
-      const isNobody = actor?.includes("\0") || (resourceId !== null && !isUuid(resourceId));
-      if (isNobody) return { items: [], nextCursor: null };
-      const before = pageStart(options);
+      const isNobody = [actor, actorId, action].some((text) => text?.includes("\0"));
+      if (isNobody || (resourceId !== null && !isUuid(resourceId))) return { items: [], nextCursor: null };
+      const { where, orderBy, page } = sorted<AuditRow>(options, auditLog.id);
       const rows = await db.orm
         .select()
         .from(auditLog)
@@ -62,12 +63,18 @@ export function auditStore(db: Database, caller: Caller | null): AuditStore {
             isOwn(auditLog.owner, caller),
             resourceId === null ? undefined : eq(auditLog.resourceId, resourceId),
             actor === null ? undefined : eq(auditLog.actor, actor),
-            before === undefined ? undefined : lt(auditLog.id, before),
+            actorId === null ? undefined : eq(auditLog.actorId, actorId),
+            action === null
+              ? undefined
+              : or(eq(auditLog.action, action), sql`starts_with(${auditLog.action}, ${`${action}.`})`),
+            since === null ? undefined : gte(auditLog.at, since),
+            until === null ? undefined : lte(auditLog.at, until),
+            where,
           ),
         )
-        .orderBy(desc(auditLog.id))
+        .orderBy(...orderBy)
         .limit(options.limit + 1);
-      return pageOf(rows, options);
+      return page(rows);
     },
   };
 }

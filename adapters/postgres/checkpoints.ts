@@ -223,11 +223,11 @@ async function updateRuns(tx: Database, settlements: readonly Settlement[]): Pro
     `update sluice.pipeline_runs as run
         set records_in = given.records_in, records_out = given.records_out, records_filtered = given.filtered,
             records_failed = given.failed, by_destination = given.by_destination::json, ledger = given.ledger::json,
-            waiting = given.waiting
+            waiting = given.waiting, series = coalesce(given.series::json, run.series)
        from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
-                   $8::text[])
-         as given (id, records_in, records_out, filtered, failed, by_destination, ledger, waiting)
-      where run.id = given.id and run.status = 'running' and run.id between $9 and $10`,
+                   $8::text[], $9::text[])
+         as given (id, records_in, records_out, filtered, failed, by_destination, ledger, waiting, series)
+      where run.id = given.id and run.status = 'running' and run.id between $10 and $11`,
     [
       runs.map(({ id }) => id),
       runs.map(({ counts }) => counts.in),
@@ -237,6 +237,7 @@ async function updateRuns(tx: Database, settlements: readonly Settlement[]): Pro
       runs.map(({ counts }) => JSON.stringify(counts.byDestination)),
       runs.map(({ counts }) => (counts.ledger ? JSON.stringify(counts.ledger) : null)),
       runs.map(({ waiting }) => waiting?.replaceAll("\0", "\ufffd") ?? null),
+      runs.map(({ series }) => (series ? JSON.stringify(series) : null)),
       ids[0],
       ids.at(-1),
     ],

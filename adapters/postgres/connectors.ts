@@ -1,11 +1,11 @@
-import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import { ConflictError, type ConnectorRow, type ConnectorStore } from "../../runtime/ports/store.ts";
 import { audit, isOwn } from "./audit.ts";
 import { addConnectorEvent } from "./connector-events.ts";
 import type { Database } from "./database.ts";
-import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { isLike, isUuid, named, sorted } from "./paging.ts";
 import { connectors, integrations } from "./schema.ts";
 import { refuseTooMany } from "./too-many.ts";
 
@@ -72,14 +72,17 @@ export function connectorStore(db: Database, caller: Caller | null): ConnectorSt
     },
 
     async list(options) {
-      const before = pageStart(options);
+      const { type } = options;
+      const { where, orderBy, page } = sorted<ConnectorRow>(options, connectors.id, named(connectors));
+      // Postgres knows no NUL, and no type has one.
+      const ofType = type ? eq(connectors.type, type.replaceAll("\0", "\ufffd")) : undefined;
       const rows = await db.orm
         .select()
         .from(connectors)
-        .where(and(own, before === undefined ? undefined : lt(connectors.id, before)))
-        .orderBy(desc(connectors.id))
+        .where(and(own, where, isLike(connectors.name, options.search), ofType))
+        .orderBy(...orderBy)
         .limit(options.limit + 1);
-      return pageOf(rows, options);
+      return page(rows);
     },
 
     async versions() {

@@ -8,7 +8,7 @@ import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
 import { overview } from "./overview.ts";
-import { isUuid, jsonCursor, pageOf, pageStart, readJsonCursor } from "./paging.ts";
+import { isLike, isUuid, jsonCursor, named, readJsonCursor, sorted } from "./paging.ts";
 import { checkpointOwners, integrations, integrationVersions, pipelineRuns, removedIntegrations } from "./schema.ts";
 import { refuseTooMany } from "./too-many.ts";
 
@@ -129,14 +129,20 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
     },
 
     async list(options) {
-      const before = pageStart(options);
+      const { search, enabled = null, health = null } = options;
+      const { where, orderBy, page } = sorted<IntegrationRow>(options, integrations.id, named(integrations));
+      const filter = [
+        isLike(integrations.name, search),
+        enabled === null ? undefined : eq(integrations.enabled, enabled),
+        health === null ? undefined : eq(integrations.health, health),
+      ];
       const rows = await db.orm
         .select()
         .from(integrations)
-        .where(and(own, before === undefined ? undefined : lt(integrations.id, before)))
-        .orderBy(desc(integrations.id))
+        .where(and(own, where, ...filter))
+        .orderBy(...orderBy)
         .limit(options.limit + 1);
-      return pageOf(rows, options);
+      return page(rows);
     },
 
     async known(ids) {

@@ -14,6 +14,7 @@ export async function overview(db: Database, caller: Caller | null, options: Ove
   const { limit, sort, health, enabled, search } = options;
   const { by, after } = orders[sort];
   const start = readJsonCursor(options, isStart);
+  // By a range of one id, so that the server does not look for an integration without runs through all the runs there are.
   const found = await db.query<Found>(
     `with letters as materialized (
        select integration_id, count(*) as depth from sluice.dead_letter_records where not resolved group by 1
@@ -44,7 +45,7 @@ export async function overview(db: Database, caller: Caller | null, options: Ove
             run.started_at as "runStartedAt", run.finished_at as "runFinishedAt", run.records_failed as "runFailed"
        from totals left join page on true left join sluice.integrations i on i.id = page.id
        left join lateral (select id, status, started_at, finished_at, records_failed from sluice.pipeline_runs
-         where integration_id = page.id order by id desc limit 1) as run on true
+         where integration_id between page.id and page.id order by integration_id desc, id desc limit 1) as run on true
       order by ${by.replace("attention", "page.attention").replace("name", "page.name")}`,
     [caller?.owner ?? null, health, enabled, search, limit + 1, ...(start ?? [null, null])],
   );

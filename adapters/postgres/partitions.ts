@@ -1,6 +1,7 @@
 import type { Database } from "./database.ts";
 import { forgetAnswers } from "./idempotency.ts";
 import { locks } from "./locks.ts";
+import { idAt } from "./paging.ts";
 
 const day = 86_400_000;
 /** Days made ahead: how long a node may go without `maintain` before rows wait in the default partition. */
@@ -119,11 +120,8 @@ async function forgetProcessed(db: Database, now: Date): Promise<void> {
   );
 }
 
-/** The lowest UUIDv7 of a day: its milliseconds in the first 48 bits. */
-function firstId(number: number): string {
-  const hex = (number * day).toString(16).padStart(12, "0");
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
-}
+/** The lowest UUIDv7 of a day. */
+const firstId = (number: number): string => idAt(number * day);
 
 function dateOf(number: number): string {
   return new Date(number * day).toISOString().slice(0, 10).replaceAll("-", "");

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, isNull, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, type SQL, sql } from "drizzle-orm";
 import type { Correlation } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { DeadLetterFilter, JobError, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
@@ -8,7 +8,7 @@ import type { Database } from "./database.ts";
 import { conditions, isPossible, ofOwn } from "./dead-letters.ts";
 import { lockReplays } from "./locks.ts";
 import { type Shared, withOriginals } from "./originals.ts";
-import { isUuid } from "./paging.ts";
+import { isUuid, sorted } from "./paging.ts";
 import { createRun } from "./runs.ts";
 import { deadLetterRecords, deadLetterReplays, jobs } from "./schema.ts";
 
@@ -103,15 +103,25 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
 
     get: (id) => find(db, id, own),
 
-    async list(integrationId) {
-      if (!isUuid(integrationId)) return [];
+    async list(integrationId, options) {
+      if (!isUuid(integrationId)) return { items: [], nextCursor: null };
+      const { where, orderBy, page } = sorted<Pick<JobRow, "id">>(options, jobs.id);
       const rows = await db.orm
         .select()
         .from(jobs)
-        .where(and(eq(jobs.integrationId, integrationId), own))
-        .orderBy(desc(jobs.id))
-        .limit(100);
-      return Promise.all(rows.map(async (row) => ({ ...row, progress: await progress(db, row.id) })));
+        .where(
+          and(
+            eq(jobs.integrationId, integrationId),
+            own,
+            options.status ? eq(jobs.status, options.status) : undefined,
+            where,
+          ),
+        )
+        .orderBy(...orderBy)
+        .limit(options.limit + 1);
+      const { nextCursor } = page(rows);
+      const items = rows.slice(0, options.limit);
+      return { items: await Promise.all(items.map((row) => withProgress(db, row))), nextCursor };
     },
 
     async unfinished(integrationId) {
@@ -122,7 +132,7 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
         .where(and(isNull(jobs.finishedAt), own, ofOne))
         .orderBy(asc(jobs.id))
         .limit(1_000);
-      return Promise.all(rows.map(async (row) => ({ ...row, progress: await progress(db, row.id) })));
+      return Promise.all(rows.map((row) => withProgress(db, row)));
     },
 
     async status(id) {
@@ -133,13 +143,18 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
     async move(id, from, to) {
       if (!isUuid(id)) return false;
       return db.transaction(async (tx) => {
-        const rows = await tx.query(
-          `update sluice.jobs set status = $3
-            where id = $1 and status = any($2) and finished_at is null and ${ofOwn("$4")} returning 1`,
+        const rows = await tx.query<{ before: string; integration_id: string }>(
+          `update sluice.jobs as job set status = $3 from (select id, status from sluice.jobs where id = $1 for update) as was
+            where job.id = was.id and job.status = any($2) and finished_at is null and ${ofOwn("$4")}
+           returning was.status as before, job.integration_id`,
           [id, from, to, caller?.owner ?? null],
         );
-        if (rows.length > 0) await audit(tx, caller, `job.${to}`, { id });
-        return rows.length > 0;
+        const [row] = rows;
+        if (row === undefined) return false;
+        const { before: status, integration_id } = row;
+        const change = { before: { integration_id, status }, after: { integration_id, status: to } };
+        await audit(tx, caller, `job.${to}`, { id }, change);
+        return true;
       });
     },
 
@@ -181,13 +196,17 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
   };
 }
 
+async function withProgress(db: Database, row: typeof jobs.$inferSelect): Promise<JobRow> {
+  return { ...row, progress: await progress(db, row.id) };
+}
+
 async function find(db: Database, id: string, own: SQL | undefined): Promise<JobRow | null> {
   if (!isUuid(id)) return null;
   const [row] = await db.orm
     .select()
     .from(jobs)
     .where(and(eq(jobs.id, id), own));
-  return row === undefined ? null : { ...row, progress: await progress(db, id) };
+  return row === undefined ? null : withProgress(db, row);
 }
 
 async function openRun(tx: Database, id: string, runId: string, ending: string | null = null): Promise<boolean> {

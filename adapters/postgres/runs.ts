@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, lt, ne, sql } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, gte, lt, lte, ne, sql } from "drizzle-orm";
 import type { Correlation } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { RunRow, RunStore } from "../../runtime/ports/store.ts";
@@ -6,7 +6,7 @@ import { correlationOf } from "../../runtime/record/index.ts";
 import { audit, isOfOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { lockRuns } from "./locks.ts";
-import { isUuid, pageOf, pageStart } from "./paging.ts";
+import { idAt, isUuid, sorted } from "./paging.ts";
 import { integrations, pipelineRuns } from "./schema.ts";
 
 type NewRun = Omit<Parameters<RunStore["create"]>[0], "onlyIfIdle">;
@@ -19,7 +19,7 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
       db.transaction(async (tx) => {
         const asked = { ...run, correlation: correlationOf(caller) };
         const made = await (run.onlyIfIdle ? createWhenIdle(tx, asked) : createRun(tx, asked));
-        if (made !== null) await audit(tx, caller, "run.started", made);
+        if (made !== null) await audit(tx, caller, "run.started", made, { after: told(made) });
         return made;
       }),
 
@@ -33,34 +33,52 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
     async get(id) {
       if (!isUuid(id)) return null;
       const [row] = await db.orm
-        .select()
+        .select(listed)
         .from(pipelineRuns)
         .where(and(eq(pipelineRuns.id, id), own));
       return row === undefined ? null : toRun(row);
     },
 
+    async series(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await db.orm
+        .select({ series: pipelineRuns.series })
+        .from(pipelineRuns)
+        .where(and(eq(pipelineRuns.id, id), own));
+      return row?.series ?? null;
+    },
+
     async list(integrationId, options) {
       if (!isUuid(integrationId)) return { items: [], nextCursor: null };
-      const before = pageStart(options);
+      const { status, trigger = null, since = null, until = null } = options;
+      const { where, orderBy, page } = sorted<RunRow>(options, pipelineRuns.id);
       const rows = await db.orm
-        .select()
+        .select(listed)
         .from(pipelineRuns)
         .where(
           and(
             eq(pipelineRuns.integrationId, integrationId),
             own,
-            options.status === null ? undefined : eq(pipelineRuns.status, options.status),
-            before === undefined ? undefined : lt(pipelineRuns.id, before),
+            status === null ? undefined : eq(pipelineRuns.status, status),
+            trigger === null ? undefined : eq(pipelineRuns.trigger, trigger),
+            // The days before and after are left out by their ids, which were made about then.
+            since === null
+              ? undefined
+              : and(gte(pipelineRuns.startedAt, since), gte(pipelineRuns.id, idAt(since.getTime() - dayMs))),
+            until === null
+              ? undefined
+              : and(lte(pipelineRuns.startedAt, until), lt(pipelineRuns.id, idAt(until.getTime() + dayMs))),
+            where,
           ),
         )
-        .orderBy(desc(pipelineRuns.id))
+        .orderBy(...orderBy)
         .limit(options.limit + 1);
-      return pageOf(rows.map(toRun), options);
+      return page(rows.map(toRun));
     },
 
     async running(integrationId) {
       const rows = await db.orm
-        .select()
+        .select(listed)
         .from(pipelineRuns)
         .where(
           and(running, own, integrationId === undefined ? undefined : eq(pipelineRuns.integrationId, integrationId)),
@@ -76,10 +94,14 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
           .update(pipelineRuns)
           .set({ cancelRequestedAt: sql`coalesce(${pipelineRuns.cancelRequestedAt}, now())` })
           .where(and(eq(pipelineRuns.id, id), running, own))
-          .returning();
+          .returning(listed);
         if (row === undefined) return null;
-        await audit(tx, caller, "run.cancelled", row);
-        return toRun(row);
+        const run = toRun(row);
+        await audit(tx, caller, "run.cancelled", run, {
+          before: { ...told(run), cancel_requested_at: null },
+          after: { ...told(run), cancel_requested_at: row.cancelRequestedAt },
+        });
+        return run;
       }),
 
     async finish(id, { status, error, counts }) {
@@ -125,6 +147,19 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
   };
 }
 
+// Counters over time are asked for by themselves.
+const { series: _, ...listed } = getTableColumns(pipelineRuns);
+const dayMs = 86_400_000;
+
+/** What of a run is told in the audit log. */
+const told = ({ integrationId, integrationVersion, trigger, status, jobId }: RunRow) => ({
+  integration_id: integrationId,
+  integration_version: integrationVersion,
+  trigger,
+  status,
+  ...(jobId && { job_id: jobId }),
+});
+
 const running = eq(pipelineRuns.status, "running");
 
 /** The version of an integration that is enabled, or null. */
@@ -160,11 +195,11 @@ export async function createRun(db: Database, run: RunToMake & { readonly jobId?
   const [row] = await db.orm
     .insert(pipelineRuns)
     .values({ id, integrationId, integrationVersion, trigger, status: "running", jobId, correlation })
-    .returning();
+    .returning(listed);
   return toRun(row!);
 }
 
-function toRun(row: typeof pipelineRuns.$inferSelect): RunRow {
+function toRun(row: Omit<typeof pipelineRuns.$inferSelect, "series">): RunRow {
   const { recordsIn, recordsOut, recordsFiltered, recordsFailed, byDestination, ledger, ...run } = row;
   return {
     ...run,

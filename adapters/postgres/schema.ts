@@ -26,6 +26,7 @@ import type {
   Losses,
   OpenCircuits,
   RunError,
+  RunSeries,
   RunStatus,
   RunTrigger,
 } from "../../runtime/ports/store.ts";
@@ -155,6 +156,8 @@ export const pipelineRuns = sluice.table(
     ledger: json("ledger").$type<Ledger>(),
     error: json("error").$type<RunError>(),
     waiting: text("waiting"),
+    /** Counters over time. */
+    series: json("series").$type<RunSeries>(),
     /** The job whose dead letters it replays; null: it reads the sources. */
     jobId: uuid("job_id"),
     /** The request that it was asked for with; null: it began by itself. */
@@ -213,6 +216,7 @@ export const deadLetterRecords = sluice.table(
     /** Where `raw` and `payload`, or `state`, are, in dead_letter_originals; null: here. */
     rawOf: uuid("raw_of"),
     stateOf: uuid("state_of"),
+    version: integer("version").notNull().default(1),
   },
   (t) => [
     index("dead_letter_records_by_integration").on(t.integrationId, t.id),
@@ -503,6 +507,7 @@ export const auditLog = sluice.table(
     id: uuid("id").primaryKey(),
     at: time("at").notNull().defaultNow(),
     actor: text("actor").notNull(),
+    actorId: text("actor_id"),
     owner: text("owner"),
     requestId: text("request_id"),
     action: text("action").notNull(),

@@ -73,10 +73,16 @@ const withSpec = (resource: JsonObject): JsonObject => ({
   spec: writable(resource, integrationReplacement),
 });
 
+/** What an integration was in a version. */
+function withSpecOf({ version, created_at, created_by, ...spec }: JsonObject): JsonObject {
+  return { version, created_at, created_by, name: spec.name, enabled: spec.enabled, spec } as JsonObject;
+}
+
 /** A route's answer as its message has it. */
 export function answerOf({ method, route }: UnaryMethod, resource: object | undefined): JsonObject {
   const { items, ...answer } = (resource ?? {}) as { readonly items?: JsonObject[] } & JsonObject;
   if (method.output.name === "Integration") return withSpec(answer);
+  if (route.operationId === "getIntegrationVersion") return withSpecOf(answer);
   if (items === undefined) return answer;
   return { ...answer, items: route.operationId === "listIntegrations" ? items.map(withSpec) : items };
 }

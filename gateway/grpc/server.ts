@@ -125,10 +125,10 @@ export function createGrpc(options: GrpcOptions): Grpc {
     const gone = () => aborter.abort(new SluiceError("TIMEOUT", "nobody waits for the answer any more"));
     call.on("cancelled", gone);
     if (call.cancelled) gone();
-    const { name, owner } = caller;
+    const { id, name, owner } = caller;
     const traceparent = traceparentOf(textOf(call.metadata, "traceparent"));
     const { signal } = aborter;
-    return { caller, services: services.as({ name, owner, requestId, traceparent }, signal), requestId, signal };
+    return { caller, services: services.as({ id, name, owner, requestId, traceparent }, signal), requestId, signal };
   }
 
   function unary(served: UnaryMethod): handleUnaryCall<Buffer, Buffer> {

@@ -1,3 +1,4 @@
+import type { JobStatus } from "../../runtime/ports/replays.ts";
 import { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "../services/index.ts";
 import {
   deadLetterDetailResource,
@@ -6,7 +7,7 @@ import {
   jobResource,
   listResource,
 } from "../services/resources.ts";
-import { flag, id, ok, page, paging } from "./requests.ts";
+import { flag, id, ok, page, paging, sort, sortBy, text } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
 import type { Route } from "./route.ts";
 
@@ -42,11 +43,16 @@ export const deadLetterRoutes: readonly Route[] = [
       ...paging,
       resolved: { type: "boolean", description: "Only those that are, or are not, resolved." },
       ...filterFields,
+      sort: {
+        enum: ["-last_attempted_at", "last_attempted_at"],
+        description: "By which field, - for downwards; left out: the newest first.",
+      },
     },
     answer: ok("A page.", schemas.listOf(schemas.deadLetter)),
     handle: async (request, { deadLetters }) => {
-      const { limit, cursor, resolved, ...fields } = request.query;
-      const options = { ...page(request), resolved: flag(request, "resolved"), fields };
+      const { limit, cursor, resolved, sort = null, ...fields } = request.query;
+      const order = sort as "-last_attempted_at" | "last_attempted_at" | null;
+      const options = { ...page(request), resolved: flag(request, "resolved"), sort: order, fields };
       return listResource(await deadLetters.list(id(request), options), deadLetterResource);
     },
   },
@@ -57,16 +63,19 @@ export const deadLetterRoutes: readonly Route[] = [
     scopes: ["dead-letters:read"],
     tag: "dead letters",
     summary: "Unresolved dead letters that failed alike, as one row each, the most frequent first.",
-    query: paging,
+    query: { ...paging, ...filterFields },
     answer: ok("A page.", schemas.listOf(schemas.deadLetterGroup)),
-    handle: async (request, { deadLetters }) =>
-      listResource(await deadLetters.groups(id(request), page(request)), deadLetterGroupResource),
+    handle: async (request, { deadLetters }) => {
+      const { limit, cursor, ...fields } = request.query;
+      return listResource(await deadLetters.groups(id(request), { ...page(request), fields }), deadLetterGroupResource);
+    },
   },
   {
     method: "GET",
     path: "/v1/dead-letter/{id}",
     operationId: "getDeadLetter",
     scopes: ["dead-letters:read"],
+    versioned: true,
     tag: "dead letters",
     summary: "One dead letter, whole.",
     answer: ok("The dead letter.", schemas.deadLetterDetail),
@@ -77,13 +86,16 @@ export const deadLetterRoutes: readonly Route[] = [
     path: "/v1/dead-letter/{id}",
     operationId: "changeDeadLetter",
     scopes: ["dead-letters:write"],
+    versioned: true,
     tag: "dead letters",
     summary: "Corrects the payload for a replay, or discards the dead letter with a reason.",
     body: correctionBody,
     answer: ok("The dead letter.", schemas.deadLetterDetail),
     problems: [409],
     handle: async (request, { deadLetters }) =>
-      deadLetterDetailResource(await deadLetters.change(id(request), request.body, request.caller.name)),
+      deadLetterDetailResource(
+        await deadLetters.change(id(request), request.body, request.caller.name, request.ifMatch),
+      ),
   },
   {
     method: "POST",
@@ -132,9 +144,18 @@ export const deadLetterRoutes: readonly Route[] = [
     operationId: "listJobs",
     scopes: ["dead-letters:read"],
     tag: "jobs",
-    summary: "The latest 100 jobs of an integration, newest first.",
-    answer: ok("The jobs.", schemas.listOf(schemas.job)),
-    handle: async (request, { deadLetters }) => listResource(await deadLetters.jobs(id(request)), jobResource),
+    summary: "Jobs of an integration, newest first.",
+    query: {
+      ...paging,
+      status: { ...schemas.jobStatus, description: "Only jobs of this status." },
+      ...sortBy("-created_at", "created_at"),
+    },
+    answer: ok("A page.", schemas.listOf(schemas.job)),
+    handle: async (request, { deadLetters }) => {
+      const status = text(request, "status") as JobStatus | null;
+      const options = { ...page(request), status, sort: sort<"-created_at">(request) };
+      return listResource(await deadLetters.jobs(id(request), options), jobResource);
+    },
   },
   {
     method: "GET",

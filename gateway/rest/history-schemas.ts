@@ -20,6 +20,8 @@ import {
 
 export const runStatus: Part = { enum: ["running", "success", "partial", "failed", "cancelled"] };
 
+export const runTrigger: Part = { enum: ["manual", "schedule", "webhook", "event", "invoke"] };
+
 /** What is known of a request; what is not is left out. */
 const request: Part = {
   type: "object",
@@ -35,7 +37,7 @@ const runFields: Record<string, Part> = {
   id,
   integration_id: id,
   integration_version: integer,
-  trigger: { enum: ["manual", "schedule", "webhook", "event", "invoke"] },
+  trigger: runTrigger,
   status: runStatus,
   started_at: time,
   finished_at: orNull(time),
@@ -83,6 +85,25 @@ export const runDetail = runOf({
   },
 });
 
+export const runSeries = object({
+  run_id: id,
+  interval_seconds: {
+    type: "number",
+    description: "Points are at least so far apart: it doubles as a run gets longer.",
+  },
+  points: {
+    type: "array",
+    description: "What it had counted until then, the oldest first.",
+    items: object({
+      at: time,
+      records_in: integer,
+      records_out: integer,
+      records_filtered: integer,
+      records_failed: integer,
+    }),
+  },
+});
+
 const deadLetterFields: Record<string, Part> = {
   id,
   run_id: id,
@@ -114,6 +135,7 @@ const deadLetterFields: Record<string, Part> = {
   resolved_at: orNull(time),
   resolved_by: { ...orNull(string), description: "The name of the token that discarded it, or asked for its replay." },
   resolved_run_id: { ...orNull(id), description: "The run that delivered it." },
+  version: { ...integer, description: "Grows with each correction, and when it is discarded." },
 };
 
 export const deadLetter = object(deadLetterFields);
@@ -139,11 +161,13 @@ export const deadLetterGroup = object({
   example_id: { ...id, description: "The newest of them." },
 });
 
+export const jobStatus: Part = { enum: ["running", "paused", "success", "partial", "failed", "cancelled"] };
+
 export const job = object({
   id,
   integration_id: id,
   kind: { enum: ["replay"] },
-  status: { enum: ["running", "paused", "success", "partial", "failed", "cancelled"] },
+  status: jobStatus,
   options: object({
     from: { enum: ["head", "step", null] },
     version: { enum: ["current", "original"] },

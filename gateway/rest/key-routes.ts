@@ -1,8 +1,9 @@
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import type { ApiKeyRow, AuditRow } from "../../runtime/ports/identity.ts";
+import { roles } from "../auth/index.ts";
 import { keyBody } from "../services/index.ts";
 import { listResource } from "../services/resources.ts";
-import { id, ok, page, paging, text } from "./requests.ts";
+import { between, date, flag, id, ok, page, paging, sort, sortBy, text } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
 import type { Route } from "./route.ts";
 
@@ -21,9 +22,20 @@ function keyResource(row: ApiKeyRow): JsonObject {
 }
 
 function auditResource(row: AuditRow): JsonObject {
-  const { id, actor, owner, requestId, action, resourceId, resourceName, before, after } = row;
+  const { id, actor, actorId, owner, requestId, action, resourceId, resourceName, before, after } = row;
   const resource = { resource_id: resourceId, resource_name: resourceName };
-  return { id, at: timeOf(row.at), actor, owner, request_id: requestId, action, ...resource, before, after };
+  return {
+    id,
+    at: timeOf(row.at),
+    actor,
+    actor_id: actorId,
+    owner,
+    request_id: requestId,
+    action,
+    ...resource,
+    before,
+    after,
+  };
 }
 
 /** API keys, and the log of what was changed. */
@@ -35,9 +47,22 @@ export const keyRoutes: readonly Route[] = [
     scopes: ["keys:read"],
     tag: "api keys",
     summary: "Keys, newest first, revoked ones too.",
-    query: paging,
+    query: {
+      ...paging,
+      search: { type: "string", minLength: 1, description: "Only those whose name has this in it, in any case." },
+      role: { enum: Object.keys(roles), description: "Only those of this role." },
+      revoked: { type: "boolean", description: "Only those that are, or are not, revoked." },
+      ...sortBy("-created_at", "created_at", "name", "-name"),
+    },
     answer: ok("A page.", schemas.listOf(schemas.apiKey)),
-    handle: async (request, { keys }) => listResource(await keys.list(page(request)), keyResource),
+    handle: async (request, { keys }) => {
+      const filter = {
+        search: text(request, "search"),
+        role: text(request, "role"),
+        revoked: flag(request, "revoked"),
+      };
+      return listResource(await keys.list({ ...page(request), ...filter, sort: sort<"name">(request) }), keyResource);
+    },
   },
   {
     method: "POST",
@@ -84,11 +109,28 @@ export const keyRoutes: readonly Route[] = [
     query: {
       ...paging,
       resource_id: { type: "string", format: "uuid", description: "Only changes of this." },
-      actor: { type: "string", minLength: 1, description: "Only changes by this key." },
+      actor: { type: "string", minLength: 1, description: "Only changes by keys of this name." },
+      actor_id: { type: "string", minLength: 1, description: "Only changes by this key." },
+      action: {
+        type: "string",
+        minLength: 1,
+        description: "Only such changes: connector.updated, or connector for all that is done to those.",
+      },
+      ...between("were made"),
+      ...sortBy("-at", "at"),
     },
     answer: ok("A page.", schemas.listOf(schemas.auditEntry)),
     handle: async (request, { audit }) => {
-      const options = { ...page(request), resourceId: text(request, "resource_id"), actor: text(request, "actor") };
+      const options = {
+        ...page(request),
+        resourceId: text(request, "resource_id"),
+        actor: text(request, "actor"),
+        actorId: text(request, "actor_id"),
+        action: text(request, "action"),
+        since: date(request, "since"),
+        until: date(request, "until"),
+        sort: sort<"at">(request),
+      };
       return listResource(await audit.list(options), auditResource);
     },
   },

@@ -73,7 +73,7 @@ function operation({
   versioned,
   problems = [],
 }: Route): object {
-  const isConditional = versioned === true && (method === "PUT" || method === "DELETE");
+  const isConditional = versioned === true && (method === "PUT" || method === "PATCH" || method === "DELETE");
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   const statuses = [
     400,

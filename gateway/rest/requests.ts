@@ -11,11 +11,43 @@ export const paging: Record<string, Part> = {
   cursor: { type: "string", minLength: 1, description: "`next_cursor` of the page before." },
 };
 
+/** Fields that a list is sorted by, `-` for downwards; the first one where nothing is said. */
+export const sortBy = <S extends string>(...fields: readonly [S, ...S[]]): { readonly sort: Part } => ({
+  sort: { enum: fields, default: fields[0], description: "By which field, - for downwards." },
+});
+
+/** What has a name is found and sorted by. */
+export const ofNamed = {
+  name: { type: "string", minLength: 1, description: "Only the one of this name." },
+  search: { type: "string", minLength: 1, description: "Only those whose name has this in it, in any case." },
+  ...sortBy("-created_at", "created_at", "name", "-name", "-updated_at", "updated_at"),
+} satisfies Record<string, Part>;
+
+const time: Part = { type: "string", format: "date-time" };
+
+/** Only what was at this time or later, or earlier. */
+export const between = (what: string): Record<string, Part> => ({
+  since: { ...time, description: `Only those that ${what} at this time or later.` },
+  until: { ...time, description: `Only those that ${what} at this time or earlier.` },
+});
+
 export const page = ({ query }: RouteRequest) => ({
   limit: query.limit as number,
   cursor: (query.cursor ?? null) as string | null,
 });
 export const text = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as string | null;
+export const date = (request: RouteRequest, name: string) => {
+  const given = text(request, name);
+  if (given === null) return null;
+  const at = new Date(given);
+  // RFC 3339 has leap seconds, and no clock here does.
+  if (Number.isNaN(at.getTime())) {
+    throw new SluiceError("VALIDATION_ERROR", `${name}: is no time`, [{ path: name, message: "is no time" }]);
+  }
+  return at;
+};
+/** One of those that `sortBy` has. */
+export const sort = <S extends string>({ query }: RouteRequest) => query.sort as S;
 export const flag = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as boolean | null;
 export const id = ({ params }: RouteRequest) => params.id!;
 

@@ -295,6 +295,7 @@ export const auditEntry = object({
   id,
   at: time,
   actor: { ...string, description: "Name of the key." },
+  actor_id: { ...orNull(string), description: "Id of the key, or of the token's subject; null: not known." },
   owner: orNull(string),
   request_id: orNull(string),
   action: { ...string, description: "Such as connector.updated." },

@@ -1,31 +1,36 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import { configSchema, connectorSchema, type Part } from "../../runtime/config/index.ts";
 import type { OnTimeout } from "../../runtime/ports/invoke.ts";
-import type { IntegrationRow, RunStatus } from "../../runtime/ports/store.ts";
+import type { HealthStatus, IntegrationRow, NamedSort, RunStatus, RunTrigger } from "../../runtime/ports/store.ts";
 import { isObject } from "../../runtime/record/index.ts";
 import { requireScopes } from "../auth/index.ts";
 import { previewBody, type Services } from "../services/index.ts";
 import {
   connectorResource,
   connectorTypeResource,
+  deadLetterGroupResource,
   integrationResource,
   integrationVersionResource,
   listResource,
   runDetailResource,
   runResource,
+  seriesResource,
 } from "../services/resources.ts";
 import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
 import { liveRoutes } from "./live-routes.ts";
 import { pluginRoutes } from "./plugin-routes.ts";
-import { id, ok, page, paging, text } from "./requests.ts";
+import { between, date, flag, id, ofNamed, ok, page, paging, sort, sortBy, text } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
-import type { Route } from "./route.ts";
+import type { Route, RouteRequest } from "./route.ts";
 import { secretsRoutes } from "./secrets-routes.ts";
 
-const byName: Record<string, Part> = {
-  name: { type: "string", minLength: 1, description: "Only the one of this name." },
-};
+const namedOptions = (request: RouteRequest) => ({
+  ...page(request),
+  name: text(request, "name"),
+  search: text(request, "search"),
+  sort: sort<NamedSort>(request),
+});
 
 const created = (description: string, schema: Part) => ({ status: 201, description, schema });
 const removed = { status: 204, description: "It is removed." };
@@ -70,10 +75,20 @@ const connectors: Route[] = [
     scopes: ["connectors:read"],
     tag: "connectors",
     summary: "Connectors, newest first.",
-    query: { ...paging, ...byName },
+    query: {
+      ...paging,
+      ...ofNamed,
+      type: {
+        type: "string",
+        minLength: 1,
+        description: "Only those of this type, its version with it where it has one.",
+      },
+    },
     answer: ok("A page.", schemas.listOf(schemas.connector)),
-    handle: async (request, { connectors }) =>
-      listResource(await connectors.list({ ...page(request), name: text(request, "name") }), connectorResource),
+    handle: async (request, { connectors }) => {
+      const options = { ...namedOptions(request), type: text(request, "type") };
+      return listResource(await connectors.list(options), connectorResource);
+    },
   },
   {
     method: "POST",
@@ -178,13 +193,18 @@ const integrations: Route[] = [
     scopes: ["integrations:read"],
     tag: "integrations",
     summary: "Integrations, newest first.",
-    query: { ...paging, ...byName },
+    query: {
+      ...paging,
+      ...ofNamed,
+      enabled: { type: "boolean", description: "Only those that are, or are not, enabled." },
+      health: { enum: ["ok", "degraded", "stopped", "waiting"], description: "Only those of this health." },
+    },
     answer: ok("A page.", schemas.listOf(schemas.integration)),
-    handle: async (request, services) =>
-      listResource(
-        await services.integrations.list({ ...page(request), name: text(request, "name") }),
-        shown(services),
-      ),
+    handle: async (request, services) => {
+      const health = text(request, "health") as HealthStatus | null;
+      const options = { ...namedOptions(request), enabled: flag(request, "enabled"), health };
+      return listResource(await services.integrations.list(options), shown(services));
+    },
   },
   {
     method: "POST",
@@ -374,10 +394,23 @@ const history: Route[] = [
     scopes: ["runs:read"],
     tag: "runs",
     summary: "Runs of an integration, newest first.",
-    query: { ...paging, status: { ...schemas.runStatus, description: "Only runs of this status." } },
+    query: {
+      ...paging,
+      status: { ...schemas.runStatus, description: "Only runs of this status." },
+      trigger: { ...schemas.runTrigger, description: "Only runs that began so." },
+      ...between("began"),
+      ...sortBy("-started_at", "started_at"),
+    },
     answer: ok("A page.", schemas.listOf(schemas.run)),
     handle: async (request, { history }) => {
-      const options = { ...page(request), status: text(request, "status") as RunStatus | null };
+      const options = {
+        ...page(request),
+        status: text(request, "status") as RunStatus | null,
+        trigger: text(request, "trigger") as RunTrigger | null,
+        since: date(request, "since"),
+        until: date(request, "until"),
+        sort: sort<"-started_at">(request),
+      };
       return listResource(await history.runs(id(request), options), runResource);
     },
   },
@@ -390,6 +423,29 @@ const history: Route[] = [
     summary: "One run.",
     answer: ok("The run, with the drift of its stream's schema.", schemas.runDetail),
     handle: async (request, { history }) => runDetailResource(await history.run(id(request))),
+  },
+  {
+    method: "GET",
+    path: "/v1/runs/{id}/series",
+    operationId: "getRunSeries",
+    scopes: ["runs:read"],
+    tag: "runs",
+    summary: "A run's counters over time, in at most 242 points however long it takes.",
+    answer: ok("From its beginning to now, or its end.", schemas.runSeries),
+    handle: async (request, { history }) => seriesResource(await history.series(id(request))),
+  },
+  {
+    method: "GET",
+    path: "/v1/runs/{id}/errors",
+    operationId: "listRunErrors",
+    scopes: ["dead-letters:read"],
+    tag: "runs",
+    summary:
+      "A run's dead letters, whatever became of them; those that failed alike as one row, the most frequent first.",
+    query: paging,
+    answer: ok("A page.", schemas.listOf(schemas.deadLetterGroup)),
+    handle: async (request, { deadLetters }) =>
+      listResource(await deadLetters.errorsOf(id(request), page(request)), deadLetterGroupResource),
   },
   {
     method: "POST",

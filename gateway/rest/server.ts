@@ -232,11 +232,11 @@ function addRoute(
       const params = request.params as Record<string, string>;
       const caller = callers.get(request) as Identity;
       requireScopes(caller, route.scopes);
-      const { name, owner } = caller;
+      const { id: callerId, name, owner } = caller;
       const traceparent = traceparentOf(request.headers.traceparent);
       const ifMatch = ifMatchOf(request.headers["if-match"]);
       const body = readBody(request.body, route);
-      const own = services.as({ name, owner, requestId: request.id, traceparent });
+      const own = services.as({ id: callerId, name, owner, requestId: request.id, traceparent });
       const onGone = (listener: () => void) => {
         reply.raw.once("close", () => {
           if (!reply.raw.writableFinished) listener();

@@ -59,9 +59,9 @@ export function found<T>(row: T | null | undefined, kind: string, id: string): T
 }
 
 /** Rows of a list, or the one that has a name: the command line finds ids by names so. */
-export async function listOrNamed<T>(
-  source: { list(options: PageOptions): Promise<Page<T>>; byName(name: string): Promise<T | null> },
-  options: PageOptions & { readonly name: string | null },
+export async function listOrNamed<T, O extends PageOptions>(
+  source: { list(options: O): Promise<Page<T>>; byName(name: string): Promise<T | null> },
+  options: O & { readonly name: string | null },
 ): Promise<Page<T>> {
   if (options.name === null) return source.list(options);
   // Postgres knows no NUL, and no name has one.

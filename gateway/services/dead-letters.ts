@@ -1,9 +1,21 @@
 import type { ErrorCode, Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
 import { codes, SluiceError } from "../../runtime/errors/index.ts";
-import type { DeadLetterFilter, DeadLetterGroup, JobRow, ReplayOptions } from "../../runtime/ports/replays.ts";
-import type { DeadLetterDetail, DeadLetterRow, Page, PageOptions } from "../../runtime/ports/store.ts";
-import { found, newId, refuse, type ServiceContext } from "./context.ts";
+import type {
+  DeadLetterFilter,
+  DeadLetterGroup,
+  JobListOptions,
+  JobRow,
+  ReplayOptions,
+} from "../../runtime/ports/replays.ts";
+import type {
+  DeadLetterDetail,
+  DeadLetterListOptions,
+  DeadLetterRow,
+  Page,
+  PageOptions,
+} from "../../runtime/ports/store.ts";
+import { found, type IfMatch, matched, newId, refuse, type ServiceContext } from "./context.ts";
 import { jobsChanged } from "./event-hub.ts";
 
 const string: Part = { type: "string", minLength: 1 };
@@ -15,6 +27,7 @@ export const filterFields = {
   destination: { ...string, description: "Only those that this destination refused." },
   run_id: { ...string, format: "uuid", description: "Only those of this run." },
   fingerprint: { ...string, description: "Only those that failed alike." },
+  record_id: { ...string, description: "Only those of this record." },
   since: { ...string, format: "date-time", description: "Only those tried last at this time or later." },
   until: { ...string, format: "date-time", description: "Only those tried last at this time or earlier." },
 } satisfies Record<string, Part>;
@@ -108,26 +121,36 @@ export function deadLetterService({ store, runner, validator, cluster }: Service
 
     async list(
       integrationId: string,
-      { fields, ...options }: PageOptions & { resolved: boolean | null; fields: Fields },
+      { fields, ...options }: Omit<DeadLetterListOptions, "filter"> & { fields: Fields },
     ): Promise<Page<DeadLetterRow>> {
       await integrationOf(integrationId);
       return deadLetters.list(integrationId, { ...options, filter: filterOf(fields) });
     },
 
-    async groups(integrationId: string, options: PageOptions): Promise<Page<DeadLetterGroup>> {
+    async groups(
+      integrationId: string,
+      { fields, ...options }: PageOptions & { fields: Fields },
+    ): Promise<Page<DeadLetterGroup>> {
       await integrationOf(integrationId);
-      return deadLetters.groups(integrationId, options);
+      return deadLetters.groups(integrationId, { ...options, filter: filterOf(fields) });
     },
 
-    async change(id: string, body: Json, actor: string): Promise<DeadLetterDetail> {
+    /** All of a run, by what they failed with, whatever became of them. */
+    async errorsOf(runId: string, options: PageOptions): Promise<Page<DeadLetterGroup>> {
+      found(await store.runs.get(runId), "run", runId);
+      return deadLetters.errorsOf(runId, options);
+    },
+
+    async change(id: string, body: Json, actor: string, ifMatch: IfMatch): Promise<DeadLetterDetail> {
       refuse(validator.compile(correctionBody)(body));
-      const letter = await one(id);
+      const letter = matched(await one(id), ifMatch);
       const { payload, reason } = body as { payload?: Json; reason?: string };
       const done =
         reason === undefined
-          ? await deadLetters.correct(id, payload ?? null, actor)
-          : await deadLetters.discard(id, reason, actor);
-      return done ? one(id) : inHand(letter.resolved ? letter : await one(id));
+          ? await deadLetters.correct(id, payload ?? null, actor, ifMatch)
+          : await deadLetters.discard(id, reason, actor, ifMatch);
+      if (done) return one(id);
+      return inHand(letter.resolved ? letter : matched(await one(id), ifMatch));
     },
 
     async replay(id: string, body: Json, actor: string): Promise<JobRow> {
@@ -142,9 +165,9 @@ export function deadLetterService({ store, runner, validator, cluster }: Service
     },
 
     job,
-    async jobs(integrationId: string): Promise<Page<JobRow>> {
+    async jobs(integrationId: string, options: JobListOptions): Promise<Page<JobRow>> {
       await integrationOf(integrationId);
-      return { items: await replays.list(integrationId), nextCursor: null };
+      return replays.list(integrationId, options);
     },
     pause: (id: string) => move(id, "running", "paused"),
     resume: async (id: string) => goOn(await move(id, "paused", "running")),
@@ -163,13 +186,23 @@ function optionsOf(body: Json): ReplayOptions {
   return { from, version, rate };
 }
 
-export function filterOf({ code, step, destination, run_id, fingerprint, since, until }: Fields): DeadLetterFilter {
+export function filterOf({
+  code,
+  step,
+  destination,
+  run_id,
+  fingerprint,
+  record_id,
+  since,
+  until,
+}: Fields): DeadLetterFilter {
   return {
     code: code as ErrorCode | undefined,
     step,
     destination,
     runId: run_id,
     fingerprint,
+    recordId: record_id,
     since: since === undefined ? undefined : new Date(since),
     until: until === undefined ? undefined : new Date(until),
   };

@@ -1,5 +1,5 @@
 import { SluiceError } from "../../runtime/errors/index.ts";
-import type { Page, PageOptions, RunRow, RunStatus } from "../../runtime/ports/store.ts";
+import type { Page, RunListOptions, RunRow, RunSeries } from "../../runtime/ports/store.ts";
 import { found, type ServiceContext } from "./context.ts";
 import type { RunDetail } from "./resources.ts";
 
@@ -24,7 +24,13 @@ export function historyService({ store, runner }: ServiceContext) {
       return asked;
     },
 
-    async runs(integrationId: string, options: PageOptions & { status: RunStatus | null }): Promise<Page<RunRow>> {
+    /** With what it has come to by now. */
+    async series(id: string): Promise<{ readonly run: RunRow; readonly series: RunSeries | null }> {
+      const [run, series] = await Promise.all([store.runs.get(id), store.runs.series(id)]);
+      return { run: found(run, "run", id), series };
+    },
+
+    async runs(integrationId: string, options: RunListOptions): Promise<Page<RunRow>> {
       found(await store.integrations.get(integrationId), "integration", integrationId);
       return store.runs.list(integrationId, options);
     },

@@ -26,6 +26,8 @@ import { type FoundFit, findFit, keepFirstSchema } from "./fit.ts";
 import { sealHookSecrets } from "./hook-secrets.ts";
 import { ofIntegration, wrapByNewest } from "./sealed-rows.ts";
 
+type ListOptions = Parameters<Store["integrations"]["list"]>[0] & { readonly name: string | null };
+
 export function integrationService({ store, registry, runner, validator, sealer, checkCron }: ServiceContext) {
   const one = async (id: string): Promise<IntegrationRow> => found(await store.integrations.get(id), "integration", id);
 
@@ -80,8 +82,7 @@ export function integrationService({ store, registry, runner, validator, sealer,
 
   return {
     get: one,
-    list: (options: PageOptions & { name: string | null }): Promise<Page<IntegrationRow>> =>
-      listOrNamed(store.integrations, options),
+    list: (options: ListOptions): Promise<Page<IntegrationRow>> => listOrNamed(store.integrations, options),
 
     async versions(id: string, options: PageOptions): Promise<Page<IntegrationVersionRow>> {
       await one(id);

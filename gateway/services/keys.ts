@@ -1,8 +1,8 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
-import type { ApiKeyRow } from "../../runtime/ports/identity.ts";
-import type { Page, PageOptions } from "../../runtime/ports/store.ts";
+import type { ApiKeyListOptions, ApiKeyRow } from "../../runtime/ports/identity.ts";
+import type { Page } from "../../runtime/ports/store.ts";
 import { type Identity, newKey, roles, scopes, scopesOf } from "../auth/index.ts";
 import { found, refuse, type ServiceContext } from "./context.ts";
 
@@ -90,7 +90,7 @@ export function keyService({ store, validator }: ServiceContext) {
       return { key, row: await store.apiKeys.create(row) };
     },
 
-    list: (options: PageOptions): Promise<Page<ApiKeyRow>> => store.apiKeys.list(options),
+    list: (options: ApiKeyListOptions): Promise<Page<ApiKeyRow>> => store.apiKeys.list(options),
     get: async (id: string): Promise<ApiKeyRow> => found(await store.apiKeys.get(id), "key", id),
 
     /** It is refused from then on, by each node within seconds. */

@@ -14,6 +14,7 @@ import type {
   IntegrationVersionRow,
   Page,
   RunRow,
+  RunSeries,
 } from "../../runtime/ports/store.ts";
 import { parseJson, requestMeta } from "../../runtime/record/index.ts";
 import type { Durability } from "./ports.ts";
@@ -161,6 +162,29 @@ export function runDetailResource({ run, drift, integration }: RunDetail): JsonO
   };
 }
 
+/** From its beginning to now, or its end. */
+export function seriesResource({
+  run,
+  series,
+}: {
+  readonly run: RunRow;
+  readonly series: RunSeries | null;
+}): JsonObject {
+  const { id, startedAt, finishedAt, counts } = run;
+  const { intervalMs, points } = series ?? { intervalMs: 1_000, points: [] };
+  const endMs = Math.max((finishedAt ?? new Date()).getTime() - startedAt.getTime(), points.at(-1)?.[0] ?? 0);
+  const last = [endMs, counts.in, counts.out, counts.filtered, counts.failed] as const;
+  const shown = [[0, 0, 0, 0, 0] as const, ...points.filter(([ms]) => ms < endMs), last];
+  return {
+    run_id: id,
+    interval_seconds: intervalMs / 1000,
+    points: shown.map(([ms, records_in, records_out, records_filtered, records_failed]) => {
+      const at = new Date(startedAt.getTime() + ms).toISOString();
+      return { at, records_in, records_out, records_filtered, records_failed };
+    }),
+  };
+}
+
 /** `pending` is what is on its way to a destination: in the log, or put off. */
 function ledgerResource({ steps, destinations, imbalances = [] }: Ledger): JsonObject {
   const shown = Object.entries(destinations).map(([id, { pending, deferred, ...counts }]) => {
@@ -210,6 +234,7 @@ export function deadLetterResource(row: DeadLetterRow): JsonObject {
     resolved_at: row.resolvedAt?.toISOString() ?? null,
     resolved_by: row.resolvedBy,
     resolved_run_id: row.resolvedRunId,
+    version: row.version,
   };
 }
 

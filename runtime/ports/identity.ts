@@ -3,6 +3,8 @@ import type { Page, PageOptions } from "./page.ts";
 
 /** On whose behalf the store is asked. */
 export interface Caller {
+  /** Of the key, or `oidc:` with the token's team and subject; left out: not known. */
+  readonly id?: string | undefined;
   /** Name of the key or the token's subject: who did it, in the audit log. */
   readonly name: string;
   /** A team, which sees only what is its own; null: everything. */
@@ -40,6 +42,14 @@ export type NewApiKey = Pick<
   readonly hash: Uint8Array;
 };
 
+export interface ApiKeyListOptions extends PageOptions {
+  readonly sort?: "-created_at" | "created_at" | "name" | "-name";
+  /** Part of the name, in any case. */
+  readonly search?: string | null;
+  readonly role?: string | null;
+  readonly revoked?: boolean | null;
+}
+
 export interface ApiKeyStore {
   create(key: NewApiKey): Promise<ApiKeyRow>;
   /** Makes it where its hash is not known; false where it is. */
@@ -50,7 +60,7 @@ export interface ApiKeyStore {
   byHashes(hashes: readonly string[]): Promise<ReadonlyMap<string, ApiKeyRow>>;
   get(id: string): Promise<ApiKeyRow | null>;
   /** Newest first; revoked ones, too. */
-  list(options: PageOptions): Promise<Page<ApiKeyRow>>;
+  list(options: ApiKeyListOptions): Promise<Page<ApiKeyRow>>;
   /** False where it is revoked already, or there is none. */
   revoke(id: string): Promise<boolean>;
   /** That they were used now. */
@@ -62,6 +72,8 @@ export interface AuditRow {
   readonly id: string;
   readonly at: Date;
   readonly actor: string;
+  /** Of the key, or of the token's subject; null where it is not known. */
+  readonly actorId: string | null;
   readonly owner: string | null;
   readonly requestId: string | null;
   /** What was done, such as `connector.updated`. */
@@ -73,11 +85,20 @@ export interface AuditRow {
   readonly after: Json;
 }
 
+export interface AuditListOptions extends PageOptions {
+  readonly resourceId: string | null;
+  readonly actor: string | null;
+  readonly actorId?: string | null;
+  /** Such as `connector.updated`, or `connector` for all that is done to those. */
+  readonly action?: string | null;
+  readonly since?: Date | null;
+  readonly until?: Date | null;
+  readonly sort?: "-at" | "at";
+}
+
 export interface AuditStore {
   /** Notes what is no change of a row: which of those that the store makes it notes itself. */
   note(action: string, after: JsonObject): Promise<void>;
-  /** Newest first. */
-  list(
-    options: PageOptions & { readonly resourceId: string | null; readonly actor: string | null },
-  ): Promise<Page<AuditRow>>;
+  /** Newest first unless `sort` says otherwise. */
+  list(options: AuditListOptions): Promise<Page<AuditRow>>;
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../../connectors/sdk/index.ts";
+import type { Page, PageOptions } from "./page.ts";
 
 /** How a dead letter was put right. */
 export type Resolution = "replayed" | "discarded";
@@ -10,6 +11,8 @@ export interface DeadLetterFilter {
   readonly destination?: string | undefined;
   readonly runId?: string | undefined;
   readonly fingerprint?: string | undefined;
+  /** Those made of this record of a source, or of what a step made of it. */
+  readonly recordId?: string | undefined;
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
   readonly ids?: readonly string[] | undefined;
@@ -88,6 +91,11 @@ export interface ReplayOf {
   readonly deadLetterId: string;
 }
 
+export interface JobListOptions extends PageOptions {
+  readonly status?: JobStatus | null;
+  readonly sort?: "-created_at" | "created_at";
+}
+
 export interface ReplayStore {
   /**
    * Opens a job over the unresolved dead letters that the filter takes and no other job has. Null where the filter names
@@ -115,8 +123,8 @@ export interface ReplayStore {
     limit: number,
   ): Promise<readonly ReplayLetter[]>;
   get(id: string): Promise<JobRow | null>;
-  /** Newest first; at most 100. */
-  list(integrationId: string): Promise<readonly JobRow[]>;
+  /** Newest first unless `sort` says otherwise. */
+  list(integrationId: string, options: JobListOptions): Promise<Page<JobRow>>;
   /** Those that have not ended, of one integration or all, the oldest first; at most a thousand. */
   unfinished(integrationId: string | null): Promise<readonly JobRow[]>;
   status(id: string): Promise<JobStatus | null>;

@@ -108,6 +108,13 @@ export interface RunCounts {
   ledger?: Ledger;
 }
 
+/** Counters over time, oldest first: milliseconds since the run's start, records in, out, filtered and failed until then. */
+export interface RunSeries {
+  /** Points are at least so far apart. */
+  readonly intervalMs: number;
+  readonly points: readonly (readonly [ms: number, read: number, out: number, filtered: number, failed: number])[];
+}
+
 export interface RunRow {
   readonly id: string;
   readonly integrationId: string;
@@ -209,6 +216,8 @@ export interface DeadLetterRow {
   readonly resolvedBy: string | null;
   /** The run that delivered it. */
   readonly resolvedRunId: string | null;
+  /** Grows with each correction, and when it is discarded. */
+  readonly version: number;
 }
 
 export interface DeadLetterDetail extends DeadLetterRow {
@@ -249,7 +258,13 @@ export interface Settlement {
   readonly integrationId: string;
   /** Refused (StaleEpochError) when a later owner has committed. */
   readonly epoch: number;
-  readonly run: { readonly id: string; readonly counts: RunCounts; readonly waiting: string | null } | null;
+  readonly run: {
+    readonly id: string;
+    readonly counts: RunCounts;
+    readonly waiting: string | null;
+    /** Left out: the same as before. */
+    readonly series?: RunSeries;
+  } | null;
   readonly checkpoints: readonly Checkpoint[];
   readonly deadLetters: readonly NewDeadLetter[];
   /** Windows that changed. Those that closed are deleted. */
@@ -284,7 +299,7 @@ export interface ConnectorStore {
   reseal(id: string, before: Uint8Array, after: Uint8Array): Promise<boolean>;
   get(id: string): Promise<ConnectorRow | null>;
   byName(name: string): Promise<ConnectorRow | null>;
-  list(options: PageOptions): Promise<Page<ConnectorRow>>;
+  list(options: NamedListOptions & { readonly type?: string | null }): Promise<Page<ConnectorRow>>;
   /** The version of each, by its name. */
   versions(): Promise<ReadonlyMap<string, number>>;
   /** ConflictError while an integration refers to it, and where it is of another version. */
@@ -312,7 +327,9 @@ export interface IntegrationStore {
   version(id: string, version: number): Promise<IntegrationRow | null>;
   /** All versions that there were, the newest first, or `only` that one. */
   versions(id: string, options: PageOptions & { readonly only?: number }): Promise<Page<IntegrationVersionRow>>;
-  list(options: PageOptions): Promise<Page<IntegrationRow>>;
+  list(
+    options: NamedListOptions & { readonly enabled?: boolean | null; readonly health?: HealthStatus | null },
+  ): Promise<Page<IntegrationRow>>;
   /** Those of the ids that are there. */
   known(ids: readonly string[]): Promise<readonly string[]>;
   overview(options: OverviewOptions): Promise<OverviewPage>;
@@ -330,6 +347,25 @@ export interface IntegrationStore {
   remove(id: string, version?: number): Promise<boolean>;
   /** Those of the ids that were removed, where others are unknown to the store. */
   removed(ids: readonly string[]): Promise<readonly string[]>;
+}
+
+/** Newest first unless `sort` says otherwise. */
+export interface RunListOptions extends PageOptions {
+  readonly status: RunStatus | null;
+  readonly trigger?: RunTrigger | null;
+  /** Those that began then or later, then or earlier. */
+  readonly since?: Date | null;
+  readonly until?: Date | null;
+  readonly sort?: "-started_at" | "started_at";
+}
+
+/** What lists of what has a name are sorted by; left out: `-created_at`. */
+export type NamedSort = "-created_at" | "created_at" | "name" | "-name" | "-updated_at" | "updated_at";
+
+export interface NamedListOptions extends PageOptions {
+  readonly sort?: NamedSort;
+  /** Part of the name, in any case. */
+  readonly search?: string | null;
 }
 
 export interface RunStore {
@@ -352,7 +388,9 @@ export interface RunStore {
     readonly runId: string;
   }): Promise<RunRow | null>;
   get(id: string): Promise<RunRow | null>;
-  list(integrationId: string, options: PageOptions & { readonly status: RunStatus | null }): Promise<Page<RunRow>>;
+  list(integrationId: string, options: RunListOptions): Promise<Page<RunRow>>;
+  /** Null before the first point, and of what is not there. */
+  series(id: string): Promise<RunSeries | null>;
   /** Runs with status running, oldest first; of one integration or of all. */
   running(integrationId?: string): Promise<readonly RunRow[]>;
   /** Notes that a run that is running is to end; null where it is none. Its owner ends it. */
@@ -368,19 +406,30 @@ export interface RunStore {
   lastCompleted(integrationIds: readonly string[]): Promise<ReadonlyMap<string, Date>>;
 }
 
+export interface DeadLetterListOptions extends PageOptions {
+  readonly resolved: boolean | null;
+  readonly filter?: DeadLetterFilter;
+  readonly sort?: "-last_attempted_at" | "last_attempted_at" | null;
+}
+
 export interface DeadLetterStore {
   get(id: string): Promise<DeadLetterDetail | null>;
-  /** Newest first. */
-  list(
-    integrationId: string,
-    options: PageOptions & { readonly resolved: boolean | null; readonly filter?: DeadLetterFilter },
-  ): Promise<Page<DeadLetterRow>>;
+  /** The newest first unless `sort` says otherwise. */
+  list(integrationId: string, options: DeadLetterListOptions): Promise<Page<DeadLetterRow>>;
   /** Unresolved ones by fingerprint, the largest group first. */
-  groups(integrationId: string, options: PageOptions): Promise<Page<DeadLetterGroup>>;
-  /** Null takes a correction back; `actor` is who says so. False where the dead letter is resolved or being replayed. */
-  correct(id: string, payload: Json | null, actor: string): Promise<boolean>;
+  groups(
+    integrationId: string,
+    options: PageOptions & { readonly filter?: DeadLetterFilter },
+  ): Promise<Page<DeadLetterGroup>>;
+  /** All of a run's, whatever became of them, by fingerprint, the largest group first. */
+  errorsOf(runId: string, options: PageOptions): Promise<Page<DeadLetterGroup>>;
+  /**
+   * Null takes a correction back; `actor` is who says so. False where the dead letter is resolved, being replayed, or of
+   * none of the versions.
+   */
+  correct(id: string, payload: Json | null, actor: string, versions?: readonly number[] | null): Promise<boolean>;
   /** False as for `correct`. */
-  discard(id: string, reason: string, actor: string): Promise<boolean>;
+  discard(id: string, reason: string, actor: string, versions?: readonly number[] | null): Promise<boolean>;
   /** Unresolved, by integration id. */
   depths(): Promise<ReadonlyMap<string, number>>;
 }

@@ -229,3 +229,23 @@ test("a stream ends when its key is revoked, and others go on", async () => {
   await api.store.runs.finish(run.id, { status: "success", error: null, counts });
   for await (const { recordsIn } of others) expect(recordsIn).toBe(1n);
 });
+
+test("versions of an integration, and the nodes, are told as by REST", async () => {
+  const api = await startGrpc();
+  const { client, token } = api;
+  await api.call("POST", "/v1/connectors", fileConnector(api));
+  const { body: made } = await api.call("POST", "/v1/integrations", integration());
+  await api.call("PUT", `/v1/integrations/${made.id}/disable`);
+  const page = { id: made.id, limit: undefined, cursor: undefined };
+  const { items } = await ask(client, client.listIntegrationVersions, page, as(token));
+  expect(items).toMatchObject([
+    { version: 2, name: "copy", enabled: false, createdBy: "data folder" },
+    { version: 1, name: "copy", enabled: true },
+  ]);
+  const version = await ask(client, client.getIntegrationVersion, { id: made.id, version: 1 }, as(token));
+  const spec = integration({ enabled: true });
+  expect(version).toMatchObject({ version: 1, enabled: true, definition: { $case: "spec", value: spec } });
+  const missing = await failureOf(ask(client, client.getIntegrationVersion, { id: made.id, version: 3 }, as(token)));
+  expect(missing).toMatchObject({ code: status.NOT_FOUND });
+  expect(await ask(client, client.listNodes, {}, as(token))).toMatchObject({ items: [] });
+});

@@ -19,6 +19,7 @@ const bodies: Readonly<Record<string, object>> = {
   ReplaceIntegration: { spec: integration() },
   ChangeDeadLetter: { payload_json: "null" },
   InvokeIntegration: { record_json: "{}" },
+  GetIntegrationVersion: { version: 1 },
 };
 
 test("a team finds nothing of another's, by any call, and is not told that it exists", async () => {
@@ -40,7 +41,7 @@ test("a team finds nothing of another's, by any call, and is not told that it ex
   }
   for (const { method, path } of walked.filter(({ method: { name } }) => /^Get/.test(name))) {
     const kind = /^\/v1\/([\w-]+)\/\{id\}/.exec(path)![1]!;
-    const request = toBinary(method.input, fromJson(method.input, { id: theirs[kind]! }));
+    const request = toBinary(method.input, fromJson(method.input, { id: theirs[kind]!, ...bodies[method.name] }));
     expect([method.name, await callRaw(client, method.name, request, as(other.key))]).toMatchObject([
       method.name,
       { code: status.OK },

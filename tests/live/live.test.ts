@@ -67,7 +67,12 @@ test("a slow destination is named as what holds everything up, with what flows a
   expect(samples.in.length).toBe(samples.out.length);
   expect(latency?.p50_seconds).toBeGreaterThan(0.5);
   await api().call("POST", `/v1/runs/${run}/cancel`);
-  await api().ended(run);
+  const { records_in, records_out } = await api().ended(run);
+  const { points } = await api().call<{ points: readonly Record<string, number>[] }>("GET", `/v1/runs/${run}/series`);
+  expect(points.length).toBeGreaterThan(3);
+  expect(points.at(-1)).toMatchObject({ records_in, records_out });
+  const read = points.map((point) => point.records_in);
+  expect(read).toEqual(read.toSorted((a, b) => Number(a) - Number(b)));
   await expect.poll(async () => (await live(slow)).run_id, { timeout: 60_000 }).toBeNull();
 });
 

@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import { expect, test } from "vitest";
+import { routes } from "../../gateway/rest/routes.ts";
 import { type Api, integration, startApi } from "./support.ts";
 
 interface Item {
@@ -95,4 +96,42 @@ test("what is added between two pages neither repeats nor hides anything, in any
     }
     expect([url, seen]).toEqual([url, before]);
   }
+});
+
+test("by each field that a list offers a page follows another, and backwards it is the same backwards", async () => {
+  const api = await startApi();
+  const sorts = (url: string): readonly string[] => {
+    const path = url.replace(/\/integrations\/[^/]+\//, "/integrations/{id}/");
+    const route = routes.find((one) => one.method === "GET" && one.path === path);
+    return ((route?.query?.sort as { enum?: readonly string[] } | undefined)?.enum ?? []) as readonly string[];
+  };
+  let offered = 0;
+  for (const { url, add } of await lists(api)) {
+    for (const n of [1, 2, 3, 4, 5]) await add(n);
+    const walk = async (sort: string) => {
+      const seen: (string | number | undefined)[] = [];
+      for (let cursor: string | null = ""; cursor !== null; ) {
+        const { status, body } = await api.call("GET", `${url}?sort=${sort}&limit=2${cursor && `&cursor=${cursor}`}`);
+        expect([url, sort, status]).toEqual([url, sort, 200]);
+        seen.push(...body.items.map(nameOf));
+        cursor = body.next_cursor;
+      }
+      return seen;
+    };
+    for (const sort of sorts(url).filter((one) => !one.startsWith("-"))) {
+      offered++;
+      const [up, down] = [await walk(sort), await walk(`-${sort}`)];
+      expect([url, sort, new Set(up).size, up.length >= 5]).toEqual([url, sort, up.length, true]);
+      expect([url, sort, down]).toEqual([url, sort, up.toReversed()]);
+      const all = (await api.call("GET", `${url}?sort=${sort}&limit=100`)).body.items;
+      expect(all.map(nameOf)).toEqual(up);
+      if (sort === "name") expect(all.map(({ name }: Item) => name)).toEqual(all.map(({ name }: Item) => name).sort());
+      const refused = await api.call(
+        "GET",
+        `${url}?sort=${sort}&cursor=${Buffer.from('["x",1]').toString("base64url")}`,
+      );
+      expect([url, sort, refused.status]).toEqual([url, sort, 400]);
+    }
+  }
+  expect(offered).toBeGreaterThanOrEqual(11);
 });

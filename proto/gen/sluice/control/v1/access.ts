@@ -30,6 +30,10 @@ export interface ApiKey {
 export interface ListApiKeysRequest {
   limit?: number | undefined;
   cursor?: string | undefined;
+  search?: string | undefined;
+  role?: string | undefined;
+  revoked?: boolean | undefined;
+  sort?: string | undefined;
 }
 
 export interface ListApiKeysResponse {
@@ -64,6 +68,7 @@ export interface AuditEntry {
   resourceName?: string | undefined;
   beforeJson: string;
   afterJson: string;
+  actorId?: string | undefined;
 }
 
 export interface ListAuditLogRequest {
@@ -71,6 +76,11 @@ export interface ListAuditLogRequest {
   cursor?: string | undefined;
   resourceId?: string | undefined;
   actor?: string | undefined;
+  actorId?: string | undefined;
+  action?: string | undefined;
+  since: Timestamp | undefined;
+  until: Timestamp | undefined;
+  sort?: string | undefined;
 }
 
 export interface ListAuditLogResponse {
@@ -268,6 +278,18 @@ export const ListApiKeysRequest: MessageFns<ListApiKeysRequest> = {
     if (message.cursor !== undefined) {
       writer.uint32(18).string(message.cursor);
     }
+    if (message.search !== undefined) {
+      writer.uint32(26).string(message.search);
+    }
+    if (message.role !== undefined) {
+      writer.uint32(34).string(message.role);
+    }
+    if (message.revoked !== undefined) {
+      writer.uint32(40).bool(message.revoked);
+    }
+    if (message.sort !== undefined) {
+      writer.uint32(50).string(message.sort);
+    }
     return writer;
   },
 
@@ -298,6 +320,38 @@ export const ListApiKeysRequest: MessageFns<ListApiKeysRequest> = {
             }
 
             message.cursor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.revoked = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sort = reader.string();
             continue;
           }
         }
@@ -588,6 +642,9 @@ export const AuditEntry: MessageFns<AuditEntry> = {
     if (message.afterJson !== "") {
       writer.uint32(82).string(message.afterJson);
     }
+    if (message.actorId !== undefined) {
+      writer.uint32(90).string(message.actorId);
+    }
     return writer;
   },
 
@@ -684,6 +741,14 @@ export const AuditEntry: MessageFns<AuditEntry> = {
             message.afterJson = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.actorId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -698,7 +763,7 @@ export const AuditEntry: MessageFns<AuditEntry> = {
 };
 
 function createBaseListAuditLogRequest(): ListAuditLogRequest {
-  return {};
+  return { since: undefined, until: undefined };
 }
 
 export const ListAuditLogRequest: MessageFns<ListAuditLogRequest> = {
@@ -714,6 +779,21 @@ export const ListAuditLogRequest: MessageFns<ListAuditLogRequest> = {
     }
     if (message.actor !== undefined) {
       writer.uint32(34).string(message.actor);
+    }
+    if (message.actorId !== undefined) {
+      writer.uint32(42).string(message.actorId);
+    }
+    if (message.action !== undefined) {
+      writer.uint32(50).string(message.action);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(message.since, writer.uint32(58).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(message.until, writer.uint32(66).fork()).join();
+    }
+    if (message.sort !== undefined) {
+      writer.uint32(74).string(message.sort);
     }
     return writer;
   },
@@ -761,6 +841,46 @@ export const ListAuditLogRequest: MessageFns<ListAuditLogRequest> = {
             }
 
             message.actor = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.actorId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.sort = reader.string();
             continue;
           }
         }

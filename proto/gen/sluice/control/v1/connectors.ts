@@ -63,6 +63,9 @@ export interface ListConnectorsRequest {
   limit?: number | undefined;
   cursor?: string | undefined;
   name?: string | undefined;
+  search?: string | undefined;
+  sort?: string | undefined;
+  type?: string | undefined;
 }
 
 export interface ListConnectorsResponse {
@@ -543,6 +546,15 @@ export const ListConnectorsRequest: MessageFns<ListConnectorsRequest> = {
     if (message.name !== undefined) {
       writer.uint32(26).string(message.name);
     }
+    if (message.search !== undefined) {
+      writer.uint32(34).string(message.search);
+    }
+    if (message.sort !== undefined) {
+      writer.uint32(42).string(message.sort);
+    }
+    if (message.type !== undefined) {
+      writer.uint32(50).string(message.type);
+    }
     return writer;
   },
 
@@ -581,6 +593,30 @@ export const ListConnectorsRequest: MessageFns<ListConnectorsRequest> = {
             }
 
             message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sort = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.type = reader.string();
             continue;
           }
         }

@@ -74,14 +74,19 @@ import {
   DisableIntegrationRequest,
   EnableIntegrationRequest,
   GetIntegrationRequest,
+  GetIntegrationVersionRequest,
   Integration,
+  IntegrationVersion,
   ListIntegrationsRequest,
   ListIntegrationsResponse,
+  ListIntegrationVersionsRequest,
+  ListIntegrationVersionsResponse,
   RemoveIntegrationRequest,
   ReplaceIntegrationRequest,
   SeeLossesRequest,
 } from "./integrations.ts";
 import { InvokeIntegrationRequest, InvokeIntegrationResponse } from "./invoke.ts";
+import { ListNodesRequest, ListNodesResponse } from "./nodes.ts";
 import {
   ApplyConfigurationRequest,
   ApplyConfigurationResponse,
@@ -296,6 +301,28 @@ export const ControlServiceService = {
     requestDeserialize: (value: Buffer): SeeLossesRequest => SeeLossesRequest.decode(value),
     responseSerialize: (value: Integration): Buffer => Buffer.from(Integration.encode(value).finish()),
     responseDeserialize: (value: Buffer): Integration => Integration.decode(value),
+  },
+  listIntegrationVersions: {
+    path: "/sluice.control.v1.ControlService/ListIntegrationVersions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListIntegrationVersionsRequest): Buffer =>
+      Buffer.from(ListIntegrationVersionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListIntegrationVersionsRequest => ListIntegrationVersionsRequest.decode(value),
+    responseSerialize: (value: ListIntegrationVersionsResponse): Buffer =>
+      Buffer.from(ListIntegrationVersionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListIntegrationVersionsResponse =>
+      ListIntegrationVersionsResponse.decode(value),
+  },
+  getIntegrationVersion: {
+    path: "/sluice.control.v1.ControlService/GetIntegrationVersion" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetIntegrationVersionRequest): Buffer =>
+      Buffer.from(GetIntegrationVersionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetIntegrationVersionRequest => GetIntegrationVersionRequest.decode(value),
+    responseSerialize: (value: IntegrationVersion): Buffer => Buffer.from(IntegrationVersion.encode(value).finish()),
+    responseDeserialize: (value: Buffer): IntegrationVersion => IntegrationVersion.decode(value),
   },
   previewIntegration: {
     path: "/sluice.control.v1.ControlService/PreviewIntegration" as const,
@@ -581,6 +608,15 @@ export const ControlServiceService = {
     responseSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
     responseDeserialize: (value: Buffer): Empty => Empty.decode(value),
   },
+  listNodes: {
+    path: "/sluice.control.v1.ControlService/ListNodes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListNodesRequest): Buffer => Buffer.from(ListNodesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListNodesRequest => ListNodesRequest.decode(value),
+    responseSerialize: (value: ListNodesResponse): Buffer => Buffer.from(ListNodesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListNodesResponse => ListNodesResponse.decode(value),
+  },
   applyConfiguration: {
     path: "/sluice.control.v1.ControlService/ApplyConfiguration" as const,
     requestStream: false as const,
@@ -632,6 +668,8 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   enableIntegration: handleUnaryCall<EnableIntegrationRequest, Integration>;
   disableIntegration: handleUnaryCall<DisableIntegrationRequest, Integration>;
   seeLosses: handleUnaryCall<SeeLossesRequest, Integration>;
+  listIntegrationVersions: handleUnaryCall<ListIntegrationVersionsRequest, ListIntegrationVersionsResponse>;
+  getIntegrationVersion: handleUnaryCall<GetIntegrationVersionRequest, IntegrationVersion>;
   previewIntegration: handleUnaryCall<PreviewIntegrationRequest, PreviewIntegrationResponse>;
   invokeIntegration: handleUnaryCall<InvokeIntegrationRequest, InvokeIntegrationResponse>;
   startRun: handleUnaryCall<StartRunRequest, Run>;
@@ -662,6 +700,7 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   getPlugin: handleUnaryCall<GetPluginRequest, Plugin>;
   replacePlugin: handleUnaryCall<ReplacePluginRequest, Plugin>;
   removePlugin: handleUnaryCall<RemovePluginRequest, Empty>;
+  listNodes: handleUnaryCall<ListNodesRequest, ListNodesResponse>;
   applyConfiguration: handleUnaryCall<ApplyConfigurationRequest, ApplyConfigurationResponse>;
   getSecrets: handleUnaryCall<GetSecretsRequest, GetSecretsResponse>;
   rotateSecrets: handleUnaryCall<RotateSecretsRequest, RotateSecretsResponse>;
@@ -937,6 +976,36 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Integration) => void,
+  ): ClientUnaryCall;
+  listIntegrationVersions(
+    request: ListIntegrationVersionsRequest,
+    callback: (error: ServiceError | null, response: ListIntegrationVersionsResponse) => void,
+  ): ClientUnaryCall;
+  listIntegrationVersions(
+    request: ListIntegrationVersionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListIntegrationVersionsResponse) => void,
+  ): ClientUnaryCall;
+  listIntegrationVersions(
+    request: ListIntegrationVersionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListIntegrationVersionsResponse) => void,
+  ): ClientUnaryCall;
+  getIntegrationVersion(
+    request: GetIntegrationVersionRequest,
+    callback: (error: ServiceError | null, response: IntegrationVersion) => void,
+  ): ClientUnaryCall;
+  getIntegrationVersion(
+    request: GetIntegrationVersionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: IntegrationVersion) => void,
+  ): ClientUnaryCall;
+  getIntegrationVersion(
+    request: GetIntegrationVersionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: IntegrationVersion) => void,
   ): ClientUnaryCall;
   previewIntegration(
     request: PreviewIntegrationRequest,
@@ -1340,6 +1409,21 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Empty) => void,
+  ): ClientUnaryCall;
+  listNodes(
+    request: ListNodesRequest,
+    callback: (error: ServiceError | null, response: ListNodesResponse) => void,
+  ): ClientUnaryCall;
+  listNodes(
+    request: ListNodesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListNodesResponse) => void,
+  ): ClientUnaryCall;
+  listNodes(
+    request: ListNodesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListNodesResponse) => void,
   ): ClientUnaryCall;
   applyConfiguration(
     request: ApplyConfigurationRequest,

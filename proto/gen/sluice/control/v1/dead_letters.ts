@@ -66,6 +66,7 @@ export interface DeadLetter {
   raw: string;
   stateJson: string;
   correctedJson: string;
+  version: number;
 }
 
 export interface Position {
@@ -135,6 +136,8 @@ export interface ListDeadLettersRequest {
   fingerprint?: string | undefined;
   since: Timestamp | undefined;
   until: Timestamp | undefined;
+  recordId?: string | undefined;
+  sort?: string | undefined;
 }
 
 export interface ListDeadLettersResponse {
@@ -146,6 +149,14 @@ export interface ListDeadLetterGroupsRequest {
   id: string;
   limit?: number | undefined;
   cursor?: string | undefined;
+  code?: string | undefined;
+  step?: string | undefined;
+  destination?: string | undefined;
+  runId?: string | undefined;
+  fingerprint?: string | undefined;
+  since: Timestamp | undefined;
+  until: Timestamp | undefined;
+  recordId?: string | undefined;
 }
 
 export interface ListDeadLetterGroupsResponse {
@@ -162,6 +173,7 @@ export interface ChangeDeadLetterRequest {
   payloadJson?: string | undefined;
   resolution?: string | undefined;
   reason?: string | undefined;
+  etag?: string | undefined;
 }
 
 export interface ReplayDeadLetterRequest {
@@ -216,10 +228,15 @@ export interface DryRunFailure {
 
 export interface ListJobsRequest {
   id: string;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+  status: JobStatus;
+  sort?: string | undefined;
 }
 
 export interface ListJobsResponse {
   items: Job[];
+  nextCursor?: string | undefined;
 }
 
 export interface GetJobRequest {
@@ -261,6 +278,7 @@ function createBaseDeadLetter(): DeadLetter {
     raw: "",
     stateJson: "",
     correctedJson: "",
+    version: 0,
   };
 }
 
@@ -355,6 +373,9 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     }
     if (message.correctedJson !== "") {
       writer.uint32(242).string(message.correctedJson);
+    }
+    if (message.version !== 0) {
+      writer.uint32(248).int32(message.version);
     }
     return writer;
   },
@@ -610,6 +631,14 @@ export const DeadLetter: MessageFns<DeadLetter> = {
             }
 
             message.correctedJson = reader.string();
+            continue;
+          }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.version = reader.int32();
             continue;
           }
         }
@@ -1319,6 +1348,12 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
     if (message.until !== undefined) {
       Timestamp.encode(message.until, writer.uint32(90).fork()).join();
     }
+    if (message.recordId !== undefined) {
+      writer.uint32(98).string(message.recordId);
+    }
+    if (message.sort !== undefined) {
+      writer.uint32(106).string(message.sort);
+    }
     return writer;
   },
 
@@ -1423,6 +1458,22 @@ export const ListDeadLettersRequest: MessageFns<ListDeadLettersRequest> = {
             message.until = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.recordId = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.sort = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1494,7 +1545,7 @@ export const ListDeadLettersResponse: MessageFns<ListDeadLettersResponse> = {
 };
 
 function createBaseListDeadLetterGroupsRequest(): ListDeadLetterGroupsRequest {
-  return { id: "" };
+  return { id: "", since: undefined, until: undefined };
 }
 
 export const ListDeadLetterGroupsRequest: MessageFns<ListDeadLetterGroupsRequest> = {
@@ -1507,6 +1558,30 @@ export const ListDeadLetterGroupsRequest: MessageFns<ListDeadLetterGroupsRequest
     }
     if (message.cursor !== undefined) {
       writer.uint32(26).string(message.cursor);
+    }
+    if (message.code !== undefined) {
+      writer.uint32(34).string(message.code);
+    }
+    if (message.step !== undefined) {
+      writer.uint32(42).string(message.step);
+    }
+    if (message.destination !== undefined) {
+      writer.uint32(50).string(message.destination);
+    }
+    if (message.runId !== undefined) {
+      writer.uint32(58).string(message.runId);
+    }
+    if (message.fingerprint !== undefined) {
+      writer.uint32(66).string(message.fingerprint);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(message.since, writer.uint32(74).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(message.until, writer.uint32(82).fork()).join();
+    }
+    if (message.recordId !== undefined) {
+      writer.uint32(90).string(message.recordId);
     }
     return writer;
   },
@@ -1546,6 +1621,70 @@ export const ListDeadLetterGroupsRequest: MessageFns<ListDeadLetterGroupsRequest
             }
 
             message.cursor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.fingerprint = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.recordId = reader.string();
             continue;
           }
         }
@@ -1682,6 +1821,9 @@ export const ChangeDeadLetterRequest: MessageFns<ChangeDeadLetterRequest> = {
     if (message.reason !== undefined) {
       writer.uint32(34).string(message.reason);
     }
+    if (message.etag !== undefined) {
+      writer.uint32(42).string(message.etag);
+    }
     return writer;
   },
 
@@ -1728,6 +1870,14 @@ export const ChangeDeadLetterRequest: MessageFns<ChangeDeadLetterRequest> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.etag = reader.string();
             continue;
           }
         }
@@ -2322,13 +2472,25 @@ export const DryRunFailure: MessageFns<DryRunFailure> = {
 };
 
 function createBaseListJobsRequest(): ListJobsRequest {
-  return { id: "" };
+  return { id: "", status: 0 };
 }
 
 export const ListJobsRequest: MessageFns<ListJobsRequest> = {
   encode(message: ListJobsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
+    }
+    if (message.limit !== undefined) {
+      writer.uint32(16).int32(message.limit);
+    }
+    if (message.cursor !== undefined) {
+      writer.uint32(26).string(message.cursor);
+    }
+    if (message.status !== 0) {
+      writer.uint32(32).int32(message.status);
+    }
+    if (message.sort !== undefined) {
+      writer.uint32(42).string(message.sort);
     }
     return writer;
   },
@@ -2354,6 +2516,38 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
             message.id = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sort = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2375,6 +2569,9 @@ export const ListJobsResponse: MessageFns<ListJobsResponse> = {
   encode(message: ListJobsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.items) {
       Job.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextCursor !== undefined) {
+      writer.uint32(18).string(message.nextCursor);
     }
     return writer;
   },
@@ -2398,6 +2595,14 @@ export const ListJobsResponse: MessageFns<ListJobsResponse> = {
             }
 
             message.items.push(Job.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextCursor = reader.string();
             continue;
           }
         }

@@ -95,6 +95,10 @@ export interface ListIntegrationsRequest {
   limit?: number | undefined;
   cursor?: string | undefined;
   name?: string | undefined;
+  search?: string | undefined;
+  sort?: string | undefined;
+  enabled?: boolean | undefined;
+  health: Health;
 }
 
 export interface ListIntegrationsResponse {
@@ -139,6 +143,34 @@ export interface DisableIntegrationRequest {
 
 export interface SeeLossesRequest {
   id: string;
+}
+
+export interface IntegrationVersion {
+  version: number;
+  createdAt: Timestamp | undefined;
+  createdBy?: string | undefined;
+  name: string;
+  enabled: boolean;
+  definition:
+    | { $case: "spec"; value: { [key: string]: any } | undefined }
+    | { $case: "specJson"; value: string }
+    | undefined;
+}
+
+export interface ListIntegrationVersionsRequest {
+  id: string;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
+export interface ListIntegrationVersionsResponse {
+  items: IntegrationVersion[];
+  nextCursor?: string | undefined;
+}
+
+export interface GetIntegrationVersionRequest {
+  id: string;
+  version: number;
 }
 
 function createBaseIntegration(): Integration {
@@ -463,7 +495,7 @@ export const Durability: MessageFns<Durability> = {
 };
 
 function createBaseListIntegrationsRequest(): ListIntegrationsRequest {
-  return {};
+  return { health: 0 };
 }
 
 export const ListIntegrationsRequest: MessageFns<ListIntegrationsRequest> = {
@@ -476,6 +508,18 @@ export const ListIntegrationsRequest: MessageFns<ListIntegrationsRequest> = {
     }
     if (message.name !== undefined) {
       writer.uint32(26).string(message.name);
+    }
+    if (message.search !== undefined) {
+      writer.uint32(34).string(message.search);
+    }
+    if (message.sort !== undefined) {
+      writer.uint32(42).string(message.sort);
+    }
+    if (message.enabled !== undefined) {
+      writer.uint32(48).bool(message.enabled);
+    }
+    if (message.health !== 0) {
+      writer.uint32(56).int32(message.health);
     }
     return writer;
   },
@@ -515,6 +559,38 @@ export const ListIntegrationsRequest: MessageFns<ListIntegrationsRequest> = {
             }
 
             message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sort = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.health = reader.int32() as any;
             continue;
           }
         }
@@ -975,6 +1051,302 @@ export const SeeLossesRequest: MessageFns<SeeLossesRequest> = {
             }
 
             message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIntegrationVersion(): IntegrationVersion {
+  return { version: 0, createdAt: undefined, name: "", enabled: false, definition: undefined };
+}
+
+export const IntegrationVersion: MessageFns<IntegrationVersion> = {
+  encode(message: IntegrationVersion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== 0) {
+      writer.uint32(8).int32(message.version);
+    }
+    if (message.createdAt !== undefined) {
+      Timestamp.encode(message.createdAt, writer.uint32(18).fork()).join();
+    }
+    if (message.createdBy !== undefined) {
+      writer.uint32(26).string(message.createdBy);
+    }
+    if (message.name !== "") {
+      writer.uint32(34).string(message.name);
+    }
+    if (message.enabled !== false) {
+      writer.uint32(40).bool(message.enabled);
+    }
+    switch (message.definition?.$case) {
+      case "spec":
+        Struct.encode(Struct.wrap(message.definition.value), writer.uint32(50).fork()).join();
+        break;
+      case "specJson":
+        writer.uint32(58).string(message.definition.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IntegrationVersion {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIntegrationVersion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.createdAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.enabled = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.definition = { $case: "spec", value: Struct.unwrap(Struct.decode(reader, reader.uint32())) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.definition = { $case: "specJson", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListIntegrationVersionsRequest(): ListIntegrationVersionsRequest {
+  return { id: "" };
+}
+
+export const ListIntegrationVersionsRequest: MessageFns<ListIntegrationVersionsRequest> = {
+  encode(message: ListIntegrationVersionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.limit !== undefined) {
+      writer.uint32(16).int32(message.limit);
+    }
+    if (message.cursor !== undefined) {
+      writer.uint32(26).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListIntegrationVersionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListIntegrationVersionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListIntegrationVersionsResponse(): ListIntegrationVersionsResponse {
+  return { items: [] };
+}
+
+export const ListIntegrationVersionsResponse: MessageFns<ListIntegrationVersionsResponse> = {
+  encode(message: ListIntegrationVersionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      IntegrationVersion.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextCursor !== undefined) {
+      writer.uint32(18).string(message.nextCursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListIntegrationVersionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListIntegrationVersionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(IntegrationVersion.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextCursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetIntegrationVersionRequest(): GetIntegrationVersionRequest {
+  return { id: "", version: 0 };
+}
+
+export const GetIntegrationVersionRequest: MessageFns<GetIntegrationVersionRequest> = {
+  encode(message: GetIntegrationVersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).int32(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetIntegrationVersionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetIntegrationVersionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int32();
             continue;
           }
         }

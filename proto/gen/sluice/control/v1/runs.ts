@@ -164,6 +164,10 @@ export interface ListRunsRequest {
   limit?: number | undefined;
   cursor?: string | undefined;
   status: RunStatus;
+  trigger?: string | undefined;
+  since: Timestamp | undefined;
+  until: Timestamp | undefined;
+  sort?: string | undefined;
 }
 
 export interface ListRunsResponse {
@@ -1537,7 +1541,7 @@ export const StartRunRequest: MessageFns<StartRunRequest> = {
 };
 
 function createBaseListRunsRequest(): ListRunsRequest {
-  return { id: "", status: 0 };
+  return { id: "", status: 0, since: undefined, until: undefined };
 }
 
 export const ListRunsRequest: MessageFns<ListRunsRequest> = {
@@ -1553,6 +1557,18 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     }
     if (message.status !== 0) {
       writer.uint32(32).int32(message.status);
+    }
+    if (message.trigger !== undefined) {
+      writer.uint32(42).string(message.trigger);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(message.since, writer.uint32(50).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(message.until, writer.uint32(58).fork()).join();
+    }
+    if (message.sort !== undefined) {
+      writer.uint32(66).string(message.sort);
     }
     return writer;
   },
@@ -1600,6 +1616,38 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
             }
 
             message.status = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.trigger = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.sort = reader.string();
             continue;
           }
         }

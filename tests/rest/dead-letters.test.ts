@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import { teams } from "./teams.ts";
+
+test("a correction that names the version it was made of changes no other, and says so with 412", async () => {
+  const { api, theirs } = await teams();
+  const { authorization } = { authorization: `Bearer ${api.token}` };
+  const url = `/v1/dead-letter/${theirs["dead-letter"]}`;
+  // Its job ends first: what is being replayed is not changed.
+  await api.call("POST", `/v1/jobs/${theirs.jobs}/cancel`);
+  const [run] = (await api.call("GET", `/v1/integrations/${theirs.integrations}/runs?status=running`)).body.items;
+  await api.store.replays.next(theirs.jobs!, run.id, run.id);
+  const read = await api.call("GET", url);
+  expect([read.headers.etag, read.body.version]).toEqual(['"1"', 1]);
+  const correct = (payload: object, etag?: string) =>
+    api.call("PATCH", url, { payload }, { authorization, ...(etag !== undefined && { "if-match": etag }) });
+  const first = await correct({ a: 2 }, '"1"');
+  expect([first.status, first.headers.etag, first.body.corrected]).toEqual([200, '"2"', { a: 2 }]);
+  const second = await correct({ a: 3 }, '"1"');
+  expect([second.status, second.body.detail]).toEqual([412, expect.stringContaining("version 2")]);
+  expect((await api.call("GET", url)).body.corrected).toEqual({ a: 2 });
+  expect((await correct({ a: 4 })).body).toMatchObject({ version: 3, corrected: { a: 4 } });
+  const discard = { resolution: "discarded", reason: "a test" };
+  expect((await api.call("PATCH", url, discard, { authorization, "if-match": '"2"' })).status).toBe(412);
+  expect((await api.call("PATCH", url, discard, { authorization, "if-match": '"3"' })).body.resolved).toBe(true);
+
+  const { items } = (await api.call("GET", `/v1/audit-log?resource_id=${theirs["dead-letter"]}&sort=at`)).body;
+  expect(items).toMatchObject([
+    { action: "dead_letter.corrected", before: { corrected: false, version: 1 }, after: { corrected: true } },
+    { action: "dead_letter.corrected", before: { corrected: true, version: 2 }, after: { version: 3 } },
+    { action: "dead_letter.discarded", before: { resolution: null }, after: { resolution_reason: "a test" } },
+  ]);
+  expect(JSON.stringify(items)).not.toContain('"a":');
+});
+
+test("the audit log says which key it was, what runs and jobs were before, and is filtered by what, who and when", async () => {
+  const { api, other, theirs } = await teams();
+  const log = async (query: string) => (await api.call("GET", `/v1/audit-log?${query}`)).body.items;
+  await other.call("POST", `/v1/jobs/${theirs.jobs}/pause`);
+  expect(await log(`resource_id=${theirs.jobs}`)).toMatchObject([
+    { action: "job.paused", actor_id: other.id, before: { status: "running" }, after: { status: "paused" } },
+    { action: "job.created", actor_id: other.id, before: null },
+  ]);
+  expect(await log(`resource_id=${theirs.runs}`)).toMatchObject([
+    { action: "run.started", after: { integration_id: theirs.integrations, trigger: "manual", status: "running" } },
+  ]);
+  const jobs = await log("action=job");
+  expect(jobs.map(({ action }: { action: string }) => action)).toEqual(["job.paused", "job.created"]);
+  expect(await log("action=job.paused")).toHaveLength(1);
+  expect(await log("action=jo")).toEqual([]);
+  expect((await log(`actor_id=${other.id}`)).length).toBeGreaterThan(3);
+  expect(await log(`actor_id=${other.id}&until=2020-01-01T00:00:00Z`)).toEqual([]);
+  expect((await log("since=2020-01-01T00:00:00Z&sort=at"))[0].action).toBe("api_key.created");
+});
+
+test("errors of a run and groups are by what failed alike, jobs a page at a time, and counters have a beginning and an end", async () => {
+  const { other, theirs } = await teams();
+  const get = async (url: string) => (await other.call("GET", url)).body;
+  const group = { fingerprint: "f", count: 1, example_id: theirs["dead-letter"], code: "VALIDATION_ERROR" };
+  expect((await get(`/v1/runs/${theirs.runs}/errors`)).items).toMatchObject([group]);
+  const groups = `/v1/integrations/${theirs.integrations}/dead-letter/groups`;
+  expect((await get(`${groups}?run_id=${theirs.runs}&step=map&record_id=r`)).items).toMatchObject([group]);
+  for (const none of ["code=TIMEOUT", "record_id=other", "until=2020-01-01T00:00:00Z", "fingerprint=%00"])
+    expect((await get(`${groups}?${none}`)).items).toEqual([]);
+  const letters = `/v1/integrations/${theirs.integrations}/dead-letter`;
+  expect((await get(`${letters}?record_id=r&sort=-last_attempted_at`)).items).toHaveLength(1);
+
+  const jobs = `/v1/integrations/${theirs.integrations}/jobs`;
+  await other.call("POST", `${letters}/replay-all`);
+  const first = await get(`${jobs}?limit=1&sort=created_at`);
+  expect(first.items).toMatchObject([{ id: theirs.jobs, progress: { total: 1 } }]);
+  const second = await get(`${jobs}?limit=1&sort=created_at&cursor=${first.next_cursor}`);
+  expect([second.items.length, second.next_cursor]).toEqual([1, null]);
+  expect((await get(`${jobs}?status=running`)).items).toMatchObject([{ id: theirs.jobs }]);
+
+  const { run_id, points } = await get(`/v1/runs/${theirs.runs}/series`);
+  expect([run_id, points.length]).toEqual([theirs.runs, 2]);
+  expect(points[0].records_in).toBe(0);
+  expect(points[1]).toMatchObject({ records_in: 1, records_failed: 1 });
+});
