@@ -1,7 +1,7 @@
-import { and, eq, gt, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import type { ApiKeyRow, ApiKeyStore, Caller } from "../../runtime/ports/identity.ts";
 import { audit, isOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
+import { and, eq, gt, inArray, isNotNull, isNull, or, sql } from "./drizzle.ts";
 import { isLike, isUuid, named, sorted } from "./paging.ts";
 import { apiKeys } from "./schema.ts";
 

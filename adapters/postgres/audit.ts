@@ -1,9 +1,10 @@
 import { randomUUIDv7 } from "node:crypto";
-import { and, eq, gte, inArray, lte, or, type SQL, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { AuditRow, AuditStore, Caller } from "../../runtime/ports/identity.ts";
 import type { Database } from "./database.ts";
+import { and, eq, gte, inArray, lte, or, sql } from "./drizzle.ts";
 import { isUuid, sorted } from "./paging.ts";
 import { auditLog, integrations } from "./schema.ts";
 

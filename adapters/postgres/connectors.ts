@@ -1,10 +1,11 @@
-import { and, eq, type SQL, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import { ConflictError, type ConnectorRow, type ConnectorStore } from "../../runtime/ports/store.ts";
 import { audit, isOwn } from "./audit.ts";
 import { addConnectorEvent } from "./connector-events.ts";
 import type { Database } from "./database.ts";
+import { and, eq, sql } from "./drizzle.ts";
 import { isLike, isUuid, named, sorted } from "./paging.ts";
 import { connectors, integrations } from "./schema.ts";
 import { refuseTooMany } from "./too-many.ts";

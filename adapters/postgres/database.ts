@@ -1,7 +1,8 @@
-import { drizzle, type PgRemoteDatabase } from "drizzle-orm/pg-proxy";
+import type { PgRemoteDatabase } from "drizzle-orm/pg-proxy";
 import pg from "pg";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import { parseJson } from "../../runtime/record/index.ts";
+import { drizzle } from "./drizzle.ts";
 import { translate } from "./errors.ts";
 
 /** Where statements run: each on a connection of its own, or all of them in one transaction. */

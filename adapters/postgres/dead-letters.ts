@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, gte, inArray, lte, type SQL, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { DeadLetterFilter, DeadLetterGroup } from "../../runtime/ports/replays.ts";
@@ -7,6 +7,7 @@ import { parseJson } from "../../runtime/record/index.ts";
 import { audit, isOfOwn } from "./audit.ts";
 import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
+import { and, eq, getTableColumns, gte, inArray, lte, sql } from "./drizzle.ts";
 import { withOriginals } from "./originals.ts";
 import { idAt, isUuid, jsonCursor, readJsonCursor, type SortKey, sorted } from "./paging.ts";
 import { deadLetterRecords } from "./schema.ts";

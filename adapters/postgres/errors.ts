@@ -1,7 +1,7 @@
-import { DrizzleQueryError } from "drizzle-orm/errors";
 import pg from "pg";
 import { messageOf, SluiceError } from "../../runtime/errors/index.ts";
 import { ConflictError } from "../../runtime/ports/store.ts";
+import { DrizzleQueryError } from "./drizzle.ts";
 
 /** SQLSTATEs that say nothing about the statement: no connection, no resources, shut down, lost a deadlock, read-only. */
 const away = /^(08|40|53|57P|58|25006)/;

@@ -1,4 +1,3 @@
-import { and, desc, eq, gt, inArray, lt, notExists, or, sql } from "drizzle-orm";
 import { redactedHookSecrets } from "../../runtime/config/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
@@ -6,6 +5,7 @@ import { audit, isOwn } from "./audit.ts";
 import { clean } from "./clean.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
+import { and, desc, eq, gt, inArray, lt, notExists, or, sql } from "./drizzle.ts";
 import { lockRuns } from "./locks.ts";
 import { overview } from "./overview.ts";
 import { isLike, isUuid, jsonCursor, named, readJsonCursor, sorted } from "./paging.ts";

@@ -1,4 +1,4 @@
-import { customType } from "drizzle-orm/pg-core";
+import { customType } from "./drizzle.ts";
 
 /**
  * A column of type `json`, not `jsonb`: the text is kept as it was given, so that every digit, the order of names,

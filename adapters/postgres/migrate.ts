@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { readMigrationFiles } from "drizzle-orm/migrator";
 import pg from "pg";
 import { SluiceError } from "../../runtime/errors/index.ts";
+import { readMigrationFiles } from "./drizzle.ts";
 import { translate } from "./errors.ts";
 import { locks } from "./locks.ts";
 

@@ -1,8 +1,9 @@
-import { asc, desc, gt, lt, type SQL, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Json } from "../../connectors/sdk/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Page, PageOptions } from "../../runtime/ports/store.ts";
+import { asc, desc, gt, lt, sql } from "./drizzle.ts";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

@@ -1,10 +1,10 @@
-import { and, asc, eq, sql } from "drizzle-orm";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { PluginRow, PluginStore, TypeDescription } from "../../runtime/ports/plugins.ts";
 import { ConflictError } from "../../runtime/ports/store.ts";
 import { audit } from "./audit.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
+import { and, asc, eq, sql } from "./drizzle.ts";
 import { plugins } from "./schema.ts";
 
 export function pluginStore(db: Database, caller: Caller | null): PluginStore {

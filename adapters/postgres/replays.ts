@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNull, type SQL, sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
 import type { Correlation } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { DeadLetterFilter, JobError, JobRow, ReplayLetter, ReplayStore } from "../../runtime/ports/replays.ts";
@@ -6,6 +6,7 @@ import { correlationOf } from "../../runtime/record/index.ts";
 import { audit, isOfOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { conditions, isPossible, ofOwn } from "./dead-letters.ts";
+import { and, asc, eq, gt, isNull, sql } from "./drizzle.ts";
 import { lockReplays } from "./locks.ts";
 import { type Shared, withOriginals } from "./originals.ts";
 import { isUuid, sorted } from "./paging.ts";

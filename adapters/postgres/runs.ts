@@ -1,10 +1,10 @@
-import { and, asc, eq, getTableColumns, gte, lt, lte, ne, sql } from "drizzle-orm";
 import type { Correlation } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { RunRow, RunStore } from "../../runtime/ports/store.ts";
 import { correlationOf } from "../../runtime/record/index.ts";
 import { audit, isOfOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
+import { and, asc, eq, getTableColumns, gte, lt, lte, ne, sql } from "./drizzle.ts";
 import { lockRuns } from "./locks.ts";
 import { idAt, isUuid, sorted } from "./paging.ts";
 import { integrations, pipelineRuns } from "./schema.ts";

@@ -1,6 +1,6 @@
-import { and, eq, sql } from "drizzle-orm";
 import type { RunRow, ScheduleStore } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
+import { and, eq, sql } from "./drizzle.ts";
 import { lockRuns } from "./locks.ts";
 import { createRun, createWhenIdle, enabledVersion } from "./runs.ts";
 import { type FireOutcome, integrations, scheduledFires } from "./schema.ts";

@@ -1,17 +1,3 @@
-import { sql } from "drizzle-orm";
-import {
-  bigint,
-  bigserial,
-  boolean,
-  index,
-  integer,
-  pgSchema,
-  primaryKey,
-  text,
-  timestamp,
-  unique,
-  uuid,
-} from "drizzle-orm/pg-core";
 import type { Correlation, ErrorCode, Json, JsonObject, JsonSchema } from "../../connectors/sdk/index.ts";
 import type { FieldError } from "../../runtime/errors/index.ts";
 import type { ConnectorEvent } from "../../runtime/ports/connector-events.ts";
@@ -30,6 +16,20 @@ import type {
   RunStatus,
   RunTrigger,
 } from "../../runtime/ports/store.ts";
+import {
+  bigint,
+  bigserial,
+  boolean,
+  index,
+  integer,
+  pgSchema,
+  primaryKey,
+  sql,
+  text,
+  timestamp,
+  unique,
+  uuid,
+} from "./drizzle.ts";
 import { bytea, json, jsonb } from "./json-column.ts";
 
 /** All that sluice keeps stands in one schema, so that a database may be shared with others. */

@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { and, asc, desc, eq } from "drizzle-orm";
 import type { SchemaStore, SchemaVersion, StreamKey } from "../../runtime/ports/store.ts";
 import type { Database } from "./database.ts";
+import { and, asc, desc, eq } from "./drizzle.ts";
 import { isUuid } from "./paging.ts";
 import { integrations, schemaDrift, sourceSchemas } from "./schema.ts";
 

@@ -1,10 +1,12 @@
+import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { Plugin } from "../../adapters/plugin/index.ts";
 import type { Cursor, OutRecord, ReadBatch, Source } from "../../connectors/sdk/index.ts";
 import { type Delivered, deliver } from "../../runtime/delivery/index.ts";
 import { realClock } from "../../runtime/ports/clock.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
+import { tempDir } from "../support/temp-dir.ts";
 
 const bad = fileURLToPath(new URL("programs/bad.ts", import.meta.url));
 const context = { dataDir: "/", fileRoots: [] };
@@ -374,6 +376,17 @@ test.runIf(process.platform === "linux")(
     );
   },
 );
+
+test("a plugin that is killed leaves nothing in the folder for temporary files", async () => {
+  const folder = tempDir();
+  vi.stubEnv("TMPDIR", folder);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const plugin = await start("");
+  const [socket, ...others] = readdirSync(folder);
+  expect(others).toEqual([]);
+  process.kill(plugin.pid as number, "SIGKILL");
+  await expect.poll(() => readdirSync(folder)).not.toContain(socket);
+});
 
 test("a plugin that hangs is ended, says so and lives again", { timeout: 120_000 }, async () => {
   const plugin = await start("hangs", { silentMs: 5_000 });
