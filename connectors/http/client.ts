@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Agent, Dispatcher } from "undici";
-import { ConnectorError, type Correlation, correlationHeaders, settingError } from "../sdk/index.ts";
+import { ConnectorError, type Correlation, correlationHeaders, identityHeaders, settingError } from "../sdk/index.ts";
 import type { AddressGuard } from "./addresses.ts";
 import type { Auth } from "./auth.ts";
 import { acceptEncoding, decoded, discard, encoded, readUpTo } from "./body.ts";
@@ -22,6 +22,8 @@ export interface ClientOptions {
   readonly guard: AddressGuard;
   readonly tls: { readonly ca?: string; readonly verify?: boolean };
   readonly compression: Compression;
+  /** Who asked goes along. */
+  readonly sendsIdentity: boolean;
   readonly connectMs: number;
   readonly readMs: number;
   /** To one origin at once. */
@@ -131,7 +133,7 @@ export class HttpClient {
 
   /** `isForeign`: not to the origin of base_url, or on the word of another one. */
   async #once(request: Request, isForeign: boolean): Promise<{ response: Response; used: string | undefined }> {
-    const { headers: own, auth, redact, readMs } = this.#options;
+    const { headers: own, auth, redact, readMs, sendsIdentity } = this.#options;
     const { method, body, signal, where } = request;
     const headers: Record<string, string> = { "accept-encoding": acceptEncoding, "user-agent": "sluice" };
     const url = new URL(request.url);
@@ -140,7 +142,8 @@ export class HttpClient {
     try {
       // Credentials, bodies, and whatever the config puts in headers, are for the origin that it names and no other.
       if (!isForeign) {
-        Object.assign(headers, correlationHeaders(request.correlation), own, request.headers);
+        const identity = sendsIdentity ? identityHeaders(request.correlation) : {};
+        Object.assign(headers, correlationHeaders(request.correlation), identity, own, request.headers);
         used = await auth.apply(headers, url, this.#post, signal);
       } else {
         if (body !== undefined) {

@@ -300,6 +300,11 @@ export const httpConfig: JsonSchema = {
         default: "none",
         description: "How bodies are sent. Answers may have any of these.",
       },
+      send_identity: {
+        type: "boolean",
+        default: false,
+        description: "Tells the server who made the request that set this one going: X-Sluice-Actor, X-Sluice-Owner.",
+      },
       concurrency: {
         type: "integer",
         minimum: 1,

@@ -8,6 +8,7 @@ export interface HttpConfig {
   readonly timeout?: { readonly connect?: string; readonly read?: string; readonly total?: string };
   readonly tls?: { readonly ca?: string; readonly verify?: boolean };
   readonly compression?: Compression;
+  readonly send_identity?: boolean;
   readonly concurrency?: number;
   readonly streams?: { readonly [name: string]: StreamConfig };
 }

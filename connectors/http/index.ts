@@ -173,6 +173,7 @@ class Http implements Connector {
 
   #client(timeout?: DestinationOptions["timeout"]): HttpClient {
     const { headers = {}, tls = {}, compression = "none", concurrency = defaultConcurrency } = this.#config;
+    const { send_identity: sendsIdentity = false } = this.#config;
     const { connectMs, readMs } = { ...this.#timeouts(), ...timeout };
     return new HttpClient({
       baseUrl: this.#base,
@@ -181,6 +182,7 @@ class Http implements Connector {
       guard: this.#guard,
       tls,
       compression,
+      sendsIdentity,
       connectMs,
       readMs,
       connections: concurrency,

@@ -10,10 +10,18 @@ export interface Correlation {
   readonly owner?: string;
 }
 
-/** What an outgoing HTTP request is given of it, by header: who asked stays here. */
+/** What an outgoing HTTP request is given of it, by header: who asked stays here (`identityHeaders`). */
 export function correlationHeaders({ requestId, traceparent }: Correlation = {}): Record<string, string> {
   return {
     ...(requestId !== undefined && { "x-request-id": requestId }),
     ...(traceparent !== undefined && { traceparent }),
+  };
+}
+
+/** Who asked, by header, for servers that are meant to know: percent-encoded, since a name may have any characters. */
+export function identityHeaders({ actor, owner }: Correlation = {}): Record<string, string> {
+  return {
+    ...(actor !== undefined && { "x-sluice-actor": encodeURIComponent(actor.toWellFormed()) }),
+    ...(owner !== undefined && { "x-sluice-owner": encodeURIComponent(owner.toWellFormed()) }),
   };
 }

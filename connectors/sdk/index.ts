@@ -1,6 +1,6 @@
 export { BatchBuilder, batchOf, rawLimit } from "./batch.ts";
 export type * from "./connector.ts";
-export { type Correlation, correlationHeaders } from "./correlation.ts";
+export { type Correlation, correlationHeaders, identityHeaders } from "./correlation.ts";
 export { durationPattern, parseDuration } from "./duration.ts";
 export { ConnectorError, type ConnectorErrorOptions, type ErrorCode, type Fault, StaleOwnerError } from "./errors.ts";
 export { parseExact } from "./exact.ts";

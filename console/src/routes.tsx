@@ -13,8 +13,10 @@ import { Empty, ErrorState, Skeleton } from "./components/states.tsx";
 import { Toasts } from "./components/toast.tsx";
 import { Layout } from "./layout/layout.tsx";
 import { oneOf, type Search, text, textsOf, urlOf } from "./lib/search.ts";
+import { connectorsSearch } from "./pages/connectors/search.ts";
 import { integrationSearch } from "./pages/integration/search.ts";
 import { runSearch } from "./pages/run/search.ts";
+import { settingsSearch } from "./pages/settings/search.ts";
 import { SignIn } from "./pages/sign-in/sign-in.tsx";
 
 const root = createRootRoute({
@@ -80,9 +82,32 @@ const run = createRoute({
   component: lazyRouteComponent(() => import("./pages/run/run.tsx"), "Run"),
 });
 
+const connectors = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/connectors",
+  validateSearch: connectorsSearch,
+  component: lazyRouteComponent(() => import("./pages/connectors/connectors.tsx"), "Connectors"),
+});
+
+const connector = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/connectors/$id",
+  component: lazyRouteComponent(() => import("./pages/connectors/connector.tsx"), "Connector"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/settings",
+  validateSearch: settingsSearch,
+  component: lazyRouteComponent(() => import("./pages/settings/settings.tsx"), "Settings"),
+});
+
 /** All pages. What a page shows besides its path stands in the search of its URL, as plain texts. */
 export const router = createRouter({
-  routeTree: root.addChildren([signIn, signedIn.addChildren([overview, integration, run])]),
+  routeTree: root.addChildren([
+    signIn,
+    signedIn.addChildren([overview, integration, run, connectors, connector, settings]),
+  ]),
   parseSearch: textsOf,
   stringifySearch: urlOf,
   defaultPreload: "intent",

@@ -1,11 +1,9 @@
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { consoleTests, expectAccessible, shoot } from "../support/browser.ts";
 
 const { node, visit } = consoleTests();
-
-interface Named {
-  readonly id: string;
-}
 
 /** One that works, one whose records fail, one whose destination is away, one that is not enabled. */
 async function fleet(): Promise<Record<"orders" | "partly" | "away" | "off", string>> {
@@ -49,7 +47,7 @@ test("the overview shows what needs attention first, is live, and keeps its filt
   await api.run(ids.orders);
   await api.run(ids.away);
   await row("orders-to-warehouse").getByText("running").waitFor();
-  await row("orders-to-partner").getByText("circuit open").waitFor();
+  await row("orders-to-partner").getByText("circuit open", { exact: true }).waitFor();
   await expect
     .poll(async () => Number(await row("orders-to-warehouse").getByRole("gridcell").nth(2).textContent()))
     .toBeGreaterThan(0);
@@ -80,22 +78,62 @@ test("the overview shows what needs attention first, is live, and keeps its filt
 });
 
 test("a connection that is lost is shown, and what happened meanwhile once it is back", async () => {
-  const page = await visit({ path: "/?search=later" });
+  const { api, url: direct } = node();
+  const line = await cuttable(Number(new URL(direct).port));
+  const page = await visit({ url: line.url, path: "/?search=later" });
   await page.getByText("No integration is like this").waitFor();
   await page.getByText("live", { exact: true }).waitFor();
-  await page.context().setOffline(true);
+  line.cut();
   await page.getByText("offline", { exact: true }).waitFor();
-  const { items } = await node().api.call<{ items: Named[] }>("GET", "/v1/connectors?name=few");
-  expect(items).toHaveLength(1);
-  await node().api.integration({
+  await api.connector("later", "generator", { count: 1 });
+  await api.connector("nowhere", "blackhole", {});
+  await api.integration({
     name: "later",
-    source: { connector: "few", stream: "orders" },
-    destination: { connector: "warehouse", stream: "orders" },
+    source: { connector: "later", stream: "records" },
+    destination: { connector: "nowhere", stream: "records" },
   });
-  await page.context().setOffline(false);
+  line.mend();
   await page.getByText("live", { exact: true }).waitFor();
   await page.getByRole("row", { name: /later/ }).waitFor();
 });
+
+/** A line to a port of this machine that can be cut as by a pulled plug, and be mended. */
+async function cuttable(port: number): Promise<{ url: string; cut: () => void; mend: () => void }> {
+  const open = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((near) => {
+    if (isCut) return void near.destroy();
+    const far = connect(port, "127.0.0.1");
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(socket);
+      socket.on("error", () => {});
+      socket.once("close", () => {
+        open.delete(socket);
+        other.destroy();
+      });
+      socket.pipe(other);
+    }
+  });
+  const cut = () => {
+    isCut = true;
+    for (const socket of open) socket.destroy();
+  };
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => {
+    cut();
+    server.close();
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut,
+    mend: () => {
+      isCut = false;
+    },
+  };
+}
 
 test("keys lead through the page, and are told of", async () => {
   const page = await visit();

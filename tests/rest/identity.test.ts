@@ -11,7 +11,8 @@ test("a team finds nothing of another's, on any route, and is not told that it e
   for (const [kind, id] of Object.entries(theirs)) {
     expect([kind, (await other.call("GET", `/v1/${kind}/${id}`)).status]).toEqual([kind, 200]);
   }
-  for (const { method, path } of withId) {
+  for (const { method, path: template, answer } of withId) {
+    const path = template.replace("{version}", "1");
     const [, kind] = /^\/v1\/([\w-]+)\/\{id\}/.exec(path)!;
     const body =
       method === "PATCH"
@@ -29,6 +30,10 @@ test("a team finds nothing of another's, on any route, and is not told that it e
     expect(answers[0]).toEqual([method, path, 404, expect.any(String)]);
     // Word for word as for what was never there.
     expect(answers[0]).toEqual(answers[1]);
+    // Whose it is finds it there: it is the owner that is refused.
+    if (method !== "GET" || answer.isStream) continue;
+    const own = await other.call(method, path.replace("{id}", theirs[kind!]!));
+    expect([path, own.status]).not.toEqual([path, 404]);
   }
   expect((await other.call("GET", `/v1/connectors/${theirs.connectors}`)).body.version).toBe(1);
 });
@@ -93,6 +98,33 @@ test("each role may what its scopes say, on every route", async () => {
       const isRefused = !scopes.every((scope) => allowed.has(scope));
       expect([role, method, url, status === 403]).toEqual([role, method, url, isRefused]);
     }
+  }
+});
+
+test("a hook is open to no token of the API, of whichever team and role, and what is none is not told apart", async () => {
+  const { api, mine, other } = await teams();
+  const hook = {
+    name: "hook",
+    destination: { connector: "files", stream: "b.ndjson" },
+    trigger: { type: "webhook", auth: { scheme: "github", secrets: ["a-secret"], verify_token: "a-token" } },
+  };
+  const { status, body: made } = await other.call("POST", "/v1/integrations", hook);
+  expect(status).toBe(201);
+  const keys = await Promise.all(Object.keys(first).map((role) => withKey(api, { role, owner: "sales" })));
+  const question = "?hub.mode=subscribe&hub.challenge=1&hub.verify_token=";
+  for (const { call, key } of [...keys, mine, other, { ...api, key: api.token }]) {
+    for (const name of ["hook", made.id]) {
+      expect((await call("POST", `/v1/hooks/${name}`, {})).status).toBe(401);
+      expect((await call("GET", `/v1/hooks/${name}${question}${key}`)).status).toBe(401);
+    }
+    const none = [];
+    for (const name of ["copy", "nothing-there"])
+      none.push(
+        (await call("POST", `/v1/hooks/${name}`, {})).body.detail,
+        (await call("GET", `/v1/hooks/${name}`)).status,
+      );
+    // An integration that takes no hooks is as one that is not there.
+    expect(none).toEqual([none[0], 404, none[0], 404]);
   }
 });
 

@@ -42,6 +42,8 @@ export function consoleTests({ env }: { readonly env?: NodeJS.ProcessEnv } = {})
 }
 
 interface VisitOptions {
+  /** Where the console is reached; at the node itself where left out. */
+  readonly url?: string;
   /** Path and search; "/" where left out. */
   readonly path?: string;
   /** Who is signed in: the data folder's token where left out, nobody where null. */
@@ -55,9 +57,9 @@ interface VisitOptions {
 async function visit(
   browser: Browser,
   node: TestNode,
-  { path = "/", key = node.token }: VisitOptions = {},
+  { url = node.url, path = "/", key = node.token }: VisitOptions = {},
 ): Promise<Page> {
-  const context: BrowserContext = await browser.newContext({ baseURL: node.url, viewport: sizes.desktop });
+  const context: BrowserContext = await browser.newContext({ baseURL: url, viewport: sizes.desktop });
   context.setDefaultTimeout(patienceMs);
   const page = await context.newPage();
   const failures: string[] = [];

@@ -65,7 +65,8 @@ beforeAll(async () => {
     (await node.api.call<{ state: { status: string } }>("GET", "/v1/plugins/told")).state.status === "ready";
   await vi.waitUntil(isReady, { timeout: 60_000, interval: 100 });
   await node.api.connector("told", "told", {});
-  await node.api.connector("shop", "http", { base_url: shop.url });
+  await node.api.connector("shop", "http", { base_url: shop.url, send_identity: true });
+  await node.api.connector("prices", "http", { base_url: shop.url });
 });
 afterAll(async () => {
   for (const end of ends.reverse()) await end();
@@ -95,7 +96,7 @@ test("what a request brings along goes with its run to scripts, look-ups, plugin
       steps: [
         { id: "meta", type: "transform", script: "(record, meta) => ({ ...record, by: meta.request })" },
         { id: "stock", type: "enrich", connector: "told", request: { n: "{{ $.n }}" }, merge_at: "stock" },
-        { id: "price", type: "enrich", connector: "shop", request: { path: "/prices" }, merge_at: "price" },
+        { id: "price", type: "enrich", connector: "prices", request: { path: "/prices" }, merge_at: "price" },
       ],
     },
   });
@@ -110,9 +111,11 @@ test("what a request brings along goes with its run to scripts, look-ups, plugin
 
   const sent = shop.asked.filter(({ path }) => path === "/orders");
   expect(sent).toHaveLength(6);
-  for (const { headers, body } of shop.asked) {
+  for (const { path, headers, body } of shop.asked) {
     expect(headers["x-request-id"]).toBe("order-77");
     expect(headers.traceparent).toBe(traceparent);
+    // Who asked is told where the connector says so.
+    expect(headers["x-sluice-actor"]).toBe(path === "/orders" ? encodeURIComponent(actor) : undefined);
     if (body !== "") expect(JSON.parse(body).by).toEqual({ id: "order-77", trace_id: trace, actor });
   }
   expect(shop.asked.filter(({ path }) => path === "/prices")).toHaveLength(1);

@@ -39,7 +39,7 @@ export function openEvents({ integration, onEvent, onConnection = () => {} }: St
       } catch (error) {
         const { status, retryAfter } = toProblem(error);
         // The session is over, or may not hear anything: nothing will come of trying again.
-        if (status === 401 || status === 403) return;
+        if (status === 401 || status === 403) return onConnection("lost");
         if (retryAfter !== null) waitMs = retryAfter * 1000;
       }
       if (closed.signal.aborted) return;

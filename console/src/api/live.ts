@@ -27,7 +27,7 @@ export const useConnection = (): Connection =>
 /** The tab's stream of events: what it brings is in the queries' cache at once. Mounted once, by the layout. */
 export function useEvents(): void {
   useEffect(() => {
-    const close = openEvents({ onEvent: onEvent(queryClient), onConnection: setConnection });
+    const close = openEvents({ onEvent: intoCache(queryClient), onConnection: setConnection });
     return () => {
       close();
       connection = "connecting";
@@ -37,7 +37,7 @@ export function useEvents(): void {
 
 /** An integration's own stream, with its graph, while a page shows it: `liveQuery(id)` is live. */
 export function useIntegrationEvents(id: string): void {
-  useEffect(() => openEvents({ integration: id, onEvent: onEvent(queryClient) }), [id]);
+  useEffect(() => openEvents({ integration: id, onEvent: intoCache(queryClient) }), [id]);
 }
 
 /** Calls `listener` with each event of the tab's stream. It must stay the same between renderings. */
@@ -48,7 +48,8 @@ export function useServerEvent(listener: EventListener): void {
   }, [listener]);
 }
 
-function onEvent(client: QueryClient): EventListener {
+/** Puts what events bring into what was asked for before. */
+export function intoCache(client: QueryClient): EventListener {
   // Together, however many come at once.
   const soon = debounced((keys: ReadonlySet<string>) => {
     // Who has scrolled far down a list reads there: asking for hundreds of pages again would move it under the eyes.
@@ -156,7 +157,7 @@ const withLive = <T extends { readonly at: string | null; readonly samples: Samp
 ): T => ({ ...former, ...live, samples: live.samples ?? longer(former.samples, former.at, live) });
 
 /** With a value for each second since. */
-export function longer(
+function longer(
   samples: Samples,
   from: string | null,
   live: Pick<LiveDetail, "at" | "records_in_per_second" | "records_out_per_second" | "records_failed_per_second">,

@@ -45,11 +45,23 @@ interface ConfirmProps extends Pick<DialogProps, "title" | "isOpen" | "onClose" 
   readonly isDanger?: boolean;
   /** Closes the dialog where it resolves; what it rejects with is shown in it. */
   readonly onConfirm: () => Promise<unknown>;
+  /** What comes after it is the caller's to show. */
+  readonly staysOpen?: boolean;
   readonly whyNot?: string | null;
 }
 
 /** Asks before something is done, or for what it takes (a form in `children`). */
-export function Confirm({ title, isOpen, onClose, children, action, isDanger, onConfirm, whyNot }: ConfirmProps) {
+export function Confirm({
+  title,
+  isOpen,
+  onClose,
+  children,
+  action,
+  isDanger,
+  onConfirm,
+  staysOpen,
+  whyNot,
+}: ConfirmProps) {
   const [problem, setProblem] = useState<Problem | null>(null);
   const close = () => {
     setProblem(null);
@@ -60,7 +72,7 @@ export function Confirm({ title, isOpen, onClose, children, action, isDanger, on
     setProblem(null);
     try {
       await onConfirm();
-      close();
+      if (!staysOpen) close();
     } catch (error) {
       setProblem(toProblem(error));
     }

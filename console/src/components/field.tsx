@@ -1,5 +1,5 @@
 import { ChevronDown, Search } from "lucide-react";
-import type { ReactNode, Ref } from "react";
+import { type ReactNode, type Ref, useEffect, useRef, useState } from "react";
 import { Checkbox as AriaCheckbox } from "react-aria-components/Checkbox";
 import {
   Select as AriaSelect,
@@ -135,8 +135,24 @@ interface SearchProps {
   readonly ref?: Ref<HTMLInputElement>;
 }
 
-/** The field that "/" leads to. */
+/**
+ * The field that "/" leads to. What is typed is told after a short pause, so that a list is not asked for with each
+ * letter, and the URL, which comes back with it later, takes no letter away.
+ */
 export function SearchField({ label, value, onChange, ref }: SearchProps) {
+  const [typed, setTyped] = useState(value);
+  const told = useRef(value);
+  const latest = useRef(onChange);
+  latest.current = onChange;
+  useEffect(() => {
+    // Changed elsewhere, such as by a link.
+    if (value !== told.current) setTyped((told.current = value));
+  }, [value]);
+  useEffect(() => {
+    if (typed === told.current) return;
+    const timer = setTimeout(() => latest.current((told.current = typed)), 200);
+    return () => clearTimeout(timer);
+  }, [typed]);
   return (
     <label className={styles.search}>
       <Search size={15} aria-hidden />
@@ -146,10 +162,10 @@ export function SearchField({ label, value, onChange, ref }: SearchProps) {
         data-search
         aria-label={label}
         placeholder={label}
-        value={value}
+        value={typed}
         autoComplete="off"
         spellCheck={false}
-        onChange={(event) => onChange(event.target.value)}
+        onChange={(event) => setTyped(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === "Escape") event.currentTarget.blur();
         }}
