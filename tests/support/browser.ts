@@ -90,7 +90,7 @@ export async function signIn(page: Page, key: string): Promise<void> {
 export async function expectAccessible(page: Page): Promise<void> {
   if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe.source);
   for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await paint(page, colorScheme);
     const found = await page.evaluate(async () => {
       const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
       return violations.map(({ id, impact, help, nodes }) => ({
@@ -116,9 +116,7 @@ export async function shoot(page: Page, name: string): Promise<void> {
   for (const [size, viewport] of Object.entries(sizes)) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      // Some of the page is painted in the former colours until the frame after the next.
-      await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+      await paint(page, colorScheme);
       await page.screenshot({ path: join(folder(), `${name}-${size}-${colorScheme}.png`) });
     }
   }
@@ -127,6 +125,13 @@ export async function shoot(page: Page, name: string): Promise<void> {
 }
 
 const fileName = (text: string): string => text.replaceAll(/[^\w ]/g, "").slice(0, 80);
+
+/** Resolves once the page shows the scheme. */
+async function paint(page: Page, colorScheme: "light" | "dark"): Promise<void> {
+  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  await expect.poll(() => page.evaluate("document.documentElement.dataset.theme")).toBe(colorScheme);
+  await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+}
 
 function folder(): string {
   mkdirSync(screenshots, { recursive: true });

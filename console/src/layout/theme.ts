@@ -3,6 +3,7 @@ import { useSyncExternalStore } from "react";
 export type Theme = "system" | "light" | "dark";
 
 const place = "sluice.theme";
+const dark = matchMedia("(prefers-color-scheme: dark)");
 const watchers = new Set<() => void>();
 
 export const theme = {
@@ -16,13 +17,13 @@ export const theme = {
     theme.apply();
     for (const watcher of watchers) watcher();
   },
-  /** Shows the one that was chosen before. */
+  /** Shows the one that was chosen before, and follows the system where none was. */
   apply(): void {
-    document.documentElement.dataset.theme = theme.current;
+    const { current } = theme;
+    document.documentElement.dataset.theme = current === "system" ? (dark.matches ? "dark" : "light") : current;
   },
 };
-
-const dark = matchMedia("(prefers-color-scheme: dark)");
+dark.addEventListener("change", theme.apply);
 
 /** What is drawn on a canvas has its colours from when it was drawn. */
 export const useIsDark = (): boolean => {
