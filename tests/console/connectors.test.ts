@@ -94,7 +94,8 @@ test("a key is made, shown once, used and revoked, all of which the audit log te
   await viewer.goto("/connectors");
   await viewer.getByRole("row", { name: /broken/ }).click();
   await viewer.getByRole("region", { name: "Config" }).last().waitFor();
-  expect(await viewer.getByRole("main").getByRole("button").count()).toBe(1);
+  const buttons = viewer.getByRole("main").getByRole("button");
+  expect(await buttons.evaluateAll((all) => all.filter((each) => !each.ariaLabel?.startsWith("Copy")).length)).toBe(0);
 
   await page.getByRole("button", { name: "Revoke dashboard" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();

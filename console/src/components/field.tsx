@@ -75,12 +75,7 @@ export function SelectField<Id extends string>(props: SelectProps<Id>) {
       className={styles.field ?? ""}
     >
       <Label className={isInline ? "sr-only" : (styles.label ?? "")}>{label}</Label>
-      <Button className={styles.select ?? ""}>
-        {isInline && (
-          <span className="soft" aria-hidden>
-            {label}
-          </span>
-        )}
+      <Button className={styles.select ?? ""} {...(isInline && { "data-label": label })}>
         <SelectValue className={styles.value ?? ""} />
         <ChevronDown size={15} aria-hidden />
       </Button>

@@ -13,7 +13,9 @@ export function Sparkline({
   const top = Math.max(1, ...values);
   return (
     <svg className={styles.spark} viewBox="0 0 60 20" preserveAspectRatio="none" role="img" aria-label={label}>
-      <path className={styles.area} d={`${line(values, top)} L60 20 L${60 - values.length + 1} 20 Z`} />
+      {values.length > 0 && (
+        <path className={styles.area} d={`${line(values, top)} L60 20 L${61 - values.length} 20 Z`} />
+      )}
       <path className={styles.line} d={line(values, top)} />
       {failed?.some((value) => value > 0) && <path className={styles.failed} d={line(failed, top)} />}
     </svg>
