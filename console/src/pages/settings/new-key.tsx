@@ -68,7 +68,7 @@ export function NewKey({ onMade, onClose }: { onMade: () => unknown; onClose: ()
       {owner === null && (
         <TextField
           label="Team"
-          help="It sees only what this team's keys have made. Left out: everything."
+          help="Small letters, digits and hyphens. It sees only what this team's keys have made. Left out: everything."
           value={team}
           onChange={setTeam}
           error={wrong.owner}
