@@ -26,9 +26,13 @@ test("figures and events are the same on whichever node they are asked for, and 
     );
     const owned = async () => {
       const { items } = await second.api.call<{ items: { id: string; integrations: number }[] }>("GET", "/v1/nodes");
-      return items.map(({ integrations }) => integrations);
+      return [
+        items.length,
+        sum(items.map(({ integrations }) => integrations)),
+        items.every((one) => one.integrations > 0),
+      ];
     };
-    await expect.poll(owned).toEqual([4, 4]);
+    await expect.poll(owned).toEqual([2, 8, true]);
     for (const id of ids) await first.api.runAndWait(id);
     for (const node of nodes) {
       const figures = async () => {
