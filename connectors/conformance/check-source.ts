@@ -18,7 +18,7 @@ import { defaultAims, idsOf, open, readAll, recordsOf, textsOf } from "./read.ts
 import { validatorOf } from "./schema.ts";
 
 /** Kills in one check: at every position of a small stream. */
-const mostKills = { quick: 3, usual: 30 };
+const mostKills = { quick: 2, usual: 30 };
 const cancelled = { quick: 20, usual: 100 };
 
 /** A check of types that read; skipped where the fixture has no source. */

@@ -15,7 +15,7 @@ export interface Subject {
   readonly fixture: Fixture;
   /** Of the fixture's config. */
   readonly connector: Connector;
-  /** Looks at memory for a second and not for six, kills at three positions at most, and cancels fewer readings. */
+  /** Looks at memory for a second and not for six, kills a reading at two positions at most, and cancels fewer readings. */
   readonly quick?: boolean;
   /** The program that serves the type; left out: it lives in this process. */
   readonly plugin?: PluginHandle;
