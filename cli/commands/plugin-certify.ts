@@ -26,7 +26,10 @@ export const certifySyntax: Syntax = {
     ca: { type: "string", value: "FILE", help: "Of an address with mutual TLS: who signed its certificate (PEM)." },
     cert: { type: "string", value: "FILE", help: "Certificate to show there (PEM)." },
     key: { type: "string", value: "FILE", help: "Its key (PEM)." },
-    quick: { type: "boolean", help: "Look at memory for 1 s and not for 6, and kill a reading at 2 positions at most." },
+    quick: {
+      type: "boolean",
+      help: "Look at memory for 1 s and not for 6, and kill a reading at 2 positions at most.",
+    },
     json: { type: "boolean", help: "Print the report as JSON." },
   },
   positionals: [1, Number.POSITIVE_INFINITY],
