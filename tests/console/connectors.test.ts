@@ -18,6 +18,12 @@ test("a connector is tested with a sample record, tells its streams, and is remo
   await page.getByRole("row", { name: /shop/ }).waitFor();
   await expectAccessible(page);
   await shoot(page, "connectors");
+  await page.getByRole("columnheader", { name: "Connector" }).getByRole("button").click();
+  await expect.poll(() => page.getByRole("row").nth(1).textContent()).toContain("broken");
+  await page.getByLabel("Search by name").fill("SHO");
+  await expect.poll(() => page.getByRole("row").count()).toBe(2);
+  expect(new URL(page.url()).search).toBe("?search=SHO&sort=name");
+  await page.getByLabel("Search by name").fill("");
 
   await page.getByRole("row", { name: /broken/ }).click();
   await page.getByRole("button", { name: "Test" }).click();

@@ -187,7 +187,7 @@ function Head<Row>({ column, sort, onSort }: { column: Column<Row> } & Pick<Tabl
     // biome-ignore lint/a11y/useSemanticElements: as above
     // biome-ignore lint/a11y/useFocusableInteractive: the button is
     <div role="columnheader" className={className} aria-sort={direction ?? "none"}>
-      <button type="button" className={styles.sort} onClick={() => onSort(sort === by.down ? by.up : by.down)}>
+      <button type="button" className={styles.sort} onClick={() => onSort(sort === by.up ? by.down : by.up)}>
         {title}
         {direction === "ascending" && <ArrowUp size={13} aria-hidden />}
         {direction === "descending" && <ArrowDown size={13} aria-hidden />}

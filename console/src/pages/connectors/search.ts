@@ -5,9 +5,16 @@ export interface ConnectorsSearch {
   tab?: "types" | undefined;
   /** The type that is shown. */
   type?: string | undefined;
+  /** Of the connectors. */
+  search?: string | undefined;
+  sort?: (typeof sorts)[number] | undefined;
 }
+
+const sorts = ["name", "-name", "updated_at", "-updated_at"] as const;
 
 export const connectorsSearch = (search: Search): ConnectorsSearch => ({
   tab: oneOf(search.tab, ["types"]),
   type: text(search.type),
+  search: text(search.search),
+  sort: oneOf(search.sort, sorts),
 });
