@@ -41,7 +41,7 @@ const columns = (onRevoke: ((key: ApiKey) => void) | null): readonly Column<ApiK
     cell: (key) =>
       onRevoke !== null &&
       key.revoked_at === null && (
-        <Button kind="danger" aria-label={`Revoke ${key.name}`} onPress={() => onRevoke(key)}>
+        <Button kind="danger" label={`Revoke ${key.name}`} onPress={() => onRevoke(key)}>
           Revoke
         </Button>
       ),
