@@ -25,3 +25,14 @@ test("copies of the logs are as many as the cluster gives unless SLUICE_NATS_REP
 test.each(["0", "6", "three", "1.5", "-1"])("SLUICE_NATS_REPLICAS is refused as %s, by its name", (text) => {
   expect(() => readNodeSettings({ SLUICE_NATS_REPLICAS: text })).toThrow(`SLUICE_NATS_REPLICAS is "${text}"`);
 });
+
+test("history is kept for 90 days unless set otherwise, and never for less than seven", () => {
+  expect(readNodeSettings({})).toMatchObject({ retentionDays: 90, deadLetterDays: 90 });
+  const set = { SLUICE_RETENTION_RUNS: "30d", SLUICE_RETENTION_DEAD_LETTERS: "180d" };
+  expect(readNodeSettings(set)).toMatchObject({ retentionDays: 30, deadLetterDays: 180 });
+  for (const wrong of ["6d", "1h", "90", "ever"]) {
+    expect(() => readNodeSettings({ SLUICE_RETENTION_RUNS: wrong })).toThrow(
+      `SLUICE_RETENTION_RUNS is "${wrong}": a duration such as 90d, of seven days at least`,
+    );
+  }
+});

@@ -39,6 +39,9 @@ export interface NodeSettings {
   readonly kafkaBrokers: readonly string[];
   /** How often references that are in use are looked up again. */
   readonly secretsRefreshMs: number;
+  /** Days that runs, and dead letters, are kept. */
+  readonly retentionDays: number;
+  readonly deadLetterDays: number;
   readonly logLevel: string;
   /** Of what is read all the time. For tests: not documented, and an hour where it is left out. */
   readonly eventRunMs: number | undefined;
@@ -71,6 +74,8 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     allowAddresses: cidrs(env.SLUICE_ALLOW_ADDRESSES ?? ""),
     kafkaBrokers: list(env.SLUICE_KAFKA_BROKERS ?? ""),
     secretsRefreshMs: durationMs(env, "SLUICE_SECRETS_REFRESH", 30_000),
+    retentionDays: days(env, "SLUICE_RETENTION_RUNS"),
+    deadLetterDays: days(env, "SLUICE_RETENTION_DEAD_LETTERS"),
     logLevel: env.SLUICE_LOG_LEVEL || "info",
     eventRunMs: Number(env.SLUICE_TEST_EVENT_RUN_MS) || undefined,
     env,
@@ -111,6 +116,15 @@ function durationMs(env: NodeJS.ProcessEnv, name: string, fallback: number): num
   const ms = parseDuration(text);
   if (ms !== undefined && ms >= 1000) return ms;
   throw new SluiceError("VALIDATION_ERROR", `${name} is "${text}": a duration such as 30s or 5m, of a second at least`);
+}
+
+/** How long history is kept: 90 days unless set. */
+function days(env: NodeJS.ProcessEnv, name: string): number {
+  const text = env[name];
+  if (text === undefined || text === "") return 90;
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms >= 7 * 86_400_000) return Math.ceil(ms / 86_400_000);
+  throw new SluiceError("VALIDATION_ERROR", `${name} is "${text}": a duration such as 90d, of seven days at least`);
 }
 
 /** 0 picks a free one. */

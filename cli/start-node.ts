@@ -67,8 +67,9 @@ const pluginsChanged = "plugins";
 /** Where scripts/console.mjs builds the console to. */
 const consoleFolder = fileURLToPath(new URL("../console/dist", import.meta.url));
 const defaultDeadlineMs = 10_000;
-/** Partitions are made ahead for days, and history is dropped by the day. */
+/** Partitions are made ahead for days, and history is dropped by the day. By the clock: a timer stands still while a machine sleeps. */
 const maintenanceMs = 6 * 60 * 60 * 1000;
+const maintenanceLookMs = 60_000;
 /** Beside the main one, which has a core of its own and the rest of the work. */
 const workerThreads = Math.min(availableParallelism() - 1, 4);
 
@@ -134,10 +135,18 @@ async function start(
   const natsUrl = settings.natsUrl ?? (nats as ServerHandle).url;
   const databaseUrl = settings.databaseUrl ?? (postgres as ServerHandle).url;
   for (const url of [natsUrl, databaseUrl]) addServerUrl(redactor, url);
-  const store = await openStore({ url: databaseUrl });
+  const { retentionDays, deadLetterDays } = settings;
+  const store = await openStore({ url: databaseUrl, retentionDays, deadLetterDays });
+  let maintained = Math.floor(Date.now() / maintenanceMs);
   const maintenance = setInterval(() => {
-    store.maintain(new Date()).catch((error) => logger.warn({ err: error }, "history could not be put in order"));
-  }, maintenanceMs);
+    const turn = Math.floor(Date.now() / maintenanceMs);
+    if (turn === maintained) return;
+    maintained = turn;
+    store.maintain(new Date()).catch((error) => {
+      maintained = Number.NaN;
+      logger.warn({ err: error }, "history could not be put in order");
+    });
+  }, maintenanceLookMs);
   closers.push(async () => {
     clearInterval(maintenance);
     await store.close();

@@ -15,6 +15,9 @@ export interface Database {
   transaction<T>(work: (db: Database) => Promise<T>): Promise<T>;
 }
 
+/** A connection by itself, outside of any transaction. */
+export type Session = Pick<Database, "query">;
+
 export interface PoolOptions {
   readonly url: string;
   readonly connections: number;
@@ -39,6 +42,8 @@ const types: pg.CustomTypesConfig = {
 
 export interface Pool {
   readonly database: Database;
+  /** One connection for as long as `work` takes, with so much time for each of its statements. */
+  session<T>(limitMs: number, work: (session: Session) => Promise<T>): Promise<T>;
   /** Throws UNAVAILABLE where the server does not answer within seconds. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -95,6 +100,20 @@ export function openPool(options: PoolOptions): Pool {
   };
   return {
     database,
+    async session(limitMs, work) {
+      const client = await pool.connect().catch(rethrow);
+      let left = false;
+      try {
+        await client.query(limited(`set statement_timeout = ${limitMs}`, silenceMs)).catch(rethrow);
+        const result = await work(statements(client, limitMs + silenceMs));
+        await client.query(limited(`set statement_timeout = ${options.statementTimeoutMs}`, silenceMs)).catch(rethrow);
+        left = true;
+        return result;
+      } finally {
+        // With whatever it still held.
+        client.release(!left);
+      }
+    },
     async ping() {
       await pool.query(limited("select 1", silenceMs)).catch(rethrow);
     },
@@ -142,7 +161,9 @@ function statements(client: pg.Pool | pg.PoolClient, limitMs?: number): Pick<Dat
       return { rows: (await client.query(query).catch(rethrow)).rows };
     }),
     async query<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-      return (await client.query({ text, values: [...values], ...limit }).catch(rethrow)).rows;
+      // Without values a text may hold several statements.
+      const given = values.length > 0 ? { values: [...values] } : {};
+      return (await client.query({ text, ...given, ...limit }).catch(rethrow)).rows;
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { NewDeadLetter, Settlement } from "../../runtime/ports/store.ts";
 import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
+import { day, dayOf, firstId } from "./days.ts";
 import { insertOriginals, type StoredLetter, shareOriginals } from "./originals.ts";
 import { enterFailures } from "./replayed.ts";
 
@@ -16,7 +17,7 @@ export async function insertDeadLetters(
   let chunk: StoredLetter[] = [];
   let bytes = 0;
   for (const { deadLetters } of settlements) {
-    const { letters, originals } = shareOriginals(await enterFailures(tx, deadLetters));
+    const { letters, originals } = shareOriginals(await enterFailures(tx, deadLetters.map(ofToday)));
     await insertOriginals(tx, originals);
     for (const letter of letters) {
       const size = letter.raw.byteLength + (letter.state?.length ?? 0);
@@ -30,6 +31,19 @@ export async function insertDeadLetters(
     }
   }
   if (chunk.length > 0) await insertChunk(tx, chunk);
+}
+
+/** Days that are kept whatever the retention: none is shorter than a week. */
+const surelyKept = 5;
+
+/**
+ * What waited long for its last try got its id when it failed first, on a day that may be gone: it is a dead letter from
+ * today on. Twice the same where the flush is repeated.
+ */
+function ofToday(letter: NewDeadLetter): NewDeadLetter {
+  const today = Math.floor(Date.now() / day);
+  if (dayOf(letter.id) >= today - surelyKept) return letter;
+  return { ...letter, id: firstId(today).slice(0, 14) + letter.id.slice(14) };
 }
 
 async function insertChunk(tx: Database, letters: readonly StoredLetter[]): Promise<void> {

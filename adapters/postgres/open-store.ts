@@ -32,12 +32,16 @@ export interface StoreOptions {
   readonly statementTimeoutMs?: number;
   /** For a statement of a flush, before the server says that it takes longer. Default 10,000. */
   readonly flushTimeoutMs?: number;
-  /** Days that runs and dead letters are kept. Default 90. */
+  /** Days that runs are kept. Default 90. */
   readonly retentionDays?: number;
+  /** Days that dead letters are kept, unresolved ones too. Default: as runs. */
+  readonly deadLetterDays?: number;
+  /** For a day of history to be left by those who read it. Default 10,000. */
+  readonly dropTimeoutMs?: number;
 }
 
 export interface PostgresStore extends Store {
-  /** Makes partitions ahead and drops history past its retention. Done at open; to be called daily after that. */
+  /** Makes partitions ahead and drops history past its retention. Done at open; to be called when a day begins. */
   maintain(now: Date): Promise<void>;
 }
 
@@ -53,7 +57,9 @@ const flushConnections = 2;
  * again.
  */
 export async function openStore(options: StoreOptions): Promise<PostgresStore> {
-  const { connections = 10, statementTimeoutMs = 15_000, flushTimeoutMs = 10_000, retentionDays = 90 } = options;
+  const { connections = 10, statementTimeoutMs = 15_000, flushTimeoutMs = 10_000 } = options;
+  const { retentionDays = 90, deadLetterDays = retentionDays, dropTimeoutMs = 10_000 } = options;
+  const maintenance = { retention: { runs: retentionDays, deadLetters: deadLetterDays }, dropTimeoutMs };
   const url = withDatabase(options.url);
   await migrate(url);
   const pool = { url, statementTimeoutMs };
@@ -66,7 +72,7 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
   };
   const store: PostgresStore = {
     ...storeOn(main.database, flushes.database, { ping: main.ping, close }, null),
-    maintain: (now) => maintain(main.database, now, retentionDays),
+    maintain: (now) => maintain(main, now, maintenance),
   };
   try {
     await store.maintain(new Date());

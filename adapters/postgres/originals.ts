@@ -2,6 +2,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import type { NewDeadLetter } from "../../runtime/ports/store.ts";
 import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
+import { dayOf } from "./days.ts";
 
 /*
  * What many dead letters of one record share is kept once: its original and, where the step that failed had it whole,
@@ -83,11 +84,6 @@ function groups<T extends { readonly length: number }>(
 }
 
 const sameBytes = (a: Uint8Array, b: Uint8Array) => a === b || Buffer.compare(a, b) === 0;
-
-/** Of a UUIDv7, in days since the epoch. */
-function dayOf(id: string): number {
-  return Math.floor(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) / 86_400_000);
-}
 
 /** One by one: they are few and large. */
 export async function insertOriginals(tx: Database, originals: readonly Original[]): Promise<void> {

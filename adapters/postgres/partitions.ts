@@ -1,86 +1,138 @@
-import type { Database } from "./database.ts";
+import type { Database, Session } from "./database.ts";
+import { day, dayOf, firstId } from "./days.ts";
 import { forgetAnswers } from "./idempotency.ts";
 import { locks } from "./locks.ts";
-import { idAt } from "./paging.ts";
 
-const day = 86_400_000;
-/** Days made ahead: how long a node may go without `maintain` before rows wait in the default partition. */
+/** Days made ahead: how long a node may go without `maintain`, as where a laptop sleeps, before what it writes waits for it. */
 const ahead = 7;
 /** Notes of what was in hand at a death, for as many days: what dies of it comes back far sooner. */
 const suspectDays = 30;
 
+/** Days that history is kept; of dead letters the unresolved ones, too. */
+export interface Retention {
+  readonly runs: number;
+  readonly deadLetters: number;
+}
+
+export interface MaintainOptions {
+  readonly retention: Retention;
+  /** A day that somebody reads for longer is let go of by the next `maintain`; nobody waits for it meanwhile. */
+  readonly dropTimeoutMs: number;
+}
+
 /** Tables of history, partitioned by the day of their UUIDv7 ids. */
-const parted = ["pipeline_runs", "dead_letter_records", "dead_letter_originals"] as const;
+const parted: readonly { readonly table: string; readonly kept: keyof Retention }[] = [
+  { table: "pipeline_runs", kept: "runs" },
+  { table: "dead_letter_records", kept: "deadLetters" },
+  { table: "dead_letter_originals", kept: "deadLetters" },
+];
+
+/** What maintenance needs of the database: some of it cannot be done in a transaction. */
+export interface Maintained {
+  readonly database: Database;
+  session<T>(limitMs: number, work: (session: Session) => Promise<T>): Promise<T>;
+}
 
 /**
- * Makes the partitions of the days around `now`, empties the default partitions into those they belong to, and drops
- * the days past retention, whole. To be called at start and daily; any number of nodes may, at the same time.
+ * Makes the partitions of the days around `now`, and drops those past retention, whole, without a lock that a reader or
+ * writer would wait for. To be called at start and when a day begins; any number of nodes may, at the same time: one of
+ * them drops.
  */
-export async function maintain(db: Database, now: Date, retentionDays: number): Promise<void> {
+export async function maintain(store: Maintained, now: Date, options: MaintainOptions): Promise<void> {
+  const { retention, dropTimeoutMs } = options;
+  const db = store.database;
   const today = Math.floor(now.getTime() / day);
-  const oldest = today - retentionDays;
-  await keepAwaited(db, oldest);
-  for (const table of parted) {
-    const wanted = new Set(await daysInDefault(db, table, oldest, today));
-    // Yesterday too: clocks differ, and a record's id may be a little older than its insert.
-    for (let next = today - 1; next <= today + ahead; next++) wanted.add(next);
-    const made = await daysMade(db, table);
-    for (const next of wanted) if (!made.has(next)) await makeDay(db, table, next);
-    for (const old of made) if (old < oldest) await dropDay(db, table, old);
-    await db.query(`delete from sluice.${table}_default where id < $1`, [firstId(oldest)]);
-  }
-  await deleteOld(db, new Date(oldest * day));
+  // Yesterday too: clocks differ, and a record's id may be a little older than its insert.
+  const wanted = Array.from({ length: ahead + 2 }, (_, n) => today - 1 + n);
+  for (const { table } of parted) await makeDays(db, table, wanted);
+  await keepAwaited(db, today - retention.deadLetters);
+  await store.session(dropTimeoutMs, async (session) => {
+    const [lock] = await session.query<{ held: boolean }>("select pg_try_advisory_lock($1, 1) as held", [
+      locks.maintain,
+    ]);
+    if (!lock?.held) return;
+    for (const { table, kept } of parted) {
+      const oldest = Math.min(today - retention[kept], table === "pipeline_runs" ? await oldestRunning(db) : today);
+      await dropBefore(session, table, oldest);
+    }
+    await session.query("select pg_advisory_unlock($1, 1)", [locks.maintain]);
+  });
+  await deleteOld(db, new Date((today - retention.runs) * day));
   await db.query("delete from sluice.suspects where taken_at < $1", [new Date((today - suspectDays) * day)]);
   await forgetProcessed(db, now);
   await forgetAnswers(db);
 }
 
-/** Days since the epoch that have a partition. */
-async function daysMade(db: Database, table: string): Promise<Set<number>> {
-  const rows = await db.query<{ name: string }>(
-    `select relname as name from pg_inherits join pg_class on oid = inhrelid where inhparent = 'sluice.${table}'::regclass`,
-  );
-  const dates = rows.flatMap(({ name }) => /_(\d{4})(\d\d)(\d\d)$/.exec(name)?.slice(1, 4).join("-") ?? []);
-  return new Set(dates.map((date) => Date.parse(date) / day));
+interface Partition {
+  readonly name: string;
+  /** Since the epoch. */
+  readonly day: number;
+  /** `leaving`: its removal was begun. `left`: no part of the table any more, and still to be dropped. */
+  readonly state: "there" | "leaving" | "left";
 }
 
-async function daysInDefault(db: Database, table: string, from: number, to: number): Promise<number[]> {
-  const rows = await db.query<{ day: number }>(
-    `select distinct ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / ${day} as day
-       from sluice.${table}_default where id >= $1 and id < $2`,
-    [firstId(from), firstId(to + ahead + 1)],
+async function partitionsOf(db: Pick<Database, "query">, table: string): Promise<Partition[]> {
+  const rows = await db.query<Omit<Partition, "day">>(
+    `select relname as name,
+            case when inhdetachpending then 'leaving' when inhparent is not null then 'there' else 'left' end as state
+       from pg_class left join pg_inherits on inhrelid = oid
+      where relnamespace = 'sluice'::regnamespace and relkind = 'r' and relname ~ $1
+      order by relname`,
+    [`^${table}_[0-9]{8}$`],
   );
-  return rows.map((row) => row.day);
+  return rows.map(({ name, state }) => ({ name, state, day: dayNamed(name) }));
 }
 
-function makeDay(db: Database, table: string, number: number): Promise<void> {
-  return db.transaction(async (tx) => {
-    const name = `${table}_${dateOf(number)}`;
+function dayNamed(name: string): number {
+  const [, ...date] = /_(\d{4})(\d\d)(\d\d)$/.exec(name) as RegExpExecArray;
+  return Date.parse(date.join("-")) / day;
+}
+
+async function makeDays(db: Database, table: string, wanted: readonly number[]): Promise<void> {
+  const made = await partitionsOf(db, table);
+  if (wanted.every((one) => made.some(({ day, state }) => day === one && state === "there"))) return;
+  await db.transaction(async (tx) => {
     await tx.query("select pg_advisory_xact_lock($1, 0)", [locks.maintain]);
-    const [known] = await tx.query<{ made: boolean }>("select to_regclass($1) is not null as made", [`sluice.${name}`]);
-    if (known!.made) return;
-    const [from, to] = [firstId(number), firstId(number + 1)];
-    // Made apart and attached, not as a `partition of`: that would stop every reader and writer of the table.
-    await tx.query(`create table sluice.${name} (like sluice.${table} including all)`);
-    await tx.query(`lock table sluice.${table}_default in access exclusive mode`);
-    await tx.query(
-      `with moved as (delete from sluice.${table}_default where id >= $1 and id < $2 returning *)
-       insert into sluice.${name} select * from moved`,
-      [from, to],
-    );
-    await tx.query(
-      `alter table sluice.${table} attach partition sluice.${name} for values from ('${from}') to ('${to}')`,
-    );
+    const known = new Map((await partitionsOf(tx, table)).map(({ day, state }) => [day, state]));
+    const statements = wanted.flatMap((number) => {
+      const name = `${table}_${dateOf(number)}`;
+      const state = known.get(number);
+      if (state === "there") return [];
+      return [
+        // Made apart and attached, not as a `partition of`: that would stop every reader and writer of the table.
+        ...(state === undefined ? [`create table sluice.${name} (like sluice.${table} including all)`] : []),
+        ...(state === "leaving" ? [`alter table sluice.${table} detach partition sluice.${name} finalize`] : []),
+        `alter table sluice.${table} attach partition sluice.${name} for values from ('${firstId(number)}') to ('${firstId(number + 1)}')`,
+      ];
+    });
+    if (statements.length > 0) await tx.query(statements.join(";\n"));
   });
 }
 
-function dropDay(db: Database, table: string, number: number): Promise<void> {
-  return db.transaction(async (tx) => {
-    // A reader that will not end must not make everyone queue behind the drop; tomorrow is another try.
-    await tx.query("set local lock_timeout = '10s'");
-    await tx.query("select pg_advisory_xact_lock($1, 0)", [locks.maintain]);
-    await tx.query(`drop table if exists sluice.${table}_${dateOf(number)}`);
-  });
+/**
+ * Each day is first taken out of the table, which lets readers and writers go on and waits for those that were there
+ * before, and then dropped. What was interrupted in between is finished here the next time.
+ */
+async function dropBefore(session: Session, table: string, oldest: number): Promise<void> {
+  const all = await partitionsOf(session, table);
+  // One at a time can be leaving: whichever it is, it goes before the others.
+  for (const { name } of all.filter(({ state }) => state === "leaving")) {
+    await session.query(`alter table sluice.${table} detach partition sluice.${name} finalize`);
+  }
+  for (const { name, day, state } of all) {
+    if (day >= oldest) continue;
+    if (state === "there")
+      await session.query(`alter table sluice.${table} detach partition sluice.${name} concurrently`);
+    await session.query(`drop table sluice.${name}`);
+  }
+}
+
+/** The day of the oldest run that is running: it stays until the run has ended. */
+async function oldestRunning(db: Database): Promise<number> {
+  const [row] = await db.query<{ id: string | null }>(
+    "select min(id::text) as id from sluice.pipeline_runs where status = 'running'",
+  );
+  return row?.id ? dayOf(row.id) : Number.POSITIVE_INFINITY;
 }
 
 /** What waits for its next try takes its original along: it may wait for longer than history is kept. */
@@ -119,9 +171,6 @@ async function forgetProcessed(db: Database, now: Date): Promise<void> {
     "delete from sluice.processed_events where integration_id not in (select id from sluice.integrations)",
   );
 }
-
-/** The lowest UUIDv7 of a day. */
-const firstId = (number: number): string => idAt(number * day);
 
 function dateOf(number: number): string {
   return new Date(number * day).toISOString().slice(0, 10).replaceAll("-", "");

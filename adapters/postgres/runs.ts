@@ -4,6 +4,7 @@ import type { RunRow, RunStore } from "../../runtime/ports/store.ts";
 import { correlationOf } from "../../runtime/record/index.ts";
 import { audit, isOfOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
+import { dayOf, firstId } from "./days.ts";
 import { and, asc, eq, getTableColumns, gte, lt, lte, ne, sql } from "./drizzle.ts";
 import { lockRuns } from "./locks.ts";
 import { idAt, isUuid, sorted } from "./paging.ts";
@@ -128,8 +129,9 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
     failedRecords: (id) =>
       db.transaction(async (tx) => {
         const [row] = await tx.query<{ failed: number }>(
-          "select count(distinct record_id) as failed from sluice.dead_letter_records where run_id = $1",
-          [id],
+          "select count(distinct record_id) as failed from sluice.dead_letter_records where run_id = $1 and id >= $2",
+          // None is older than its run; a day for clocks that differ.
+          [id, firstId(dayOf(id) - 1)],
         );
         return row!.failed;
       }),
