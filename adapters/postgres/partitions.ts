@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Database, Session } from "./database.ts";
 import { day, dayOf, firstId } from "./days.ts";
 import { forgetAnswers } from "./idempotency.ts";
@@ -7,6 +9,9 @@ import { locks } from "./locks.ts";
 const ahead = 7;
 /** Notes of what was in hand at a death, for as many days: what dies of it comes back far sooner. */
 const suspectDays = 30;
+
+/** For days to be made, and for whoever is at it meanwhile. */
+const makeMs = 60_000;
 
 /** Days that history is kept; of dead letters the unresolved ones, too. */
 export interface Retention {
@@ -44,19 +49,23 @@ export async function maintain(store: Maintained, now: Date, options: MaintainOp
   const today = Math.floor(now.getTime() / day);
   // Yesterday too: clocks differ, and a record's id may be a little older than its insert.
   const wanted = Array.from({ length: ahead + 2 }, (_, n) => today - 1 + n);
-  for (const { table } of parted) await makeDays(db, table, wanted);
+  const make = async () => {
+    for (const { table } of parted) await makeDays(store, table, wanted);
+  };
+  await make();
   await keepAwaited(db, today - retention.deadLetters);
-  await store.session(dropTimeoutMs, async (session) => {
-    const [lock] = await session.query<{ held: boolean }>("select pg_try_advisory_lock($1, 1) as held", [
-      locks.maintain,
-    ]);
-    if (!lock?.held) return;
+  const dropped = async (session: Session) => {
     for (const { table, kept } of parted) {
       const oldest = Math.min(today - retention[kept], table === "pipeline_runs" ? await oldestRunning(db) : today);
       await dropBefore(session, table, oldest);
     }
-    await session.query("select pg_advisory_unlock($1, 1)", [locks.maintain]);
+  };
+  // Where another node is at it, it drops them all; what somebody reads for long is left to the next time.
+  await alone(store, { limitMs: dropTimeoutMs, waitMs: 0 }, dropped).catch((error: unknown) => {
+    if (!(error instanceof SluiceError && error.code === "TIMEOUT")) throw error;
   });
+  // A day that was on its way out, and is wanted after all.
+  await make();
   await deleteOld(db, new Date((today - retention.runs) * day));
   await db.query("delete from sluice.suspects where taken_at < $1", [new Date((today - suspectDays) * day)]);
   await forgetProcessed(db, now);
@@ -88,24 +97,50 @@ function dayNamed(name: string): number {
   return Date.parse(date.join("-")) / day;
 }
 
-async function makeDays(db: Database, table: string, wanted: readonly number[]): Promise<void> {
-  const made = await partitionsOf(db, table);
-  if (wanted.every((one) => made.some(({ day, state }) => day === one && state === "there"))) return;
-  await db.transaction(async (tx) => {
-    await tx.query("select pg_advisory_xact_lock($1, 0)", [locks.maintain]);
-    const known = new Map((await partitionsOf(tx, table)).map(({ day, state }) => [day, state]));
-    const statements = wanted.flatMap((number) => {
-      const name = `${table}_${dateOf(number)}`;
+/**
+ * Days are made and dropped by one connection at a time, else they would wait for each other: to drop one waits for all
+ * who use the table or have a snapshot. So whoever waits here asks again and again, and holds nothing meanwhile.
+ */
+async function alone(
+  { session }: Maintained,
+  { limitMs, waitMs }: { readonly limitMs: number; readonly waitMs: number },
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  await session(limitMs, async (connection) => {
+    for (const until = Date.now() + waitMs; ; await delay(50)) {
+      const [lock] = await connection.query<{ held: boolean }>("select pg_try_advisory_lock($1, 0) as held", [
+        locks.maintain,
+      ]);
+      if (lock?.held) break;
+      if (waitMs === 0) return;
+      if (Date.now() > until) throw new SluiceError("UNAVAILABLE", "another node has been dropping history for long");
+    }
+    await work(connection);
+    await connection.query("select pg_advisory_unlock($1, 0)", [locks.maintain]);
+  });
+}
+
+async function makeDays(store: Maintained, table: string, wanted: readonly number[]): Promise<void> {
+  const missing = async () => {
+    const known = new Map((await partitionsOf(store.database, table)).map(({ day, state }) => [day, state]));
+    // What is leaving is first let go.
+    return wanted.flatMap((number) => {
       const state = known.get(number);
-      if (state === "there") return [];
+      return state === "there" || state === "leaving" ? [] : [{ number, state }];
+    });
+  };
+  if ((await missing()).length === 0) return;
+  await alone(store, { limitMs: makeMs, waitMs: makeMs }, async () => {
+    const statements = (await missing()).flatMap(({ number, state }) => {
+      const name = `${table}_${dateOf(number)}`;
+      const bounds = `from ('${firstId(number)}') to ('${firstId(number + 1)}')`;
       return [
         // Made apart and attached, not as a `partition of`: that would stop every reader and writer of the table.
         ...(state === undefined ? [`create table sluice.${name} (like sluice.${table} including all)`] : []),
-        ...(state === "leaving" ? [`alter table sluice.${table} detach partition sluice.${name} finalize`] : []),
-        `alter table sluice.${table} attach partition sluice.${name} for values from ('${firstId(number)}') to ('${firstId(number + 1)}')`,
+        `alter table sluice.${table} attach partition sluice.${name} for values ${bounds}`,
       ];
     });
-    if (statements.length > 0) await tx.query(statements.join(";\n"));
+    if (statements.length > 0) await store.database.transaction((tx) => tx.query(statements.join(";\n")));
   });
 }
 
