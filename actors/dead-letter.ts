@@ -54,8 +54,8 @@ export function deadLetter({ run, header, origin, child = "", raw, cause }: Quar
     raw,
     position,
     fingerprint: fingerprint(cause),
-    // Where requests came together, the batch's trace is none of theirs.
-    traceId: traceIdOf(header.correlations?.[origin]?.traceparent ?? header.traceparent) ?? null,
+    // Where spans are exported, of the batch: the failure is in its trace, which links to those of its requests.
+    traceId: traceIdOf(header.traceparent ?? header.correlations?.[origin]?.traceparent) ?? null,
     correlation,
     child,
     source: window ? null : (header.replay ?? header).source,

@@ -25,7 +25,7 @@ import type { Clock } from "../runtime/ports/clock.ts";
 import { type BatchHeader, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
-import { inSpan, type Metrics, type Tracing } from "../runtime/ports/telemetry.ts";
+import { failedIn, inSpan, type Metrics, type SpanOrigin, type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
 import { CarefulWrites } from "./careful-writes.ts";
 import type { Connectors, OpenedDestination } from "./connectors.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
@@ -77,7 +77,8 @@ export interface DestinationWriterOptions {
 interface Written extends Pick<Parcel, "cutFrom" | "failing" | "urgent"> {
   readonly header: Pick<BatchHeader, "ingestedAt" | "traceparent">;
   readonly bytes: number;
-  readonly traceparent?: string | undefined;
+  /** Of its span; left out: what the header says. */
+  readonly origin?: SpanOrigin | undefined;
   /** As of a log message. */
   readonly deliveries: number;
 }
@@ -106,6 +107,7 @@ export class DestinationWriter {
       batch: delivery.batch,
       retry: delivery.retry,
       putsOff,
+      tracing: withAttributes(options.tracing, { "sluice.destination": options.destination.id }),
       clock,
       signal,
       gate: this.#gate,
@@ -134,7 +136,7 @@ export class DestinationWriter {
     const { id: destinationId, stream, key } = destination;
     const mode: DestinationMode = destination.mode;
     const careful = await CarefulWrites.open({ ...options, destination: destinationId, store: options.suspects });
-    const span = tracing.start("open", { "sluice.destination": destinationId }, correlation?.traceparent);
+    const span = tracing.start("open", { "sluice.destination": destinationId }, { parent: correlation?.traceparent });
     const opening = connectors.destination(destination.connector, {
       stream,
       mode,
@@ -176,7 +178,7 @@ export class DestinationWriter {
     const span = tracing.start(
       "deliver",
       { "sluice.destination": destination.id, "sluice.records": records.length },
-      message.traceparent ?? header.traceparent,
+      message.origin ?? { parent: header.traceparent },
     );
     try {
       const { cutFrom, failing, urgent } = message;
@@ -201,7 +203,7 @@ export class DestinationWriter {
       metrics.recordLatency(integration, destination.id, out, seconds);
       vitals.latency.add(out, seconds, now);
       if (out > 0) vitals.freshAt = now;
-      span.end(undefined, { "sluice.failed": delivered.undelivered.length });
+      span.end(undefined, failedIn(delivered.undelivered));
       return delivered;
     } catch (error) {
       span.end(error);

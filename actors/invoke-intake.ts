@@ -3,6 +3,7 @@ import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { Log } from "../runtime/ports/log.ts";
 import type { RunRow } from "../runtime/ports/store.ts";
+import { gathered, type Tracing } from "../runtime/ports/telemetry.ts";
 import type { Backlog } from "./backlog.ts";
 import { type Intake, sourceSubject } from "./intake.ts";
 import type { Invocations, InvokedRecords, Taker } from "./invocations.ts";
@@ -17,6 +18,7 @@ export interface InvokeIntakeOptions {
   readonly log: Log;
   readonly backlog: Backlog;
   readonly invocations: Invocations;
+  readonly tracing: Tracing;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** So many records of the run are in the log. */
@@ -61,18 +63,24 @@ export class InvokeIntake implements Taker {
   }
 
   async #append(records: InvokedRecords): Promise<void> {
-    const { run, source, stream, intake, log, backlog, clock, signal, appended } = this.#options;
+    const { run, source, stream, intake, log, backlog, tracing, clock, signal, appended } = this.#options;
     const { data: body, header: own } = records;
     // Nothing is waited for in between: the run's end comes behind what is begun here.
     backlog.takeNow(body.length);
     const at = intake.position(source);
     intake.advance(source, { ...at, batches: at.batches + 1, records: at.records + own.count });
-    const header = { ...intake.header("records", source, clock.now()), stream, ...own };
+    const origin = gathered((own.correlations ?? []).map((each) => each?.traceparent));
+    const span = tracing.start("append", { "sluice.records": own.count }, origin);
+    const { traceparent } = span;
+    const made = { ...intake.header("records", source, clock.now()), stream, ...own };
+    const header = { ...made, ...(traceparent && { traceparent }) };
     records.appending(header);
     const id = `${run.id}:${own.position.base}`;
     try {
       await log.append(sourceSubject, { header, body }, { id }, signal);
+      span.end();
     } catch (error) {
+      span.end(error);
       backlog.give(body.length);
       throw error;
     }

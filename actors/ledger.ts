@@ -274,7 +274,7 @@ export class RunLedger {
     const span = this.#telemetry.tracing.start(
       "settle",
       { "sluice.consumer": name, "sluice.records": header.count },
-      header.traceparent,
+      { parent: header.traceparent },
     );
     this.#messages.push({ consumer: name, key: messageKey(message), ack, working, span });
     this.touch();

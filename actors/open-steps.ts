@@ -141,7 +141,7 @@ async function restoreWindows(
 
 /** Opens what the `enrich` steps ask. What is wrong with a setting fails the run; a far side that is away is waited for. */
 function openRunLookUps(parts: RunParts, signal: AbortSignal): Promise<OpenLookUps> {
-  const { options, clock, waiting, say } = parts;
+  const { options, tracing, clock, waiting, say } = parts;
   const { name, integration, connectors, metrics, vitals } = options;
   const open = () =>
     openLookUps(integration, {
@@ -156,6 +156,7 @@ function openRunLookUps(parts: RunParts, signal: AbortSignal): Promise<OpenLookU
           waiting,
           openTooLong: (ms, reason) => say("warn", "a circuit stays open", { step, seconds: ms / 1000, reason }),
         }),
+      tracing,
       clock,
       signal,
       waiting: (step, reason) => waiting(`step ${step}`, reason),

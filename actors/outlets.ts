@@ -62,7 +62,7 @@ export function directOutlet(id: string, writer: Pick<DestinationWriter, "write"
         const delivered = await writer.write(records, {
           header,
           bytes: size,
-          traceparent,
+          origin: { parent: traceparent },
           deliveries,
           cutFrom,
           urgent,
@@ -136,7 +136,7 @@ export function logOutlet({ log, backlogOf, tracing, signal, ordered, repeatable
         await backlog.take(body.length, signal);
         const id = `${message.sequence}:${destination}${part === undefined ? "" : `:${part}`}`;
         const attributes = { "sluice.destination": destination, "sluice.records": records.length };
-        const span = tracing.start("append", attributes, traceparent);
+        const span = tracing.start("append", attributes, { parent: traceparent });
         const batch = { header: deliverHeader(message, records, part, parts, span.traceparent), body };
         const landed = await log.append(destination, batch, { id }, signal).catch((error: unknown) => {
           backlog.give(body.length);

@@ -5,7 +5,7 @@ import type { BatchHeader } from "../runtime/ports/log.ts";
 import type { RetryStore, ScheduledRetry } from "../runtime/ports/retries.ts";
 import type { NewDeadLetter } from "../runtime/ports/store.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
-import type { Metrics } from "../runtime/ports/telemetry.ts";
+import { gathered, type Metrics } from "../runtime/ports/telemetry.ts";
 import { parseJson } from "../runtime/record/index.ts";
 import { fingerprint } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
@@ -127,10 +127,10 @@ export class Retries {
   async #tryNow(due: readonly ScheduledRetry[], writer: DestinationWriter, deliveries: number): Promise<void> {
     const { integration, runId, destination, consumer, ledger, clock, metrics } = this.#options;
     const records = due.map((retry) => new RetriedRecord(retry));
-    const [{ ingestedAt, letter }] = due as [ScheduledRetry];
-    const traceparent = letter.traceId === null ? undefined : `00-${letter.traceId}-${"0".repeat(15)}1-01`;
+    const [{ ingestedAt }] = due as [ScheduledRetry];
+    const origin = gathered(due.map(({ letter: { traceparent } }) => traceparent));
     const bytes = due.reduce((sum, { letter: { state } }) => sum + state.length, 0);
-    const written = writer.write(records, { header: { ingestedAt }, bytes, traceparent, deliveries });
+    const written = writer.write(records, { header: { ingestedAt }, bytes, origin, deliveries });
     // They have waited long enough.
     writer.flush();
     const { undelivered, state, processed } = await written;
@@ -194,10 +194,10 @@ export function scheduledRetry(
   header: BatchHeader,
   clock: Clock,
 ): ScheduledRetry {
-  const { ingestedAt } = header;
+  const { ingestedAt, traceparent } = header;
   const dueAt = clock.now() + retryInMs;
   return {
-    letter: { ...letter, destination, state: text },
+    letter: { ...letter, destination, state: text, ...(traceparent && { traceparent }) },
     dueAt,
     outId: id,
     ingestedAt,

@@ -327,11 +327,12 @@ export class RunActor implements Actor<RunMessage> {
     signal: AbortSignal,
   ): void {
     const { run, ingest: log, invocations } = this.#options;
+    const tracing = this.#tracing;
     const appended = (records: number) => {
       this.#appended = Math.max(this.#appended, records);
     };
     const outdated = run.trigger === "invoke" ? () => self.tell({ type: "cut" }) : undefined;
-    const intake = new InvokeIntake({ ...own, run, log, invocations, clock, signal, appended, outdated });
+    const intake = new InvokeIntake({ ...own, run, log, invocations, tracing, clock, signal, appended, outdated });
     this.#detach = invocations.attach(intake);
   }
 

@@ -8,7 +8,7 @@ import type { Clock } from "../runtime/ports/clock.ts";
 import { type Log, type SourcePosition, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { Space } from "../runtime/ports/space.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
-import { inSpan, type Tracing } from "../runtime/ports/telemetry.ts";
+import { gathered, inSpan, type SpanOrigin, type Tracing } from "../runtime/ports/telemetry.ts";
 import { Credit, fromPull } from "../runtime/stream/index.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Connectors } from "./connectors.ts";
@@ -49,9 +49,9 @@ export interface Endless {
   readonly kept: KeptReadings;
 }
 
-/** A batch as it was read, and the span of its reading. */
+/** A batch as it was read, and what its way begins with. */
 interface Read extends SourceBatch {
-  readonly traceparent: string | undefined;
+  readonly origin: SpanOrigin;
 }
 
 /** Aim of a batch in the log: larger messages slow the log's consumers down. */
@@ -154,7 +154,7 @@ export class SourceActor implements Actor<never> {
     const { stream, mode, cursorField } = source;
     // Of this reading: what hangs is aborted, and read anew.
     const aborter = new AbortController();
-    const span = tracing.start("open", {}, run.correlation?.traceparent);
+    const span = tracing.start("open", {}, { parent: run.correlation?.traceparent });
     const correlation = inSpan(run.correlation, span);
     const place = { stream, mode, cursorField, from: from.cursor, batch };
     const options = { ...place, correlation, ...(endless && { endless: true }) };
@@ -231,14 +231,14 @@ export class SourceActor implements Actor<never> {
     };
     const pull = async (): Promise<Read | null> => {
       if (until.aborted) return null;
-      const span = tracing.start("read", {}, run.correlation?.traceparent);
+      const origin = { parent: run.correlation?.traceparent, since: clock.now() };
       let read: IteratorResult<SourceBatch>;
       try {
         read = await next();
       } catch (error) {
-        span.end(until.aborted ? undefined : error);
-        if (!until.aborted) throw error;
-        return null;
+        if (until.aborted) return null;
+        tracing.start("read", {}, origin).end(error);
+        throw error;
       }
       if (!reading.answered) this.#firstMs = Math.max(timeoutMs, 2 * (clock.now() - begun));
       reading.took();
@@ -248,13 +248,16 @@ export class SourceActor implements Actor<never> {
         waiting(notice);
       }
       if (read.done) return null;
-      const { count, data, cursor } = read.value;
-      span.end(undefined, { "sluice.records": count });
+      const { count, data, cursor, correlations } = read.value;
       if (count === 0) quiet(clock.now());
       else reading.cursor = cursor;
       await backlog.take(data.length, signal);
       reserved += data.length;
-      return { ...read.value, traceparent: span.traceparent };
+      // What was sent is not read: its way began with the requests that brought it.
+      if (correlations) return { ...read.value, origin: gathered(correlations.map((each) => each?.traceparent)) };
+      const span = tracing.start("read", { "sluice.records": count }, origin);
+      if (count > 0) span.end();
+      return { ...read.value, origin: { parent: span.traceparent } };
     };
     const inFlight = new Set<Promise<void>>();
     const append = async (read: Read): Promise<void> => {
@@ -281,7 +284,7 @@ export class SourceActor implements Actor<never> {
 
   async #append(read: Read, clock: Clock, signal: AbortSignal): Promise<void> {
     const { log, tracing, appended, intake, source } = this.#options;
-    const span = tracing.start("append", { "sluice.records": read.count }, read.traceparent);
+    const span = tracing.start("append", { "sluice.records": read.count }, read.origin);
     const { batches, records } = intake.position(source);
     intake.advance(source, { cursor: read.cursor, batches: batches + 1, records: records + read.count, ended: false });
     const { position, count, data: body, failures, replay, hooks, correlations } = read;

@@ -10,8 +10,8 @@ import {
 import type { Clock } from "../runtime/ports/clock.ts";
 import type { BatchHeader, LogMessage } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
-import { inSpan, type Metrics, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
-import { correlationAt, type Decoded, decodeLines, parseJson, requestMeta } from "../runtime/record/index.ts";
+import { failedIn, inSpan, type Metrics, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
+import { correlationAt, type Decoded, decodeLines, nearest, parseJson, requestMeta } from "../runtime/record/index.ts";
 import type { ContractResult } from "../runtime/schema/index.ts";
 import { Account } from "./account.ts";
 import { type Care, carefully, isSuspect } from "./careful.ts";
@@ -65,12 +65,12 @@ async function process(message: LogMessage, options: StepsOptions, turn: Turn | 
   const gate = options.gate(header);
   const invoked = options.invocations.batch(header);
   const account = new Account(message, run, invoked);
-  const span = tracing.start("process", { "sluice.records": header.count }, header.traceparent);
+  const span = tracing.start("process", { "sluice.records": header.count }, { parent: header.traceparent });
   const delivery = outlet.open(message, span.traceparent);
   try {
     await turn?.before;
     await throughSteps(message, { account, delivery, gate, span, invoked }, options);
-    span.end(undefined, { "sluice.failed": account.deadLetters.length });
+    span.end(undefined, failedIn(account.deadLetters));
   } catch (error) {
     span.end(error);
     throw error;
@@ -157,7 +157,10 @@ async function throughSteps(
       attempt: message.deliveries,
       ingested_at: new Date(header.ingestedAt).toISOString(),
     }),
-    correlation: (origin: number) => header.correlations?.[origin] ?? shared,
+    correlation: (origin: number) => {
+      const own = header.correlations?.[origin];
+      return own ? nearest(own, span.traceparent) : shared;
+    },
     signal,
     counts: account.tally,
     absorbed: (origins: readonly number[]) => account.absorbed(origins),

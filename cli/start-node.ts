@@ -118,7 +118,9 @@ async function start(
     tell(line);
   };
   const version = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")).version as string;
-  const { tracing, shutdown } = await startTracing(env, version);
+  const id = await nodeId(dataDir);
+  const warn = (problem: string) => logger.warn(problem);
+  const { tracing, shutdown } = await startTracing({ env, version, node: id, warn });
   closers.push(() => shutdown().catch((error) => logger.warn({ err: error }, "the last spans could not be exported")));
 
   const servers = [
@@ -154,7 +156,6 @@ async function start(
   const space = new DiskSpace({ folder: dataDir, clock: realClock });
   await space.start();
   closers.push(() => space.stop());
-  const id = await nodeId(dataDir);
   // A nats-server that failed to write once (a full disk) answers no append until it is started again.
   const onUnconfirmed = () => {
     logger.warn("nats-server does not confirm appends");
@@ -271,6 +272,7 @@ async function start(
     sandbox,
     lookups,
     checkCron,
+    tracing,
   });
   const token = await ensureToken(dataDir, store.apiKeys);
   redactor.add(token);
@@ -326,6 +328,7 @@ async function start(
     owners,
     logger,
     metrics,
+    tracing,
     secretsOf: (id, secrets) => openHookSecrets(id, secrets, sealer, resolveReference),
   });
   closers.push(cluster.subscribe(control.changed, () => hooks.changed()));

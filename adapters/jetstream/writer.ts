@@ -29,6 +29,7 @@ interface Entry {
   /** Undefined while the payload is on its way to the claim store. */
   wire: { subject: string; header: string; payload: Uint8Array } | undefined;
   claim: string | undefined;
+  readonly traceparent: string | undefined;
   /** Milliseconds of performance.now(), 0 when it was never sent. */
   sentAt: number;
   /** It was sent behind one that was not confirmed. */
@@ -168,6 +169,7 @@ export class Writer {
         id: `${name}:${id}`,
         wire: undefined,
         claim: undefined,
+        traceparent: batch.header.traceparent,
         sentAt: 0,
         follows: false,
         done: false,
@@ -251,6 +253,8 @@ export class Writer {
       head.append("Nats-Expected-Last-Subject-Sequence-Subject", this.#subjects.own);
     }
     head.append(batchHeaderName, wire.header);
+    // As the standard has it, for whoever else reads the stream: sluice reads its own header.
+    if (entry.traceparent !== undefined) head.append("traceparent", entry.traceparent);
     this.#sent = index + 1;
     entry.sentAt = performance.now();
     if (!this.#link.connected) {

@@ -27,10 +27,11 @@ export async function span<T>(name: string, work: (attributes: Attributes) => Pr
   const attributes: Attributes = {};
   if (!process.env.OTEL_EXPORTER_OTLP_ENDPOINT) return work(attributes);
   const correlation = current.getStore();
-  const [, traceId = randomBytes(16).toString("hex"), parentSpanId] =
-    /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(correlation?.traceparent ?? "") ?? [];
+  const [, traceId = randomBytes(16).toString("hex"), parentSpanId, flags = "01"] =
+    /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(correlation?.traceparent ?? "") ?? [];
   const own = { traceId, spanId: randomBytes(8).toString("hex") };
-  const traceparent = `00-${own.traceId}-${own.spanId}-01`;
+  const traceparent = `00-${own.traceId}-${own.spanId}-${flags}`;
+  const isSampled = (Number.parseInt(flags, 16) & 1) === 1;
   const begin = now();
   let failed = false;
   try {
@@ -39,7 +40,9 @@ export async function span<T>(name: string, work: (attributes: Attributes) => Pr
     failed = true;
     throw error;
   } finally {
-    add({
+    // Of a trace that is not sampled, what failed is kept all the same.
+    if (isSampled || failed)
+      add({
       ...own,
       ...(parentSpanId !== undefined && { parentSpanId }),
       name,

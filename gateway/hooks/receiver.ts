@@ -5,7 +5,7 @@ import { Outcome } from "../../runtime/hooks/index.ts";
 import type { Logger } from "../../runtime/ports/logger.ts";
 import type { Owners } from "../../runtime/ports/owners.ts";
 import type { IntegrationRow, Store } from "../../runtime/ports/store.ts";
-import type { Metrics } from "../../runtime/ports/telemetry.ts";
+import { inSpan, type Metrics, noTracing, type Tracing } from "../../runtime/ports/telemetry.ts";
 import { gathered } from "../auth/index.ts";
 import { type Challenge, challengeIn } from "./challenges.ts";
 import { Inbox } from "./inbox.ts";
@@ -19,6 +19,8 @@ export interface HookReceiverOptions {
   readonly owners: Pick<Owners, "ask" | "maxBytes">;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "hook">;
+  /** Left out: nothing is exported. */
+  readonly tracing?: Tracing;
   /** The secrets of a trigger, as they stand in the store, in plain text. */
   readonly secretsOf: (integrationId: string, secrets: readonly string[]) => Promise<readonly string[]>;
 }
@@ -78,13 +80,16 @@ export class HookReceiver {
    */
   async receive(integration: string, request: HookRequest, correlation: Correlation): Promise<Receipt> {
     const known = await this.#find(integration);
-    const { metrics } = this.#options;
+    const { metrics, tracing = noTracing } = this.#options;
     const { name } = known.row;
+    const span = tracing.start("receive", { "sluice.integration": name }, { parent: correlation.traceparent });
     try {
-      const receipt = await this.#take(known, request, correlation);
+      const receipt = await this.#take(known, request, inSpan(correlation, span));
       metrics.hook(name, typeof receipt === "string" ? receipt : "challenge");
+      span.end();
       return receipt;
     } catch (error) {
+      span.end(error);
       const code = error instanceof SluiceError ? error.code : "INTERNAL_ERROR";
       metrics.hook(name, code === "UNAUTHORIZED" ? "refused" : code === "VALIDATION_ERROR" ? "invalid" : "unavailable");
       throw error;

@@ -11,6 +11,7 @@ import type { Owners } from "../../runtime/ports/owners.ts";
 import type { Plugins } from "../../runtime/ports/plugins.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import type { ConnectorRow, Page, PageOptions, Store } from "../../runtime/ports/store.ts";
+import type { Tracing } from "../../runtime/ports/telemetry.ts";
 import type { Runner } from "./ports.ts";
 
 /** What the services work with. */
@@ -33,6 +34,8 @@ export interface ServiceContext {
   readonly lookups: Lookups;
   /** What is wrong with a cron expression, or undefined. */
   readonly checkCron: (cron: string) => string | undefined;
+  /** Left out: nothing is exported. */
+  readonly tracing?: Tracing;
   /** Of the request that is served. */
   readonly correlation?: Correlation | undefined;
   /** Aborts when nobody waits for the answer any more. Undefined: that is not known. */

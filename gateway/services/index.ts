@@ -56,7 +56,7 @@ function platformOf(context: ServiceContext) {
     secrets: secretsService(context),
     idempotency: context.store.idempotency,
     hub: new EventHub(context),
-    invoker: new Invoker(context.owners, context.runner),
+    invoker: new Invoker(context.owners, context.runner, context.tracing),
   };
 }
 type Platform = ReturnType<typeof platformOf>;

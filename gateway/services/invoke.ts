@@ -1,12 +1,13 @@
 import { randomUUIDv7 } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ErrorCode, Json } from "../../connectors/sdk/index.ts";
+import type { Correlation, ErrorCode, Json } from "../../connectors/sdk/index.ts";
 import { parseDuration } from "../../runtime/config/index.ts";
 import { codes, NobodyError, RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
 import { encodeInvocation, type Invoked, invokeAsked, type OnTimeout } from "../../runtime/ports/invoke.ts";
 import type { Owners } from "../../runtime/ports/owners.ts";
 import type { IntegrationRow, Store } from "../../runtime/ports/store.ts";
+import { inSpan, noTracing, type Tracing } from "../../runtime/ports/telemetry.ts";
 import { correlationOf, describeType, isObject, parseJson } from "../../runtime/record/index.ts";
 import { found, refuse } from "./context.ts";
 import type { Runner } from "./ports.ts";
@@ -16,7 +17,7 @@ export interface InvokeOptions {
   /** As a duration. */
   readonly timeout: string;
   /** Calls back where whoever asked goes away before there is an answer. */
-  readonly onGone?: (listener: () => void) => void;
+  readonly onGone?: ((listener: () => void) => void) | undefined;
 }
 
 const mostMs = 60_000;
@@ -27,6 +28,12 @@ const ownerless = { forMs: 5_000, lookMs: 50 };
 /** How long it is taken for granted what an integration is: a change by another node may not have been heard of. */
 const trustMs = 1_000;
 const trustedMax = 10_000;
+
+interface Asking extends Pick<InvokeOptions, "onTimeout" | "onGone"> {
+  readonly version: number;
+  readonly correlation: Correlation | null;
+  readonly timeoutMs: number;
+}
 
 type Target = Pick<IntegrationRow, "id" | "name" | "enabled" | "version">;
 
@@ -57,10 +64,16 @@ export class NotThroughError extends SluiceError {
 /** Asks the owners of integrations to take records through, for all who ask. */
 export class Invoker {
   readonly #owners: Pick<Owners, "ask" | "maxBytes">;
+  readonly #tracing: Tracing;
   readonly #trusted = new Map<string, Target & { readonly until: number }>();
 
-  constructor(owners: Pick<Owners, "ask" | "maxBytes">, runner: Pick<Runner, "onChanged">) {
+  constructor(
+    owners: Pick<Owners, "ask" | "maxBytes">,
+    runner: Pick<Runner, "onChanged">,
+    tracing: Tracing = noTracing,
+  ) {
     this.#owners = owners;
+    this.#tracing = tracing;
     runner.onChanged(() => this.#trusted.clear());
   }
 
@@ -83,11 +96,26 @@ export class Invoker {
     }
     const { name, enabled, version } = await this.#target(store, caller, id);
     if (!enabled) throw new SluiceError("CONFLICT", `${name} is disabled; enable it before invoking it`);
+    const span = this.#tracing.start("receive", { "sluice.integration": name }, { parent: caller?.traceparent });
+    const correlation = caller && inSpan(correlationOf(caller), span);
+    const asked = this.#ask(id, body, { version, correlation, onTimeout, timeoutMs: timeoutMs as number, onGone });
+    asked.then(
+      () => span.end(),
+      (error) => span.end(error),
+    );
+    return asked;
+  }
+
+  async #ask(
+    id: string,
+    body: Json,
+    { version, correlation, onTimeout, timeoutMs, onGone }: Asking,
+  ): Promise<Invoked> {
     const call = randomUUIDv7();
-    const about = { id: call, onTimeout, integrationVersion: version, correlation: correlationOf(caller) ?? null };
+    const about = { id: call, onTimeout, integrationVersion: version, correlation };
     const record = JSON.stringify(body);
     if (onTimeout === "drop") onGone?.(() => this.#withdraw(id, call));
-    const endsAt = performance.now() + (timeoutMs as number);
+    const endsAt = performance.now() + timeoutMs;
     const givenUpAt = Math.min(endsAt, performance.now() + ownerless.forMs);
     for (;;) {
       const leftMs = Math.ceil(endsAt - performance.now());

@@ -3,6 +3,7 @@ import { type Backoff, backoffMs } from "../actor/index.ts";
 import { codes } from "../errors/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DeliveryCall } from "../ports/delivery-call.ts";
+import { failedIn, noTracing, type Span, type SpanName, type SpanOrigin, type Tracing } from "../ports/telemetry.ts";
 import { sharedCorrelation } from "../record/index.ts";
 import type { CallOutcome } from "./circuit.ts";
 import type { Gate } from "./gate.ts";
@@ -46,8 +47,11 @@ export interface DeliverOptions {
   readonly putsOff?: (() => boolean) | undefined;
   /** Others of the same message are confirmed, or given up: at a stop, these are put off rather than written again with them. */
   readonly begun?: boolean | undefined;
-  /** Of the span that the writes belong to. */
-  readonly traceparent?: string | undefined;
+  /** Each write is a span of this, */
+  readonly origin?: SpanOrigin | undefined;
+  readonly tracing?: Tracing | undefined;
+  /** and called so; `write` unless it is given. */
+  readonly spanName?: SpanName;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Passed before each write. Without it, a destination that is at fault is asked again at a pace of its own. */
@@ -78,6 +82,7 @@ const waitPolicy: Backoff = { initialMs: 500, maxMs: 30_000, multiplier: 2, jitt
  */
 export async function deliver(records: readonly Deliverable[], options: DeliverOptions): Promise<Delivered> {
   const { destination, retry, ordered = false, putsOff, begun = false, clock, signal, gate, waiting } = options;
+  const { tracing = noTracing, spanName = "write", origin } = options;
   const attempts = new Map<number, Attempt[]>();
   const undelivered: Undelivered[] = [];
   let state: Json | undefined;
@@ -212,17 +217,21 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     const repeats = batch.length === 1 && (attempts.size > 0 || (batch[0]?.attempts?.length ?? 0) > 0);
     let outcome: CallOutcome | undefined;
     const beganAt = clock.now();
+    let span: Span | undefined;
     try {
       const withdrawn = beginCalls(batch);
       if (withdrawn) return { withdrawn };
-      const correlation = sharedCorrelation(batch, options.traceparent);
+      span = tracing.start(spanName, { "sluice.records": batch.length }, origin);
+      const correlation = sharedCorrelation(batch, span.traceparent);
       const result = await destination.write({ records: batch, ordered, ...(correlation && { correlation }), signal });
       const failures = (result.failed ?? []).map(failureIn);
+      span.end(undefined, failedIn(failures));
       // Whoever says at once that something else took too long does not hang.
       const isAnswer = clock.now() - beganAt < answeredMs;
       outcome = outcomeOf(batch.length - (result.left?.length ?? 0), failures, repeats || isAnswer);
       return batch === whole ? result : { ...result, left: whole.slice(1).map((_, index) => index + 1) };
     } catch (error) {
+      span?.end(error);
       signal.throwIfAborted();
       const failure = failureOf(error);
       // A crash says nothing of the far side, where it may be one record's doing.

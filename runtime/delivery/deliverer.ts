@@ -1,5 +1,6 @@
 import type { Destination } from "../../connectors/sdk/index.ts";
 import type { Clock } from "../ports/clock.ts";
+import { gathered, type SpanOrigin, type Tracing } from "../ports/telemetry.ts";
 import { type Deliverable, type Delivered, deliver, type RetryPolicy, type Undelivered } from "./deliver.ts";
 import type { Gate } from "./gate.ts";
 
@@ -10,7 +11,7 @@ export interface Parcel {
   readonly bytes: number;
   /** Of a piece: what it was cut from, the same object for all its pieces. */
   readonly cutFrom?: object | undefined;
-  /** Of its span: a write has that of the first parcel. */
+  /** Of its span: those of a write are its parcels'. */
   readonly traceparent?: string | undefined;
   /**
    * What has to be waited for where records were not delivered. No parcel of the same write is told its result before:
@@ -29,6 +30,7 @@ export interface DelivererOptions {
   /** As for `deliver`; with a concurrency of 1, of all that is handed in. */
   readonly ordered?: boolean | undefined;
   readonly putsOff?: (() => boolean) | undefined;
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly gate?: Gate | undefined;
@@ -132,7 +134,8 @@ export class Deliverer {
       const only = taken.length === 1 ? (taken[0] as Queued) : undefined;
       const records = only ? only.parcel.records : taken.flatMap(({ parcel }) => parcel.records);
       const bytes = taken.reduce((sum, { parcel }) => sum + parcel.bytes, 0);
-      const { undelivered, state } = await this.#deliver(records, bytes, taken[0]?.parcel.traceparent);
+      const origin = gathered(taken.map(({ parcel }) => parcel.traceparent));
+      const { undelivered, state } = await this.#deliver(records, bytes, origin);
       if (undelivered.length === 0) {
         for (const { resolve } of taken) resolve({ undelivered, state });
         return;
@@ -158,8 +161,8 @@ export class Deliverer {
   }
 
   /** What is larger than the aim, as one parcel may be, is written in equal parts, one after another. */
-  async #deliver(records: readonly Deliverable[], bytes: number, traceparent?: string): Promise<Delivered> {
-    const options = { ...this.#options, traceparent };
+  async #deliver(records: readonly Deliverable[], bytes: number, origin: SpanOrigin): Promise<Delivered> {
+    const options = { ...this.#options, origin };
     const { batch } = options;
     const parts = Math.max(Math.ceil(records.length / batch.records), Math.round(bytes / batch.bytes));
     if (parts <= 1) return deliver(records, options);

@@ -13,6 +13,7 @@ import { SluiceError } from "../errors/index.ts";
 import { compileRequest, parseRequest, type Request, resolveRequest } from "../mapping/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Lookup, Lookups } from "../ports/lookups.ts";
+import { gathered, noTracing, type Tracing, withAttributes } from "../ports/telemetry.ts";
 import { isObject } from "../record/index.ts";
 import { LookupCache } from "./lookup-cache.ts";
 import { type Answer, type LookUps, StepRefusal } from "./step.ts";
@@ -26,6 +27,7 @@ export interface LookUpsOptions {
   readonly timeoutMs?: number | undefined;
   /** What a step's calls pass; left out: a far side at fault is asked again at a pace of its own. */
   readonly gate?: ((step: string, waiting: (reason: string | null) => void) => Gate) | undefined;
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   /** Ends what is asked and what is waited for. */
   readonly signal: AbortSignal;
@@ -89,6 +91,7 @@ class StepLookUps implements LookUps {
   readonly #request: Request;
   readonly #lookup: Lookup;
   readonly #gate: Gate | undefined;
+  readonly #tracing: Tracing;
   readonly #options: LookUpsOptions;
   readonly #cache: LookupCache;
   readonly #calls = new Map<string, Call>();
@@ -101,6 +104,7 @@ class StepLookUps implements LookUps {
     this.#lookup = lookup;
     this.#options = options;
     this.#cache = new LookupCache(step.cache);
+    this.#tracing = withAttributes(options.tracing ?? noTracing, { "sluice.step": step.id });
     this.#gate = options.gate?.(step.id, (reason) => this.#wait(this, reason));
   }
 
@@ -165,6 +169,9 @@ class StepLookUps implements LookUps {
     const call = {};
     try {
       const { undelivered } = await deliver(requests, {
+        tracing: this.#tracing,
+        spanName: "look up",
+        origin: gathered(requests.map(({ correlation }) => correlation?.traceparent)),
         destination: { write: (batch) => this.#write(batch, answers) },
         retry,
         clock,

@@ -3,7 +3,12 @@ import type { NewDeadLetter } from "./dead-letters.ts";
 /** A record that failed for a passing reason, and waits for its next try outside the log. */
 export interface ScheduledRetry {
   /** The dead letter that it becomes where it is given up; `attempts` are those so far. */
-  readonly letter: NewDeadLetter & { readonly destination: string; readonly state: string };
+  readonly letter: NewDeadLetter & {
+    readonly destination: string;
+    readonly state: string;
+    /** W3C `traceparent` of the message that it came with. */
+    readonly traceparent?: string;
+  };
   /** Milliseconds since the epoch. */
   readonly dueAt: number;
   /** The record's id as its destination knows it. */

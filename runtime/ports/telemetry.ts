@@ -102,30 +102,65 @@ export type Attributes = Readonly<Record<string, string | number>>;
 export interface Span {
   /** W3C `traceparent` of this span; where nothing is exported that of its parent, or undefined. */
   readonly traceparent: string | undefined;
-  /** What is known only now may be added. A span that never ends is not exported. */
+  /** What is known only now may be added; with an `error.type` it failed, too. A span that never ends is not exported. */
   end(error?: unknown, attributes?: Attributes): void;
 }
 
-/** Batch-level spans at the actors' boundaries, and one for each source and destination that is opened. */
+export type SpanName = "receive" | "open" | "read" | "append" | "process" | "look up" | "deliver" | "write" | "settle";
+
+/** What a span is of. */
+export interface SpanOrigin {
+  /** W3C `traceparent` of the span above it; undefined: a trace begins. */
+  readonly parent?: string | undefined;
+  /** Of all that came together in it, where that is several, the first of them. */
+  readonly links?: readonly string[] | undefined;
+  /** When it began, in milliseconds since the epoch; left out: now. */
+  readonly since?: number | undefined;
+}
+
+/**
+ * Spans of batches, at the actors' boundaries: of a request that brought records, of each source and destination that is
+ * opened, of each call of a far side. None is of a record.
+ */
 export interface Tracing {
-  start(
-    name: "open" | "read" | "append" | "process" | "deliver" | "settle",
-    attributes: Attributes,
-    parent?: string,
-  ): Span;
+  start(name: SpanName, attributes: Attributes, origin?: SpanOrigin): Span;
 }
 
 const noSpan: Span = { traceparent: undefined, end: () => {} };
 
-/** Where nothing is exported: what a request came with goes along all the same. */
+/** Where nothing is exported: what a request came with goes along all the same, where it is one. */
 export const noTracing: Tracing = {
-  start: (_name, _attributes, parent) => (parent === undefined ? noSpan : { traceparent: parent, end: () => {} }),
+  start: (_name, _attributes, { parent, links } = {}) =>
+    parent === undefined || links !== undefined ? noSpan : { traceparent: parent, end: () => {} },
 };
 
 /** The same, with attributes that all spans share. */
 export function withAttributes(tracing: Tracing, shared: Attributes): Tracing {
   if (tracing === noTracing) return noTracing;
-  return { start: (name, attributes, parent) => tracing.start(name, { ...shared, ...attributes }, parent) };
+  return { start: (name, attributes, origin) => tracing.start(name, { ...shared, ...attributes }, origin) };
+}
+
+/** A span has no more links. */
+const linksMax = 64;
+
+/**
+ * Of what is gathered of several spans: part of the first of their traces that is sampled, with a link to each of them,
+ * those that are sampled first.
+ */
+export function gathered(traceparents: Iterable<string | undefined>): SpanOrigin {
+  const all = new Set(traceparents);
+  all.delete(undefined);
+  const [only] = all as Set<string>;
+  if (all.size < 2) return { parent: only };
+  const isSampled = (traceparent: string) => traceparent.endsWith("1");
+  const links = [...(all as Set<string>)].sort((a, b) => Number(isSampled(b)) - Number(isSampled(a)));
+  return { parent: links[0], links: links.slice(0, linksMax) };
+}
+
+/** As attributes of a span: how many of its records failed, and with what the first did. */
+export function failedIn(failures: readonly { readonly code: string }[]): Attributes {
+  const [first] = failures;
+  return { "sluice.failed": failures.length, ...(first && { "error.type": first.code }) };
 }
 
 /** What goes along with what is done in a span. */

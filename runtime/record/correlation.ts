@@ -44,9 +44,14 @@ export function sharedCorrelation(
     first !== undefined &&
     records.every(({ correlation }) => correlation === first || correlation?.requestId === first.requestId);
   if (!isShared) return traceparent === undefined ? undefined : { traceparent };
-  // The span of a write for several batches may be of another's trace.
-  const isNear = traceparent !== undefined && traceIdOf(traceparent) === traceIdOf(first.traceparent ?? traceparent);
-  return isNear ? { ...first, traceparent } : first;
+  return nearest(first, traceparent);
+}
+
+/** In the span that goes on with it, unless that is of another's trace: it may be for several requests. */
+export function nearest(correlation: Correlation, traceparent: string | undefined): Correlation {
+  if (traceparent === undefined) return correlation;
+  const isNear = traceIdOf(traceparent) === traceIdOf(correlation.traceparent ?? traceparent);
+  return isNear ? { ...correlation, traceparent } : correlation;
 }
 
 /** A `traceparent` header as version 00 writes it; undefined where it is none that can be gone on with. */

@@ -3,6 +3,7 @@ export {
   correlationOf,
   requestMeta,
   sharedCorrelation,
+  nearest,
   traceIdOf,
   traceparentOf,
 } from "./correlation.ts";
