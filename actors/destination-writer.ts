@@ -25,7 +25,14 @@ import type { Clock } from "../runtime/ports/clock.ts";
 import { type BatchHeader, StaleOwnerError } from "../runtime/ports/log.ts";
 import type { CheckpointStore } from "../runtime/ports/store.ts";
 import type { SuspectStore } from "../runtime/ports/suspects.ts";
-import { failedIn, inSpan, type Metrics, type SpanOrigin, type Tracing, withAttributes } from "../runtime/ports/telemetry.ts";
+import {
+  failedIn,
+  inSpan,
+  type Metrics,
+  type SpanOrigin,
+  type Tracing,
+  withAttributes,
+} from "../runtime/ports/telemetry.ts";
 import { CarefulWrites } from "./careful-writes.ts";
 import type { Connectors, OpenedDestination } from "./connectors.ts";
 import { idempotencyKey } from "./idempotency-key.ts";

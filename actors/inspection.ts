@@ -186,7 +186,7 @@ async function deliverLoss(view: View, kind: keyof typeof deliveriesGone): Promi
 }
 
 /** Of what comes out otherwise each time nobody knows what there was: what is far behind the latest was delivered. */
-function isDelivered(state: Parameters<typeof isSettled>[0], message: LoggedHeader): boolean {
+export function isDelivered(state: Parameters<typeof isSettled>[0], message: LoggedHeader): boolean {
   if (isSettled(state, message)) return true;
   return state.versions.bounds.length > 0 && message.sequence < Math.max(...state.parts.keys()) - disorder;
 }

@@ -216,6 +216,7 @@ test("while the store is asked what waits, nothing of it is forgotten, nor what 
     },
     due: async () => [],
     orphaned: async () => [],
+    ofRecord: async () => [],
     dropRead: async () => {},
   };
   const settled = () => new Promise((resolve) => setImmediate(resolve));

@@ -77,6 +77,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "Print records of an integration as they pass.",
     load: async () => (await import("./commands/tap.ts")).tap,
   },
+  trace: {
+    summary: "Show what became of a record.",
+    load: async () => (await import("./commands/trace.ts")).trace,
+  },
   connectors: {
     summary: "List, test and look into connectors.",
     load: async () => (await import("./commands/connectors.ts")).connectors,

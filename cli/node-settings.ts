@@ -39,6 +39,8 @@ export interface NodeSettings {
   readonly kafkaBrokers: readonly string[];
   /** How often references that are in use are looked up again. */
   readonly secretsRefreshMs: number;
+  /** Where a trace is shown, with `{trace_id}` in the place of its id; undefined: nowhere. */
+  readonly traceUrl: string | undefined;
   /** Days that runs, and dead letters, are kept. */
   readonly retentionDays: number;
   readonly deadLetterDays: number;
@@ -74,6 +76,7 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     allowAddresses: cidrs(env.SLUICE_ALLOW_ADDRESSES ?? ""),
     kafkaBrokers: list(env.SLUICE_KAFKA_BROKERS ?? ""),
     secretsRefreshMs: durationMs(env, "SLUICE_SECRETS_REFRESH", 30_000),
+    traceUrl: traceUrl(env.SLUICE_TRACE_URL),
     retentionDays: days(env, "SLUICE_RETENTION_RUNS"),
     deadLetterDays: days(env, "SLUICE_RETENTION_DEAD_LETTERS"),
     logLevel: env.SLUICE_LOG_LEVEL || "info",
@@ -99,6 +102,17 @@ function cidrs(text: string): string[] {
 function list(text: string): string[] {
   const parts = text.split(",").map((part) => part.trim());
   return parts.filter((part) => part !== "");
+}
+
+function traceUrl(text: string | undefined): string | undefined {
+  if (!text) return undefined;
+  const isUrl = /^https?:/.test(text) && URL.canParse(text.replaceAll("{trace_id}", "0"));
+  if (isUrl && text.includes("{trace_id}")) return text;
+  const example = "http://localhost:16686/trace/{trace_id}";
+  throw new SluiceError(
+    "VALIDATION_ERROR",
+    `SLUICE_TRACE_URL is "${text}": an address with {trace_id}, such as ${example}`,
+  );
 }
 
 /** What nats-server takes. */

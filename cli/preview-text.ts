@@ -18,6 +18,11 @@ export function previewText({ records, windows, totals }: Preview): string[] {
   return lines;
 }
 
+/** The way of one record. */
+export function wayText(way: Way, record: JsonObject | null): string[] {
+  return wayLines(way, record, Math.max(...labelsOf(way).map(({ length }) => length)));
+}
+
 function recordLines(preview: RecordPreview, width: number): string[] {
   const { position, status, record, failure } = preview;
   const lines = [`${printable(position.base)}:${position.ordinal}  ${status}`];

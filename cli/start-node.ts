@@ -6,6 +6,7 @@ import { FairShare } from "../actors/backlog.ts";
 import { LiveFeed } from "../actors/live-feed.ts";
 import { control, type NodeView, nodeProps } from "../actors/node.ts";
 import { gaugesReader } from "../actors/node-gauges.ts";
+import { recordSearch } from "../actors/record-search.ts";
 import { Settler } from "../actors/settler.ts";
 import { Taps } from "../actors/taps.ts";
 import { checkCron, nextFire } from "../adapters/cron/index.ts";
@@ -272,6 +273,8 @@ async function start(
     sandbox,
     lookups,
     checkCron,
+    records: recordSearch({ history: logs.history, store: store.checkpoints }),
+    traceUrl: settings.traceUrl,
     tracing,
   });
   const token = await ensureToken(dataDir, store.apiKeys);

@@ -84,6 +84,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
       (await retriesOf(({ letter, dueAt }) => letter.destination === destination && dueAt <= until)).slice(0, records),
     orphaned: async (_id, destinations, { records }) =>
       (await retriesOf(({ letter }) => !destinations.includes(letter.destination))).slice(0, records),
+    ofRecord: async (_id, recordId) => retriesOf(({ letter }) => letter.recordId === recordId),
     dropRead: async (_id, runId) => {
       for (const { letter } of await retriesOf(({ letter, fullRead }) => fullRead && letter.runId < runId)) {
         tables.retries.delete(letter.id);

@@ -1,5 +1,6 @@
-import type { LogKind, LogService } from "../../runtime/ports/log.ts";
+import type { LogHistory, LogKind, LogService } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
+import { logHistory } from "./history.ts";
 import { connectNats, type NatsLink, type NatsOptions } from "./link.ts";
 import { JetStreamLog } from "./log.ts";
 import { copiesOf, integrationOfStream, streamConfig, subjectsOf } from "./stream.ts";
@@ -26,6 +27,7 @@ export interface JetStreamLogs extends LogService {
   readonly link: NatsLink;
   /** Copies of each log. */
   readonly replicas: number;
+  readonly history: LogHistory;
   open(integrationId: string, kind: LogKind, above?: number, signal?: AbortSignal): Promise<JetStreamLog>;
   /** Whether the server has the log: one that was made and is missing must not be made again without a word. */
   exists(integrationId: string, kind: LogKind): Promise<boolean>;
@@ -68,6 +70,7 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
   return {
     link,
     replicas,
+    history: logHistory(link, claims),
     exists: async (integrationId, kind) => (await copies(integrationId, kind)) > 0,
     async open(integrationId, kind, above = 0, given) {
       const subjects = subjectsOf(integrationId, kind);

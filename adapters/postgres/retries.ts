@@ -16,6 +16,19 @@ interface Row {
 
 const columns = "letter, raw, raw_of, due_at, out_id, ingested_at, full_read";
 
+/** Children of one record may be many. */
+const ofRecordMax = 100;
+
+function toRetry({ letter, raw, due_at, out_id, ingested_at, full_read }: Omit<Row, "raw_of">): ScheduledRetry {
+  return {
+    letter: { ...letter, raw } as ScheduledRetry["letter"],
+    dueAt: due_at.getTime(),
+    outId: out_id,
+    ingestedAt: ingested_at,
+    fullRead: full_read,
+  };
+}
+
 export function retryStore(db: Database): RetryStore {
   const select = async (
     where: string,
@@ -32,13 +45,7 @@ export function retryStore(db: Database): RetryStore {
       [records, bytes, ...values],
     );
     const shared = rows.map(({ raw_of, ...row }) => ({ ...row, state: null, rawOf: raw_of, stateOf: null }));
-    return (await withOriginals(db, shared)).map(({ letter, raw, due_at, out_id, ingested_at, full_read }) => ({
-      letter: { ...letter, raw } as ScheduledRetry["letter"],
-      dueAt: due_at.getTime(),
-      outId: out_id,
-      ingestedAt: ingested_at,
-      fullRead: full_read,
-    }));
+    return (await withOriginals(db, shared)).map(toRetry);
   };
   return {
     async waiting(integrationId, destination) {
@@ -59,6 +66,16 @@ export function retryStore(db: Database): RetryStore {
 
     orphaned: (integrationId, destinations, limit) =>
       select("integration_id = $3 and destination <> all ($4)", [integrationId, destinations], limit),
+
+    async ofRecord(integrationId, recordId) {
+      const rows = await db.query<Row>(
+        `select letter, ''::bytea as raw, null as raw_of, due_at, out_id, ingested_at, full_read
+           from sluice.scheduled_retries where integration_id = $1 and letter ->> 'recordId' = $2
+          order by due_at, id limit $3`,
+        [integrationId, recordId, ofRecordMax],
+      );
+      return rows.map(toRetry);
+    },
 
     async dropRead(integrationId, runId) {
       await db.query("delete from sluice.scheduled_retries where integration_id = $1 and full_read and run_id < $2", [

@@ -43,18 +43,18 @@ export async function span<T>(name: string, work: (attributes: Attributes) => Pr
     // Of a trace that is not sampled, what failed is kept all the same.
     if (isSampled || failed)
       add({
-      ...own,
-      ...(parentSpanId !== undefined && { parentSpanId }),
-      name,
-      kind: 3,
-      startTimeUnixNano: begin,
-      endTimeUnixNano: now(),
-      attributes: Object.entries(attributes).map(([key, value]) => ({
-        key,
-        value: typeof value === "number" ? { intValue: value } : { stringValue: value },
-      })),
-      status: { code: failed ? 2 : 1 },
-    });
+        ...own,
+        ...(parentSpanId !== undefined && { parentSpanId }),
+        name,
+        kind: 3,
+        startTimeUnixNano: begin,
+        endTimeUnixNano: now(),
+        attributes: Object.entries(attributes).map(([key, value]) => ({
+          key,
+          value: typeof value === "number" ? { intValue: value } : { stringValue: value },
+        })),
+        status: { code: failed ? 2 : 1 },
+      });
   }
 }
 

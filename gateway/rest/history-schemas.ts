@@ -23,7 +23,7 @@ export const runStatus: Part = { enum: ["running", "success", "partial", "failed
 export const runTrigger: Part = { enum: ["manual", "schedule", "webhook", "event", "invoke"] };
 
 /** What is known of a request; what is not is left out. */
-const request: Part = {
+export const request: Part = {
   type: "object",
   properties: {
     id: { ...string, description: "Its X-Request-ID." },

@@ -2,6 +2,7 @@ import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { connectorSchema, integrationSchema, type Part, pluginSchema } from "../../runtime/config/index.ts";
 import { isObject } from "../../runtime/record/index.ts";
 import { roles } from "../auth/index.ts";
+import { followedSchema } from "./record-schemas.ts";
 import {
   anyObject,
   anything,
@@ -241,6 +242,8 @@ export const preview = object({
   totals: object({ in: integer, delivered: integer, aggregated: integer, filtered: integer, failed: integer }),
   truncated: { type: "boolean", description: "Whether something is counted and not shown." },
 });
+
+export const followed = followedSchema(way.steps as Part, shownRecords);
 
 export const problem = object({
   type: string,

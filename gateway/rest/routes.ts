@@ -20,6 +20,7 @@ import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
 import { liveRoutes } from "./live-routes.ts";
 import { pluginRoutes } from "./plugin-routes.ts";
+import { recordRoutes } from "./record-routes.ts";
 import { between, date, flag, id, ofNamed, ok, page, paging, sort, sortBy, text } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
 import type { Route, RouteRequest } from "./route.ts";
@@ -505,6 +506,7 @@ export const routes: readonly Route[] = [
   ...history,
   ...deadLetterRoutes,
   ...liveRoutes,
+  ...recordRoutes,
   ...keyRoutes,
   ...apply,
   ...secretsRoutes,

@@ -132,6 +132,8 @@ export function createRest(options: RestOptions): FastifyInstance {
     genReqId: ({ headers }) => requestIdOf(headers["x-request-id"]),
     forceCloseConnections: "idle",
     ...(tls ? { https: { ...http, ...tls.material, handshakeTimeout: patience.headersTimeout } } : { http }),
+    // A key of a record may be as long.
+    routerOptions: { maxParamLength: 500 },
     requestTimeout: patience.requestTimeout,
     keepAliveTimeout: patience.keepAliveTimeout,
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),

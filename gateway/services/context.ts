@@ -9,6 +9,7 @@ import type { Lookups } from "../../runtime/ports/lookups.ts";
 import type { Nodes } from "../../runtime/ports/nodes.ts";
 import type { Owners } from "../../runtime/ports/owners.ts";
 import type { Plugins } from "../../runtime/ports/plugins.ts";
+import type { RecordSearch } from "../../runtime/ports/records.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import type { ConnectorRow, Page, PageOptions, Store } from "../../runtime/ports/store.ts";
 import type { Tracing } from "../../runtime/ports/telemetry.ts";
@@ -34,6 +35,10 @@ export interface ServiceContext {
   readonly lookups: Lookups;
   /** What is wrong with a cron expression, or undefined. */
   readonly checkCron: (cron: string) => string | undefined;
+  /** Where records are in the logs. */
+  readonly records: RecordSearch;
+  /** Where a trace is shown, with `{trace_id}` in the place of its id; undefined: nowhere. */
+  readonly traceUrl?: string | undefined;
   /** Left out: nothing is exported. */
   readonly tracing?: Tracing;
   /** Of the request that is served. */

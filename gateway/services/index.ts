@@ -15,6 +15,7 @@ import { keyService } from "./keys.ts";
 import { liveService } from "./live.ts";
 import { pluginService } from "./plugins.ts";
 import { previewService } from "./preview.ts";
+import { recordService } from "./records.ts";
 import { secretsService } from "./secrets.ts";
 import { tapService } from "./tap.ts";
 
@@ -28,6 +29,7 @@ export { NotThroughError } from "./invoke.ts";
 export { keyBody } from "./keys.ts";
 export type { Durability, MetricsText, Readiness, Runner } from "./ports.ts";
 export { previewBody } from "./preview.ts";
+export type { WantedBy } from "./records.ts";
 
 function servicesOf(context: ServiceContext, { invoker, hub }: Platform, caller: Caller | null) {
   const { store } = context;
@@ -40,6 +42,7 @@ function servicesOf(context: ServiceContext, { invoker, hub }: Platform, caller:
     dryRun: dryRunService(context),
     apply: applyService(context),
     preview: previewService(context),
+    follow: recordService(context),
     keys: keyService(context),
     audit: store.audit,
     invoke: (id: string, body: Json, options: InvokeOptions) => invoker.invoke({ store, caller }, id, body, options),

@@ -106,11 +106,7 @@ export class Invoker {
     return asked;
   }
 
-  async #ask(
-    id: string,
-    body: Json,
-    { version, correlation, onTimeout, timeoutMs, onGone }: Asking,
-  ): Promise<Invoked> {
+  async #ask(id: string, body: Json, { version, correlation, onTimeout, timeoutMs, onGone }: Asking): Promise<Invoked> {
     const call = randomUUIDv7();
     const about = { id: call, onTimeout, integrationVersion: version, correlation };
     const record = JSON.stringify(body);

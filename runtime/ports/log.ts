@@ -203,6 +203,28 @@ export interface LogConsumer {
   close(): Promise<void>;
 }
 
+/** A batch as it stands in a log. */
+export interface HistoricBatch extends LogBatch {
+  readonly sequence: number;
+  readonly subject: string;
+  /** When it was appended, in milliseconds since the epoch. */
+  readonly at: number;
+  /** Its records are not there any more, as in LogMessage. */
+  readonly gone: boolean;
+}
+
+/** Reads ingest logs, on any node: whoever owns them, nothing of theirs is changed. */
+export interface LogHistory {
+  /**
+   * The batches of records that an integration's log still has, the newest first, those that were appended from `since`
+   * to `until` (milliseconds since the epoch). Rejects while the server is away.
+   */
+  newestFirst(
+    integrationId: string,
+    range: { readonly since?: number | undefined; readonly until?: number | undefined },
+  ): AsyncIterable<HistoricBatch>;
+}
+
 export type LogKind = "ingest" | "deliver";
 
 export interface LogService {

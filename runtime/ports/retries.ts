@@ -39,6 +39,8 @@ export interface RetryStore {
     destinations: readonly string[],
     limit: { readonly records: number; readonly bytes: number },
   ): Promise<readonly ScheduledRetry[]>;
+  /** Those of a record, by its id, for whichever destination; without the bytes that were read. */
+  ofRecord(integrationId: string, recordId: string): Promise<readonly ScheduledRetry[]>;
   /** Drops what runs before this one left, and it reads again. */
   dropRead(integrationId: string, runId: string): Promise<void>;
 }

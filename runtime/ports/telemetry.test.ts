@@ -28,5 +28,8 @@ test("where nothing is exported a request's own context goes on, and none where 
 
 test("failures are told by their number and the first one's code", () => {
   expect(failedIn([])).toEqual({ "sluice.failed": 0 });
-  expect(failedIn([{ code: "TIMEOUT" }, { code: "CONFLICT" }])).toEqual({ "sluice.failed": 2, "error.type": "TIMEOUT" });
+  expect(failedIn([{ code: "TIMEOUT" }, { code: "CONFLICT" }])).toEqual({
+    "sluice.failed": 2,
+    "error.type": "TIMEOUT",
+  });
 });

@@ -15,6 +15,8 @@ export interface PreviewInput {
   readonly records: readonly SourceRecord[];
   /** The current schema of the source's stream, which the schema contract holds records against; null: not known. */
   readonly schema: JsonSchema | null;
+  /** When they are taken to be read, in milliseconds since the epoch; left out: now. */
+  readonly now?: number;
 }
 
 export interface PreviewServices extends Pick<StepServices, "validator" | "sandbox" | "clock"> {
@@ -49,10 +51,11 @@ export interface Preview {
  * asked once, without being tried again. Rejects with a SluiceError where one cannot be asked, or with the signal's reason.
  */
 export async function previewRecords(
-  { id, name, integration, records, schema }: PreviewInput,
+  input: PreviewInput,
   services: PreviewServices,
   outer: AbortSignal,
 ): Promise<Preview> {
+  const { id, name, integration, records, schema } = input;
   const tracer = new Tracer(integration);
   const stuck = new AbortController();
   const signal = AbortSignal.any([outer, stuck.signal]);
@@ -69,7 +72,7 @@ export async function previewRecords(
     called: () => {},
   });
   const gone = new Set<number>();
-  const now = services.clock.now();
+  const { now = services.clock.now() } = input;
   const idOf = (origin: number, child: string) => {
     const { base, ordinal } = (records[origin] ?? { position: { base: "", ordinal: 0 } }).position;
     return recordId(id, base, ordinal, child);
@@ -86,6 +89,7 @@ export async function previewRecords(
       record_id: idOf(origin, child),
       attempt: 1,
       ingested_at: new Date(now).toISOString(),
+      ...records[origin]?.meta,
     }),
     absorbed: (origins: readonly number[]) => {
       for (const origin of origins) gone.add(origin);

@@ -8,6 +8,8 @@ export interface SourceRecord {
   readonly position: { readonly base: string; readonly ordinal: number };
   /** The stream that it was read from; left out: the first source's. */
   readonly stream?: string;
+  /** What scripts see of it in `meta` besides; left out: what a preview knows. */
+  readonly meta?: JsonObject;
   /** Undefined: it could not be read, as `message` says. */
   readonly value: JsonObject | undefined;
   readonly message?: string;

@@ -1,9 +1,9 @@
 export {
   correlationAt,
   correlationOf,
+  nearest,
   requestMeta,
   sharedCorrelation,
-  nearest,
   traceIdOf,
   traceparentOf,
 } from "./correlation.ts";

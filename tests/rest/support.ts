@@ -116,6 +116,8 @@ export async function startApi({
     sandbox,
     lookups,
     checkCron,
+    // The logs are another test's (tests/telemetry/follow.test.ts).
+    records: { find: async () => ({ items: [], searched: { messages: 0, oldest: null, cut: null } }) },
   });
   const token = await ensureToken(dataDir, store.apiKeys);
   const parts: Record<string, string | null> = { nats: null, postgres: null };

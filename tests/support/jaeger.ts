@@ -51,7 +51,7 @@ export interface TestJaeger {
 /** All of Jaeger in one process, with its traces in memory. `folder` is for its log. */
 export async function startJaeger(folder: string): Promise<TestJaeger> {
   const file = await findJaeger();
-  const ports = await Promise.all(Array.from({ length: 8 }, freePort));
+  const ports = await Promise.all(Array.from({ length: 7 }, freePort));
   const at = ports.map((port) => `127.0.0.1:${port}`);
   const flags = [
     "query.http-server.host-port",
@@ -61,7 +61,6 @@ export async function startJaeger(folder: string): Promise<TestJaeger> {
     "collector.grpc-server.host-port",
     "collector.http-server.host-port",
     "admin.http.host-port",
-    "http-server.host-port",
   ];
   const query = `http://${at[0]}/api/traces`;
   const ask = async (url: string): Promise<readonly JaegerTrace[]> => {

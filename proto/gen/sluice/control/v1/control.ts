@@ -103,6 +103,7 @@ import {
   RotateSecretsResponse,
 } from "./platform.ts";
 import { PreviewIntegrationRequest, PreviewIntegrationResponse } from "./preview.ts";
+import { FollowRecordRequest, FollowRecordResponse } from "./records.ts";
 import {
   CancelRunRequest,
   GetRunRequest,
@@ -334,6 +335,16 @@ export const ControlServiceService = {
     responseSerialize: (value: PreviewIntegrationResponse): Buffer =>
       Buffer.from(PreviewIntegrationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PreviewIntegrationResponse => PreviewIntegrationResponse.decode(value),
+  },
+  followRecord: {
+    path: "/sluice.control.v1.ControlService/FollowRecord" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FollowRecordRequest): Buffer => Buffer.from(FollowRecordRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FollowRecordRequest => FollowRecordRequest.decode(value),
+    responseSerialize: (value: FollowRecordResponse): Buffer =>
+      Buffer.from(FollowRecordResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FollowRecordResponse => FollowRecordResponse.decode(value),
   },
   invokeIntegration: {
     path: "/sluice.control.v1.ControlService/InvokeIntegration" as const,
@@ -671,6 +682,7 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   listIntegrationVersions: handleUnaryCall<ListIntegrationVersionsRequest, ListIntegrationVersionsResponse>;
   getIntegrationVersion: handleUnaryCall<GetIntegrationVersionRequest, IntegrationVersion>;
   previewIntegration: handleUnaryCall<PreviewIntegrationRequest, PreviewIntegrationResponse>;
+  followRecord: handleUnaryCall<FollowRecordRequest, FollowRecordResponse>;
   invokeIntegration: handleUnaryCall<InvokeIntegrationRequest, InvokeIntegrationResponse>;
   startRun: handleUnaryCall<StartRunRequest, Run>;
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
@@ -1021,6 +1033,21 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PreviewIntegrationResponse) => void,
+  ): ClientUnaryCall;
+  followRecord(
+    request: FollowRecordRequest,
+    callback: (error: ServiceError | null, response: FollowRecordResponse) => void,
+  ): ClientUnaryCall;
+  followRecord(
+    request: FollowRecordRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FollowRecordResponse) => void,
+  ): ClientUnaryCall;
+  followRecord(
+    request: FollowRecordRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FollowRecordResponse) => void,
   ): ClientUnaryCall;
   invokeIntegration(
     request: InvokeIntegrationRequest,
