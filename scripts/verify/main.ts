@@ -1,6 +1,7 @@
 // Every check and every test, the same that CI runs. The last line is "N passed, N failed, N skipped".
 import { availableParallelism } from "node:os";
 import { exitWithParent } from "../../adapters/embedded/parent.ts";
+import { findJaeger } from "../../tests/support/jaeger.ts";
 import { findVault } from "../../tests/support/vault.ts";
 import { useOwnTempFolder } from "../../tests/temp-folder.ts";
 import { checkAlerts } from "./alerts.ts";
@@ -16,11 +17,14 @@ const FOLDERS = "runtime actors adapters connectors gateway console/src cli benc
 
 const stages: readonly Stage[] = [
   // First, since it takes minutes where it is not in the cache: the others go on beside it.
-  check("Vault for the tests (go build)", () =>
-    findVault().then(
-      () => ({ code: 0, output: "" }),
-      (error: Error) => ({ code: 1, output: error.message }),
-    ),
+  check("Vault and Jaeger for the tests (go build)", () =>
+    // One after another: each takes all cores.
+    findVault()
+      .then(() => findJaeger())
+      .then(
+        () => ({ code: 0, output: "" }),
+        (error: Error) => ({ code: 1, output: error.message }),
+      ),
   ),
   check("format and lint (biome)", () => runTool("@biomejs/biome/bin/biome", "check")),
   check("types (tsc)", () => runTool("@typescript/native/bin/tsc", "-p", ".")),

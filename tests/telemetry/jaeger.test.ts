@@ -37,7 +37,7 @@ beforeAll(async () => {
   const folder = tempDir(atEnd);
   jaeger = await startJaeger(folder);
   atEnd(() => jaeger.stop());
-  shop = await serve(({ body }) => (JSON.parse(body || "{}").n === 13 ? { status: 422, body: {} } : { body: {} }));
+  shop = await serve(({ body }) => ({ status: JSON.parse(body || "{}").n === 13 ? 422 : 200, body: { price: 1 } }));
   atEnd(() => shop.close());
   const programs = join(folder, "programs");
   writeProgram(programs, "told", `exec '${process.execPath}' '${program}'`);
@@ -77,10 +77,10 @@ beforeAll(async () => {
     const own = await Promise.all(nodes.map(async (node) => ((await ownedBy(node)).has("orders") ? [node] : [])));
     return own.flat();
   };
-  await expect.poll(async () => (await owners()).length, patience).toBe(1);
+  await vi.waitUntil(async () => (await owners()).length === 1, patience);
   [owner] = (await owners()) as [TestNode];
   other = nodes.find((node) => node !== owner) as TestNode;
-  await expect.poll(async () => (await send(other, "orders", '{"n":1}', headers)).status, patience).toBe(202);
+  await vi.waitUntil(async () => (await send(other, "orders", '{"n":1}', headers)).status === 202, patience);
 }, jaegerBuildMs);
 afterAll(async () => {
   for (const end of ends.reverse()) await end();
