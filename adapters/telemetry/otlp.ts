@@ -1,10 +1,24 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Link, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from "@opentelemetry/api";
 import { NodeSDK, resources } from "@opentelemetry/sdk-node";
-import type { SpanName } from "../../runtime/ports/telemetry.ts";
+import type { SpanName, Tracing } from "../../runtime/ports/telemetry.ts";
 import { type EndedSpan, SpanRecorder } from "./recorder.ts";
 import { samplerOf } from "./sampler.ts";
-import type { StartedTracing, TracingOptions } from "./tracing.ts";
+
+export interface TracingOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Of the product. */
+  readonly version: string;
+  /** This node's id. */
+  readonly node: string;
+  /** What of the settings is not understood. */
+  readonly warn: (problem: string) => void;
+}
+
+export interface StartedTracing {
+  readonly tracing: Tracing;
+  shutdown(): Promise<void>;
+}
 
 const shutdownMs = 3000;
 

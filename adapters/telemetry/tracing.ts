@@ -1,19 +1,5 @@
-import { noTracing, type Tracing } from "../../runtime/ports/telemetry.ts";
-
-export interface TracingOptions {
-  readonly env: NodeJS.ProcessEnv;
-  /** Of the product. */
-  readonly version: string;
-  /** This node's id. */
-  readonly node: string;
-  /** What of the settings is not understood. */
-  readonly warn: (problem: string) => void;
-}
-
-export interface StartedTracing {
-  readonly tracing: Tracing;
-  shutdown(): Promise<void>;
-}
+import { noTracing } from "../../runtime/ports/telemetry.ts";
+import type { StartedTracing, TracingOptions } from "./otlp.ts";
 
 /**
  * Exports spans where the standard's variables name a collector (`OTEL_EXPORTER_OTLP_ENDPOINT`, or `…_TRACES_ENDPOINT`);
