@@ -14,6 +14,7 @@ import { Toasts } from "./components/toast.tsx";
 import { Layout } from "./layout/layout.tsx";
 import { oneOf, type Search, text, textsOf, urlOf } from "./lib/search.ts";
 import { connectorsSearch } from "./pages/connectors/search.ts";
+import { followSearch } from "./pages/follow/search.ts";
 import { integrationSearch } from "./pages/integration/search.ts";
 import { runSearch } from "./pages/run/search.ts";
 import { settingsSearch } from "./pages/settings/search.ts";
@@ -82,6 +83,13 @@ const run = createRoute({
   component: lazyRouteComponent(() => import("./pages/run/run.tsx"), "Run"),
 });
 
+const follow = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/follow",
+  validateSearch: followSearch,
+  component: lazyRouteComponent(() => import("./pages/follow/follow.tsx"), "Follow"),
+});
+
 const connectors = createRoute({
   getParentRoute: () => signedIn,
   path: "/connectors",
@@ -106,7 +114,7 @@ const settings = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    signedIn.addChildren([overview, integration, run, connectors, connector, settings]),
+    signedIn.addChildren([overview, integration, run, follow, connectors, connector, settings]),
   ]),
   parseSearch: textsOf,
   stringifySearch: urlOf,

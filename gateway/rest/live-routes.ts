@@ -80,8 +80,9 @@ export const liveRoutes: readonly Route[] = [
     tag: "api keys",
     summary: "Who asks, and what it may.",
     answer: ok("The key, or the token's subject.", schemas.me),
-    handle: async ({ caller: { name, role, scopes, owner, expiresAt } }) => {
-      return { name, role, scopes: [...scopes], owner, expires_at: expiresAt?.toISOString() ?? null };
+    handle: async ({ caller: { name, role, scopes, owner, expiresAt } }, { traceUrl }) => {
+      const expires_at = expiresAt?.toISOString() ?? null;
+      return { name, role, scopes: [...scopes], owner, expires_at, trace_url: traceUrl };
     },
   },
 ];

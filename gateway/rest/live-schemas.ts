@@ -159,6 +159,7 @@ export const me = object({
   scopes: { type: "array", items: string },
   owner: { ...orNull(string), description: "The team; null: it sees everything." },
   expires_at: orNull(time),
+  trace_url: { ...orNull(string), description: "Where traces are shown: an address with {trace_id}; null: not set." },
 });
 
 /** Of the stream of events, whose data are JSON. */

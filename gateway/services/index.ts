@@ -58,6 +58,7 @@ function platformOf(context: ServiceContext) {
   return {
     secrets: secretsService(context),
     idempotency: context.store.idempotency,
+    traceUrl: context.traceUrl ?? null,
     hub: new EventHub(context),
     invoker: new Invoker(context.owners, context.runner, context.tracing),
   };

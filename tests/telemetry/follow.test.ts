@@ -100,7 +100,7 @@ beforeAll(async () => {
   });
   answers = ({ n }) => (n === 2 ? 422 : n === 3 ? 503 : 200);
   ({ id: runId } = await api.call<{ id: string }>("POST", `/v1/integrations/${id}/run`, undefined, asked));
-  await api.ended(runId);
+  await vi.waitUntil(async () => (await api.runById(runId)).status !== "running", patience);
   await api.run(later);
   const status = async () => (await follow("alan@example.com", "", later)).items[0]?.status;
   await vi.waitUntil(async () => (await status()) === "retrying", patience);

@@ -509,3 +509,98 @@ export interface Events {
   readonly job: Job;
   readonly node: Node;
 }
+
+export type OutcomeStatus =
+  | "delivered"
+  | "waiting"
+  | "retrying"
+  | "dead_lettered"
+  | "replayed"
+  | "discarded"
+  | "dropped"
+  | "unknown";
+
+/** How many records there were between two steps, and the first of them. */
+export interface ShownRecords {
+  readonly count: number;
+  readonly records: readonly { readonly child: string; readonly to?: string; readonly record: JsonObject }[];
+}
+
+export interface FollowedStep {
+  readonly step: string;
+  readonly type: string;
+  readonly in: ShownRecords;
+  readonly out: ShownRecords;
+  readonly failures: readonly {
+    readonly child: string;
+    readonly rule: number | null;
+    readonly code: string;
+    readonly message: string;
+    readonly on_error: "dead_letter" | "drop" | "stop";
+  }[];
+}
+
+export interface FollowedOutcome {
+  readonly destination: string;
+  readonly connector: string;
+  readonly stream: string;
+  readonly mode: string;
+  readonly status: OutcomeStatus;
+  readonly in: ShownRecords | null;
+  readonly attempts: readonly { readonly at: Time; readonly code: string; readonly message: string }[];
+  readonly next_attempt_at: Time | null;
+  readonly delivered_by: Time | null;
+  readonly dead_letter_ids: readonly string[];
+}
+
+export interface FollowedEvent {
+  readonly at: Time;
+  readonly type:
+    | "received"
+    | "logged"
+    | "attempt_failed"
+    | "next_attempt"
+    | "dead_lettered"
+    | "corrected"
+    | "replayed"
+    | "discarded"
+    | "delivered";
+  readonly step: string | null;
+  readonly destination: string | null;
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly dead_letter_id: string | null;
+}
+
+/** One time that a record came, and what became of it. */
+export interface FollowedRecord {
+  readonly record_id: string;
+  /** Null: the log does not have it any more. */
+  readonly sequence: number | null;
+  readonly stream: string | null;
+  readonly ingested_at: Time | null;
+  readonly run_id: string;
+  readonly integration_version: number;
+  readonly position: { readonly base: string; readonly ordinal: number };
+  readonly trace_id: string | null;
+  readonly replay: { readonly job_id: string; readonly dead_letter_id: string } | null;
+  readonly record: Json;
+  readonly failure: string | null;
+  readonly status: OutcomeStatus | "filtered" | "aggregated";
+  readonly steps: readonly FollowedStep[] | null;
+  readonly steps_reason: string | null;
+  readonly repeatable: boolean;
+  readonly destinations: readonly FollowedOutcome[];
+  readonly events: readonly FollowedEvent[];
+}
+
+export interface Followed {
+  readonly items: readonly FollowedRecord[];
+  readonly searched: {
+    readonly by: "record_id" | "key" | "dead_letter";
+    readonly messages: number;
+    readonly since: Time | null;
+    readonly complete: boolean;
+    readonly cut: "messages" | "time" | null;
+  };
+}
