@@ -112,7 +112,7 @@ export type SpanName = "receive" | "open" | "read" | "append" | "process" | "loo
 export interface SpanOrigin {
   /** W3C `traceparent` of the span above it; undefined: a trace begins. */
   readonly parent?: string | undefined;
-  /** Of all that came together in it, where that is several, the first of them. */
+  /** Where several came together in it, the others. */
   readonly links?: readonly string[] | undefined;
   /** When it began, in milliseconds since the epoch; left out: now. */
   readonly since?: number | undefined;
@@ -144,8 +144,8 @@ export function withAttributes(tracing: Tracing, shared: Attributes): Tracing {
 const linksMax = 64;
 
 /**
- * Of what is gathered of several spans: part of the first of their traces that is sampled, with a link to each of them,
- * those that are sampled first.
+ * Of what is gathered of several spans: part of the first of their traces that is sampled, with a link to each of
+ * the others, those that are sampled first.
  */
 export function gathered(traceparents: Iterable<string | undefined>): SpanOrigin {
   const all = new Set(traceparents);
@@ -153,8 +153,9 @@ export function gathered(traceparents: Iterable<string | undefined>): SpanOrigin
   const [only] = all as Set<string>;
   if (all.size < 2) return { parent: only };
   const isSampled = (traceparent: string) => traceparent.endsWith("1");
-  const links = [...(all as Set<string>)].sort((a, b) => Number(isSampled(b)) - Number(isSampled(a)));
-  return { parent: links[0], links: links.slice(0, linksMax) };
+  const sorted = [...(all as Set<string>)].sort((a, b) => Number(isSampled(b)) - Number(isSampled(a)));
+  const [parent, ...links] = sorted;
+  return { parent, links: links.slice(0, linksMax) };
 }
 
 /** As attributes of a span: how many of its records failed, and with what the first did. */

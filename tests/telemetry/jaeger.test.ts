@@ -15,6 +15,7 @@ import {
 import type { TestNode } from "../support/node.ts";
 import { writeProgram } from "../support/noted-program.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { samples } from "./support.ts";
 
 const program = fileURLToPath(new URL("../plugin/programs/told.ts", import.meta.url));
 const patience = { timeout: 120_000, interval: 100 };
@@ -104,7 +105,17 @@ async function found(traceId: string, wanted: Readonly<Record<string, number>>):
   return last!;
 }
 
+/** Once both destinations have so many: what is sent then shares no write with what was sent before. */
+async function written(count: number): Promise<void> {
+  const out = async () => {
+    const { text } = await owner.api.text("/metrics");
+    return samples(text, "sluice_records_out_total").map(({ value }) => value);
+  };
+  await expect.poll(out, patience).toEqual([count, count]);
+}
+
 test("a hook is one trace, over two nodes and the log, to the plugin and the HTTP server that are its destinations", async () => {
+  await written(1);
   await sendOnce(other, "orders", '{"n":2}', { ...headers, traceparent });
   const all = await found(trace, {
     receive: 1,
@@ -117,18 +128,6 @@ test("a hook is one trace, over two nodes and the log, to the plugin and the HTT
     "plugin writes": 1,
   });
   const { spans } = all;
-  console.log(
-    JSON.stringify(
-      spans.map((s) => [
-        s.operationName,
-        s.spanID,
-        s.references.map((r) => r.refType + r.spanID),
-        tagOf(s, "sluice.destination"),
-      ]),
-      null,
-      1,
-    ),
-  );
   const below = (parent: string, name: string, destination?: string) => {
     const span = spans.find(
       (each) =>
@@ -177,6 +176,7 @@ test("many hooks in one batch are in its trace, or it links to them", async () =
 });
 
 test("nothing of a trace that is not sampled is exported, until a record of it fails: then what its node did is", async () => {
+  await written(42);
   await sendOnce(other, "orders", '{"n":13}', headers);
   interface Letter {
     readonly id: string;
