@@ -3,9 +3,7 @@ import { availableParallelism } from "node:os";
 import { exitWithParent } from "../../adapters/embedded/parent.ts";
 import { findJaeger } from "../../tests/support/jaeger.ts";
 import { findVault } from "../../tests/support/vault.ts";
-
 import { useOwnTempFolder } from "../../tests/temp-folder.ts";
-
 import { checkAlerts } from "./alerts.ts";
 import { type Outcome, run, runTool } from "./command.ts";
 import { refusedLicenses } from "./licenses.ts";
