@@ -52,7 +52,7 @@ test("a record is followed by a value that stands in it, to each step and destin
 
   // The only integration is chosen already.
   await page.getByRole("button", { name: /^orders/ }).waitFor();
-  await page.getByLabel("Record", { exact: true }).fill("ada@example.com");
+  await page.getByRole("textbox", { name: "Record" }).fill("ada@example.com");
   await page.keyboard.press("Enter");
   await page.getByText("Found once").waitFor();
   expect(new URL(page.url()).search).toBe(`?integration=${id}&record=ada%40example.com`);
@@ -74,7 +74,7 @@ test("a record is followed by a value that stands in it, to each step and destin
   await expectAccessible(page);
   await shoot(page, "follow");
 
-  await page.getByLabel("Record", { exact: true }).fill("four");
+  await page.getByRole("textbox", { name: "Record" }).fill("four");
   await page.getByRole("button", { name: "Follow", exact: true }).click();
   await record.getByText("dead letter", { exact: true }).first().waitFor();
   await record.getByText("VALIDATION_ERROR").first().waitFor();

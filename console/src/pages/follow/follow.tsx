@@ -62,14 +62,16 @@ function Form({ given }: { readonly given: FollowSearch }) {
     <Panel>
       <form className={styles.form} onSubmit={submit}>
         <SelectField label="Integration" options={options} value={chosen} onChange={setIntegration} isRequired />
-        <TextField
-          label="Record"
-          value={record}
-          onChange={setRecord}
-          placeholder="An email, an order's number, an id"
-          autoFocus={given.record === undefined}
-          isRequired
-        />
+        <div className={styles.grow}>
+          <TextField
+            label="Record"
+            value={record}
+            onChange={setRecord}
+            placeholder="An email, an order's number, an id"
+            autoFocus={given.record === undefined}
+            isRequired
+          />
+        </div>
         <SelectField label="It is" options={kinds} value={by} onChange={setBy} />
         <Button
           kind="primary"
@@ -105,7 +107,7 @@ function Found({ integration, record, by, until }: Wanted) {
           : items.length === 1
             ? "Found once"
             : `Found ${count(items.length)} times`}{" "}
-        in {count(searched.messages)} messages of the log
+        in {count(searched.messages)} {searched.messages === 1 ? "message" : "messages"} of the log
         {searched.since !== null && (
           <>
             , back to <RelativeTime at={searched.since} />

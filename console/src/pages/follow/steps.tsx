@@ -1,13 +1,9 @@
-import { lazy, Suspense } from "react";
 import type { FollowedRecord, FollowedStep, Json, ShownRecords } from "../../api/types.ts";
 import { JsonView } from "../../components/json-view.tsx";
-import { Skeleton } from "../../components/states.tsx";
 import { count } from "../../lib/format.ts";
 import styles from "./follow.module.css";
 
-const Diff = lazy(() => import("../../components/diff.tsx").then(({ Diff: it }) => ({ default: it })));
-
-/** What each step took and gave: of one record that stays one, what changed. */
+/** What each step took and gave, side by side where it changed. */
 export function Steps({ item }: { readonly item: FollowedRecord }) {
   const { steps, steps_reason: reason, record, repeatable } = item;
   if (steps === null) {
@@ -45,40 +41,33 @@ export function Steps({ item }: { readonly item: FollowedRecord }) {
 }
 
 function Change({ step }: { readonly step: FollowedStep }) {
-  const [before, after] = [only(step.in), only(step.out)];
-  if (before === undefined) return <Shown shown={step.out} label={`What ${step.step} gave`} />;
-  if (after === undefined) {
-    return step.out.count === 0 ? (
-      <JsonView value={before} label={`What ${step.step} took`} />
-    ) : (
-      <Shown shown={step.out} label={`What ${step.step} gave`} />
-    );
-  }
-  const texts = [textOf(before), textOf(after)] as const;
-  if (texts[0] === texts[1]) return <JsonView value={after} label={`What ${step.step} gave`} />;
+  const took = <Shown shown={step.in} label={`What ${step.step} took`} />;
+  if (step.out.count === 0) return took;
+  const gave = <Shown shown={step.out} label={`What ${step.step} gave`} />;
+  if (isUnchanged(step)) return gave;
   return (
-    <Suspense fallback={<Skeleton lines={4} />}>
-      <Diff label={`What ${step.step} changed`} before={texts[0]} after={texts[1]} />
-    </Suspense>
+    <div className={styles.change}>
+      {took}
+      {gave}
+    </div>
   );
 }
 
+/** One record as itself, more as a list. */
 function Shown({ shown, label }: { readonly shown: ShownRecords; readonly label: string }) {
-  const values: Json = shown.records.map(({ record }) => record);
+  const [first] = shown.records;
+  const values: Json = shown.count === 1 && first ? first.record : shown.records.map(({ record }) => record);
   return <JsonView value={values} label={label} />;
 }
 
-const textOf = (value: Json): string => JSON.stringify(value, null, 2);
+const isUnchanged = ({ in: taken, out }: FollowedStep): boolean =>
+  textOf(taken.records.map(({ record }) => record)) === textOf(out.records.map(({ record }) => record));
 
-const only = ({ count: all, records }: ShownRecords) => (all === 1 ? records[0]?.record : undefined);
+const textOf = (value: Json): string => JSON.stringify(value);
 
-function sentence({ in: taken, out, failures }: FollowedStep): string {
-  if (failures.length > 0 && out.count === 0) return "refused it";
-  if (out.count === 0) return "gave nothing on";
-  if (taken.count === out.count) {
-    return taken.count === 1 && textOf(only(taken) ?? null) === textOf(only(out) ?? null)
-      ? "left it as it was"
-      : "changed it";
-  }
-  return `made ${count(out.count)} of ${count(taken.count)}`;
+function sentence(step: FollowedStep): string {
+  const { in: taken, out, failures } = step;
+  if (out.count === 0) return failures.length > 0 ? "refused it" : "gave nothing on";
+  if (taken.count !== out.count) return `made ${count(out.count)} of ${count(taken.count)}`;
+  return isUnchanged(step) ? "left it as it was" : "changed it";
 }
