@@ -30,7 +30,7 @@ export interface Layout {
 }
 
 /** Room for an edge's figures. */
-export const labelSize = { width: 92, height: 46 };
+export const labelSize = { width: 104, height: 48 };
 
 /** Where the nodes of a DAG stand, so that edges cross as little as may be and each has room for its figures. */
 export function layOut({ nodes, edges }: GraphShape): Layout {

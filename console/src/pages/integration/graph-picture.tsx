@@ -13,7 +13,7 @@ import {
 import "@xyflow/react/dist/style.css";
 import { memo, useMemo } from "react";
 import type { Graph, GraphEdge, GraphNode } from "../../api/types.ts";
-import { rate } from "../../lib/format.ts";
+import { bytes, rate, shortCount } from "../../lib/format.ts";
 import { layOut } from "./graph-layout.ts";
 import styles from "./graph-picture.module.css";
 import { circuitWord, creditText, iconOf, queueText } from "./graph-words.tsx";
@@ -105,8 +105,8 @@ function Flow({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPositi
   if (data === undefined) return null;
   const { edge, isBottleneck, at } = data;
   const state = isBottleneck ? "bottleneck" : edge.blocked ? "blocked" : edge.per_second > 0 ? "moving" : "idle";
-  const credit = creditText(edge.credit);
-  const queue = queueText(edge.queue);
+  // The table has the whole of it.
+  const { credit, queue } = edge;
   return (
     <>
       <BaseEdge path={path} className={styles.edge!} data-state={state} />
@@ -118,8 +118,12 @@ function Flow({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPositi
         >
           {isBottleneck && <strong>Bottleneck</strong>}
           <span className={styles.rate}>{rate(edge.per_second)}/s</span>
-          {queue !== null && <span title="Waiting on this edge">{queue}</span>}
-          {credit !== null && <span title="What the receiver still takes">{credit}</span>}
+          {queue !== null && <span title={queueText(queue) ?? ""}>{shortCount(queue.records)} waiting</span>}
+          {credit !== null && (
+            <span title={creditText(credit) ?? ""}>
+              credit {credit.unit === "bytes" ? bytes(credit.available) : `${credit.available}/${credit.limit}`}
+            </span>
+          )}
         </div>
       </EdgeLabelRenderer>
     </>
