@@ -11,7 +11,8 @@ export function GraphTable({ graph }: { readonly graph: Graph }) {
     return node === undefined ? id : `${node.name}${node.kind === "log" ? "" : ` (${node.kind})`}`;
   };
   return (
-    <div className={styles.scroll}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reached by the keyboard
+    <section className={styles.scroll} tabIndex={0} aria-label="The graph as a table">
       <table className={styles.table}>
         <caption className="sr-only">Edges of the graph, in the order of the flow</caption>
         <thead>
@@ -50,6 +51,6 @@ export function GraphTable({ graph }: { readonly graph: Graph }) {
           })}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

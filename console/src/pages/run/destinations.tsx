@@ -8,7 +8,8 @@ export function Destinations({ run }: { readonly run: RunDetail }) {
   const destinations = Object.entries(run.by_destination);
   if (destinations.length === 0) return null;
   return (
-    <div className={styles.scroll}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls sideways must be reached by the keyboard
+    <section className={styles.scroll} tabIndex={0} aria-label="What each destination took">
       <table className={styles.table}>
         <caption className="sr-only">By destination</caption>
         <thead>
@@ -41,6 +42,6 @@ export function Destinations({ run }: { readonly run: RunDetail }) {
           })}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
