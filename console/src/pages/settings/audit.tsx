@@ -17,7 +17,7 @@ const route = getRouteApi("/signed-in/settings");
 const columns: readonly Column<AuditEntry>[] = [
   { id: "at", title: "When", width: "104px", cell: ({ at }) => <RelativeTime at={at} /> },
   { id: "actor", title: "Who", cell: ({ actor }) => <span title={actor}>{actor}</span> },
-  { id: "action", title: "What", cell: ({ action }) => action.replace(".", " ") },
+  { id: "action", title: "What", cell: ({ action }) => words(action) },
   { id: "of", title: "Of", cell: ({ resource_name: name }) => name ?? <span className="soft">the platform</span> },
   { id: "owner", title: "Team", wideOnly: true, cell: ({ owner }) => owner ?? <span className="soft">–</span> },
 ];
@@ -54,7 +54,7 @@ export function Audit() {
         empty={<Empty title="Nothing was changed yet" />}
       />
       <Dialog
-        title={shown?.action.replace(".", " ") ?? ""}
+        title={shown ? words(shown.action) : ""}
         isOpen={shown !== null}
         onClose={() => setShown(null)}
         size="large"
@@ -93,6 +93,9 @@ function Change({
     </>
   );
 }
+
+/** `api_key.revoked` as one reads it. */
+const words = (action: string): string => action.replaceAll(/[._]/g, " ");
 
 /** What was not there is nothing. */
 const text = (value: Json): string => (value === null ? "" : JSON.stringify(value, null, 2));
