@@ -22,7 +22,7 @@ test("a connector is tested with a sample record, tells its streams, and is remo
   await expect.poll(() => page.getByRole("row").nth(1).textContent()).toContain("broken");
   await page.getByLabel("Search by name").fill("SHO");
   await expect.poll(() => page.getByRole("row").count()).toBe(2);
-  expect(new URL(page.url()).search).toBe("?search=SHO&sort=name");
+  expect(Object.fromEntries(new URL(page.url()).searchParams)).toEqual({ search: "SHO", sort: "name" });
   await page.getByLabel("Search by name").fill("");
 
   await page.getByRole("row", { name: /broken/ }).click();
