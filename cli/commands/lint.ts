@@ -2,7 +2,15 @@ import { stringify } from "yaml";
 import { checkCron } from "../../adapters/cron/index.ts";
 import { createValidator } from "../../adapters/json-schema/index.ts";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
-import { checkConfig, completeIntegration, resolveIntegration } from "../../runtime/config/index.ts";
+import {
+  checkConfig,
+  completeIntegration,
+  findType,
+  pluginSchema,
+  redacted,
+  resolveIntegration,
+  splitSecrets,
+} from "../../runtime/config/index.ts";
 import { type FieldError, unknownName } from "../../runtime/errors/index.ts";
 import { checkFit } from "../../runtime/schema/index.ts";
 import { parseArguments, type Syntax } from "../arguments.ts";
@@ -43,14 +51,14 @@ export async function lint(argv: readonly string[]): Promise<number> {
   const faults = args.flag("strict") ? errors.length + warnings.length : errors.length;
   const withDefaults = args.flag("defaults") && errors.length === 0 && !("errors" in config);
   if (args.flag("json")) {
-    printJson({ errors, warnings, ...(withDefaults && { config: complete(config.value) }) });
+    printJson({ errors, warnings, ...(withDefaults && { config: await complete(config.value) }) });
     return faults === 0 ? exitCode.done : exitCode.usage;
   }
   for (const finding of errors) note(lineOf(finding));
   for (const finding of warnings) note(lineOf(finding, "warning: "));
   if (faults > 0) return exitCode.usage;
   if (withDefaults)
-    process.stdout.write(stringify(complete(config.value), { lineWidth: 0, aliasDuplicateObjects: false }));
+    process.stdout.write(stringify(await complete(config.value), { lineWidth: 0, aliasDuplicateObjects: false }));
   else print(`${args.positionals.join(", ")}: no errors`);
   return exitCode.done;
 }
@@ -125,7 +133,23 @@ export function lineOf({ file, line, column, path, message }: FileFinding, kind 
   return `${file}:${line}:${column}: ${kind}${path === "" ? "" : `${path}: `}${message}`;
 }
 
-function complete(config: JsonObject): JsonObject {
+/** Invariant 7: without the secrets of its connectors and plugins. */
+async function complete(config: JsonObject): Promise<JsonObject> {
   const integrations = (config.integrations ?? []) as JsonObject[];
-  return { ...config, integrations: integrations.map(completeIntegration) as Json };
+  const connectors = config.connectors as JsonObject[] | undefined;
+  const plugins = config.plugins as JsonObject[] | undefined;
+  const { types } = await knownTypes(config);
+  const open = (connector: JsonObject): JsonObject => {
+    if (connector.config === undefined) return connector;
+    const type = findType(types, connector.type as string);
+    // Of a type that is not known, any of it may be a secret.
+    if (type === undefined) return { ...connector, config: redacted };
+    return { ...connector, config: splitSecrets(type.config, connector.config as JsonObject).open };
+  };
+  return {
+    ...config,
+    ...(plugins && { plugins: plugins.map((plugin) => splitSecrets(pluginSchema, plugin).open) }),
+    ...(connectors && { connectors: connectors.map(open) }),
+    integrations: integrations.map(completeIntegration) as Json,
+  };
 }
