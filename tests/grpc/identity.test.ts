@@ -20,6 +20,7 @@ const bodies: Readonly<Record<string, object>> = {
   ChangeDeadLetter: { payload_json: "null" },
   InvokeIntegration: { record_json: "{}" },
   GetIntegrationVersion: { version: 1 },
+  FollowRecord: { record: "1" },
 };
 
 test("a team finds nothing of another's, by any call, and is not told that it exists", async () => {

@@ -153,7 +153,9 @@ test("the OpenAPI describes every operation that there is, each once", async () 
   );
   expect(new Set(operations).size).toBe(operations.length);
   for (const [path, methods] of Object.entries(body.paths as Record<string, object>)) {
-    for (const method of Object.keys(methods)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      // Has no end; tests/live has it.
+      if (JSON.stringify(operation).includes("text/event-stream")) continue;
       const url = path.replaceAll(/\{\w+\}/g, "none");
       const { body: answer } = await call(
         method.toUpperCase(),
