@@ -5,7 +5,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import type { Cluster } from "../../runtime/ports/cluster.ts";
 import { isNoResponders, reasonOfThrown } from "./errors.ts";
 import type { NatsLink } from "./link.ts";
-import { copiesOf } from "./stream.ts";
+import { foundStream } from "./stream.ts";
 
 export interface ClusterOptions {
   readonly link: NatsLink;
@@ -61,7 +61,7 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
   };
 
   const openBucket = async () => {
-    const kept = await copiesOf(link, `KV_${bucket}`);
+    const { copies: kept } = await foundStream(link, `KV_${bucket}`);
     if (kept > 0 && kept < replicas) await link.jsm.streams.update(`KV_${bucket}`, { num_replicas: replicas });
     return new Kvm(link.js).create(bucket, {
       history: 1,

@@ -3,7 +3,7 @@ import type { ClaimStore } from "../../runtime/ports/store.ts";
 import { logHistory } from "./history.ts";
 import { connectNats, type NatsLink, type NatsOptions } from "./link.ts";
 import { JetStreamLog } from "./log.ts";
-import { copiesOf, integrationOfStream, streamConfig, subjectsOf } from "./stream.ts";
+import { confirmStream, foundStream, integrationOfStream, streamConfig, subjectsOf } from "./stream.ts";
 
 export interface LogsOptions extends NatsOptions {
   /** Where batches go that are larger than a message may be. */
@@ -63,9 +63,10 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
     return log;
   };
 
+  const found = (integrationId: string, kind: LogKind, signal = closing.signal) =>
+    link.retry(() => foundStream(link, subjectsOf(integrationId, kind).stream), { signal });
   /** How many copies the log has; 0 where the server has no such log. */
-  const copies = (integrationId: string, kind: LogKind, signal = closing.signal) =>
-    link.retry(() => copiesOf(link, subjectsOf(integrationId, kind).stream), { signal });
+  const copies = async (integrationId: string, kind: LogKind) => (await found(integrationId, kind)).copies;
 
   return {
     link,
@@ -75,7 +76,7 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
     async open(integrationId, kind, above = 0, given) {
       const subjects = subjectsOf(integrationId, kind);
       const signal = given ? AbortSignal.any([closing.signal, given]) : closing.signal;
-      const kept = await copies(integrationId, kind, signal);
+      const { copies: kept, isConfirmed } = await found(integrationId, kind, signal);
       if (kept === 0) {
         const config = streamConfig(subjects, { replicas, maxBytes, above });
         await link.retry(() => link.jsm.streams.add(config), { signal });
@@ -83,6 +84,8 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
         // Made when there were fewer servers.
         await link.retry(() => link.jsm.streams.update(subjects.stream, { num_replicas: replicas }), { signal });
       }
+      // Before anything is in it.
+      if (!isConfirmed) await link.retry(() => confirmStream(link, subjects.stream), { signal });
       return at(integrationId, kind, Math.max(kept, replicas));
     },
     async all() {

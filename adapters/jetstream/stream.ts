@@ -75,12 +75,31 @@ export function streamConfig(
   };
 }
 
-/** How many copies a stream has; 0 where the server has no such stream. */
-export async function copiesOf({ jsm }: NatsLink, stream: string): Promise<number> {
+/** In a stream's metadata, put there after it was made. */
+const confirmed = { "sluice.made": "confirmed" };
+
+/**
+ * A nats-server that is killed while it makes a stream leaves its description without a checksum. It knows no such stream
+ * when it is back, and when it makes it again adds none (nats-server 2.15, newFileStoreWithCreated): the stream works, and
+ * is gone with all of its messages at the next start. A change of the description writes both.
+ */
+export async function confirmStream({ jsm }: NatsLink, stream: string): Promise<void> {
+  await jsm.streams.update(stream, { metadata: confirmed });
+}
+
+/** How many copies a stream has, 0 where the server has no such stream; and whether it was confirmed. */
+export async function foundStream(
+  { jsm }: NatsLink,
+  stream: string,
+): Promise<{ readonly copies: number; readonly isConfirmed: boolean }> {
   try {
-    return (await jsm.streams.info(stream)).config.num_replicas;
+    const { num_replicas, metadata = {} } = (await jsm.streams.info(stream)).config;
+    return {
+      copies: num_replicas,
+      isConfirmed: Object.entries(confirmed).every(([key, value]) => metadata[key] === value),
+    };
   } catch (error) {
-    if (isStreamNotFound(error)) return 0;
+    if (isStreamNotFound(error)) return { copies: 0, isConfirmed: false };
     throw error;
   }
 }

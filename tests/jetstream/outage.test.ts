@@ -228,6 +228,23 @@ describe("a log whose server goes away", () => {
     await logs.link.jsm.streams.delete(taken.name);
   });
 
+  it("keeps a log that nats-server was killed over while it was made", async () => {
+    const id = randomUUID();
+    const made = await (await through()).open(id, "deliver");
+    await made.close();
+    await server.kill();
+    // What such a kill leaves.
+    const folder = join(server.folder, "jetstream", "$G", "streams", `SLUICE_OUT_${id.replaceAll("-", "")}`);
+    await rm(join(folder, "meta.sum"));
+    await server.start();
+    const log = await (await through()).open(id, "deliver");
+    await log.own();
+    await log.append("r.0", batchOf(0), { id: "0" });
+    await server.kill();
+    await server.start();
+    expect(await numbersIn(log, 1)).toEqual([0]);
+  });
+
   it("is well again when the appends that waited are given up", async () => {
     const logs = await through();
     const id = randomUUID();
