@@ -9,7 +9,7 @@ import { buildConsole } from "./console.mjs";
 const SAME_SIGNAL_MS = 250;
 
 /** A node's young generation else takes 128 MB, and gains nothing by it (bench/README.md). */
-const SERVER_NODE_ARGS = ["--max-semi-space-size=16"];
+export const SERVER_NODE_ARGS = ["--max-semi-space-size=16"];
 const SERVERS = ["up", "quickstart"];
 
 /**

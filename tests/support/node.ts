@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, inject, onTestFinished } from "vitest";
 import { freePort } from "../../adapters/embedded/ports.ts";
 import { isAlive } from "../../adapters/embedded/processes.ts";
+import { SERVER_NODE_ARGS } from "../../scripts/launch.mjs";
 import { Api } from "./api.ts";
 import { copyFolder } from "./copy-folder.ts";
 import { tempDir } from "./temp-dir.ts";
@@ -126,7 +127,7 @@ export class TestNode {
 
   /** Starts the process without waiting for it to be ready. */
   launch(): ChildProcess {
-    const child = spawn(process.execPath, [...this.#nodeOptions, main, "up"], {
+    const child = spawn(process.execPath, [...SERVER_NODE_ARGS, ...this.#nodeOptions, main, "up"], {
       cwd: this.folder,
       env: this.#env,
       stdio: ["ignore", "pipe", "pipe"],
