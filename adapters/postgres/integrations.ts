@@ -5,7 +5,7 @@ import { audit, isOwn } from "./audit.ts";
 import { clean } from "./clean.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
-import { and, desc, eq, gt, inArray, lt, notExists, or, sql } from "./drizzle.ts";
+import { and, asc, desc, eq, gt, inArray, lt, notExists, or, sql } from "./drizzle.ts";
 import { lockRuns } from "./locks.ts";
 import { overview } from "./overview.ts";
 import { isLike, isUuid, jsonCursor, named, readJsonCursor, sorted } from "./paging.ts";
@@ -106,10 +106,11 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
     },
 
     async versions(id, options) {
-      const before = readJsonCursor(options, isVersion);
+      const start = readJsonCursor(options, isVersion);
       if (!isUuid(id)) return { items: [], nextCursor: null };
       const { integrationId, version, name, enabled, updatedAt, changedBy } = integrationVersions;
-      const { only } = options;
+      const { only, sort } = options;
+      const [to, beyond] = sort === "version" ? [asc, gt] : [desc, lt];
       const rows = await db.orm
         .select({ version, name, enabled, createdAt: updatedAt, changedBy })
         .from(integrationVersions)
@@ -118,11 +119,11 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
           and(
             eq(integrationId, id),
             own,
-            before === undefined ? undefined : lt(version, before),
+            start === undefined ? undefined : beyond(version, start),
             only === undefined ? undefined : eq(version, only),
           ),
         )
-        .orderBy(desc(version))
+        .orderBy(to(version))
         .limit(options.limit + 1);
       const items = rows.slice(0, options.limit);
       return { items, nextCursor: rows.length > options.limit ? jsonCursor(items.at(-1)!.version) : null };

@@ -5,6 +5,7 @@ import { audit } from "./audit.ts";
 import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { and, asc, eq, sql } from "./drizzle.ts";
+import { named, sorted } from "./paging.ts";
 import { plugins } from "./schema.ts";
 
 export function pluginStore(db: Database, caller: Caller | null): PluginStore {
@@ -56,6 +57,18 @@ export function pluginStore(db: Database, caller: Caller | null): PluginStore {
       // They are the platform's, which a team sees nothing of.
       if (caller !== null && caller.owner !== null) return [];
       return (await db.orm.select().from(plugins).orderBy(asc(plugins.name))).map(toRow);
+    },
+
+    async list(options) {
+      if (caller !== null && caller.owner !== null) return { items: [], nextCursor: null };
+      const { where, orderBy, page } = sorted<PluginRow>(options, plugins.id, named(plugins));
+      const rows = await db.orm
+        .select()
+        .from(plugins)
+        .where(where)
+        .orderBy(...orderBy)
+        .limit(options.limit + 1);
+      return page(rows.map(toRow));
     },
 
     remove: (id) =>

@@ -2,7 +2,7 @@ import { type Part, pluginSchema } from "../../runtime/config/index.ts";
 import type { PluginRow } from "../../runtime/ports/plugins.ts";
 import type { Services } from "../services/index.ts";
 import { listResource, pluginResource } from "../services/resources.ts";
-import { flag, ok, page, paging } from "./requests.ts";
+import { flag, ok, page, paging, sort, sortBy } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
 import type { Route, RouteRequest } from "./route.ts";
 
@@ -33,9 +33,10 @@ export const pluginRoutes: readonly Route[] = [
     scopes: ["platform:read"],
     tag: "plugins",
     summary: "Plugins by name, each with its state on the node that answers.",
-    query: paging,
+    query: { ...paging, ...sortBy("name", "-name") },
     answer: ok("A page.", schemas.listOf(schemas.plugin)),
-    handle: async (request, services) => listResource(await services.plugins.list(page(request)), shown(services)),
+    handle: async (request, services) =>
+      listResource(await services.plugins.list({ ...page(request), sort: sort<"name">(request) }), shown(services)),
   },
   {
     method: "POST",

@@ -258,10 +258,13 @@ const integrations: Route[] = [
     scopes: ["integrations:read"],
     tag: "integrations",
     summary: "All versions of an integration, the newest (the current one) first.",
-    query: paging,
+    query: { ...paging, ...sortBy("-version", "version") },
     answer: ok("A page.", schemas.listOf(schemas.integrationVersion)),
     handle: async (request, { integrations }) =>
-      listResource(await integrations.versions(id(request), page(request)), integrationVersionResource),
+      listResource(
+        await integrations.versions(id(request), { ...page(request), sort: sort<"version">(request) }),
+        integrationVersionResource,
+      ),
   },
   {
     method: "GET",

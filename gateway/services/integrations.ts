@@ -3,9 +3,9 @@ import { checkIntegration, resolveIntegration } from "../../runtime/config/index
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type {
   IntegrationRow,
+  IntegrationStore,
   IntegrationVersionRow,
   Page,
-  PageOptions,
   RunRow,
   Store,
 } from "../../runtime/ports/store.ts";
@@ -84,7 +84,10 @@ export function integrationService({ store, registry, runner, validator, sealer,
     get: one,
     list: (options: ListOptions): Promise<Page<IntegrationRow>> => listOrNamed(store.integrations, options),
 
-    async versions(id: string, options: PageOptions): Promise<Page<IntegrationVersionRow>> {
+    async versions(
+      id: string,
+      options: Parameters<IntegrationStore["versions"]>[1],
+    ): Promise<Page<IntegrationVersionRow>> {
       await one(id);
       return store.integrations.versions(id, options);
     },

@@ -10,8 +10,8 @@ import {
 } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { RegisteredType, Sealer } from "../../runtime/ports/connectors.ts";
-import type { PluginRow, TriedPlugin } from "../../runtime/ports/plugins.ts";
-import type { Page, PageOptions } from "../../runtime/ports/store.ts";
+import type { PluginRow, PluginStore, TriedPlugin } from "../../runtime/ports/plugins.ts";
+import type { Page } from "../../runtime/ports/store.ts";
 import { isObject } from "../../runtime/record/index.ts";
 import { allConnectors, type IfMatch, matched, newId, refuse, type ServiceContext, usersOf } from "./context.ts";
 import { failureOf } from "./probe.ts";
@@ -58,14 +58,7 @@ export function pluginService(context: ServiceContext) {
     get: one,
     state: (row: PluginRow) => plugins.state(row.name),
 
-    /** By name, as this compares texts and not as the database's collation does. */
-    async list({ limit, cursor }: PageOptions): Promise<Page<PluginRow>> {
-      const rows = (await store.plugins.all())
-        .filter(({ name }) => cursor === null || name > cursor)
-        .sort((a, b) => (a.name < b.name ? -1 : 1));
-      const items = rows.slice(0, limit);
-      return { items, nextCursor: rows.length > limit ? (items.at(-1) as PluginRow).name : null };
-    },
+    list: (options: Parameters<PluginStore["list"]>[0]): Promise<Page<PluginRow>> => store.plugins.list(options),
 
     async create(body: Json, options: PluginOptions): Promise<PluginRow> {
       refuse(checkPlugin(body, { validator }));

@@ -1,5 +1,6 @@
 import type { ConnectorType, JsonObject } from "../../connectors/sdk/index.ts";
 import type { RegisteredType } from "./connectors.ts";
+import type { Page, PageOptions } from "./store.ts";
 
 /** What a plugin says that it is. */
 export type TypeDescription = Omit<ConnectorType, "create">;
@@ -30,6 +31,7 @@ export interface PluginStore {
   byName(name: string): Promise<PluginRow | null>;
   /** By name. */
   all(): Promise<readonly PluginRow[]>;
+  list(options: PageOptions & { readonly sort: "name" | "-name" }): Promise<Page<PluginRow>>;
   remove(id: string): Promise<boolean>;
 }
 

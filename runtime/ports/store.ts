@@ -325,8 +325,11 @@ export interface IntegrationStore {
   existing(texts: readonly string[]): Promise<readonly string[]>;
   /** A version as it was, for runs that began under it. */
   version(id: string, version: number): Promise<IntegrationRow | null>;
-  /** All versions that there were, the newest first, or `only` that one. */
-  versions(id: string, options: PageOptions & { readonly only?: number }): Promise<Page<IntegrationVersionRow>>;
+  /** All versions that there were, the newest first unless `sort` says otherwise, or `only` that one. */
+  versions(
+    id: string,
+    options: PageOptions & { readonly only?: number; readonly sort?: "-version" | "version" },
+  ): Promise<Page<IntegrationVersionRow>>;
   list(
     options: NamedListOptions & { readonly enabled?: boolean | null; readonly health?: HealthStatus | null },
   ): Promise<Page<IntegrationRow>>;

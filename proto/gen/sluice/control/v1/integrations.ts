@@ -161,6 +161,7 @@ export interface ListIntegrationVersionsRequest {
   id: string;
   limit?: number | undefined;
   cursor?: string | undefined;
+  sort?: string | undefined;
 }
 
 export interface ListIntegrationVersionsResponse {
@@ -1195,6 +1196,9 @@ export const ListIntegrationVersionsRequest: MessageFns<ListIntegrationVersionsR
     if (message.cursor !== undefined) {
       writer.uint32(26).string(message.cursor);
     }
+    if (message.sort !== undefined) {
+      writer.uint32(34).string(message.sort);
+    }
     return writer;
   },
 
@@ -1233,6 +1237,14 @@ export const ListIntegrationVersionsRequest: MessageFns<ListIntegrationVersionsR
             }
 
             message.cursor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sort = reader.string();
             continue;
           }
         }

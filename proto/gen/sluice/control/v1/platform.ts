@@ -54,6 +54,7 @@ export interface PluginState {
 export interface ListPluginsRequest {
   limit?: number | undefined;
   cursor?: string | undefined;
+  sort?: string | undefined;
 }
 
 export interface ListPluginsResponse {
@@ -639,6 +640,9 @@ export const ListPluginsRequest: MessageFns<ListPluginsRequest> = {
     if (message.cursor !== undefined) {
       writer.uint32(18).string(message.cursor);
     }
+    if (message.sort !== undefined) {
+      writer.uint32(26).string(message.sort);
+    }
     return writer;
   },
 
@@ -669,6 +673,14 @@ export const ListPluginsRequest: MessageFns<ListPluginsRequest> = {
             }
 
             message.cursor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sort = reader.string();
             continue;
           }
         }
