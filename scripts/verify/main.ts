@@ -41,9 +41,12 @@ const stages: readonly Stage[] = [
   check("migrations are current (drizzle-kit)", checkMigrations),
   check("protocols (buf)", checkProtocols),
   check("alerts (promtool)", checkAlerts),
-  { name: "unit tests", run: () => runTests("unit", 2) },
+  { name: "unit tests", run: () => runTests("unit", { workers: 2 }) },
   // They wait for servers for a third of their time: one more than there are cores.
-  { name: "integration tests", run: () => runTests("integration", availableParallelism() + 1) },
+  {
+    name: "integration tests",
+    run: () => runTests("integration", { workers: availableParallelism() + 1, again: true }),
+  },
 ];
 
 /** A check counts as one test. */

@@ -7,6 +7,8 @@ export interface Counts {
 export interface StageResult extends Counts {
   /** Shown when the stage failed. */
   readonly output: string;
+  /** Shown when it passed. */
+  readonly note?: string;
 }
 
 export interface Stage {
@@ -43,8 +45,9 @@ async function runStage(stage: Stage, print: (text: string) => void): Promise<St
   } finally {
     clearInterval(timer);
   }
-  const { passed, failed, skipped, output } = result;
-  if (failed > 0) print(`\n${output.trimEnd()}\n\n`);
+  const { passed, failed, skipped, output, note } = result;
+  const told = failed > 0 ? output : note;
+  if (told !== undefined) print(`\n${told.trimEnd()}\n\n`);
   const tests = passed + failed + skipped;
   const counts = tests === 1 ? "" : ` (${passed} passed, ${failed} failed, ${skipped} skipped)`;
   print(`${failed > 0 ? "FAILED" : "ok    "} ${stage.name}, ${seconds()}${counts}\n`);
