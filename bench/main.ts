@@ -60,6 +60,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "inbound webhooks, in the log before the answer: 64 connections, signed",
     load: () => import("./scenarios/hooks.ts"),
   },
+  console: {
+    summary: "the console in a browser: first paint and web vitals by page, a million runs scrolled",
+    load: () => import("./scenarios/console.ts"),
+  },
   start: {
     summary: "from sluice up to ready, with an empty data folder and with one that was used",
     load: () => import("./scenarios/start.ts"),

@@ -150,8 +150,9 @@ export class BenchNode {
     return existsSync(note) ? readFileSync(note, "utf8").trim() : join(this.#dataDir, "postgres", "data");
   }
 
-  async connector(name: string, type: string, config: object): Promise<void> {
-    await this.call("POST", "/v1/connectors", { name, type, config });
+  /** Id of a new connector. */
+  async connector(name: string, type: string, config: object): Promise<string> {
+    return (await this.call<{ id: string }>("POST", "/v1/connectors", { name, type, config })).id;
   }
 
   /** Id of a new integration. */

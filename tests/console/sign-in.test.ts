@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { firstLoadKb } from "../../scripts/console.mjs";
 import { consoleTests, expectAccessible, shoot, signIn } from "../support/browser.ts";
 
 const { node, visit } = consoleTests();
@@ -77,4 +78,9 @@ test("the console is served under a strict policy, its files for ever, and no pa
   expect((await get("/nowhere", token)).status).toBe(404);
   expect((await get("/v1/nowhere", { ...token, ...html })).status).toBe(404);
   expect((await fetch(`${node().url}/nowhere`, { method: "POST", headers: { ...token, ...html } })).status).toBe(404);
+});
+
+test("a browser loads less than 300 kB, gzipped, before the overview shows", () => {
+  expect(firstLoadKb()).toBeGreaterThan(50);
+  expect(firstLoadKb()).toBeLessThan(300);
 });

@@ -5,8 +5,9 @@ import pg from "pg";
  * n, so that who reads a list sees a gap or a repeat. One of ten failed. Of Postgres 18.
  */
 export async function insertRuns(databaseUrl: string, integrationId: string, count: number): Promise<void> {
-  await query(
+  await insert(
     databaseUrl,
+    "pipeline_runs",
     `INSERT INTO sluice.pipeline_runs
        (id, integration_id, integration_version, trigger, status, started_at, finished_at, records_in, records_out,
         records_filtered, records_failed, error)
@@ -20,8 +21,9 @@ export async function insertRuns(databaseUrl: string, integrationId: string, cou
 
 /** As many dead letters of one run and of three causes; the n-th newest is of the record `r-n`. */
 export async function insertDeadLetters(databaseUrl: string, integrationId: string, count: number): Promise<void> {
-  await query(
+  await insert(
     databaseUrl,
+    "dead_letter_records",
     `INSERT INTO sluice.dead_letter_records
        (id, run_id, integration_id, integration_version, record_id, step, rule, code, message, raw, payload,
         position_base, position_ordinal, attempts, first_failed_at, last_attempted_at, fingerprint)
@@ -34,11 +36,18 @@ export async function insertDeadLetters(databaseUrl: string, integrationId: stri
   );
 }
 
-async function query(connectionString: string, text: string, values: readonly unknown[]): Promise<void> {
+async function insert(
+  connectionString: string,
+  table: string,
+  text: string,
+  values: readonly unknown[],
+): Promise<void> {
   const client = new pg.Client({ connectionString });
   await client.connect();
   try {
     await client.query(text, [...values]);
+    // As Postgres does by itself within a minute of so many rows.
+    await client.query(`ANALYZE sluice.${table}`);
   } finally {
     await client.end();
   }
