@@ -16,6 +16,7 @@ import { oneOf, type Search, text, textsOf, urlOf } from "./lib/search.ts";
 import { connectorsSearch } from "./pages/connectors/search.ts";
 import { followSearch } from "./pages/follow/search.ts";
 import { integrationSearch } from "./pages/integration/search.ts";
+import { mappingSearch } from "./pages/mapping/search.ts";
 import { runSearch } from "./pages/run/search.ts";
 import { settingsSearch } from "./pages/settings/search.ts";
 import { SignIn } from "./pages/sign-in/sign-in.tsx";
@@ -76,6 +77,13 @@ const integration = createRoute({
   component: lazyRouteComponent(() => import("./pages/integration/integration.tsx"), "Integration"),
 });
 
+const mapping = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/integrations/$id/mapping",
+  validateSearch: mappingSearch,
+  component: lazyRouteComponent(() => import("./pages/mapping/mapping.tsx"), "Mapping"),
+});
+
 const run = createRoute({
   getParentRoute: () => signedIn,
   path: "/runs/$id",
@@ -114,7 +122,7 @@ const settings = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    signedIn.addChildren([overview, integration, run, follow, connectors, connector, settings]),
+    signedIn.addChildren([overview, integration, mapping, run, follow, connectors, connector, settings]),
   ]),
   parseSearch: textsOf,
   stringifySearch: urlOf,

@@ -239,6 +239,14 @@ const integrations: Route[] = [
     versioned: true,
     tag: "integrations",
     summary: "Replaces an integration; its former version is kept.",
+    query: {
+      check: {
+        type: "boolean",
+        default: false,
+        description:
+          "First compare it with what its source gives and its destinations take, as enable does: 409 with what breaks.",
+      },
+    },
     body: schemas.integrationReplacement,
     answer: ok("The integration.", schemas.integration),
     problems: [409],
@@ -248,6 +256,7 @@ const integrations: Route[] = [
           id(request),
           schemas.writable(request.body, schemas.integrationReplacement),
           request.ifMatch,
+          { check: request.query.check === true },
         ),
       ),
   },

@@ -52,15 +52,19 @@ export function integrationService({ store, registry, runner, validator, sealer,
     if (errors.length > 0) {
       throw new SluiceError("CONFLICT", `${row.name} cannot be enabled: ${sentenceOf(errors)}`, errors);
     }
-    const fit = enabled ? await fitOf(row.spec) : null;
-    if (fit !== null && fit.breaks.length > 0) {
-      throw new SluiceError("CONFLICT", `${row.name} cannot be enabled: ${sentenceOf(fit.breaks)}`, fit.breaks);
-    }
+    const fit = enabled ? await fitting(row.spec, `${row.name} cannot be enabled`) : null;
     const changed = await store.integrations.update(id, { name: row.name, spec: row.spec, enabled }, row.version);
     if (changed !== null) await wrapByNewest(ofIntegration(store, changed), { store, sealer });
     if (fit !== null) await keepFirstSchema(store.schemas, id, row.spec, fit.schema);
     runner.changed([id]);
     return found(changed, "integration", id);
+  }
+
+  /** Throws CONFLICT with what breaks. */
+  async function fitting(spec: JsonObject, refusal: string): Promise<FoundFit> {
+    const fit = await fitOf(spec);
+    if (fit.breaks.length === 0) return fit;
+    throw new SluiceError("CONFLICT", `${refusal}: ${sentenceOf(fit.breaks)}`, fit.breaks);
   }
 
   /** With those of its connectors that can be opened. */
@@ -115,9 +119,11 @@ export function integrationService({ store, registry, runner, validator, sealer,
       return row;
     },
 
-    async replace(id: string, body: Json, ifMatch: IfMatch): Promise<IntegrationRow> {
+    /** `check`: refused with CONFLICT where it breaks, as `enable` refuses it. */
+    async replace(id: string, body: Json, ifMatch: IfMatch, { check: isChecked = false } = {}): Promise<IntegrationRow> {
       const row = matched(await one(id), ifMatch);
       const change = await accept(id, body, row);
+      if (isChecked) await fitting(change.spec, "it is not saved");
       const changed = await store.transaction((tx) => updateIntegration(tx, row, change, row.version));
       await wrapByNewest(ofIntegration(store, changed), { store, sealer });
       runner.changed([id]);

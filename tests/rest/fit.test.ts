@@ -58,6 +58,23 @@ test("a source that cannot be read does not keep an integration from being enabl
   expect((await api.call("PUT", `/v1/integrations/${id}/enable`)).status).toBe(200);
 });
 
+test("a replacement that is to be checked is refused with what breaks, and is not saved", async () => {
+  const api = await withPeople();
+  const id = await api.made([{ source: "$.id", destination: "id" }]);
+  const { body: saved } = await api.call("GET", `/v1/integrations/${id}`);
+  const put = (source: string, query = "") =>
+    api.call("PUT", `/v1/integrations/${id}${query}`, { ...saved, mapping_spec: [{ source, destination: "name" }] });
+  const { status, body } = await put("$.nmae", "?check=true");
+  expect([status, body.code, body.errors]).toEqual([
+    409,
+    "CONFLICT",
+    [{ path: "mapping_spec[0].source", message: "no record has $.nmae; did you mean $.name?" }],
+  ]);
+  expect((await api.call("GET", `/v1/integrations/${id}`)).body).toMatchObject({ version: 1 });
+  expect((await put("$.name", "?check=true")).body).toMatchObject({ version: 2 });
+  expect((await put("$.nmae")).body).toMatchObject({ version: 3 });
+});
+
 test("apply says what does not fit as notes of the change, and applies it", async () => {
   const api = await withPeople();
   const integrations = [integration({ mapping_spec: [{ source: "$.nmae", destination: "name" }] })];

@@ -604,3 +604,28 @@ export interface Followed {
     readonly cut: "messages" | "time" | null;
   };
 }
+
+/** What steps make of a record: nothing was written. */
+export interface PreviewedRecord {
+  readonly record_id: string;
+  readonly position: { readonly base: string; readonly ordinal: number };
+  /** Null: it could not be read. */
+  readonly record: JsonObject | null;
+  readonly status: "delivered" | "aggregated" | "filtered" | "failed";
+  /** Why it got to no step. */
+  readonly failure: Failure | null;
+  readonly steps: readonly FollowedStep[];
+  readonly destinations: readonly {
+    readonly destination: string;
+    readonly connector: string;
+    readonly stream: string;
+    readonly mode: string;
+    readonly in: ShownRecords;
+  }[];
+}
+
+export interface Preview {
+  readonly records: readonly PreviewedRecord[];
+  /** Some of it is counted and not shown. */
+  readonly truncated: boolean;
+}

@@ -4,7 +4,10 @@
 
 type Reviver = (this: unknown, key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 
-const { rawJSON } = JSON as typeof JSON & { readonly rawJSON?: (text: string) => object };
+const { rawJSON, isRawJSON } = JSON as typeof JSON & {
+  readonly rawJSON?: (text: string) => object;
+  readonly isRawJSON?: (value: unknown) => boolean;
+};
 
 const exact: Reviver = (_, value, context) => {
   const source = context?.source;
@@ -18,3 +21,6 @@ const digitsOf = (number: string): number => number.replace(/e.*$/i, "").replace
 /** Like `JSON.parse`. A number with more digits than a double is an object that `JSON.stringify` writes as it came. */
 export const parseExact = (text: string): unknown =>
   /\d{15}/.test(text) ? JSON.parse(text, exact as never) : JSON.parse(text);
+
+/** Whether this is such a number. */
+export const isExact = (value: unknown): boolean => isRawJSON?.(value) ?? false;

@@ -1,10 +1,12 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useBlocker } from "@tanstack/react-router";
+import { Link, useBlocker } from "@tanstack/react-router";
+import { Shuffle } from "lucide-react";
 import { Suspense, useMemo, useRef, useState } from "react";
 import { api } from "../../api/client.ts";
 import { type Problem, toProblem } from "../../api/problem.ts";
 import type { Integration } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
+import { buttonClass } from "../../components/button-class.ts";
 import { Confirm } from "../../components/dialog.tsx";
 import { Panel } from "../../components/page.tsx";
 import { ErrorState, FieldErrors, Skeleton } from "../../components/states.tsx";
@@ -32,13 +34,22 @@ export function Configuration({ integration }: { readonly integration: Integrati
     return error ? <ErrorState problem={toProblem(error)} onRetry={refetch} /> : <Skeleton lines={10} />;
   if (mayWrite) return <Editor id={id} current={data} />;
   return (
-    <Panel title="Configuration">
+    <Panel title="Configuration" actions={<ToMapping id={id} />}>
       <div className={styles.editor}>
         <Suspense fallback={<Skeleton lines={10} />}>
           <CodeEditor label="Configuration" value={data.text} isReadOnly />
         </Suspense>
       </div>
     </Panel>
+  );
+}
+
+function ToMapping({ id }: { readonly id: string }) {
+  return (
+    <Link to="/integrations/$id/mapping" params={{ id }} className={buttonClass()}>
+      <Shuffle size={16} aria-hidden />
+      Mapping
+    </Link>
   );
 }
 
@@ -95,7 +106,7 @@ function Editor({ id, current }: EditorProps) {
     if (whyNot === null) void save(base.version);
   };
   return (
-    <Panel title="Configuration">
+    <Panel title="Configuration" actions={<ToMapping id={id} />}>
       {isBehind && theirs === null && (
         <div className={styles.behind} role="status">
           <span>

@@ -17,6 +17,7 @@ import { bytes, rate, shortCount } from "../../lib/format.ts";
 import { layOut } from "./graph-layout.ts";
 import styles from "./graph-picture.module.css";
 import { circuitWord, creditText, iconOf, queueText } from "./graph-words.tsx";
+import { NodeName } from "./node-name.tsx";
 
 type NodeOf = FlowNode<{ readonly node: GraphNode }, "box">;
 type EdgeOf = FlowEdge<{ readonly edge: GraphEdge; readonly isBottleneck: boolean; readonly at: Point }, "flow">;
@@ -87,7 +88,7 @@ const Box = memo(({ data: { node } }: NodeProps<NodeOf>) => {
       <Icon aria-hidden size={15} />
       <span className={styles.words}>
         <span className={styles.name} title={node.name}>
-          {node.name}
+          <NodeName node={node} />
         </span>
         {node.kind !== "log" && (
           <span className={styles.type}>

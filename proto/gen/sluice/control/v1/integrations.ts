@@ -124,6 +124,7 @@ export interface ReplaceIntegrationRequest {
     | { $case: "spec"; value: { [key: string]: any } | undefined }
     | { $case: "specJson"; value: string }
     | undefined;
+  check?: boolean | undefined;
 }
 
 export interface RemoveIntegrationRequest {
@@ -789,6 +790,9 @@ export const ReplaceIntegrationRequest: MessageFns<ReplaceIntegrationRequest> = 
         writer.uint32(34).string(message.definition.value);
         break;
     }
+    if (message.check !== undefined) {
+      writer.uint32(40).bool(message.check);
+    }
     return writer;
   },
 
@@ -835,6 +839,14 @@ export const ReplaceIntegrationRequest: MessageFns<ReplaceIntegrationRequest> = 
             }
 
             message.definition = { $case: "specJson", value: reader.string() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.check = reader.bool();
             continue;
           }
         }

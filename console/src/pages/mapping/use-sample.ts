@@ -1,0 +1,63 @@
+import { useEffect, useState } from "react";
+import { type Problem, toProblem } from "../../api/problem.ts";
+import { mostRecords, recordsIn, recordText, type Sampled, sampled } from "./sample.ts";
+import { previewOf } from "./use-preview.ts";
+
+const fromSource = 10;
+
+export interface Sample {
+  readonly records: readonly Sampled[];
+  /** While the source is read. */
+  readonly isReading: boolean;
+  /** Why the source gave nothing. */
+  readonly problem: Problem | null;
+  /** How many of the source's records could not be read. */
+  readonly unreadable: number;
+  readonly read: () => void;
+  /** In the place of a record; a list of records takes it as well. */
+  readonly write: (index: number, text: string) => void;
+  /** Returns its index. */
+  readonly add: () => number;
+  readonly remove: (index: number) => void;
+}
+
+/** Records to try rules with: the first of the source, and what is typed or pasted. */
+export function useSample(id: string): Sample {
+  const [records, setRecords] = useState<readonly Sampled[]>([]);
+  const [state, setState] = useState<Pick<Sample, "problem" | "unreadable">>({ problem: null, unreadable: 0 });
+  const [reading, setReading] = useState(1);
+  const [isReading, setIsReading] = useState(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `reading` asks for it once more
+  useEffect(() => {
+    const left = new AbortController();
+    setIsReading(true);
+    const read = async () => {
+      try {
+        const preview = await previewOf(id, JSON.stringify({ sample: fromSource }), left.signal);
+        const found = preview.records.flatMap(({ record }) => (record === null ? [] : sampled(recordText(record))));
+        setRecords(found);
+        setState({ problem: null, unreadable: preview.records.length - found.length });
+      } catch (error) {
+        if (!left.signal.aborted) setState({ problem: toProblem(error), unreadable: 0 });
+      }
+      if (!left.signal.aborted) setIsReading(false);
+    };
+    void read();
+    return () => left.abort();
+  }, [id, reading]);
+  return {
+    ...state,
+    records,
+    isReading,
+    read: () => setReading(reading + 1),
+    write: (index, text) => {
+      const several = recordsIn(text) ?? [text];
+      setRecords(records.toSpliced(index, 1, ...several.map(sampled)).slice(0, mostRecords));
+    },
+    add: () => {
+      setRecords([...records, sampled("{}")]);
+      return records.length;
+    },
+    remove: (index) => setRecords(records.toSpliced(index, 1)),
+  };
+}
