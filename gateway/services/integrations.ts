@@ -120,7 +120,12 @@ export function integrationService({ store, registry, runner, validator, sealer,
     },
 
     /** `check`: refused with CONFLICT where it breaks, as `enable` refuses it. */
-    async replace(id: string, body: Json, ifMatch: IfMatch, { check: isChecked = false } = {}): Promise<IntegrationRow> {
+    async replace(
+      id: string,
+      body: Json,
+      ifMatch: IfMatch,
+      { check: isChecked = false } = {},
+    ): Promise<IntegrationRow> {
       const row = matched(await one(id), ifMatch);
       const change = await accept(id, body, row);
       if (isChecked) await fitting(change.spec, "it is not saved");
