@@ -60,6 +60,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "inbound webhooks, in the log before the answer: 64 connections, signed",
     load: () => import("./scenarios/hooks.ts"),
   },
+  traces: {
+    summary: "single into a file without traces, with one of a hundred exported, and with all",
+    load: () => import("./scenarios/traces.ts"),
+  },
   console: {
     summary: "the console in a browser: first paint and web vitals by page, a million runs scrolled",
     load: () => import("./scenarios/console.ts"),
