@@ -51,10 +51,10 @@ export function deadLetterStore(db: Database, caller: Caller | null): DeadLetter
       return page(rows.map(toDeadLetter));
     },
 
-    async groups(integrationId, { filter = {}, ...options }) {
+    async groups(integrationId, { resolved = false, filter = {}, ...options }) {
       if (!isUuid(integrationId) || !isPossible(filter)) return { items: [], nextCursor: null };
       const { texts, values } = textConditions(filter, 7);
-      const which = ["integration_id = $6 and not resolved", ...texts].join(" and ");
+      const which = [`integration_id = $6 and ${resolved ? "" : "not "}resolved`, ...texts].join(" and ");
       return grouped(db, caller, which, [integrationId, ...values], options);
     },
 
@@ -150,6 +150,7 @@ async function grouped(
   const rows = await db.query<GroupRow & { readonly upTo: string }>(
     `select groups.*, example.* from (
        select fingerprint, count(*) as count, min(first_failed_at) as first, max(last_attempted_at) as last,
+              min(integration_version) as "firstVersion", max(integration_version) as "lastVersion",
               bound.id as "upTo"
          from sluice.dead_letter_records as letter,
               (select coalesce($3::uuid, (select id from sluice.dead_letter_records as letter
@@ -241,6 +242,8 @@ interface GroupRow {
   readonly count: number;
   readonly first: Date;
   readonly last: Date;
+  readonly firstVersion: number;
+  readonly lastVersion: number;
   readonly id: string;
   readonly code: DeadLetterRow["code"];
   readonly message: string;
@@ -249,8 +252,9 @@ interface GroupRow {
   readonly rule: number | null;
 }
 
-function toGroup({ fingerprint, count, first, last, ...example }: GroupRow): DeadLetterGroup {
-  return { fingerprint, count, firstFailedAt: first, lastAttemptedAt: last, example };
+function toGroup(row: GroupRow): DeadLetterGroup {
+  const { fingerprint, count, first, last, firstVersion, lastVersion, ...example } = row;
+  return { fingerprint, count, firstFailedAt: first, lastAttemptedAt: last, firstVersion, lastVersion, example };
 }
 
 type Listed = Omit<

@@ -14,6 +14,7 @@ import { Toasts } from "./components/toast.tsx";
 import { Layout } from "./layout/layout.tsx";
 import { oneOf, type Search, text, textsOf, urlOf } from "./lib/search.ts";
 import { connectorsSearch } from "./pages/connectors/search.ts";
+import { deadLettersSearch } from "./pages/dead-letters/search.ts";
 import { followSearch } from "./pages/follow/search.ts";
 import { integrationSearch } from "./pages/integration/search.ts";
 import { mappingSearch } from "./pages/mapping/search.ts";
@@ -91,6 +92,13 @@ const run = createRoute({
   component: lazyRouteComponent(() => import("./pages/run/run.tsx"), "Run"),
 });
 
+const deadLetters = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/integrations/$id/dead-letters",
+  validateSearch: deadLettersSearch,
+  component: lazyRouteComponent(() => import("./pages/dead-letters/dead-letters.tsx"), "DeadLetters"),
+});
+
 const follow = createRoute({
   getParentRoute: () => signedIn,
   path: "/follow",
@@ -122,7 +130,7 @@ const settings = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    signedIn.addChildren([overview, integration, mapping, run, follow, connectors, connector, settings]),
+    signedIn.addChildren([overview, integration, mapping, deadLetters, run, follow, connectors, connector, settings]),
   ]),
   parseSearch: textsOf,
   stringifySearch: urlOf,

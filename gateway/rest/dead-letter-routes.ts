@@ -1,5 +1,12 @@
 import type { JobStatus } from "../../runtime/ports/replays.ts";
-import { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "../services/index.ts";
+import {
+  correctionBody,
+  deadLetterPreviewBody,
+  dryRunBody,
+  filterFields,
+  replayAllBody,
+  replayBody,
+} from "../services/index.ts";
 import {
   deadLetterDetailResource,
   deadLetterGroupResource,
@@ -62,12 +69,17 @@ export const deadLetterRoutes: readonly Route[] = [
     operationId: "listDeadLetterGroups",
     scopes: ["dead-letters:read"],
     tag: "dead letters",
-    summary: "Unresolved dead letters that failed alike, as one row each, the most frequent first.",
-    query: { ...paging, ...filterFields },
+    summary: "Dead letters that failed alike, as one row each, the most frequent first.",
+    query: {
+      ...paging,
+      resolved: { type: "boolean", default: false, description: "Those that are, or are not, resolved." },
+      ...filterFields,
+    },
     answer: ok("A page.", schemas.listOf(schemas.deadLetterGroup)),
     handle: async (request, { deadLetters }) => {
-      const { limit, cursor, ...fields } = request.query;
-      return listResource(await deadLetters.groups(id(request), { ...page(request), fields }), deadLetterGroupResource);
+      const { limit, cursor, resolved, ...fields } = request.query;
+      const options = { ...page(request), resolved: flag(request, "resolved") ?? false, fields };
+      return listResource(await deadLetters.groups(id(request), options), deadLetterGroupResource);
     },
   },
   {
@@ -96,6 +108,19 @@ export const deadLetterRoutes: readonly Route[] = [
       deadLetterDetailResource(
         await deadLetters.change(id(request), request.body, request.caller.name, request.ifMatch),
       ),
+  },
+  {
+    method: "POST",
+    path: "/v1/dead-letter/{id}/preview",
+    operationId: "previewDeadLetter",
+    scopes: ["dead-letters:write"],
+    tag: "dead letters",
+    summary: "Takes it, or a draft of its correction, through the steps of the current version, and writes nothing.",
+    body: deadLetterPreviewBody,
+    bodyOptional: true,
+    answer: ok("What each step took and gave, and what destinations would receive.", schemas.preview),
+    problems: [422, 504],
+    handle: async (request, { previewDeadLetter }) => previewDeadLetter(id(request), request.body),
   },
   {
     method: "POST",
@@ -132,7 +157,7 @@ export const deadLetterRoutes: readonly Route[] = [
     scopes: ["dead-letters:write"],
     tag: "dead letters",
     summary: "Says how many of them the steps of the current version would let pass; nothing is written.",
-    body: filterBody,
+    body: dryRunBody,
     bodyOptional: true,
     answer: ok("The counts, and what fails.", schemas.dryRun),
     problems: [422, 504],

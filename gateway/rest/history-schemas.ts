@@ -153,6 +153,8 @@ export const deadLetterGroup = object({
   count: integer,
   first_failed_at: time,
   last_attempted_at: time,
+  first_version: { ...integer, description: "The oldest version of the integration under which one of them failed." },
+  last_version: { ...integer, description: "The newest one." },
   step: orNull(string),
   destination: orNull(string),
   rule: orNull(integer),

@@ -54,7 +54,10 @@ const closed = (properties: Record<string, Part>): Part => ({
 
 export const replayBody = closed(optionFields);
 export const replayAllBody = closed({ ...filterFields, ...optionFields });
-export const filterBody = closed(filterFields);
+export const dryRunBody = closed({
+  ...filterFields,
+  dead_letter_id: { ...string, format: "uuid", description: "Only this one." },
+});
 
 export const correctionBody: Part = {
   ...closed({
@@ -129,7 +132,7 @@ export function deadLetterService({ store, runner, validator, cluster }: Service
 
     async groups(
       integrationId: string,
-      { fields, ...options }: PageOptions & { fields: Fields },
+      { fields, ...options }: PageOptions & { resolved: boolean; fields: Fields },
     ): Promise<Page<DeadLetterGroup>> {
       await integrationOf(integrationId);
       return deadLetters.groups(integrationId, { ...options, filter: filterOf(fields) });

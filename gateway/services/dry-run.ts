@@ -6,7 +6,7 @@ import { previewRecords, type RecordPreview, type SourceRecord } from "../../run
 import { parseJson } from "../../runtime/record/index.ts";
 import { entryOf, isOf } from "../../runtime/replay/index.ts";
 import { found, refuse, type ServiceContext } from "./context.ts";
-import { filterBody, filterOf } from "./dead-letters.ts";
+import { dryRunBody, filterOf } from "./dead-letters.ts";
 import { answered, asRecord, schemaOf } from "./preview.ts";
 import { within } from "./probe.ts";
 
@@ -40,10 +40,11 @@ export interface DryRun {
 /** How many dead letters the current version's steps would let pass. Nothing is written; look-ups are asked. */
 export function dryRunService({ store, validator, sandbox, lookups, signal: ends }: ServiceContext) {
   return async function dryRun(id: string, body: Json): Promise<DryRun> {
-    refuse(validator.compile(filterBody)(body ?? {}));
+    refuse(validator.compile(dryRunBody)(body ?? {}));
     const row = found(await store.integrations.get(id), "integration", id);
     const integration = resolveIntegration(row.spec);
-    const filter = filterOf((body ?? {}) as object);
+    const { dead_letter_id: one, ...fields } = (body ?? {}) as { readonly dead_letter_id?: string };
+    const filter = { ...filterOf(fields), ids: one === undefined ? undefined : [one] };
     const schema = await schemaOf(store, id, integration);
     const counts = { total: await store.replays.count(id, filter), checked: 0, passed: 0, failed: 0, untried: 0 };
     const failures = new Map<string, FailureCount>();

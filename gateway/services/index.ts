@@ -14,7 +14,7 @@ import { type InvokeOptions, Invoker } from "./invoke.ts";
 import { keyService } from "./keys.ts";
 import { liveService } from "./live.ts";
 import { pluginService } from "./plugins.ts";
-import { previewService } from "./preview.ts";
+import { deadLetterPreviewService, previewService } from "./preview.ts";
 import { recordService } from "./records.ts";
 import { secretsService } from "./secrets.ts";
 import { tapService } from "./tap.ts";
@@ -22,13 +22,13 @@ import { tapService } from "./tap.ts";
 export { ConnectorEvents } from "./connector-events.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
 export type { IfMatch, ServiceContext } from "./context.ts";
-export { correctionBody, filterBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
+export { correctionBody, dryRunBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
 export { EventStream } from "./events.ts";
 export { openHookSecrets } from "./hook-secrets.ts";
 export { NotThroughError } from "./invoke.ts";
 export { keyBody } from "./keys.ts";
 export type { Durability, MetricsText, Readiness, Runner } from "./ports.ts";
-export { previewBody } from "./preview.ts";
+export { deadLetterPreviewBody, previewBody } from "./preview.ts";
 export type { WantedBy } from "./records.ts";
 
 function servicesOf(context: ServiceContext, { invoker, hub }: Platform, caller: Caller | null) {
@@ -42,6 +42,7 @@ function servicesOf(context: ServiceContext, { invoker, hub }: Platform, caller:
     dryRun: dryRunService(context),
     apply: applyService(context),
     preview: previewService(context),
+    previewDeadLetter: deadLetterPreviewService(context),
     follow: recordService(context),
     keys: keyService(context),
     audit: store.audit,

@@ -7,9 +7,9 @@ import {
 } from "../../runtime/config/index.ts";
 import { joinPath, SluiceError } from "../../runtime/errors/index.ts";
 import { realClock } from "../../runtime/ports/clock.ts";
-import type { Store } from "../../runtime/ports/store.ts";
+import type { DeadLetterDetail, Store } from "../../runtime/ports/store.ts";
 import { type Preview, previewRecords, type SourceRecord, sampleSource } from "../../runtime/preview/index.ts";
-import { describeType, isObject } from "../../runtime/record/index.ts";
+import { describeType, isObject, parseJson } from "../../runtime/record/index.ts";
 import { allConnectors, found, refuse, type ServiceContext, typesOf } from "./context.ts";
 import { failureOf, probeTimeoutMs, within } from "./probe.ts";
 
@@ -36,6 +36,50 @@ export const previewBody: Part = {
     },
   },
 };
+
+/** Body of a dead letter's preview: left out, it is taken as a replay would take it. */
+export const deadLetterPreviewBody: Part = {
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    payload: { type: "object", description: "A draft of its correction, to be tried in its place." },
+  },
+};
+
+/** What the current version's steps make of a dead letter, or of a draft of its correction: nothing is written. */
+export function deadLetterPreviewService(context: ServiceContext) {
+  const { store, validator, sandbox, lookups, signal: ends } = context;
+  return async function previewDeadLetter(letterId: string, body: Json): Promise<Preview> {
+    refuse(validator.compile(deadLetterPreviewBody)(body ?? {}));
+    const letter = found(await store.deadLetters.get(letterId), "dead letter", letterId);
+    if (letter.position.ordinal < 0) {
+      throw new SluiceError("BUSINESS_RULE", "it is what a window gave, and enters behind it: only a replay can tell");
+    }
+    const id = letter.integrationId;
+    const { name, spec } = found(await store.integrations.get(id), "integration", id);
+    const integration = resolveIntegration(spec);
+    const { payload = letter.corrected ?? recordOf(letter) } = (body ?? {}) as { payload?: Json };
+    const records = [asRecord(payload, letter.position)];
+    const schema = await schemaOf(store, id, integration);
+    const services = { validator, sandbox, lookups, clock: realClock };
+    return answered(() =>
+      within(
+        previewTimeoutMs,
+        (signal) => previewRecords({ id, name, integration, records, schema }, services, signal),
+        ends,
+      ),
+    );
+  };
+}
+
+/** As it came, every digit of it; null: it is no JSON. */
+function recordOf({ raw }: DeadLetterDetail): Json {
+  try {
+    return parseJson(Buffer.from(raw).toString());
+  } catch {
+    return null;
+  }
+}
 
 /** What an integration, or a draft of it, makes of records: nothing is written, and no cursor moves. */
 export function previewService(context: ServiceContext) {

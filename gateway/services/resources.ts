@@ -256,6 +256,8 @@ export function deadLetterGroupResource(group: DeadLetterGroup): JsonObject {
     count: group.count,
     first_failed_at: group.firstFailedAt.toISOString(),
     last_attempted_at: group.lastAttemptedAt.toISOString(),
+    first_version: group.firstVersion,
+    last_version: group.lastVersion,
     step,
     destination,
     rule,

@@ -24,6 +24,9 @@ export interface DeadLetterGroup {
   readonly count: number;
   readonly firstFailedAt: Date;
   readonly lastAttemptedAt: Date;
+  /** The oldest and the newest version of the integration under which they failed. */
+  readonly firstVersion: number;
+  readonly lastVersion: number;
   /** The newest of them. */
   readonly example: {
     readonly id: string;

@@ -419,10 +419,10 @@ export interface DeadLetterStore {
   get(id: string): Promise<DeadLetterDetail | null>;
   /** The newest first unless `sort` says otherwise. */
   list(integrationId: string, options: DeadLetterListOptions): Promise<Page<DeadLetterRow>>;
-  /** Unresolved ones by fingerprint, the largest group first. */
+  /** Those that are, or are not (where left out), resolved, by fingerprint, the largest group first. */
   groups(
     integrationId: string,
-    options: PageOptions & { readonly filter?: DeadLetterFilter },
+    options: PageOptions & { readonly resolved?: boolean; readonly filter?: DeadLetterFilter },
   ): Promise<Page<DeadLetterGroup>>;
   /** All of a run's, whatever became of them, by fingerprint, the largest group first. */
   errorsOf(runId: string, options: PageOptions): Promise<Page<DeadLetterGroup>>;

@@ -55,12 +55,21 @@ test("the audit log says which key it was, what runs and jobs were before, and i
 test("errors of a run and groups are by what failed alike, jobs a page at a time, and counters have a beginning and an end", async () => {
   const { other, theirs } = await teams();
   const get = async (url: string) => (await other.call("GET", url)).body;
-  const group = { fingerprint: "f", count: 1, example_id: theirs["dead-letter"], code: "VALIDATION_ERROR" };
+  const group = {
+    fingerprint: "f",
+    count: 1,
+    first_version: 1,
+    last_version: 1,
+    example_id: theirs["dead-letter"],
+    code: "VALIDATION_ERROR",
+  };
   expect((await get(`/v1/runs/${theirs.runs}/errors`)).items).toMatchObject([group]);
   const groups = `/v1/integrations/${theirs.integrations}/dead-letter/groups`;
   expect((await get(`${groups}?run_id=${theirs.runs}&step=map&record_id=r`)).items).toMatchObject([group]);
   for (const none of ["code=TIMEOUT", "record_id=other", "until=2020-01-01T00:00:00Z", "fingerprint=%00"])
     expect((await get(`${groups}?${none}`)).items).toEqual([]);
+  expect((await get(`${groups}?resolved=false`)).items).toMatchObject([group]);
+  expect((await get(`${groups}?resolved=true`)).items).toEqual([]);
   const letters = `/v1/integrations/${theirs.integrations}/dead-letter`;
   expect((await get(`${letters}?record_id=r&sort=-last_attempted_at`)).items).toHaveLength(1);
 
@@ -76,4 +85,36 @@ test("errors of a run and groups are by what failed alike, jobs a page at a time
   expect([run_id, points.length]).toEqual([theirs.runs, 2]);
   expect(points[0].records_in).toBe(0);
   expect(points[1]).toMatchObject({ records_in: 1, records_failed: 1 });
+});
+
+test("one dead letter, or a draft of its correction, is taken through the steps of now, and nothing is written", async () => {
+  const { api, other, mine, theirs } = await teams();
+  const url = `/v1/dead-letter/${theirs["dead-letter"]}`;
+  const current = (await other.call("GET", `/v1/integrations/${theirs.integrations}`)).body;
+  const mapping_spec = [{ source: "$.a", destination: "b", cast: "boolean" }];
+  const put = await other.call("PUT", `/v1/integrations/${theirs.integrations}`, { ...current, mapping_spec });
+  expect(put.status).toBe(200);
+  const preview = async (body?: object) => (await other.call("POST", `${url}/preview`, body)).body;
+  const place = { base: "a.ndjson", ordinal: 7 };
+  expect((await preview({ payload: { a: "maybe" } })).records).toMatchObject([
+    { status: "failed", position: place, steps: [{ step: "map", failures: [{ rule: 0, code: "VALIDATION_ERROR" }] }] },
+  ]);
+  expect((await preview({ payload: { a: true } })).records).toMatchObject([
+    { status: "delivered", steps: [{ out: { records: [{ record: { b: true } }] } }] },
+  ]);
+  // As it came.
+  expect((await preview()).records).toMatchObject([{ record: { a: 1 } }]);
+  expect((await other.call("POST", `${url}/preview`, { payload: [1] })).status).toBe(400);
+  expect((await mine.call("POST", `${url}/preview`)).status).toBe(404);
+  expect((await api.call("GET", url)).body).toMatchObject({ corrected: null, version: 1 });
+
+  const dryRun = `/v1/integrations/${theirs.integrations}/dead-letter/dry-run`;
+  const one = { dead_letter_id: theirs["dead-letter"] };
+  expect((await other.call("POST", dryRun, one)).body).toMatchObject({
+    version: put.body.version,
+    total: 1,
+    checked: 1,
+  });
+  const none = { dead_letter_id: theirs.runs };
+  expect((await other.call("POST", dryRun, none)).body).toMatchObject({ total: 0 });
 });

@@ -317,6 +317,12 @@ export interface DeadLetter {
   readonly last_attempted_at: Time;
   readonly fingerprint: string;
   readonly trace_id: string | null;
+  readonly request: {
+    readonly id?: string;
+    readonly trace_id?: string;
+    readonly actor?: string;
+    readonly owner?: string;
+  } | null;
   readonly corrected_at: Time | null;
   readonly corrected_by: string | null;
   readonly resolved: boolean;
@@ -340,6 +346,9 @@ export interface DeadLetterGroup {
   readonly count: number;
   readonly first_failed_at: Time;
   readonly last_attempted_at: Time;
+  /** Of the integration, under which the first and the last of them failed. */
+  readonly first_version: number;
+  readonly last_version: number;
   readonly step: string | null;
   readonly destination: string | null;
   readonly rule: number | null;
@@ -354,7 +363,7 @@ export interface Job {
   readonly kind: "replay";
   readonly status: "running" | "paused" | "success" | "partial" | "failed" | "cancelled";
   readonly options: {
-    readonly from?: "head" | "step";
+    readonly from?: "head" | "step" | null;
     readonly version?: "current" | "original";
     readonly rate?: number | null;
   };
@@ -536,6 +545,7 @@ export interface FollowedStep {
     readonly rule: number | null;
     readonly code: string;
     readonly message: string;
+    readonly errors?: readonly { readonly path: string; readonly message: string }[];
     readonly on_error: "dead_letter" | "drop" | "stop";
   }[];
 }

@@ -4,7 +4,11 @@ import { count } from "../../lib/format.ts";
 import styles from "./follow.module.css";
 
 /** What each step took and gave, side by side where it changed. */
-export function Steps({ item }: { readonly item: FollowedRecord }) {
+export function Steps({
+  item,
+}: {
+  readonly item: Pick<FollowedRecord, "steps" | "steps_reason" | "record" | "repeatable">;
+}) {
   const { steps, steps_reason: reason, record, repeatable } = item;
   if (steps === null) {
     return (

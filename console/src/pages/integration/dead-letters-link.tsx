@@ -1,10 +1,6 @@
+import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-
-interface Filter {
-  readonly run_id?: string;
-  readonly fingerprint?: string;
-  readonly resolved?: "true" | "false";
-}
+import type { DeadLettersSearch } from "../dead-letters/search.ts";
 
 /** To the dead letters of an integration, or to some of them. */
 export function DeadLettersLink({
@@ -13,13 +9,12 @@ export function DeadLettersLink({
   children,
 }: {
   readonly id: string;
-  readonly filter?: Filter;
+  readonly filter?: DeadLettersSearch;
   readonly children: ReactNode;
 }) {
-  return <a href={`/integrations/${id}/dead-letters${query(filter)}`}>{children}</a>;
-}
-
-function query(filter: Filter): string {
-  const text = new URLSearchParams({ ...filter }).toString();
-  return text === "" ? "" : `?${text}`;
+  return (
+    <Link to="/integrations/$id/dead-letters" params={{ id }} search={filter}>
+      {children}
+    </Link>
+  );
 }

@@ -96,6 +96,8 @@ export interface DeadLetterGroup {
   code: string;
   message: string;
   exampleId: string;
+  firstVersion: number;
+  lastVersion: number;
 }
 
 export interface Job {
@@ -157,6 +159,7 @@ export interface ListDeadLetterGroupsRequest {
   since: Timestamp | undefined;
   until: Timestamp | undefined;
   recordId?: string | undefined;
+  resolved?: boolean | undefined;
 }
 
 export interface ListDeadLetterGroupsResponse {
@@ -195,6 +198,7 @@ export interface ReplayDeadLettersRequest {
   fingerprint?: string | undefined;
   since: Timestamp | undefined;
   until: Timestamp | undefined;
+  recordId?: string | undefined;
 }
 
 export interface DryRunDeadLettersRequest {
@@ -206,6 +210,8 @@ export interface DryRunDeadLettersRequest {
   fingerprint?: string | undefined;
   since: Timestamp | undefined;
   until: Timestamp | undefined;
+  recordId?: string | undefined;
+  deadLetterId?: string | undefined;
 }
 
 export interface DryRunDeadLettersResponse {
@@ -848,6 +854,8 @@ function createBaseDeadLetterGroup(): DeadLetterGroup {
     code: "",
     message: "",
     exampleId: "",
+    firstVersion: 0,
+    lastVersion: 0,
   };
 }
 
@@ -885,6 +893,12 @@ export const DeadLetterGroup: MessageFns<DeadLetterGroup> = {
     }
     if (message.exampleId !== "") {
       writer.uint32(82).string(message.exampleId);
+    }
+    if (message.firstVersion !== 0) {
+      writer.uint32(88).int32(message.firstVersion);
+    }
+    if (message.lastVersion !== 0) {
+      writer.uint32(96).int32(message.lastVersion);
     }
     return writer;
   },
@@ -980,6 +994,22 @@ export const DeadLetterGroup: MessageFns<DeadLetterGroup> = {
             }
 
             message.exampleId = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.firstVersion = reader.int32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.lastVersion = reader.int32();
             continue;
           }
         }
@@ -1583,6 +1613,9 @@ export const ListDeadLetterGroupsRequest: MessageFns<ListDeadLetterGroupsRequest
     if (message.recordId !== undefined) {
       writer.uint32(90).string(message.recordId);
     }
+    if (message.resolved !== undefined) {
+      writer.uint32(96).bool(message.resolved);
+    }
     return writer;
   },
 
@@ -1685,6 +1718,14 @@ export const ListDeadLetterGroupsRequest: MessageFns<ListDeadLetterGroupsRequest
             }
 
             message.recordId = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.resolved = reader.bool();
             continue;
           }
         }
@@ -2011,6 +2052,9 @@ export const ReplayDeadLettersRequest: MessageFns<ReplayDeadLettersRequest> = {
     if (message.until !== undefined) {
       Timestamp.encode(message.until, writer.uint32(90).fork()).join();
     }
+    if (message.recordId !== undefined) {
+      writer.uint32(98).string(message.recordId);
+    }
     return writer;
   },
 
@@ -2115,6 +2159,14 @@ export const ReplayDeadLettersRequest: MessageFns<ReplayDeadLettersRequest> = {
             message.until = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.recordId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2157,6 +2209,12 @@ export const DryRunDeadLettersRequest: MessageFns<DryRunDeadLettersRequest> = {
     }
     if (message.until !== undefined) {
       Timestamp.encode(message.until, writer.uint32(66).fork()).join();
+    }
+    if (message.recordId !== undefined) {
+      writer.uint32(74).string(message.recordId);
+    }
+    if (message.deadLetterId !== undefined) {
+      writer.uint32(82).string(message.deadLetterId);
     }
     return writer;
   },
@@ -2236,6 +2294,22 @@ export const DryRunDeadLettersRequest: MessageFns<DryRunDeadLettersRequest> = {
             }
 
             message.until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.recordId = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.deadLetterId = reader.string();
             continue;
           }
         }
