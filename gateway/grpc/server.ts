@@ -182,7 +182,12 @@ export function createGrpc(options: GrpcOptions): Grpc {
         authenticate(authorization, auth).catch((error: unknown) => ending.abort(error));
       }, trustMs);
       try {
-        for await (const item of items(readMessage(method.input, call.request), asking.services, signal)) {
+        for await (const item of items(
+          readMessage(method.input, call.request),
+          asking.services,
+          signal,
+          asking.caller,
+        )) {
           if (!call.write(writeMessage(method.output, item))) await event(call, "drain", { signal });
         }
         signal.throwIfAborted();

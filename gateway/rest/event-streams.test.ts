@@ -11,7 +11,7 @@ const caller: Identity = {
 };
 
 /** A server that answers with a stream of events; what it has given, and whether it was let go. */
-async function serve(chunk: string, everyMs = 20) {
+async function serve(text: string, everyMs = 20) {
   const given = { bytes: 0, ended: 0 };
   const known = { caller: caller as Identity | null };
   const streams = new EventStreams({ verify: async () => known.caller }, 300);
@@ -19,8 +19,8 @@ async function serve(chunk: string, everyMs = 20) {
   const events = new EventStream(async function* (signal) {
     try {
       while (!signal.aborted) {
-        given.bytes += chunk.length;
-        yield chunk;
+        given.bytes += text.length;
+        yield text === "" ? [] : [{ event: "run", data: { text } }];
         await new Promise((resolve) => void setTimeout(resolve, everyMs));
       }
     } finally {
@@ -38,7 +38,7 @@ async function serve(chunk: string, everyMs = 20) {
 const authorization = { authorization: "Bearer slc_x" };
 
 test("who does not read is cut off, and little is kept for it", async () => {
-  const { given, port } = await serve(`data: ${"x".repeat(60_000)}\n\n`, 0);
+  const { given, port } = await serve("x".repeat(60_000), 0);
   const socket = connect(port, "127.0.0.1");
   onTestFinished(() => void socket.destroy());
   await once(socket, "connect");
@@ -50,7 +50,7 @@ test("who does not read is cut off, and little is kept for it", async () => {
 });
 
 test("a caller has so many streams at once, and one that goes makes room", async () => {
-  const { given, url } = await serve(": beat\n\n");
+  const { given, url } = await serve("");
   const open = async () => {
     const stop = new AbortController();
     const { status, headers, body } = await fetch(url, { headers: authorization, signal: stop.signal });
@@ -69,7 +69,7 @@ test("a caller has so many streams at once, and one that goes makes room", async
 });
 
 test("a stream ends with the key that it was opened with, and with the server", async () => {
-  const { app, given, known, url } = await serve(": beat\n\n");
+  const { app, given, known, url } = await serve("");
   const read = async () => {
     const { body } = await fetch(url, { headers: authorization });
     return { ended: (body as ReadableStream).pipeTo(new WritableStream()) };

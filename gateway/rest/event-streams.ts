@@ -29,9 +29,10 @@ export class EventStreams {
     /** When something was given that is not taken yet. */
     let givenAt: number | undefined;
     async function* chunks() {
-      for await (const text of events.chunks(signal)) {
+      for await (const told of events.told(signal)) {
         givenAt = performance.now();
-        yield text;
+        yield told.map(({ event, data }) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`).join("") ||
+          ": beat\n\n";
         givenAt = undefined;
       }
     }

@@ -31,12 +31,20 @@ const scopeOf: Readonly<Record<LiveEvent["event"], Scope>> = {
   node: "platform:read",
 };
 
-/** Server-sent events, as the text of each; ends when the signal aborts, and throws where too much waits. */
-export class EventStream {
-  readonly chunks: (signal: AbortSignal) => AsyncGenerator<string>;
+interface ToldEvent {
+  readonly event: LiveEvent["event"] | "hello" | "ready";
+  readonly data: JsonObject;
+}
 
-  constructor(chunks: (signal: AbortSignal) => AsyncGenerator<string>) {
-    this.chunks = chunks;
+/**
+ * Events, several at once where they came so, and none every ten seconds at least. Ends when the signal aborts, and
+ * throws where too much waits.
+ */
+export class EventStream {
+  readonly told: (signal: AbortSignal) => AsyncGenerator<readonly ToldEvent[]>;
+
+  constructor(told: (signal: AbortSignal) => AsyncGenerator<readonly ToldEvent[]>) {
+    this.told = told;
   }
 }
 
@@ -81,14 +89,15 @@ export function eventService({ store, live, nodes, hub }: ServiceContext & { rea
       if (may("node")) for (const node of await nodes.list()) yield nodeEvent(node);
     }
 
-    async function* chunks(signal: AbortSignal): AsyncGenerator<string> {
+    async function* told(signal: AbortSignal): AsyncGenerator<readonly ToldEvent[]> {
       const held = new Map<string, LiveEvent>();
       /** Integrations that the caller may see, and those that it may not. */
       const seen = new Set<string>();
       const unseen = new Set<string>();
       let wake = Promise.withResolvers<void>();
       const hold = (event: LiveEvent) => {
-        // In the order of the latest of each.
+        // In the order of the latest of each. What is one too many ends the stream.
+        if (held.size > heldMax) return;
         held.delete(event.key);
         held.set(event.key, event);
         wake.resolve();
@@ -101,7 +110,7 @@ export function eventService({ store, live, nodes, hub }: ServiceContext & { rea
         if (integrationId !== null && event.event === "integration" && event.data.removed !== true) return;
         hold(event);
       });
-      let told = "";
+      let lookedAt = "";
       const look = async () => {
         const detail = await live.detail(integrationId as string).catch(() => null);
         if (detail === null) return;
@@ -110,8 +119,8 @@ export function eventService({ store, live, nodes, hub }: ServiceContext & { rea
           samples: null,
           live: { ...detail.live, at: null, freshness_seconds: null },
         });
-        if (text === told) return;
-        told = text;
+        if (text === lookedAt) return;
+        lookedAt = text;
         hold(detailEvent(detail));
       };
       const looking = integrationId === null ? undefined : setInterval(() => void look(), detailMs);
@@ -123,9 +132,9 @@ export function eventService({ store, live, nodes, hub }: ServiceContext & { rea
       const end = () => wake.resolve();
       signal.addEventListener("abort", end, { once: true });
       try {
-        yield textOf("hello", { beat_seconds: beatMs / 1000 });
-        for await (const event of snapshot(seen)) if (may(event.event)) yield textOf(event.event, event.data);
-        yield textOf("ready", {});
+        yield [{ event: "hello", data: { beat_seconds: beatMs / 1000 } }];
+        for await (const { event, data } of snapshot(seen)) if (may(event)) yield [{ event, data }];
+        yield [{ event: "ready", data: {} }];
         while (!signal.aborted) {
           await wake.promise;
           wake = Promise.withResolvers<void>();
@@ -133,12 +142,10 @@ export function eventService({ store, live, nodes, hub }: ServiceContext & { rea
           const events = [...held.values()];
           held.clear();
           await tellApart(events, seen, unseen);
-          const texts = events
-            .filter(({ integrationId: of }) => of === null || seen.has(of))
-            .map(({ event, data }) => textOf(event, data));
-          if (beaten) texts.push(": beat\n\n");
+          const own = events.filter(({ integrationId: of }) => of === null || seen.has(of));
+          const isDue = own.length > 0 || beaten;
           beaten = false;
-          if (texts.length > 0 && !signal.aborted) yield texts.join("");
+          if (isDue && !signal.aborted) yield own;
         }
       } finally {
         stopListening();
@@ -156,7 +163,7 @@ export function eventService({ store, live, nodes, hub }: ServiceContext & { rea
       for (const id of ids) (own.includes(id) ? seen : unseen).add(id);
     }
 
-    return new EventStream(chunks);
+    return new EventStream(told);
   };
 }
 
@@ -176,5 +183,3 @@ function detailEvent({ samples, graph, live, ...one }: LiveDetail): LiveEvent {
   const event = integrationEvent({ ...one, live });
   return { ...event, data: { ...event.data, live: { ...live, samples, graph } as unknown as JsonObject } };
 }
-
-const textOf = (event: string, data: JsonObject) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;

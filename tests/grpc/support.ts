@@ -117,7 +117,8 @@ export function callRaw(
   const same = (bytes: Buffer) => bytes;
   return new Promise((resolve) => {
     const call = client.makeServerStreamRequest(path, same, same, Buffer.from(request), metadata);
-    call.on("data", () => {});
+    // What has no end is let go.
+    call.on("data", () => method === "StreamEvents" && call.cancel());
     call.on("error", () => {});
     call.on("status", ({ code, details }) => resolve({ code, message: details }));
   });

@@ -24,10 +24,12 @@ import {
   ApiKey,
   CreateApiKeyRequest,
   GetApiKeyRequest,
+  GetMeRequest,
   ListApiKeysRequest,
   ListApiKeysResponse,
   ListAuditLogRequest,
   ListAuditLogResponse,
+  Me,
   RevokeApiKeyRequest,
 } from "./access.ts";
 import {
@@ -64,6 +66,8 @@ import {
   ListDeadLettersResponse,
   ListJobsRequest,
   ListJobsResponse,
+  ListRunErrorsRequest,
+  ListRunErrorsResponse,
   PauseJobRequest,
   ReplayDeadLetterRequest,
   ReplayDeadLettersRequest,
@@ -77,6 +81,8 @@ import {
   GetIntegrationVersionRequest,
   Integration,
   IntegrationVersion,
+  ListFiresRequest,
+  ListFiresResponse,
   ListIntegrationsRequest,
   ListIntegrationsResponse,
   ListIntegrationVersionsRequest,
@@ -86,6 +92,7 @@ import {
   SeeLossesRequest,
 } from "./integrations.ts";
 import { InvokeIntegrationRequest, InvokeIntegrationResponse } from "./invoke.ts";
+import { Event, GetLiveRequest, GetOverviewRequest, GetOverviewResponse, Live, StreamEventsRequest } from "./live.ts";
 import { ListNodesRequest, ListNodesResponse } from "./nodes.ts";
 import {
   ApplyConfigurationRequest,
@@ -107,9 +114,11 @@ import { FollowRecordRequest, FollowRecordResponse } from "./records.ts";
 import {
   CancelRunRequest,
   GetRunRequest,
+  GetRunSeriesRequest,
   ListRunsRequest,
   ListRunsResponse,
   Run,
+  RunSeries,
   StartRunRequest,
   WatchRunRequest,
 } from "./runs.ts";
@@ -325,6 +334,15 @@ export const ControlServiceService = {
     responseSerialize: (value: IntegrationVersion): Buffer => Buffer.from(IntegrationVersion.encode(value).finish()),
     responseDeserialize: (value: Buffer): IntegrationVersion => IntegrationVersion.decode(value),
   },
+  listFires: {
+    path: "/sluice.control.v1.ControlService/ListFires" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListFiresRequest): Buffer => Buffer.from(ListFiresRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListFiresRequest => ListFiresRequest.decode(value),
+    responseSerialize: (value: ListFiresResponse): Buffer => Buffer.from(ListFiresResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListFiresResponse => ListFiresResponse.decode(value),
+  },
   previewIntegration: {
     path: "/sluice.control.v1.ControlService/PreviewIntegration" as const,
     requestStream: false as const,
@@ -383,6 +401,25 @@ export const ControlServiceService = {
     requestDeserialize: (value: Buffer): GetRunRequest => GetRunRequest.decode(value),
     responseSerialize: (value: Run): Buffer => Buffer.from(Run.encode(value).finish()),
     responseDeserialize: (value: Buffer): Run => Run.decode(value),
+  },
+  getRunSeries: {
+    path: "/sluice.control.v1.ControlService/GetRunSeries" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetRunSeriesRequest): Buffer => Buffer.from(GetRunSeriesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetRunSeriesRequest => GetRunSeriesRequest.decode(value),
+    responseSerialize: (value: RunSeries): Buffer => Buffer.from(RunSeries.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RunSeries => RunSeries.decode(value),
+  },
+  listRunErrors: {
+    path: "/sluice.control.v1.ControlService/ListRunErrors" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRunErrorsRequest): Buffer => Buffer.from(ListRunErrorsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRunErrorsRequest => ListRunErrorsRequest.decode(value),
+    responseSerialize: (value: ListRunErrorsResponse): Buffer =>
+      Buffer.from(ListRunErrorsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRunErrorsResponse => ListRunErrorsResponse.decode(value),
   },
   cancelRun: {
     path: "/sluice.control.v1.ControlService/CancelRun" as const,
@@ -564,6 +601,15 @@ export const ControlServiceService = {
     responseSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
     responseDeserialize: (value: Buffer): Empty => Empty.decode(value),
   },
+  getMe: {
+    path: "/sluice.control.v1.ControlService/GetMe" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetMeRequest): Buffer => Buffer.from(GetMeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetMeRequest => GetMeRequest.decode(value),
+    responseSerialize: (value: Me): Buffer => Buffer.from(Me.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Me => Me.decode(value),
+  },
   listAuditLog: {
     path: "/sluice.control.v1.ControlService/ListAuditLog" as const,
     requestStream: false as const,
@@ -618,6 +664,33 @@ export const ControlServiceService = {
     requestDeserialize: (value: Buffer): RemovePluginRequest => RemovePluginRequest.decode(value),
     responseSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
     responseDeserialize: (value: Buffer): Empty => Empty.decode(value),
+  },
+  getOverview: {
+    path: "/sluice.control.v1.ControlService/GetOverview" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetOverviewRequest): Buffer => Buffer.from(GetOverviewRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetOverviewRequest => GetOverviewRequest.decode(value),
+    responseSerialize: (value: GetOverviewResponse): Buffer => Buffer.from(GetOverviewResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetOverviewResponse => GetOverviewResponse.decode(value),
+  },
+  getLive: {
+    path: "/sluice.control.v1.ControlService/GetLive" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetLiveRequest): Buffer => Buffer.from(GetLiveRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetLiveRequest => GetLiveRequest.decode(value),
+    responseSerialize: (value: Live): Buffer => Buffer.from(Live.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Live => Live.decode(value),
+  },
+  streamEvents: {
+    path: "/sluice.control.v1.ControlService/StreamEvents" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamEventsRequest): Buffer => Buffer.from(StreamEventsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamEventsRequest => StreamEventsRequest.decode(value),
+    responseSerialize: (value: Event): Buffer => Buffer.from(Event.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Event => Event.decode(value),
   },
   listNodes: {
     path: "/sluice.control.v1.ControlService/ListNodes" as const,
@@ -681,12 +754,15 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   seeLosses: handleUnaryCall<SeeLossesRequest, Integration>;
   listIntegrationVersions: handleUnaryCall<ListIntegrationVersionsRequest, ListIntegrationVersionsResponse>;
   getIntegrationVersion: handleUnaryCall<GetIntegrationVersionRequest, IntegrationVersion>;
+  listFires: handleUnaryCall<ListFiresRequest, ListFiresResponse>;
   previewIntegration: handleUnaryCall<PreviewIntegrationRequest, PreviewIntegrationResponse>;
   followRecord: handleUnaryCall<FollowRecordRequest, FollowRecordResponse>;
   invokeIntegration: handleUnaryCall<InvokeIntegrationRequest, InvokeIntegrationResponse>;
   startRun: handleUnaryCall<StartRunRequest, Run>;
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   getRun: handleUnaryCall<GetRunRequest, Run>;
+  getRunSeries: handleUnaryCall<GetRunSeriesRequest, RunSeries>;
+  listRunErrors: handleUnaryCall<ListRunErrorsRequest, ListRunErrorsResponse>;
   cancelRun: handleUnaryCall<CancelRunRequest, Run>;
   watchRun: handleServerStreamingCall<WatchRunRequest, Run>;
   tap: handleServerStreamingCall<TapRequest, TapResponse>;
@@ -706,12 +782,16 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   createApiKey: handleUnaryCall<CreateApiKeyRequest, ApiKey>;
   getApiKey: handleUnaryCall<GetApiKeyRequest, ApiKey>;
   revokeApiKey: handleUnaryCall<RevokeApiKeyRequest, Empty>;
+  getMe: handleUnaryCall<GetMeRequest, Me>;
   listAuditLog: handleUnaryCall<ListAuditLogRequest, ListAuditLogResponse>;
   listPlugins: handleUnaryCall<ListPluginsRequest, ListPluginsResponse>;
   createPlugin: handleUnaryCall<CreatePluginRequest, Plugin>;
   getPlugin: handleUnaryCall<GetPluginRequest, Plugin>;
   replacePlugin: handleUnaryCall<ReplacePluginRequest, Plugin>;
   removePlugin: handleUnaryCall<RemovePluginRequest, Empty>;
+  getOverview: handleUnaryCall<GetOverviewRequest, GetOverviewResponse>;
+  getLive: handleUnaryCall<GetLiveRequest, Live>;
+  streamEvents: handleServerStreamingCall<StreamEventsRequest, Event>;
   listNodes: handleUnaryCall<ListNodesRequest, ListNodesResponse>;
   applyConfiguration: handleUnaryCall<ApplyConfigurationRequest, ApplyConfigurationResponse>;
   getSecrets: handleUnaryCall<GetSecretsRequest, GetSecretsResponse>;
@@ -1019,6 +1099,21 @@ export interface ControlServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: IntegrationVersion) => void,
   ): ClientUnaryCall;
+  listFires(
+    request: ListFiresRequest,
+    callback: (error: ServiceError | null, response: ListFiresResponse) => void,
+  ): ClientUnaryCall;
+  listFires(
+    request: ListFiresRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListFiresResponse) => void,
+  ): ClientUnaryCall;
+  listFires(
+    request: ListFiresRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListFiresResponse) => void,
+  ): ClientUnaryCall;
   previewIntegration(
     request: PreviewIntegrationRequest,
     callback: (error: ServiceError | null, response: PreviewIntegrationResponse) => void,
@@ -1102,6 +1197,36 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Run) => void,
+  ): ClientUnaryCall;
+  getRunSeries(
+    request: GetRunSeriesRequest,
+    callback: (error: ServiceError | null, response: RunSeries) => void,
+  ): ClientUnaryCall;
+  getRunSeries(
+    request: GetRunSeriesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RunSeries) => void,
+  ): ClientUnaryCall;
+  getRunSeries(
+    request: GetRunSeriesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RunSeries) => void,
+  ): ClientUnaryCall;
+  listRunErrors(
+    request: ListRunErrorsRequest,
+    callback: (error: ServiceError | null, response: ListRunErrorsResponse) => void,
+  ): ClientUnaryCall;
+  listRunErrors(
+    request: ListRunErrorsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRunErrorsResponse) => void,
+  ): ClientUnaryCall;
+  listRunErrors(
+    request: ListRunErrorsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRunErrorsResponse) => void,
   ): ClientUnaryCall;
   cancelRun(request: CancelRunRequest, callback: (error: ServiceError | null, response: Run) => void): ClientUnaryCall;
   cancelRun(
@@ -1347,6 +1472,18 @@ export interface ControlServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Empty) => void,
   ): ClientUnaryCall;
+  getMe(request: GetMeRequest, callback: (error: ServiceError | null, response: Me) => void): ClientUnaryCall;
+  getMe(
+    request: GetMeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Me) => void,
+  ): ClientUnaryCall;
+  getMe(
+    request: GetMeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Me) => void,
+  ): ClientUnaryCall;
   listAuditLog(
     request: ListAuditLogRequest,
     callback: (error: ServiceError | null, response: ListAuditLogResponse) => void,
@@ -1437,6 +1574,39 @@ export interface ControlServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Empty) => void,
   ): ClientUnaryCall;
+  getOverview(
+    request: GetOverviewRequest,
+    callback: (error: ServiceError | null, response: GetOverviewResponse) => void,
+  ): ClientUnaryCall;
+  getOverview(
+    request: GetOverviewRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetOverviewResponse) => void,
+  ): ClientUnaryCall;
+  getOverview(
+    request: GetOverviewRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetOverviewResponse) => void,
+  ): ClientUnaryCall;
+  getLive(request: GetLiveRequest, callback: (error: ServiceError | null, response: Live) => void): ClientUnaryCall;
+  getLive(
+    request: GetLiveRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Live) => void,
+  ): ClientUnaryCall;
+  getLive(
+    request: GetLiveRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Live) => void,
+  ): ClientUnaryCall;
+  streamEvents(request: StreamEventsRequest, options?: Partial<CallOptions>): ClientReadableStream<Event>;
+  streamEvents(
+    request: StreamEventsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<Event>;
   listNodes(
     request: ListNodesRequest,
     callback: (error: ServiceError | null, response: ListNodesResponse) => void,

@@ -187,6 +187,24 @@ export interface WatchRunRequest {
   id: string;
 }
 
+export interface GetRunSeriesRequest {
+  id: string;
+}
+
+export interface RunSeries {
+  runId: string;
+  intervalSeconds: number;
+  points: RunPoint[];
+}
+
+export interface RunPoint {
+  at: Timestamp | undefined;
+  recordsIn: bigint;
+  recordsOut: bigint;
+  recordsFiltered: bigint;
+  recordsFailed: bigint;
+}
+
 function createBaseRun(): Run {
   return {
     id: "",
@@ -1843,6 +1861,222 @@ export const WatchRunRequest: MessageFns<WatchRunRequest> = {
             }
 
             message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetRunSeriesRequest(): GetRunSeriesRequest {
+  return { id: "" };
+}
+
+export const GetRunSeriesRequest: MessageFns<GetRunSeriesRequest> = {
+  encode(message: GetRunSeriesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRunSeriesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRunSeriesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunSeries(): RunSeries {
+  return { runId: "", intervalSeconds: 0, points: [] };
+}
+
+export const RunSeries: MessageFns<RunSeries> = {
+  encode(message: RunSeries, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.intervalSeconds !== 0) {
+      writer.uint32(17).double(message.intervalSeconds);
+    }
+    for (const v of message.points) {
+      RunPoint.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunSeries {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunSeries();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.intervalSeconds = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.points.push(RunPoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunPoint(): RunPoint {
+  return { at: undefined, recordsIn: 0n, recordsOut: 0n, recordsFiltered: 0n, recordsFailed: 0n };
+}
+
+export const RunPoint: MessageFns<RunPoint> = {
+  encode(message: RunPoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== undefined) {
+      Timestamp.encode(message.at, writer.uint32(10).fork()).join();
+    }
+    if (message.recordsIn !== 0n) {
+      if (BigInt.asIntN(64, message.recordsIn) !== message.recordsIn) {
+        throw new globalThis.Error("value provided for field message.recordsIn of type int64 too large");
+      }
+      writer.uint32(16).int64(message.recordsIn);
+    }
+    if (message.recordsOut !== 0n) {
+      if (BigInt.asIntN(64, message.recordsOut) !== message.recordsOut) {
+        throw new globalThis.Error("value provided for field message.recordsOut of type int64 too large");
+      }
+      writer.uint32(24).int64(message.recordsOut);
+    }
+    if (message.recordsFiltered !== 0n) {
+      if (BigInt.asIntN(64, message.recordsFiltered) !== message.recordsFiltered) {
+        throw new globalThis.Error("value provided for field message.recordsFiltered of type int64 too large");
+      }
+      writer.uint32(32).int64(message.recordsFiltered);
+    }
+    if (message.recordsFailed !== 0n) {
+      if (BigInt.asIntN(64, message.recordsFailed) !== message.recordsFailed) {
+        throw new globalThis.Error("value provided for field message.recordsFailed of type int64 too large");
+      }
+      writer.uint32(40).int64(message.recordsFailed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunPoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunPoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.recordsIn = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.recordsOut = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.recordsFiltered = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.recordsFailed = reader.int64() as bigint;
             continue;
           }
         }
