@@ -13,11 +13,12 @@ import { Empty, ErrorState, Skeleton } from "./components/states.tsx";
 import { Toasts } from "./components/toast.tsx";
 import { Layout } from "./layout/layout.tsx";
 import { oneOf, type Search, text, textsOf, urlOf } from "./lib/search.ts";
-import { connectorsSearch } from "./pages/connectors/search.ts";
+import { connectorsSearch, newConnectorSearch } from "./pages/connectors/search.ts";
 import { deadLettersSearch } from "./pages/dead-letters/search.ts";
 import { followSearch } from "./pages/follow/search.ts";
 import { integrationSearch } from "./pages/integration/search.ts";
 import { mappingSearch } from "./pages/mapping/search.ts";
+import { newIntegrationSearch } from "./pages/new-integration/search.ts";
 import { runSearch } from "./pages/run/search.ts";
 import { settingsSearch } from "./pages/settings/search.ts";
 import { SignIn } from "./pages/sign-in/sign-in.tsx";
@@ -119,6 +120,26 @@ const connector = createRoute({
   component: lazyRouteComponent(() => import("./pages/connectors/connector.tsx"), "Connector"),
 });
 
+const newConnector = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/connectors/new",
+  validateSearch: newConnectorSearch,
+  component: lazyRouteComponent(() => import("./pages/connectors/new-connector.tsx"), "NewConnector"),
+});
+
+const editConnector = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/connectors/$id/edit",
+  component: lazyRouteComponent(() => import("./pages/connectors/edit-connector.tsx"), "EditConnector"),
+});
+
+const newIntegration = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/new",
+  validateSearch: newIntegrationSearch,
+  component: lazyRouteComponent(() => import("./pages/new-integration/new-integration.tsx"), "NewIntegration"),
+});
+
 const settings = createRoute({
   getParentRoute: () => signedIn,
   path: "/settings",
@@ -130,7 +151,20 @@ const settings = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
-    signedIn.addChildren([overview, integration, mapping, deadLetters, run, follow, connectors, connector, settings]),
+    signedIn.addChildren([
+      overview,
+      integration,
+      mapping,
+      deadLetters,
+      run,
+      follow,
+      connectors,
+      newConnector,
+      connector,
+      editConnector,
+      newIntegration,
+      settings,
+    ]),
   ]),
   parseSearch: textsOf,
   stringifySearch: urlOf,

@@ -36,11 +36,13 @@ interface TextFieldProps extends FieldProps {
   /** More than one line, so many at first. */
   readonly rows?: number;
   readonly isMono?: boolean;
+  /** Of more than one line: shown as dots. */
+  readonly isHidden?: boolean;
 }
 
 export function TextField(props: TextFieldProps) {
-  const { label, help, error, rows, isMono, placeholder, ...rest } = props;
-  const className = `${styles.input} ${isMono ? "mono" : ""}`;
+  const { label, help, error, rows, isMono, isHidden, placeholder, ...rest } = props;
+  const className = `${styles.input} ${isMono ? "mono" : ""} ${isHidden ? styles.dots : ""}`;
   return (
     <AriaTextField {...rest} isInvalid={Boolean(error)} className={styles.field ?? ""} validationBehavior="aria">
       <Label className={styles.label ?? ""}>{label}</Label>
@@ -61,10 +63,12 @@ interface SelectProps<Id extends string> extends FieldProps {
   readonly placeholder?: string;
   /** Its label stands in it, as filters have it. */
   readonly isInline?: boolean;
+  /** Its label is shown elsewhere, such as at the head of a column. */
+  readonly isBare?: boolean;
 }
 
 export function SelectField<Id extends string>(props: SelectProps<Id>) {
-  const { label, help, error, options, value, onChange, placeholder = "Choose …", isInline, ...rest } = props;
+  const { label, help, error, options, value, onChange, placeholder = "Choose …", isInline, isBare, ...rest } = props;
   return (
     <AriaSelect
       {...rest}
@@ -74,7 +78,7 @@ export function SelectField<Id extends string>(props: SelectProps<Id>) {
       isInvalid={Boolean(error)}
       className={styles.field ?? ""}
     >
-      <Label className={isInline ? "sr-only" : (styles.label ?? "")}>{label}</Label>
+      <Label className={isInline || isBare ? "sr-only" : (styles.label ?? "")}>{label}</Label>
       <Button className={styles.select ?? ""} {...(isInline && { "data-label": label })}>
         <SelectValue className={styles.value ?? ""} />
         <ChevronDown size={15} aria-hidden />

@@ -1,12 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { Search, Trash2, Zap } from "lucide-react";
+import { Pencil, Search, Trash2, Zap } from "lucide-react";
 import { useState } from "react";
 import { api } from "../../api/client.ts";
+import { connectorQuery } from "../../api/connectors.ts";
 import { toProblem } from "../../api/problem.ts";
 import { queryClient } from "../../api/queries.ts";
 import type { Connector as ConnectorResource, ConnectorTest, Stream } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
+import { buttonClass } from "../../components/button-class.ts";
 import { CopyId } from "../../components/copy-id.tsx";
 import { Confirm } from "../../components/dialog.tsx";
 import { JsonView } from "../../components/json-view.tsx";
@@ -24,10 +26,7 @@ const route = getRouteApi("/signed-in/connectors/$id");
 /** One connector: its config, whether it can be reached, what it has. */
 export function Connector() {
   const { id } = route.useParams();
-  const { data, error, refetch } = useQuery({
-    queryKey: ["connector", id],
-    queryFn: ({ signal }) => api.get<ConnectorResource>(`/v1/connectors/${id}`, {}, signal),
-  });
+  const { data, error, refetch } = useQuery(connectorQuery(id));
   if (data) return <Loaded key={id} connector={data} />;
   return error ? <ErrorState problem={toProblem(error)} onRetry={refetch} /> : <Skeleton lines={8} />;
 }
@@ -66,6 +65,12 @@ function Loaded({ connector }: { connector: ConnectorResource }) {
             <Button icon={<Trash2 size={16} aria-hidden />} onPress={() => setRemoving(true)}>
               Remove
             </Button>
+          )}
+          {mayWrite && (
+            <Link to="/connectors/$id/edit" params={{ id }} className={buttonClass()}>
+              <Pencil size={16} aria-hidden />
+              Edit
+            </Link>
           )}
           {mayTest && (
             <Button icon={<Search size={16} aria-hidden />} onPress={discover}>

@@ -1,13 +1,15 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { Cable } from "lucide-react";
+import { Cable, Plus } from "lucide-react";
 import { useList } from "../../api/queries.ts";
 import type { Connector } from "../../api/types.ts";
+import { buttonClass } from "../../components/button-class.ts";
 import { SearchField } from "../../components/field.tsx";
 import { Page, Toolbar } from "../../components/page.tsx";
 import { Empty, ErrorState } from "../../components/states.tsx";
 import { type Column, Table } from "../../components/table.tsx";
 import { Tabs } from "../../components/tabs.tsx";
 import { RelativeTime } from "../../components/time.tsx";
+import { useMay } from "../../layout/me.ts";
 import type { ConnectorsSearch } from "./search.ts";
 import { Types } from "./types.tsx";
 
@@ -18,7 +20,17 @@ export function Connectors() {
   const { tab = "connectors" } = route.useSearch();
   const navigate = route.useNavigate();
   return (
-    <Page title="Connectors">
+    <Page
+      title="Connectors"
+      actions={
+        useMay("connectors:write") && (
+          <Link to="/connectors/new" className={buttonClass("primary")}>
+            <Plus size={16} aria-hidden />
+            New connector
+          </Link>
+        )
+      }
+    >
       <Tabs
         label="Connectors and their types"
         tabs={[

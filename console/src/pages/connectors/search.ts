@@ -18,3 +18,6 @@ export const connectorsSearch = (search: Search): ConnectorsSearch => ({
   search: text(search.search),
   sort: oneOf(search.sort, sorts),
 });
+
+/** What the URL of the form of a new connector holds: its type. */
+export const newConnectorSearch = (search: Search): { type?: string | undefined } => ({ type: text(search.type) });

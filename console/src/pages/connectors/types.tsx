@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { api, type Page } from "../../api/client.ts";
+import { typesQuery } from "../../api/connectors.ts";
 import { toProblem } from "../../api/problem.ts";
 import type { ConnectorType, Json } from "../../api/types.ts";
 import { Badge } from "../../components/badge.tsx";
@@ -43,10 +43,7 @@ const columns: readonly Column<ConnectorType>[] = [
 export function Types() {
   const { type: shown } = route.useSearch();
   const navigate = route.useNavigate();
-  const { data, error, refetch } = useQuery({
-    queryKey: ["connector-types"],
-    queryFn: ({ signal }) => api.get<Page<ConnectorType>>("/v1/connector-types", {}, signal),
-  });
+  const { data, error, refetch } = useQuery(typesQuery);
   const show = (type?: string) => void navigate({ search: { tab: "types", type } });
   if (error) return <ErrorState problem={toProblem(error)} onRetry={refetch} />;
   return (

@@ -1,12 +1,14 @@
-import { getRouteApi } from "@tanstack/react-router";
-import { Boxes } from "lucide-react";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { Boxes, Plus } from "lucide-react";
 import type { Page as ListPage } from "../../api/client.ts";
 import { useList } from "../../api/queries.ts";
 import type { OverviewItem, OverviewTotals } from "../../api/types.ts";
+import { buttonClass } from "../../components/button-class.ts";
 import { SearchField, SelectField } from "../../components/field.tsx";
 import { Page, Toolbar } from "../../components/page.tsx";
 import { Empty, ErrorState } from "../../components/states.tsx";
 import { Table } from "../../components/table.tsx";
+import { useMay } from "../../layout/me.ts";
 import { columns } from "./columns.tsx";
 import { Totals } from "./totals.tsx";
 
@@ -28,6 +30,7 @@ type State = (typeof states)[number]["id"];
 export function Overview() {
   const filter = route.useSearch();
   const navigate = route.useNavigate();
+  const mayWrite = useMay("integrations:write");
   const list = useList<OverviewItem, OverviewPage>(["overview"], "/v1/overview", filter);
   const change = (part: Partial<typeof filter>) =>
     void navigate({ search: (former) => ({ ...former, ...part }), replace: true });
@@ -39,7 +42,7 @@ export function Overview() {
   const totals = list.first?.totals;
   const isFiltered = chosen !== "all" || filter.search !== undefined;
   return (
-    <Page title="Overview">
+    <Page title="Overview" actions={mayWrite && <NewIntegration />}>
       {totals && totals.integrations > 0 && (
         <>
           <Totals totals={totals} />
@@ -78,11 +81,21 @@ const NothingFound = () => (
   <Empty title="No integration is like this">Search for another name, or show all states.</Empty>
 );
 
-const NoIntegrations = () => (
-  <Empty title="There are no integrations yet" icon={<Boxes size={28} aria-hidden />}>
-    <p>
-      An integration reads from a source, maps records and delivers them. Describe some in a file, and{" "}
-      <code>npx sluice apply FILE</code>.
-    </p>
-  </Empty>
+function NoIntegrations() {
+  return (
+    <Empty title="There are no integrations yet" icon={<Boxes size={28} aria-hidden />}>
+      <p>An integration reads from a source, maps records and delivers them.</p>
+      {useMay("integrations:write") && <NewIntegration />}
+      <p>
+        Or describe some in a file, and <code>npx sluice apply FILE</code>.
+      </p>
+    </Empty>
+  );
+}
+
+const NewIntegration = () => (
+  <Link to="/new" className={buttonClass("primary")}>
+    <Plus size={16} aria-hidden />
+    New integration
+  </Link>
 );
