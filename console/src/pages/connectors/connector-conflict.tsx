@@ -4,7 +4,7 @@ import { Button } from "../../components/button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { type Schema, withoutSecrets } from "../../components/schema-form/schema.ts";
 import { Skeleton } from "../../components/states.tsx";
-import type { ConnectorDraft } from "./connector-form.tsx";
+import type { ConnectorDraft } from "./connector-draft.ts";
 
 const Diff = lazy(async () => ({ default: (await import("../../components/diff.tsx")).Diff }));
 

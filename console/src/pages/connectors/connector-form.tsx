@@ -12,14 +12,9 @@ import { FieldErrors } from "../../components/states.tsx";
 import { toast } from "../../components/toast.tsx";
 import { useMay } from "../../layout/me.ts";
 import { ConnectorConflict } from "./connector-conflict.tsx";
+import type { ConnectorDraft } from "./connector-draft.ts";
 import styles from "./connectors.module.css";
 import { Tested } from "./tested.tsx";
-
-/** What is put in. */
-export interface ConnectorDraft {
-  readonly name: string;
-  readonly config: JsonObject;
-}
 
 interface ConnectorFormProps {
   readonly type: ConnectorType;

@@ -8,7 +8,8 @@ import { buttonClass } from "../../components/button-class.ts";
 import { Page, Panel } from "../../components/page.tsx";
 import { Empty, ErrorState, Skeleton } from "../../components/states.tsx";
 import { useMay } from "../../layout/me.ts";
-import { type ConnectorDraft, ConnectorForm } from "./connector-form.tsx";
+import type { ConnectorDraft } from "./connector-draft.ts";
+import { ConnectorForm } from "./connector-form.tsx";
 import styles from "./connectors.module.css";
 import { TypeChoice } from "./type-choice.tsx";
 

@@ -1,8 +1,8 @@
 import { Panel } from "../../components/page.tsx";
 import { ConnectorPart } from "./connector-part.tsx";
 import type { EndDraft } from "./draft.ts";
-import type { StepProps } from "./new-integration.tsx";
 import { pathsOf } from "./schema-paths.ts";
+import type { StepProps } from "./step-props.ts";
 import { StreamPart } from "./stream-part.tsx";
 import { typeWords } from "./suggest.ts";
 import { useStreams } from "./use-end.ts";

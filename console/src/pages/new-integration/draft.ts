@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useState } from "react";
 import type { ConnectorType, JsonObject } from "../../api/types.ts";
 import { isReference, type Schema, withoutSecrets } from "../../components/schema-form/schema.ts";
-import type { ConnectorDraft } from "../connectors/connector-form.tsx";
+import type { ConnectorDraft } from "../connectors/connector-draft.ts";
 import type { Step } from "./search.ts";
 import type { Match } from "./suggest.ts";
 

@@ -4,8 +4,8 @@ import { Panel } from "../../components/page.tsx";
 import { Skeleton } from "../../components/states.tsx";
 import type { Draft, MappingDraft } from "./draft.ts";
 import styles from "./new-integration.module.css";
-import type { StepProps } from "./new-integration.tsx";
 import { fieldPathOf, jsonPathOf, pathsOf, recordsIn, type SchemaPath, schemaOf } from "./schema-paths.ts";
+import type { StepProps } from "./step-props.ts";
 import { type Cast, castOf, leftOf, type Match, suggest, typeWords } from "./suggest.ts";
 import { useSample, useStreams } from "./use-end.ts";
 

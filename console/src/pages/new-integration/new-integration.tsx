@@ -35,13 +35,6 @@ const parts = {
   review: ReviewStep,
 };
 
-/** What each step is given. */
-export interface StepProps {
-  readonly draft: Draft;
-  readonly change: (part: Partial<Draft>) => void;
-  readonly types: readonly ConnectorType[];
-}
-
 /** From connectors to a first run, a step at a time. */
 export function NewIntegration() {
   const { data, error, refetch } = useQuery(typesQuery);

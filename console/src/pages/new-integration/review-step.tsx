@@ -16,8 +16,8 @@ import type { Draft } from "./draft.ts";
 import { modeWords } from "./ends.ts";
 import { Made } from "./made.tsx";
 import styles from "./new-integration.module.css";
-import type { StepProps } from "./new-integration.tsx";
 import { Next } from "./schedule-step.tsx";
+import type { StepProps } from "./step-props.ts";
 
 /** What will be made, checked by the server; then it is made, tried, and run for the first time. */
 export function ReviewStep({ draft, change }: StepProps) {

@@ -10,7 +10,7 @@ import type { TriggerDraft } from "./draft.ts";
 import { capabilityOf, typeOf } from "./ends.ts";
 import { firesOf } from "./fires.ts";
 import styles from "./new-integration.module.css";
-import type { StepProps } from "./new-integration.tsx";
+import type { StepProps } from "./step-props.ts";
 
 const often = [
   { id: "*/5 * * * *", detail: "Every five minutes" },

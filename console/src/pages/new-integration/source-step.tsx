@@ -6,7 +6,7 @@ import { count } from "../../lib/format.ts";
 import { ConnectorPart } from "./connector-part.tsx";
 import { type EndDraft, empty } from "./draft.ts";
 import styles from "./new-integration.module.css";
-import type { StepProps } from "./new-integration.tsx";
+import type { StepProps } from "./step-props.ts";
 import { StreamPart } from "./stream-part.tsx";
 import { useSample, useStreams } from "./use-end.ts";
 
