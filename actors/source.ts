@@ -62,7 +62,7 @@ const credit = { records: 8_000, bytes: 2_000_000 };
 const firstAnswerMs = 600_000;
 /** A source that cannot even be opened is given up soon, one that has begun only after the retry policy. */
 const openAttempts = 3;
-/** A source without an end is never given up, and tried at least this often. */
+/** A source without an end is never given up, and tried at least this often unless it asks for more patience. */
 const endlessPauseMs = 30_000;
 
 /**

@@ -78,3 +78,20 @@ test("what a run that was cancelled waited for is waited for no more", async () 
   expect(world.vitals.shownCircuits).toEqual({});
   node.kill();
 });
+
+test("a source that says to ask again at once is asked by the backoff: its tries are not used up within moments", async () => {
+  const retry = { initial: "1s", max: "5s", jitter: 0 };
+  const world = new World({ ...specOf(["s"], "manual"), delivery: { retry } });
+  const run = world.open();
+  const tries: number[] = [];
+  let now = 0;
+  world.beforeOpen = () => {
+    tries.push(now);
+    throw new ConnectorError("RATE_LIMITED", "slow down", { fault: "transient", retryAfterMs: 0 });
+  };
+  const node = world.begin();
+  for (; now < 60_000 && world.run(run).status !== "failed"; now += 500) await node.advance(500);
+  expect(world.run(run)).toMatchObject({ status: "failed", error: { code: "RATE_LIMITED" } });
+  expect(tries.map((at) => Math.round((at - tries[0]!) / 1_000))).toEqual([0, 1, 3]);
+  node.kill();
+});

@@ -110,13 +110,15 @@ test("the nearest name is the one meant, and there is none when nothing is close
 });
 
 test.each([
-  ["0", 0],
+  ["0", undefined],
+  ["86400", 3_600_000],
+  ["9".repeat(27), 3_600_000],
   ["120", 120_000],
   [" 7 ", 7_000],
   ["Sun, 06 Nov 1994 08:49:37 GMT", 37_000],
   ["Sunday, 06-Nov-94 08:49:37 GMT", 37_000],
   ["Sun Nov  6 08:49:37 1994", 37_000],
-  ["Sun, 06 Nov 1994 08:48:37 GMT", 0],
+  ["Sun, 06 Nov 1994 08:48:37 GMT", undefined],
   ["1.5", undefined],
   ["-1", undefined],
   ["soon", undefined],

@@ -4,6 +4,7 @@ import { VirtualClock } from "../ports/virtual-clock.ts";
 import { Circuit } from "./circuit.ts";
 import { type DeliverOptions, deliver } from "./deliver.ts";
 import { Gate } from "./gate.ts";
+import { failureOf } from "./settlement.ts";
 
 const retry = { maxAttempts: 3, initialMs: 100, maxMs: 1000, multiplier: 2, jitter: 0 };
 const recordsOf = (count: number): OutRecord[] =>
@@ -430,4 +431,27 @@ test("failures that are told in any order are those of their records: none is ta
   await clock.advance(1_000);
   expect(await done).toEqual({ undelivered: [], state: undefined });
   expect(confirmed).toEqual(records.map(({ id }) => id));
+});
+
+test.each([
+  [86_400_000, 3_600_000],
+  [1e26, 3_600_000],
+  [Number.POSITIVE_INFINITY, 3_600_000],
+  [2_500, 2_500],
+  [0, 100],
+  [-1, 100],
+  [Number.NaN, 100],
+])("a Retry-After of %s ms is waited for %s ms: an hour at most, and no wait is the backoff's", async (asked, ms) => {
+  expect(failureOf(busy(asked)).retryAfterMs).toBe(ms === 100 ? undefined : ms);
+  for (const told of ["of the call", "of the record"]) {
+    const { clock, calls, done } = delivering(1, (_numbers, call) => {
+      if (call > 1) return {};
+      if (told === "of the call") throw busy(asked);
+      return { failed: [{ index: 0, code: "RATE_LIMITED", message: "busy", retryAfterMs: asked }] };
+    });
+    await clock.advance(ms - 1);
+    expect(calls).toHaveLength(1);
+    await clock.advance(1);
+    expect(await done).toEqual({ undelivered: [], state: undefined });
+  }
 });

@@ -7,7 +7,7 @@ import { failedIn, noTracing, type Span, type SpanName, type SpanOrigin, type Tr
 import { sharedCorrelation } from "../record/index.ts";
 import type { CallOutcome } from "./circuit.ts";
 import type { Gate } from "./gate.ts";
-import { type Failure, failureOf, settlement } from "./settlement.ts";
+import { type Failure, failureOf, patienceOf, settlement } from "./settlement.ts";
 
 export interface Attempt {
   /** RFC 3339. */
@@ -65,9 +65,6 @@ export interface Delivered {
   /** The destination's state after its last write. */
   readonly state: Json | undefined;
 }
-
-/** A far side may ask for this much patience at most. */
-const maxRetryAfterMs = 3_600_000;
 
 /** A record waits in place for no longer: it would hold a write of its destination, and a batch of the log. */
 const inPlaceMs = 500;
@@ -248,7 +245,7 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     const { retryAfterMs } = failure;
     if (tries === 0 && gate) return 0;
     if (tries === 0 && waits++ === 0) waiting(failure.message);
-    if (retryAfterMs !== undefined) return Math.min(retryAfterMs, maxRetryAfterMs);
+    if (retryAfterMs !== undefined) return retryAfterMs;
     return tries > 0 ? backoffMs(retry, tries, clock.random) : backoffMs(waitPolicy, Math.min(waits, 16), clock.random);
   }
 }
@@ -285,7 +282,7 @@ const notWritten = { code: "UNAVAILABLE", message: "not written yet when the run
 
 /** What a record of a write failed with, as a failure. */
 function failureIn({ code, message, retryAfterMs }: Omit<WriteFailure, "index">): Failure {
-  return { code, fault: codes[code].fault, message, path: undefined, retryAfterMs };
+  return { code, fault: codes[code].fault, message, path: undefined, retryAfterMs: patienceOf(retryAfterMs) };
 }
 
 /** What a write says of its destination, by the table of settlement; `records`: those that it came to. */
@@ -293,8 +290,7 @@ function outcomeOf(records: number, failures: readonly Failure[], repeats: boole
   const passing = failures.filter(({ fault }) => settlement[fault].circuit !== "none");
   const broken = passing.find(({ fault }) => settlement[fault].circuit === "opens");
   const { message: reason = "", retryAfterMs } = broken ?? passing[0] ?? {};
-  const patience = retryAfterMs === undefined ? undefined : Math.min(retryAfterMs, maxRetryAfterMs);
   const hung =
     !repeats && records > 0 && failures.length === records && failures.every(({ code }) => code === "TIMEOUT");
-  return { records, failed: passing.length, broken: broken !== undefined, hung, reason, retryAfterMs: patience };
+  return { records, failed: passing.length, broken: broken !== undefined, hung, reason, retryAfterMs };
 }

@@ -29,6 +29,7 @@ export interface Failure {
   readonly fault: Fault;
   readonly message: string;
   readonly path: string | undefined;
+  /** As `patienceOf` has it. */
   readonly retryAfterMs: number | undefined;
   /** What asks is not there yet on this node (a plugin that does not start): it is waited for, without a limit. */
   readonly notReady?: boolean;
@@ -44,7 +45,7 @@ export function failureOf(error: unknown): Failure {
   if (isConnectorError(error)) {
     const { code, fault, message, path, retryAfterMs } = error;
     const notReady = "notReady" in error && error.notReady === true;
-    return { code, fault, message, path, retryAfterMs, ...(notReady && { notReady }) };
+    return { code, fault, message, path, retryAfterMs: patienceOf(retryAfterMs), ...(notReady && { notReady }) };
   }
   const none = { path: undefined, retryAfterMs: undefined };
   if (error instanceof SluiceError) {
@@ -52,6 +53,14 @@ export function failureOf(error: unknown): Failure {
     return { ...none, code, fault: codes[code].fault, message, path: errors[0]?.path };
   }
   return { ...none, code: "INTERNAL_ERROR", fault: "transient", message: messageOf(error), defect: isDefect(error) };
+}
+
+/** A far side may ask for this much patience at most. */
+const mostPatienceMs = 3_600_000;
+
+/** What a far side's Retry-After comes to. One that asks for no wait says nothing: the backoff holds. */
+export function patienceOf(retryAfterMs: number | undefined): number | undefined {
+  return retryAfterMs !== undefined && retryAfterMs > 0 ? Math.min(retryAfterMs, mostPatienceMs) : undefined;
 }
 
 /** What JavaScript throws by itself. With a cause it is another's: `fetch` wraps a broken connection in a TypeError. */

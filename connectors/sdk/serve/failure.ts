@@ -50,7 +50,9 @@ export function failureOf({
     message,
     fault: Fault.FAULT_UNSPECIFIED,
     path: "",
-    retryAfter: retryAfterMs === undefined ? undefined : durationOf(retryAfterMs),
+    // No number of a connector's is too much for a message: an hour is the most that is waited.
+    retryAfter:
+      retryAfterMs !== undefined && retryAfterMs > 0 ? durationOf(Math.min(retryAfterMs, 3_600_000)) : undefined,
   };
 }
 
