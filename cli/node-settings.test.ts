@@ -27,9 +27,17 @@ test.each(["0", "6", "three", "1.5", "-1"])("SLUICE_NATS_REPLICAS is refused as 
 });
 
 test("history is kept for 90 days unless set otherwise, and never for less than seven", () => {
-  expect(readNodeSettings({})).toMatchObject({ retentionDays: 90, deadLetterDays: 90 });
-  const set = { SLUICE_RETENTION_RUNS: "30d", SLUICE_RETENTION_DEAD_LETTERS: "180d" };
-  expect(readNodeSettings(set)).toMatchObject({ retentionDays: 30, deadLetterDays: 180 });
+  expect(readNodeSettings({})).toMatchObject({
+    retentionDays: 90,
+    deadLetterDays: 90,
+    auditDays: Number.POSITIVE_INFINITY,
+  });
+  const set = {
+    SLUICE_RETENTION_RUNS: "30d",
+    SLUICE_RETENTION_DEAD_LETTERS: "180d",
+    SLUICE_RETENTION_AUDIT: "730d",
+  };
+  expect(readNodeSettings(set)).toMatchObject({ retentionDays: 30, deadLetterDays: 180, auditDays: 730 });
   for (const wrong of ["6d", "1h", "90", "ever"]) {
     expect(() => readNodeSettings({ SLUICE_RETENTION_RUNS: wrong })).toThrow(
       `SLUICE_RETENTION_RUNS is "${wrong}": a duration such as 90d, of seven days at least`,

@@ -41,9 +41,10 @@ export interface NodeSettings {
   readonly secretsRefreshMs: number;
   /** Where a trace is shown, with `{trace_id}` in the place of its id; undefined: nowhere. */
   readonly traceUrl: string | undefined;
-  /** Days that runs, and dead letters, are kept. */
+  /** Days that runs, dead letters and the audit log are kept; the last unless set for ever, Infinity. */
   readonly retentionDays: number;
   readonly deadLetterDays: number;
+  readonly auditDays: number;
   readonly logLevel: string;
   /** Of what is read all the time. For tests: not documented, and an hour where it is left out. */
   readonly eventRunMs: number | undefined;
@@ -77,8 +78,9 @@ export function readNodeSettings(env: NodeJS.ProcessEnv = process.env, cwd: stri
     kafkaBrokers: list(env.SLUICE_KAFKA_BROKERS ?? ""),
     secretsRefreshMs: durationMs(env, "SLUICE_SECRETS_REFRESH", 30_000),
     traceUrl: traceUrl(env.SLUICE_TRACE_URL),
-    retentionDays: days(env, "SLUICE_RETENTION_RUNS"),
-    deadLetterDays: days(env, "SLUICE_RETENTION_DEAD_LETTERS"),
+    retentionDays: days(env, "SLUICE_RETENTION_RUNS", 90),
+    deadLetterDays: days(env, "SLUICE_RETENTION_DEAD_LETTERS", 90),
+    auditDays: days(env, "SLUICE_RETENTION_AUDIT", Number.POSITIVE_INFINITY),
     logLevel: env.SLUICE_LOG_LEVEL || "info",
     eventRunMs: Number(env.SLUICE_TEST_EVENT_RUN_MS) || undefined,
     env,
@@ -132,10 +134,10 @@ function durationMs(env: NodeJS.ProcessEnv, name: string, fallback: number): num
   throw new SluiceError("VALIDATION_ERROR", `${name} is "${text}": a duration such as 30s or 5m, of a second at least`);
 }
 
-/** How long history is kept: 90 days unless set. */
-function days(env: NodeJS.ProcessEnv, name: string): number {
+/** How long history is kept. */
+function days(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
   const text = env[name];
-  if (text === undefined || text === "") return 90;
+  if (text === undefined || text === "") return fallback;
   const ms = parseDuration(text);
   if (ms !== undefined && ms >= 7 * 86_400_000) return Math.ceil(ms / 86_400_000);
   throw new SluiceError("VALIDATION_ERROR", `${name} is "${text}": a duration such as 90d, of seven days at least`);

@@ -138,8 +138,8 @@ async function start(
   const natsUrl = settings.natsUrl ?? (nats as ServerHandle).url;
   const databaseUrl = settings.databaseUrl ?? (postgres as ServerHandle).url;
   for (const url of [natsUrl, databaseUrl]) addServerUrl(redactor, url);
-  const { retentionDays, deadLetterDays } = settings;
-  const store = await openStore({ url: databaseUrl, retentionDays, deadLetterDays });
+  const { retentionDays, deadLetterDays, auditDays } = settings;
+  const store = await openStore({ url: databaseUrl, retentionDays, deadLetterDays, auditDays });
   let maintained = Math.floor(Date.now() / maintenanceMs);
   const maintenance = setInterval(() => {
     const turn = Math.floor(Date.now() / maintenanceMs);

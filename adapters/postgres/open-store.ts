@@ -36,6 +36,8 @@ export interface StoreOptions {
   readonly retentionDays?: number;
   /** Days that dead letters are kept, unresolved ones too. Default: as runs. */
   readonly deadLetterDays?: number;
+  /** Days that the audit log is kept. Default: for ever. */
+  readonly auditDays?: number;
   /** For a day of history to be left by those who read it. Default 10,000. */
   readonly dropTimeoutMs?: number;
 }
@@ -58,8 +60,9 @@ const flushConnections = 2;
  */
 export async function openStore(options: StoreOptions): Promise<PostgresStore> {
   const { connections = 10, statementTimeoutMs = 15_000, flushTimeoutMs = 10_000 } = options;
-  const { retentionDays = 90, deadLetterDays = retentionDays, dropTimeoutMs = 10_000 } = options;
-  const maintenance = { retention: { runs: retentionDays, deadLetters: deadLetterDays }, dropTimeoutMs };
+  const { retentionDays: runs = 90, deadLetterDays: deadLetters = runs } = options;
+  const { auditDays: audit = Number.POSITIVE_INFINITY, dropTimeoutMs = 10_000 } = options;
+  const maintenance = { retention: { runs, deadLetters, audit }, dropTimeoutMs };
   const url = withDatabase(options.url);
   await migrate(url);
   const pool = { url, statementTimeoutMs };

@@ -13,10 +13,11 @@ const suspectDays = 30;
 /** For days to be made, and for whoever is at it meanwhile. */
 const makeMs = 60_000;
 
-/** Days that history is kept; of dead letters the unresolved ones, too. */
+/** Days that history is kept, Infinity for ever; of dead letters the unresolved ones, too. */
 export interface Retention {
   readonly runs: number;
   readonly deadLetters: number;
+  readonly audit: number;
 }
 
 export interface MaintainOptions {
@@ -25,11 +26,29 @@ export interface MaintainOptions {
   readonly dropTimeoutMs: number;
 }
 
-/** Tables of history, partitioned by the day of their UUIDv7 ids. */
-const parted: readonly { readonly table: string; readonly kept: keyof Retention }[] = [
-  { table: "pipeline_runs", kept: "runs" },
-  { table: "dead_letter_records", kept: "deadLetters" },
-  { table: "dead_letter_originals", kept: "deadLetters" },
+interface Parted {
+  readonly table: string;
+  readonly kept: keyof Retention;
+  readonly by: Period;
+}
+
+/** The first days of a day's period and of the one after it, since the epoch. */
+type Period = (number: number) => readonly [first: number, next: number];
+
+const byDay: Period = (number) => [number, number + 1];
+
+const byMonth: Period = (number) => {
+  const date = new Date(number * day);
+  const first = (months: number) => Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + months) / day;
+  return [first(0), first(1)];
+};
+
+/** Tables of history, partitioned by their UUIDv7 ids: by the day, and by the month what is kept for years. */
+const parted: readonly Parted[] = [
+  { table: "pipeline_runs", kept: "runs", by: byDay },
+  { table: "dead_letter_records", kept: "deadLetters", by: byDay },
+  { table: "dead_letter_originals", kept: "deadLetters", by: byDay },
+  { table: "audit_log", kept: "audit", by: byMonth },
 ];
 
 /** What maintenance needs of the database: some of it cannot be done in a transaction. */
@@ -50,14 +69,15 @@ export async function maintain(store: Maintained, now: Date, options: MaintainOp
   // Yesterday too: clocks differ, and a record's id may be a little older than its insert.
   const wanted = Array.from({ length: ahead + 2 }, (_, n) => today - 1 + n);
   const make = async () => {
-    for (const { table } of parted) await makeDays(store, table, wanted);
+    for (const each of parted) await makeDays(store, each, wanted);
   };
   await make();
   await keepAwaited(db, today - retention.deadLetters);
   const dropped = async (session: Session) => {
-    for (const { table, kept } of parted) {
+    for (const each of parted) {
+      const { table, kept } = each;
       const oldest = Math.min(today - retention[kept], table === "pipeline_runs" ? await oldestRunning(db) : today);
-      await dropBefore(session, table, oldest);
+      await dropBefore(session, each, oldest);
     }
   };
   // Where another node is at it, it drops them all; what somebody reads for long is left to the next time.
@@ -74,7 +94,7 @@ export async function maintain(store: Maintained, now: Date, options: MaintainOp
 
 interface Partition {
   readonly name: string;
-  /** Since the epoch. */
+  /** Its first one, since the epoch. */
   readonly day: number;
   /** `leaving`: its removal was begun. `left`: no part of the table any more, and still to be dropped. */
   readonly state: "there" | "leaving" | "left";
@@ -120,7 +140,8 @@ async function alone(
   });
 }
 
-async function makeDays(store: Maintained, table: string, wanted: readonly number[]): Promise<void> {
+async function makeDays(store: Maintained, { table, by }: Parted, days: readonly number[]): Promise<void> {
+  const wanted = [...new Set(days.map((number) => by(number)[0]))];
   const missing = async () => {
     const known = new Map((await partitionsOf(store.database, table)).map(({ day, state }) => [day, state]));
     // What is leaving is first let go.
@@ -133,7 +154,7 @@ async function makeDays(store: Maintained, table: string, wanted: readonly numbe
   await alone(store, { limitMs: makeMs, waitMs: makeMs }, async () => {
     const statements = (await missing()).flatMap(({ number, state }) => {
       const name = `${table}_${dateOf(number)}`;
-      const bounds = `from ('${firstId(number)}') to ('${firstId(number + 1)}')`;
+      const bounds = `from ('${firstId(number)}') to ('${firstId(by(number)[1])}')`;
       return [
         // Made apart and attached, not as a `partition of`: that would stop every reader and writer of the table.
         ...(state === undefined ? [`create table sluice.${name} (like sluice.${table} including all)`] : []),
@@ -148,14 +169,14 @@ async function makeDays(store: Maintained, table: string, wanted: readonly numbe
  * Each day is first taken out of the table, which lets readers and writers go on and waits for those that were there
  * before, and then dropped. What was interrupted in between is finished here the next time.
  */
-async function dropBefore(session: Session, table: string, oldest: number): Promise<void> {
+async function dropBefore(session: Session, { table, by }: Parted, oldest: number): Promise<void> {
   const all = await partitionsOf(session, table);
   // One at a time can be leaving: whichever it is, it goes before the others.
   for (const { name } of all.filter(({ state }) => state === "leaving")) {
     await session.query(`alter table sluice.${table} detach partition sluice.${name} finalize`);
   }
   for (const { name, day, state } of all) {
-    if (day >= oldest) continue;
+    if (by(day)[1] > oldest) continue;
     if (state === "there")
       await session.query(`alter table sluice.${table} detach partition sluice.${name} concurrently`);
     await session.query(`drop table sluice.${name}`);

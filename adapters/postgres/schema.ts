@@ -501,6 +501,7 @@ export const idempotencyKeys = sluice.table(
   (t) => [primaryKey({ columns: [t.caller, t.key] })],
 );
 
+/** Partitioned by the month of its ids (migration 0031). */
 export const auditLog = sluice.table(
   "audit_log",
   {

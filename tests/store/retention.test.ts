@@ -161,11 +161,14 @@ test("a day that is not made yet is no fault of what is written: it is tried aga
   await store.close();
 });
 
-test("what waited in the default partitions of an earlier version is in its days", async () => {
+/** A database as the migrations before the first one that has `words` in it left it. */
+async function migratedBefore(words: string): Promise<{ url: string; client: pg.Client }> {
   const url = await server.url();
-  const folder = new URL("../../adapters/postgres/migrations", import.meta.url).pathname;
-  const before = readMigrationFiles({ migrationsFolder: decodeURIComponent(folder) }).filter(
-    ({ sql }) => !sql.join().includes("DETACH PARTITION"),
+  const folder = decodeURIComponent(new URL("../../adapters/postgres/migrations", import.meta.url).pathname);
+  const all = readMigrationFiles({ migrationsFolder: folder });
+  const before = all.slice(
+    0,
+    all.findIndex(({ sql }) => sql.join().includes(words)),
   );
   const client = new pg.Client(url);
   await client.connect();
@@ -176,6 +179,11 @@ test("what waited in the default partitions of an earlier version is in its days
     );
     await client.query("insert into sluice.migrations (id) values ($1)", [folderMillis]);
   }
+  return { url, client };
+}
+
+test("what waited in the default partitions of an earlier version is in its days", async () => {
+  const { url, client } = await migratedBefore("DETACH PARTITION");
   const ids = [-3, -3, 20].map((days) => uuidV7(now + days * day));
   const integrationId = uuidV7();
   for (const id of ids) {
@@ -192,6 +200,55 @@ test("what waited in the default partitions of an earlier version is in its days
   await store.maintain(later(100));
   expect((await store.runs.list(integrationId, { limit: 10, cursor: null, status: null })).items).toHaveLength(1);
   await store.close();
+});
+
+test("the audit log of an earlier version is in its months, for ever or until its retention", async () => {
+  const { url, client } = await migratedBefore("audit_log_parted");
+  const start = (months: number) => {
+    const date = new Date(now);
+    return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + months);
+  };
+  // The first and the last millisecond of a month are its own.
+  const moments = [start(-14), start(-2), start(-1) - 1, start(-1), now];
+  const ids = moments.map(uuidV7);
+  for (const [at, id] of ids.entries()) {
+    await client.query(
+      "insert into sluice.audit_log (id, at, actor, action, before) values ($1, $2, 'ada', 'connector.created', '{\"a\":1}')",
+      [id, new Date(moments[at] as number)],
+    );
+  }
+  await client.end();
+  const list = async (store: PostgresStore, since: Date | null = null) => {
+    const { items } = await store.audit.list({
+      limit: 50,
+      cursor: null,
+      sort: "-at",
+      resourceId: null,
+      actor: null,
+      since,
+    });
+    return items.map(({ id }) => id);
+  };
+
+  const store = await openStore({ url });
+  expect(await list(store)).toEqual(ids.toReversed());
+  expect(await list(store, new Date(start(-1)))).toEqual(ids.slice(3).toReversed());
+  expect((await tablesOf(url, "audit_log")).toSorted()).toEqual(
+    expect.arrayContaining([-14, -2, -1].map((months) => nameOf("audit_log", start(months)))),
+  );
+  await store.as({ name: "bob", owner: null, requestId: null }).audit.note("key.created", { name: "new" });
+  await store.maintain(later(400));
+  expect(await list(store)).toHaveLength(6);
+  await store.close();
+
+  // A month goes when its last day does.
+  const brief = await openStore({ url, auditDays: 70 });
+  await brief.maintain(new Date(start(-1) + 70 * day - 1));
+  expect(await list(brief)).toEqual(expect.arrayContaining(ids.slice(1)));
+  await brief.maintain(new Date(start(-1) + 70 * day));
+  expect(await list(brief)).toEqual(expect.not.arrayContaining(ids.slice(1, 3)));
+  expect(await list(brief)).toEqual(expect.arrayContaining(ids.slice(3)));
+  await brief.close();
 });
 
 test("a run is found in its own day, and a page of an integration's runs in the latest ones", async () => {
