@@ -125,6 +125,22 @@ export function recordFailureOf(index: number, failure: Failure | undefined): Wr
   return { index, code, message: failure?.message || code, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }
 
+/** What failed of `count` things, by index, as it was told; `what`, as in "record", is for the message. */
+export function failedOf<F extends { readonly index: number }>(
+  failed: readonly F[],
+  count: number,
+  what: string,
+  plugin: string,
+): readonly F[] {
+  const seen = new Set<number>();
+  for (const { index } of failed) {
+    if (index >= count) throw misbehaves(plugin, `says that ${what} ${index} of ${count} failed`);
+    if (seen.has(index)) throw misbehaves(plugin, `says twice what became of ${what} ${index}`);
+    seen.add(index);
+  }
+  return failed;
+}
+
 export function durationOf(ms: number): Duration {
   const seconds = Math.floor(ms / 1000);
   return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };

@@ -17,7 +17,16 @@ import {
   type WriteResponse,
   type WriteResult as WriteResultMessage,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import { durationOf, errorOf, jsonOf, lostCall, misbehaves, PluginError, recordFailureOf } from "./failure.ts";
+import {
+  durationOf,
+  errorOf,
+  failedOf,
+  jsonOf,
+  lostCall,
+  misbehaves,
+  PluginError,
+  recordFailureOf,
+} from "./failure.ts";
 import { messageBytes, metadataOf } from "./grpc.ts";
 import type { PluginCall, PluginLease } from "./plugin-source.ts";
 import { PoisonWatch } from "./poison.ts";
@@ -313,13 +322,9 @@ function batchOf({ records, keys = [], ordered = false, correlation }: WriteBatc
 
 function resultOf({ failed, failure, state }: WriteResultMessage, records: number, plugin: string): WriteResult {
   if (failure) throw errorOf(failure, plugin);
-  const seen = new Set<number>();
-  const failures = failed.map(({ index, failure: why }) => {
-    if (index >= records) throw misbehaves(plugin, `says that record ${index} of ${records} failed`);
-    if (seen.has(index)) throw misbehaves(plugin, `says twice what became of record ${index}`);
-    seen.add(index);
-    return recordFailureOf(index, why);
-  });
+  const failures = failedOf(failed, records, "record", plugin).map(({ index, failure: why }) =>
+    recordFailureOf(index, why),
+  );
   return {
     ...(failures.length > 0 && { failed: failures }),
     ...(state !== "" && { state: jsonOf(state, "a state", plugin) }),

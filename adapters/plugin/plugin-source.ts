@@ -8,7 +8,7 @@ import {
   type ReadResponse,
   SourceMode,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import { jsonOf, lostCall, misbehaves, recordFailureOf } from "./failure.ts";
+import { failedOf, jsonOf, lostCall, misbehaves, recordFailureOf } from "./failure.ts";
 import { metadataOf } from "./grpc.ts";
 
 /** A plugin in use: it is not ended before it is released. */
@@ -205,10 +205,10 @@ function batchOf(response: ReadBatchMessage, plugin: string): ReadBatch {
     cursor: jsonOf(cursor, "a cursor", plugin),
     position: positionOf(base, offset, ordinals, count),
     ...(failures.length > 0 && {
-      failures: failures.map(({ index, failure, raw }) => {
-        if (index >= count) throw misbehaves(plugin, `says that record ${index} of ${count} failed`);
-        return { ...recordFailureOf(index, failure), raw };
-      }),
+      failures: failedOf(failures, count, "record", plugin).map(({ index, failure, raw }) => ({
+        ...recordFailureOf(index, failure),
+        raw,
+      })),
     }),
     ...(notice !== "" && { notice: notice.slice(0, noticeLength) }),
   };

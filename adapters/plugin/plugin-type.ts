@@ -18,7 +18,7 @@ import {
   type SpecResponse,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
 import type { TypeDescription } from "../../runtime/ports/plugins.ts";
-import { jsonOf, misbehaves, recordFailureOf } from "./failure.ts";
+import { failedOf, jsonOf, misbehaves, recordFailureOf } from "./failure.ts";
 import { ask } from "./grpc.ts";
 import { pluginDestination } from "./plugin-destination.ts";
 import { type PluginLease, pluginSource } from "./plugin-source.ts";
@@ -145,12 +145,9 @@ function pluginConnector(
           }
           return {
             answers: answers.map((answer) => jsonOf(answer, "an answer", name)),
-            failed: failed.map(({ index, failure }) => {
-              if (index >= requests.length) {
-                throw misbehaves(name, `says that request ${index} of ${requests.length} failed`);
-              }
-              return recordFailureOf(index, failure);
-            }),
+            failed: failedOf(failed, requests.length, "request", name).map(({ index, failure }) =>
+              recordFailureOf(index, failure),
+            ),
           };
         }),
     }),

@@ -142,6 +142,7 @@ test.each([
   ["lies about counts", /^plugin bad sent 5 records and says that they are 4$/],
   ["odd ordinals", /^plugin bad sent 1 ordinals for 3 records$/],
   ["odd failure", /^plugin bad says that record 3 of 3 failed$/],
+  ["same failure twice", /^plugin bad says twice what became of record 0$/],
   ["odd cursor", /^plugin bad sent a cursor that is no JSON$/],
 ])("a source that %s is ended and named", async (fault, message) => {
   const plugin = await start(fault);
@@ -288,6 +289,7 @@ test("a line without an end is cut, before the handshake and after it", async ()
 test.each([
   ["odd answer", 1, /^plugin bad sent an answer that is no JSON$/],
   ["odd request", 1, /^plugin bad says that request 5 of 1 failed$/],
+  ["same request twice", 1, /^plugin bad says twice what became of request 0$/],
 ])("a look-up with an %s is named", async (fault, requests, message) => {
   const connector = (await start(fault)).type.create({}, context);
   await expect(connector.lookup!(new Array(requests).fill({}), idle)).rejects.toThrow(message);
