@@ -69,9 +69,18 @@ export function CodeEditor(props: CodeEditorProps) {
     const editor = view.current;
     const before = editor?.state.doc.toString();
     // Not what was typed just now, which came back by onChange.
-    if (editor && before !== value)
-      editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
+    if (editor && before !== undefined && before !== value) editor.dispatch({ changes: difference(before, value) });
   }, [value]);
 
   return <div ref={frame} className={styles.editor} />;
+}
+
+/** What is the same at both ends stays, and with it where one reads. */
+function difference(before: string, after: string) {
+  const shorter = Math.min(before.length, after.length);
+  let from = 0;
+  while (from < shorter && before[from] === after[from]) from++;
+  let same = 0;
+  while (same < shorter - from && before.at(-1 - same) === after.at(-1 - same)) same++;
+  return { from, to: before.length - same, insert: after.slice(from, after.length - same) };
 }

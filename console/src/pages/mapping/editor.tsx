@@ -1,10 +1,12 @@
 import { getRouteApi, Link, useBlocker } from "@tanstack/react-router";
 import { useMemo } from "react";
+import { toProblem } from "../../api/problem.ts";
 import { Button } from "../../components/button.tsx";
 import { Confirm, Dialog } from "../../components/dialog.tsx";
 import { SelectField } from "../../components/field.tsx";
 import { Page } from "../../components/page.tsx";
 import { Empty, FieldErrors } from "../../components/states.tsx";
+import { toast } from "../../components/toast.tsx";
 import { Conflict } from "../integration/conflict.tsx";
 import type { EditedVersion } from "../integration/edited-version.ts";
 import { crumbs, titleOf } from "./head.tsx";
@@ -123,18 +125,21 @@ const none: Tried = { preview: null, isCurrent: false, problem: null };
 function Trial({ id, draft, place, onSave }: TrialProps) {
   const { record: shown } = route.useSearch();
   const navigate = route.useNavigate();
-  const sample = useSample(id);
+  const sample = useSample(id, draft.saved);
   const { records } = sample;
   const { config, places, refused } = draft;
   const text = draft.textOf(place);
   const isNone = place.rules === undefined && text === "";
+  const index = Math.min(Math.max(0, (Number(shown) || 1) - 1), Math.max(0, records.length - 1));
+  const record = records[index];
+  // What is being written is not asked for until it is whole.
+  const isBroken = record === undefined || "error" in record;
   const body = useMemo(
-    () => (config === null || isNone || records.length === 0 ? null : previewBody(records, config)),
-    [records, config, isNone],
+    () => (config === null || isNone || isBroken ? null : previewBody(records, config)),
+    [records, config, isNone, isBroken],
   );
   const tried = usePreview(id, body);
   const { preview, isCurrent, problem } = tried;
-  const index = Math.min(Math.max(0, (Number(shown) || 1) - 1), Math.max(0, records.length - 1));
   const show = (at: number) =>
     void navigate({
       search: (former) => ({ ...former, record: at === 0 ? undefined : String(at + 1) }),
@@ -149,7 +154,7 @@ function Trial({ id, draft, place, onSave }: TrialProps) {
     [place, problem, refused, preview, isCurrent],
   );
   const input = useMemo(() => inputOf(preview, records, place.step), [preview, records, place.step]);
-  const record = records[index];
+  const isLarge = record !== undefined && "error" in record && record.isLarge;
   const whyNone = isNone
     ? "There are no rules."
     : record === undefined
@@ -178,7 +183,7 @@ function Trial({ id, draft, place, onSave }: TrialProps) {
           key={place.path}
           text={text}
           onChange={(changed) => draft.write(place, changed)}
-          onSave={() => void onSave()}
+          onSave={() => void onSave().catch((error: unknown) => toast.problem(toProblem(error)))}
           syntax={syntax}
           findings={findings}
           input={input}
@@ -200,7 +205,7 @@ function Trial({ id, draft, place, onSave }: TrialProps) {
           }
         />
       )}
-      <ResultPane tried={isNone ? none : tried} index={index} step={place.step} whyNone={whyNone} />
+      <ResultPane tried={isNone || isLarge ? none : tried} index={index} step={place.step} whyNone={whyNone} />
     </div>
   );
 }

@@ -52,6 +52,10 @@ export function RulesPane(props: RulesPaneProps) {
     [text, findings],
   );
   const extensions = useMemo(() => [always, editing(marks, () => latest.current.onSave())], [always, marks]);
+  const goTo = (finding: RuleFinding) => {
+    view.current?.dispatch({ selection: { anchor: rangeOf(text, finding).from }, scrollIntoView: true });
+    view.current?.focus();
+  };
   return (
     <Pane
       title="Rules"
@@ -83,7 +87,7 @@ export function RulesPane(props: RulesPaneProps) {
           <ul>
             {findings.map((finding) => (
               <li key={JSON.stringify(finding)}>
-                <Finding finding={finding} onShow={onShow} />
+                <Finding finding={finding} onGoTo={() => goTo(finding)} onShow={onShow} />
               </li>
             ))}
           </ul>
@@ -95,12 +99,18 @@ export function RulesPane(props: RulesPaneProps) {
   );
 }
 
-function Finding({ finding, onShow }: { finding: RuleFinding; onShow: (record: number) => void }) {
+interface FindingProps {
+  readonly finding: RuleFinding;
+  readonly onGoTo: () => void;
+  readonly onShow: (record: number) => void;
+}
+
+function Finding({ finding, onGoTo, onShow }: FindingProps) {
   const { rule, field, message, records } = finding;
   return (
     <>
       {rule !== null && (
-        <strong>
+        <button type="button" className={styles.link} onClick={onGoTo}>
           Rule {rule + 1}
           {field !== "" && (
             <>
@@ -108,15 +118,14 @@ function Finding({ finding, onShow }: { finding: RuleFinding; onShow: (record: n
               <code>{field}</code>
             </>
           )}
-          :{" "}
-        </strong>
+        </button>
       )}
       {message}
       {records !== null && (
-        <span className={styles.records}>
+        <span>
           {" "}
           {records.map((record) => (
-            <button key={record} type="button" className={styles.record} onClick={() => onShow(record)}>
+            <button key={record} type="button" className={styles.link} onClick={() => onShow(record)}>
               record {record + 1}
             </button>
           ))}

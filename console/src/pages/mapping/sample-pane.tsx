@@ -6,7 +6,7 @@ import { Empty, Skeleton } from "../../components/states.tsx";
 import { CodeEditor } from "../integration/lazy-editors.ts";
 import styles from "./mapping.module.css";
 import { Pane } from "./pane.tsx";
-import { largestTried, mostRecords } from "./sample.ts";
+import { mostRecords } from "./sample.ts";
 import type { Sample } from "./use-sample.ts";
 
 interface SamplePaneProps {
@@ -66,29 +66,31 @@ export function SamplePane({ sample, index, onShow }: SamplePaneProps) {
               }}
             />
           )}
-          <Button
-            kind="quiet"
-            icon={<Database size={16} aria-hidden />}
-            label="Read from the source"
-            onPress={() => {
-              onShow(0);
-              read();
-            }}
-          />
+          {read !== null && (
+            <Button
+              kind="quiet"
+              icon={<Database size={16} aria-hidden />}
+              label="Read from the source"
+              onPress={() => {
+                onShow(0);
+                read();
+              }}
+            />
+          )}
         </>
       }
     >
       {isReading && records.length === 0 ? (
         <Skeleton lines={6} />
       ) : record === undefined ? (
-        <Empty title={problem === null ? "The source has no records" : "Nothing could be read from the source"}>
+        <Empty title={whyEmpty(sample)}>
           {problem !== null && <p>{problem.message}</p>}
           <Button onPress={() => onShow(add())}>Write or paste one</Button>
         </Empty>
       ) : (
         <>
           <div className={styles.fill}>
-            {record.text.length > largestTried ? (
+            {"error" in record && record.isLarge ? (
               <TextView label="Record of the sample" text={record.text} />
             ) : (
               <Suspense fallback={<Skeleton lines={6} />}>
@@ -107,4 +109,9 @@ export function SamplePane({ sample, index, onShow }: SamplePaneProps) {
       )}
     </Pane>
   );
+}
+
+function whyEmpty({ read, problem }: Sample): string {
+  if (read === null) return "Records are sent to this integration";
+  return problem === null ? "The source has no records" : "Nothing could be read from the source";
 }

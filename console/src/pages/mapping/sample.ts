@@ -1,29 +1,32 @@
 import { parseExact } from "../../lib/exact-json.ts";
+import { bytes } from "../../lib/format.ts";
+import type { Config } from "./places.ts";
 
 /*
  * Records that rules are tried with.
  */
 
 /** In characters. What is larger is not sent each time somebody types. */
-export const largestTried = 512 * 1024;
+const largestTried = 512 * 1024;
 /** A sample is a few records. */
 export const mostRecords = 20;
 
-/** A record of the sample as text. */
+/** A record of the sample as text; no record where that is none, or is too large to be tried. */
 export type Sampled =
   | { readonly text: string; readonly record: object }
-  | { readonly text: string; readonly error: string };
+  | { readonly text: string; readonly error: string; readonly isLarge: boolean };
 
 /** A text as a record, or why it is none that can be tried. */
 export function sampled(text: string): Sampled {
-  if (text.length > largestTried)
-    return { text, error: "It is too large to be tried while one types: 512 kB at most." };
+  const wrong = (error: string, isLarge = false) => ({ text, error, isLarge });
+  if (text.length > largestTried) {
+    return wrong(`It has ${bytes(text.length)}: too much to be tried while one types, which goes up to 512 kB.`, true);
+  }
   try {
     const record = parseExact(text);
-    if (isRecord(record)) return { text, record };
-    return { text, error: "A record is one JSON object." };
+    return isRecord(record) ? { text, record } : wrong("A record is one JSON object.");
   } catch (error) {
-    return { text, error: `This is no JSON yet: ${(error as Error).message}` };
+    return wrong(`This is no JSON yet: ${(error as Error).message}`);
   }
 }
 
@@ -33,6 +36,18 @@ export function recordsIn(text: string): readonly string[] | null {
   const found = listOf(text);
   if (found === null || found.length === 0 || !found.every(isRecord)) return null;
   return found.slice(0, mostRecords).map(recordText);
+}
+
+/**
+ * What is asked of the server for the first records of the source: no step takes them, so that none can fail. Null:
+ * records are sent to it, and none can be read.
+ */
+export function sampleBody(config: Config, sample: number): string | null {
+  if (config.source === undefined && config.sources === undefined) return null;
+  const [first] = (config.destinations as readonly object[] | undefined) ?? [config.destination];
+  const { id: _, needs: __, ...destination } = (first ?? {}) as { readonly id?: unknown; readonly needs?: unknown };
+  const spec = { mapping_spec: null, pipeline_spec: null, destinations: null, destination };
+  return JSON.stringify({ sample, spec });
 }
 
 export const recordText = (record: unknown): string => JSON.stringify(record, null, 2);

@@ -61,6 +61,8 @@ export function useDraft(id: string, current: EditedVersion) {
   );
   return {
     base,
+    /** The configuration of `base`. */
+    saved,
     /** Of the saved version. */
     places,
     isChanged,

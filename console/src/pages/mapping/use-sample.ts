@@ -1,6 +1,7 @@
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { type Problem, toProblem } from "../../api/problem.ts";
-import { mostRecords, recordsIn, recordText, type Sampled, sampled } from "./sample.ts";
+import type { Config } from "./places.ts";
+import { mostRecords, recordsIn, recordText, type Sampled, sampleBody, sampled } from "./sample.ts";
 import { previewOf } from "./use-preview.ts";
 
 const fromSource = 10;
@@ -13,7 +14,8 @@ export interface Sample {
   readonly problem: Problem | null;
   /** How many of the source's records could not be read. */
   readonly unreadable: number;
-  readonly read: () => void;
+  /** Null: there is nothing to read, since records are sent to it. */
+  readonly read: (() => void) | null;
   /** In the place of a record; a list of records takes it as well. */
   readonly write: (index: number, text: string) => void;
   /** Returns its index. */
@@ -21,19 +23,23 @@ export interface Sample {
   readonly remove: (index: number) => void;
 }
 
-/** Records to try rules with: the first of the source, and what is typed or pasted. */
-export function useSample(id: string): Sample {
+/** Records to try rules with: the first of the source, and what is typed or pasted. `saved`: the integration as it is. */
+export function useSample(id: string, saved: Config): Sample {
+  const body = useMemo(() => sampleBody(saved, fromSource), [saved]);
   const [records, setRecords] = useState<readonly Sampled[]>([]);
   const [state, setState] = useState<Pick<Sample, "problem" | "unreadable">>({ problem: null, unreadable: 0 });
   const [reading, setReading] = useState(1);
-  const [isReading, setIsReading] = useState(true);
+  const [isReading, setIsReading] = useState(body !== null);
+  const latest = useRef(body);
+  latest.current = body;
   // biome-ignore lint/correctness/useExhaustiveDependencies: `reading` asks for it once more
   useEffect(() => {
     const left = new AbortController();
-    setIsReading(true);
     const read = async () => {
+      if (latest.current === null) return;
+      setIsReading(true);
       try {
-        const preview = await previewOf(id, JSON.stringify({ sample: fromSource }), left.signal);
+        const preview = await previewOf(id, latest.current, left.signal);
         const found = preview.records.flatMap(({ record }) => (record === null ? [] : sampled(recordText(record))));
         setRecords(found);
         setState({ problem: null, unreadable: preview.records.length - found.length });
@@ -49,7 +55,7 @@ export function useSample(id: string): Sample {
     ...state,
     records,
     isReading,
-    read: () => setReading(reading + 1),
+    read: body === null ? null : () => setReading(reading + 1),
     write: (index, text) => {
       const several = recordsIn(text) ?? [text];
       setRecords(records.toSpliced(index, 1, ...several.map(sampled)).slice(0, mostRecords));
