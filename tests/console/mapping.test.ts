@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { consoleTests, expectAccessible, shoot } from "../support/browser.ts";
+import { cuttable } from "../support/cuttable.ts";
 
 const { node, visit } = consoleTests();
 
@@ -97,6 +98,8 @@ test("a mistake stands at its rule, and what the rules made before it stays in s
   expect(await result(page).textContent()).toBe('{  "id": 2}');
   await expectAccessible(page);
   await shoot(page, "mapping-wrong");
+  await findings.getByRole("button", { name: "Rule 2" }).click();
+  await expect.poll(() => page.locator(".cm-activeLine").allTextContents()).toContain('    "cast": "intger"');
 
   await write(page, "[{");
   await page.getByText("This is no JSON yet").first().waitFor();
@@ -164,6 +167,7 @@ test("of two who write rules the second one sees what the first changed, and kee
   const body = await node().api.call<object>("GET", `/v1/integrations/${id}`);
   await node().api.call("PUT", `/v1/integrations/${id}`, { ...body, delivery: { batch: { records: 6 } } });
   await ada.getByText("Somebody changed it while you edit version 1: it is at version 2.").waitFor();
+  await grace.getByText("version 2", { exact: true }).waitFor();
   await write(grace, [{ source: "$.id", destination: "number" }]);
   await grace.getByRole("button", { name: save }).click();
   await grace.getByText("Saved as version 3").waitFor();
@@ -244,6 +248,61 @@ test("a source that cannot be read says why, and a record that is written takes 
   await page.keyboard.press("ControlOrMeta+a");
   await page.keyboard.insertText('{"id":7}');
   await expect.poll(() => result(page).textContent()).toBe('{  "id": 7}');
+});
+
+test("an integration that records are sent to is tried with what is pasted", async () => {
+  const auth = { scheme: "bearer", secrets: ["a-long-enough-secret"] };
+  const { id } = await integration({ source: undefined, trigger: { type: "webhook", auth } });
+  const page = await visit({ path: `/integrations/${id}/mapping` });
+  await page.getByText("Records are sent to this integration").waitFor();
+  expect(await page.getByRole("button", { name: "Read from the source" }).count()).toBe(0);
+  await page.getByRole("button", { name: "Write or paste one" }).click();
+  await outcome(page, "mapped").waitFor();
+});
+
+test("a record of 20 MB is shown by its beginning, and does not keep the others from being tried", async () => {
+  const large = (size: number) => JSON.stringify({ id: 1, text: "x".repeat(size) });
+  writeFileSync(join(node().files, "large.ndjson"), `{"id":0}\n${large(20_000_000)}\n${large(15_000_000)}\n`);
+  const { id } = await integration({ source: { connector: "files", stream: "large.ndjson" } });
+  const page = await visit({ path: `/integrations/${id}/mapping` });
+  await outcome(page, "mapped").waitFor();
+  await page.getByText("the longest record is 16.0 MiB").waitFor();
+  await page.getByRole("button", { name: "Next record" }).click();
+  await page.getByText("It has 15.0 MB").waitFor();
+  await page.getByText("The record cannot be tried.").waitFor();
+  await expectAccessible(page);
+  await shoot(page, "mapping-large");
+  await write(page, [{ source: "$.id", destination: "number" }]);
+  await page.getByRole("button", { name: "Record before" }).click();
+  await expect.poll(() => result(page).textContent()).toBe('{  "number": 0}');
+  await page.getByRole("textbox", { name: "Record of the sample" }).focus();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.evaluate(`{
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", JSON.stringify({ text: "x".repeat(20_000_000) }));
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }`);
+  await page.getByText("It has 20.0 MB").waitFor();
+  await page.getByRole("button", { name: "Take this record out" }).click();
+  await page.getByText("It has 15.0 MB").waitFor();
+});
+
+test("a server that is away is told, what it said last stays, and the rules are tried when it is back", async () => {
+  const { id } = await integration();
+  const line = await cuttable(Number(new URL(node().url).port));
+  const page = await visit({ url: line.url, path: `/integrations/${id}/mapping` });
+  await outcome(page, "mapped").waitFor();
+  line.cut();
+  await page.getByText("offline", { exact: true }).waitFor();
+  await write(page, [{ source: "$.name", destination: "name" }]);
+  await page.getByRole("alert").getByText("the server cannot be reached").waitFor();
+  expect(await result(page).textContent()).toBe('{  "id": 1}');
+  await rules(page).focus();
+  await page.keyboard.press("ControlOrMeta+s");
+  await page.getByText("NO_ANSWER").waitFor();
+  line.mend();
+  await expect.poll(() => result(page).textContent()).toBe('{  "name": "Ada"}');
+  expect(await page.getByRole("region", { name: "Result" }).getByRole("alert").count()).toBe(0);
 });
 
 test("a viewer sees the rules and no button that would be refused", async () => {

@@ -49,6 +49,12 @@ export function Editor({ id, name, current }: EditorProps) {
     <Page
       title={titleOf(name)}
       crumbs={crumbs(id, name)}
+      badge={
+        <span className="soft">
+          version {base.version}
+          {isChanged && ", changed"}
+        </span>
+      }
       actions={
         <>
           {isChanged && <Button onPress={draft.discard}>Discard changes</Button>}

@@ -104,7 +104,7 @@ export function SamplePane({ sample, index, onShow }: SamplePaneProps) {
             </p>
           )}
           {problem !== null && <p className={styles.problem}>The source could not be read: {problem.message}</p>}
-          {unreadable > 0 && <p className="soft">{unreadable} more could not be read as a record.</p>}
+          {unreadable !== null && <p className="soft">The source has what is no record: {unreadable}</p>}
         </>
       )}
     </Pane>

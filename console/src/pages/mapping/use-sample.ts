@@ -12,8 +12,8 @@ export interface Sample {
   readonly isReading: boolean;
   /** Why the source gave nothing. */
   readonly problem: Problem | null;
-  /** How many of the source's records could not be read. */
-  readonly unreadable: number;
+  /** Why a record of the source could not be read, the first of them; null: all could be. */
+  readonly unreadable: string | null;
   /** Null: there is nothing to read, since records are sent to it. */
   readonly read: (() => void) | null;
   /** In the place of a record; a list of records takes it as well. */
@@ -27,7 +27,7 @@ export interface Sample {
 export function useSample(id: string, saved: Config): Sample {
   const body = useMemo(() => sampleBody(saved, fromSource), [saved]);
   const [records, setRecords] = useState<readonly Sampled[]>([]);
-  const [state, setState] = useState<Pick<Sample, "problem" | "unreadable">>({ problem: null, unreadable: 0 });
+  const [state, setState] = useState<Pick<Sample, "problem" | "unreadable">>({ problem: null, unreadable: null });
   const [reading, setReading] = useState(1);
   const [isReading, setIsReading] = useState(body !== null);
   const latest = useRef(body);
@@ -42,9 +42,10 @@ export function useSample(id: string, saved: Config): Sample {
         const preview = await previewOf(id, latest.current, left.signal);
         const found = preview.records.flatMap(({ record }) => (record === null ? [] : sampled(recordText(record))));
         setRecords(found);
-        setState({ problem: null, unreadable: preview.records.length - found.length });
+        const unreadable = preview.records.find(({ record }) => record === null)?.failure?.message ?? null;
+        setState({ problem: null, unreadable });
       } catch (error) {
-        if (!left.signal.aborted) setState({ problem: toProblem(error), unreadable: 0 });
+        if (!left.signal.aborted) setState({ problem: toProblem(error), unreadable: null });
       }
       if (!left.signal.aborted) setIsReading(false);
     };
