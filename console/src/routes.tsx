@@ -100,6 +100,13 @@ const deadLetters = createRoute({
   component: lazyRouteComponent(() => import("./pages/dead-letters/dead-letters.tsx"), "DeadLetters"),
 });
 
+const deadLettersEverywhere = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/dead-letters",
+  validateSearch: (search: Search): { search?: string | undefined } => ({ search: text(search.search) }),
+  component: lazyRouteComponent(() => import("./pages/dead-letters/everywhere.tsx"), "DeadLettersEverywhere"),
+});
+
 const follow = createRoute({
   getParentRoute: () => signedIn,
   path: "/follow",
@@ -156,6 +163,7 @@ export const router = createRouter({
       integration,
       mapping,
       deadLetters,
+      deadLettersEverywhere,
       run,
       follow,
       connectors,

@@ -17,20 +17,22 @@ export const liveRoutes: readonly Route[] = [
     query: {
       ...paging,
       sort: {
-        enum: ["attention", "name"],
+        enum: ["attention", "name", "dead_letters"],
         default: "attention",
         description:
-          "attention: stopped, degraded, circuits open, waiting, dead letters, the rest, disabled; what is alike by name.",
+          "attention: stopped, degraded, circuits open, waiting, dead letters, the rest, disabled; dead_letters: most of them first; what is alike by name.",
       },
       health: { enum: ["ok", "degraded", "stopped", "waiting"], description: "Only those of this health." },
       enabled: { type: "boolean", description: "Only those that are, or are not, enabled." },
       search: { type: "string", minLength: 1, description: "Only those whose name has this in it, in any case." },
+      dead_letters: { type: "boolean", description: "Only those that have, or do not have, unresolved dead letters." },
     },
     answer: ok("A page, with sums of everything.", schemas.overview),
     handle: async (request, { live }) => {
       const { sort, health } = request.query as Pick<OverviewOptions, "sort" | "health">;
       const filter = { health: health ?? null, enabled: flag(request, "enabled"), search: text(request, "search") };
-      return live.overview({ ...page(request), sort, ...filter });
+      const deadLetters = flag(request, "dead_letters");
+      return live.overview({ ...page(request), sort, ...filter, deadLetters });
     },
   },
   {

@@ -163,12 +163,14 @@ export interface OverviewRow
 }
 
 export interface OverviewOptions extends PageOptions {
-  /** `attention`: what needs it most first; what is alike by name. */
-  readonly sort: "attention" | "name";
+  /** `attention`: what needs it most first; `dead_letters`: most of them first; what is alike by name. */
+  readonly sort: "attention" | "name" | "dead_letters";
   readonly health: HealthStatus | null;
   readonly enabled: boolean | null;
   /** Part of the name, in any case. */
   readonly search: string | null;
+  /** Whether there are unresolved dead letters. */
+  readonly deadLetters: boolean | null;
 }
 
 /** Of all integrations of the caller, whatever the page. Health is of those that are enabled. */

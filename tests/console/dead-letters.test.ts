@@ -1,8 +1,12 @@
+import { randomUUIDv7 } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import pg from "pg";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { consoleTests, expectAccessible, shoot, signIn } from "../support/browser.ts";
+import { insertDeadLetters } from "../support/history.ts";
+import { watchRows } from "../support/watch-rows.ts";
 
 const { node, visit } = consoleTests({ env: { SLUICE_TRACE_URL: "http://127.0.0.1:16686/trace/{trace_id}" } });
 
@@ -122,3 +126,248 @@ test("from sign-in to a corrected dead letter that a replay brought to its desti
   await expectAccessible(page);
   await shoot(page, "dead-letter-replayed");
 });
+
+const keyOf = async (name: string, role: string): Promise<string> =>
+  (await node().api.call<{ key: string }>("POST", "/v1/api-keys", { name, role })).key;
+
+interface Listed {
+  readonly id: string;
+  readonly position: { readonly ordinal: number };
+}
+
+/** The dead letter of a line of the file. */
+async function letterOf(id: string, line: number): Promise<string> {
+  const { items } = await node().api.call<{ items: Listed[] }>("GET", `/v1/integrations/${id}/dead-letter`);
+  return items.find(({ position }) => position.ordinal === line)?.id ?? "";
+}
+
+test("a group is tried before it is replayed, and what fails again is told", async () => {
+  const { id, arrived } = await integration();
+  const { api } = node();
+  const config = await api.call<Record<string, unknown>>("GET", `/v1/integrations/${id}`);
+  // The rule is put right, for one of the two.
+  const lenient = [{ source: "$.n", destination: "n", cast: "integer", when: "$.name != 'Cy'" }, ...rules.slice(1)];
+  const steps = [{ id: "shape", type: "map", mapping: lenient }];
+  await api.call("PUT", `/v1/integrations/${id}`, { ...config, pipeline_spec: { steps } });
+  const page = await visit({ path: `/integrations/${id}/dead-letters` });
+  await page.getByRole("button", { name: /^Replay all of: cannot cast/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Replay these dead letters" });
+  await dialog.getByText("Of 2, 1 would now pass the steps of version 2, 1 would fail again.").waitFor();
+  await dialog.getByText("cannot cast a string from $.n to integer").waitFor();
+  await dialog.getByLabel("Records a second at most").fill("none");
+  await dialog.getByRole("button", { name: "Replay 2" }).and(page.getByTitle("Records a second are")).waitFor();
+  await dialog.getByLabel("Records a second at most").fill("1");
+  await expectAccessible(page);
+  await shoot(page, "dead-letters-replay");
+  await dialog.getByRole("button", { name: "Replay 2" }).click();
+  await page.getByText("2 of 2 replayed").waitFor();
+  await page.getByText("1 failed again").waitFor();
+  expect(arrived().map(({ name }) => name)).toEqual(["Ada", "Cy", "Dee"]);
+  await page.getByText("1 open").waitFor();
+  await page.getByRole("tab", { name: "Replays" }).click();
+  await rowsOf(page, "Replays").getByText("at most 1/s").waitFor();
+  await expectAccessible(page);
+  await shoot(page, "dead-letters-replays");
+});
+
+test("a replay is paused, goes on and is cancelled while one looks", async () => {
+  const many = Array.from({ length: 40 }, (_, index) => ({ n: "none", name: `p${index}`, email: "a@example.com" }));
+  const { id } = await integration({}, many);
+  await node().api.call("POST", `/v1/integrations/${id}/dead-letter/replay-all`, { rate: 1 });
+  const page = await visit({ path: `/integrations/${id}/dead-letters` });
+  const replay = page.getByRole("region", { name: "Replay" });
+  await replay.getByRole("button", { name: "Pause" }).click();
+  await replay.getByText("paused", { exact: true }).waitFor();
+  await expectAccessible(page);
+  await shoot(page, "dead-letters-paused");
+  await replay.getByRole("button", { name: "Resume" }).click();
+  await replay.getByText("running", { exact: true }).waitFor();
+  await replay.getByText(/[1-9]\d* failed again/).waitFor();
+  await replay.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Cancel the replay" }).click();
+  await replay.waitFor({ state: "hidden" });
+  await page.getByRole("tab", { name: "Replays" }).click();
+  await rowsOf(page, "Replays").getByText("cancelled", { exact: true }).waitFor();
+});
+
+test("of two who correct the same dead letter the second one sees what the first wrote, and decides", async () => {
+  const { id } = await integration();
+  const letter = await letterOf(id, 2);
+  const path = `/integrations/${id}/dead-letters?letter=${letter}`;
+  const [ada, grace] = [await visit({ path }), await visit({ path, key: await keyOf("Grace", "operator") })];
+  const corrected = async () =>
+    (await node().api.call<{ corrected: { n: number } }>("GET", `/v1/dead-letter/${letter}`)).corrected;
+  for (const page of [ada, grace]) await editor(page).waitFor();
+  await write(ada, '{"n": 5}');
+  await write(grace, '{"n": 6}');
+  await grace.getByRole("button", { name: "Save the correction" }).click();
+  await grace.getByText("The correction is saved").waitFor();
+  await ada.getByRole("button", { name: "Save the correction" }).click();
+  const dialog = ada.getByRole("dialog", { name: "Somebody else corrected it" });
+  await dialog.getByText("Grace saved another record while you corrected it").waitFor();
+  await dialog.getByRole("tab", { name: "What mine would change of theirs" }).click();
+  await expect.poll(() => dialog.getByRole("textbox").textContent()).toMatch(/6.*5/);
+  await expectAccessible(ada);
+  await shoot(ada, "dead-letter-conflict");
+  expect(await corrected()).toEqual({ n: 6 });
+  await dialog.getByRole("button", { name: "Put mine over theirs" }).click();
+  await ada.getByText("The correction is saved").waitFor();
+  expect(await corrected()).toEqual({ n: 5 });
+
+  // Discarded meanwhile: what was written is not lost without a word, and nothing is written over it.
+  await write(ada, '{"n": 7}');
+  await node().api.call("PATCH", `/v1/dead-letter/${letter}`, { resolution: "discarded", reason: "a duplicate" });
+  await ada.getByRole("button", { name: "Save the correction" }).click();
+  const resolved = ada.getByRole("dialog", { name: "It is resolved by now" });
+  await resolved.getByText("data folder discarded it while you corrected it").waitFor();
+  await resolved.getByRole("button", { name: "Show how it is now" }).click();
+  await ada.getByText("a duplicate").waitFor();
+  expect(await ada.getByRole("button", { name: "Discard" }).count()).toBe(0);
+});
+
+test("a dead letter is discarded with a reason, and found among the resolved ones by the URL", async () => {
+  const { id } = await integration();
+  const page = await visit({ path: `/integrations/${id}/dead-letters?letter=${await letterOf(id, 3)}` });
+  await write(page, '{"n": 1}');
+  await page.getByRole("link", { name: "Dead letters", exact: true }).last().click();
+  await page.getByRole("dialog", { name: "Leave without saving?" }).getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Drop changes" }).click();
+  await page.getByRole("button", { name: "Discard" }).click();
+  const dialog = page.getByRole("dialog", { name: "Discard this dead letter?" });
+  await dialog.getByRole("button", { name: "Discard" }).and(page.getByTitle("Say why")).waitFor();
+  await dialog.getByLabel("Reason").fill("<b>nobody</b> wants it");
+  await expectAccessible(page);
+  await shoot(page, "dead-letter-discard");
+  await dialog.getByRole("button", { name: "Discard" }).click();
+  await page.getByText("<b>nobody</b> wants it").waitFor();
+  await page.getByText("discarded", { exact: true }).first().waitFor();
+  await page.goto(`/integrations/${id}/dead-letters?view=records&resolved=true`);
+  await rowsOf(page, "Dead letters").getByText("discarded", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "State" }).click();
+  await page.getByRole("option", { name: "All" }).click();
+  await expect.poll(() => rowsOf(page, "Dead letters").count()).toBe(2);
+  await page.getByRole("button", { name: "Code" }).click();
+  await page.getByRole("option", { name: "TIMEOUT" }).click();
+  await page.getByText("No dead letter is like this").waitFor();
+  await expect.poll(() => new URL(page.url()).searchParams.get("code")).toBe("TIMEOUT");
+  await expectAccessible(page);
+  await shoot(page, "dead-letters-none");
+});
+
+test("a viewer sees the dead letter and its steps, and no button that would be refused", async () => {
+  const { id } = await integration();
+  const key = await keyOf("looker", "viewer");
+  const page = await visit({ path: `/integrations/${id}/dead-letters`, key });
+  await rowsOf(page, "Groups of dead letters").first().waitFor();
+  const noButton = async (...names: (string | RegExp)[]) => {
+    for (const name of names) expect(await page.getByRole("button", { name }).count()).toBe(0);
+  };
+  await noButton(/Replay/);
+  await rowsOf(page, "Groups of dead letters").first().click();
+  await rowsOf(page, "Dead letters").filter({ hasText: ".ndjson:2" }).click();
+  await editor(page).waitFor();
+  expect(await editor(page).getAttribute("aria-readonly")).toBe("true");
+  await page.getByRole("group", { name: "shape" }).or(page.getByText("refused it")).first().waitFor();
+  await noButton(/Replay/, "Discard", "Save the correction", "Drop changes");
+  await expectAccessible(page);
+});
+
+test("all integrations that have dead letters are on one page, those with most first", async () => {
+  const { id, name } = await integration();
+  const page = await visit();
+  await page.getByRole("link", { name: "Dead letters", exact: true }).click();
+  const rows = rowsOf(page, "Integrations with dead letters");
+  await rows.filter({ hasText: name }).waitFor();
+  await expectAccessible(page);
+  await shoot(page, "dead-letters-everywhere");
+  await rows.filter({ hasText: name }).getByRole("link").click();
+  await page.getByRole("heading", { name: `Dead letters of ${name}` }).waitFor();
+  expect(new URL(page.url()).pathname).toBe(`/integrations/${id}/dead-letters`);
+});
+
+test("100,000 dead letters are scrolled, each in its place, and no more are in the page than are in sight", async ({
+  annotate,
+}) => {
+  const { id } = await integration({}, people.slice(0, 1));
+  await insertDeadLetters(node().databaseUrl(), id, 100_000);
+  const page = await visit({ path: `/integrations/${id}/dead-letters` });
+  const groups = rowsOf(page, "Groups of dead letters");
+  await groups.first().getByText("33,334").waitFor();
+  await page.getByRole("tab", { name: "Records" }).click();
+  const rows = rowsOf(page, "Dead letters");
+  await rows.first().waitFor();
+  const watch = await watchRows(page, "Dead letters", "Record");
+  await page.getByRole("grid", { name: "Dead letters" }).hover();
+  await expect
+    .poll(
+      async () => {
+        await page.mouse.wheel(0, 900);
+        return (await watch()).last;
+      },
+      { interval: 10, timeout: 180_000 },
+    )
+    .toBeGreaterThan(2_000);
+  await rows.last().focus();
+  await expect
+    .poll(
+      async () => {
+        await page.keyboard.press("End");
+        return (await watch()).last;
+      },
+      { interval: 10, timeout: 240_000 },
+    )
+    .toBe(99_999);
+  await page.keyboard.press("Home");
+  await expect.poll(() => page.evaluate("document.activeElement.dataset.index")).toBe("0");
+  const { misplaced, mostRows, longestTaskMs } = await watch();
+  await annotate(`longest task while it was scrolled: ${longestTaskMs} ms`);
+  expect(misplaced).toEqual([]);
+  expect(mostRows).toBeLessThan(120);
+});
+
+test("a record of 20 MB opens while the page stays at hand", async ({ annotate }) => {
+  const { id } = await integration({}, people.slice(0, 1));
+  const letter = await insertLarge(id, 20_000_000);
+  const page = await visit({ path: `/integrations/${id}/dead-letters?view=records` });
+  await rowsOf(page, "Dead letters").first().waitFor();
+  await page.evaluate(`{
+    globalThis.longest = 0;
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration);
+    }).observe({ type: "longtask" });
+  }`);
+  await rowsOf(page, "Dead letters").first().click();
+  await page.getByText("The first 50.0 kB are shown.").waitFor();
+  expect(new URL(page.url()).searchParams.get("letter")).toBe(letter);
+  await page
+    .getByRole("button", { name: "Correct it" })
+    .and(page.getByTitle(/^It is larger than a request/))
+    .waitFor();
+  await page.getByRole("button", { name: "Show more" }).click();
+  await page.getByText("The first 500 kB are shown.").waitFor();
+  await annotate(`longest task while it was opened: ${await page.evaluate("globalThis.longest")} ms`);
+  await expectAccessible(page);
+  await shoot(page, "dead-letter-large");
+});
+
+/** A dead letter whose record has so many bytes. */
+async function insertLarge(integrationId: string, bytes: number): Promise<string> {
+  const client = new pg.Client({ connectionString: node().databaseUrl() });
+  await client.connect();
+  const id = randomUUIDv7();
+  try {
+    await client.query(
+      `INSERT INTO sluice.dead_letter_records
+         (id, run_id, integration_id, integration_version, record_id, step, code, message, raw, payload, position_base,
+          position_ordinal, attempts, first_failed_at, last_attempted_at, fingerprint)
+       SELECT $1, $1, $2, 1, 'large', 'shape', 'VALIDATION_ERROR', 'n is no number', convert_to(record, 'UTF8'),
+         record::jsonb, 'large.ndjson', 1, '[]', now(), now(), 'large'
+       FROM (SELECT '{"n":"none","lines":[' || string_agg('"' || repeat('x', 990) || '"', ',') || ']}' AS record
+             FROM generate_series(1, $3::int / 993)) AS given`,
+      [id, integrationId, bytes],
+    );
+  } finally {
+    await client.end();
+  }
+  return id;
+}

@@ -52,7 +52,7 @@ test("a run shows its counts, its errors by fingerprint with a way to the dead l
   await expect.poll(() => group.count()).toBe(1);
   const letters = group.getByRole("link", { name: String(failed) });
   expect(await letters.getAttribute("href")).toMatch(
-    new RegExp(`^/integrations/${integrationId}/dead-letters\\?run_id=${id}&fingerprint=\\w+$`),
+    new RegExp(`^/integrations/${integrationId}/dead-letters\\?run_id=${id}&fingerprint=\\w+&resolved=all$`),
   );
   expect(new URL(page.url()).search).toBe("?tab=errors");
   await expectAccessible(page);

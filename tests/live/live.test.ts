@@ -109,6 +109,10 @@ test("the overview has what needs attention first, a page at a time, with what f
   expect(paged).toEqual(names);
   expect((await overview("?sort=name")).items.map(({ name }) => name)).toEqual(names.toSorted());
   expect((await overview("?enabled=false")).items.map(({ name }) => name)).toEqual(["b-off"]);
+  expect((await overview("?dead_letters=true")).items.map(({ name }) => name)).toEqual(["z-broken"]);
+  const [most, { next_cursor: rest }] = [names[0], await overview("?sort=dead_letters&limit=1")];
+  const others = (await overview(`?sort=dead_letters&cursor=${rest}`)).items.map(({ name }) => name);
+  expect([most, ...others]).toEqual(["z-broken", ...names.filter((name) => name !== "z-broken").toSorted()]);
 });
 
 test("a node says what it is, what it does and how well, and a caller who it is", async () => {

@@ -19,7 +19,7 @@ export async function insertRuns(databaseUrl: string, integrationId: string, cou
   );
 }
 
-/** As many dead letters of one run and of three causes; the n-th newest is of the record `r-n`. */
+/** As many dead letters of one run and of three causes; the n-th newest is of the n-th record. */
 export async function insertDeadLetters(databaseUrl: string, integrationId: string, count: number): Promise<void> {
   await insert(
     databaseUrl,
@@ -29,7 +29,7 @@ export async function insertDeadLetters(databaseUrl: string, integrationId: stri
         position_base, position_ordinal, attempts, first_failed_at, last_attempted_at, fingerprint)
      SELECT uuidv7(-age), '01936f5e-7c1e-7b3a-9d55-0242ac120002', $1, 1, 'r-' || n, 'map', n % 3, 'VALIDATION_ERROR',
        'age: "' || n || ' years" is no whole number', convert_to(record, 'UTF8'), record::jsonb, 'orders.ndjson',
-       $2 - n, '[]', now() - age, now() - age, 'rule-' || n % 3
+       n, '[]', now() - age, now() - age, 'rule-' || n % 3
      FROM (SELECT n, make_interval(secs => n * 80000.0 / $2) AS age, '{"id":' || n || ',"age":"' || n || ' years"}' AS record
            FROM generate_series(1, $2::int) AS n) AS letters`,
     [integrationId, count],

@@ -108,6 +108,7 @@ const handlers: Handlers = {
       if ((item.live.dead_letters ?? 0) > 0 !== depth > 0) invalidate("overview");
       return { ...item, live: { ...item.live, dead_letters: depth } };
     });
+    client.setQueryData<LiveDetail>(["live", id], (live) => live && { ...live, dead_letters: depth });
     invalidate("dead-letters", id);
   },
   job: (job, client, invalidate) => {

@@ -90,7 +90,14 @@ try {
   await measure("groups of a code", () => deadLetters.groups(id, { ...first, filter: { code: "BUSINESS_RULE" } }));
   await measure("errors of a run", () => deadLetters.errorsOf("01900000-0000-7000-8000-000000000007", first));
   await measure("depths", () => deadLetters.depths());
-  const overview = { ...first, sort: "attention", health: null, enabled: null, search: null } as const;
+  const overview = {
+    ...first,
+    sort: "attention",
+    health: null,
+    enabled: null,
+    search: null,
+    deadLetters: null,
+  } as const;
   await measure("overview of 1,000", () => store.integrations.overview(overview));
   await measure("integrations by name", () => store.integrations.list({ ...first, sort: "name" }));
   await measure("integrations by last change", () => store.integrations.list({ ...first, sort: "-updated_at" }));

@@ -5,7 +5,9 @@ import { Badge, Status } from "../../components/badge.tsx";
 import { Sparkline } from "../../components/sparkline.tsx";
 import type { Column } from "../../components/table.tsx";
 import { RelativeTime } from "../../components/time.tsx";
+import { useMay } from "../../layout/me.ts";
 import { percent, rate, shortCount } from "../../lib/format.ts";
+import { DeadLettersLink } from "../integration/dead-letters-link.tsx";
 import styles from "./overview.module.css";
 
 export const columns: readonly Column<OverviewItem>[] = [
@@ -54,11 +56,7 @@ export const columns: readonly Column<OverviewItem>[] = [
     title: "Dead letters",
     width: "92px",
     align: "end",
-    cell: ({ live }) => (
-      <Alarming of={live.dead_letters ?? 0}>
-        {live.dead_letters === null ? "–" : shortCount(live.dead_letters)}
-      </Alarming>
-    ),
+    cell: (item) => <DeadLetters item={item} />,
   },
   {
     id: "run",
@@ -125,4 +123,12 @@ function LastRun({ run }: { run: NonNullable<OverviewItem["last_run"]> }) {
 /** What is more than nothing is seen, and said in another weight, not by colour alone. */
 function Alarming({ of, children }: { of: number; children: string }) {
   return of > 0 ? <strong className={styles.bad}>{children}</strong> : <span className="soft">{children}</span>;
+}
+
+function DeadLetters({ item }: { item: OverviewItem }) {
+  const depth = item.live.dead_letters;
+  const mayRead = useMay("dead-letters:read");
+  if (depth === null) return "–";
+  const shown = <Alarming of={depth}>{shortCount(depth)}</Alarming>;
+  return depth === 0 || !mayRead ? shown : <DeadLettersLink id={item.id}>{shown}</DeadLettersLink>;
 }

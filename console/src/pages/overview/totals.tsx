@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { OverviewTotals } from "../../api/types.ts";
 import { Status } from "../../components/badge.tsx";
+import { useMay } from "../../layout/me.ts";
 import { count } from "../../lib/format.ts";
 import styles from "./overview.module.css";
 
@@ -40,9 +41,24 @@ export function Totals({ totals }: { totals: OverviewTotals }) {
       <li className={styles.total} data-bad={circuits > 0} data-none={circuits === 0}>
         <strong>{count(circuits)}</strong> with an open circuit
       </li>
-      <li className={styles.total} data-bad={dead > 0} data-none={dead === 0}>
-        <strong>{count(dead)}</strong> with dead letters
+      <li>
+        <WithDeadLetters dead={dead} />
       </li>
     </ul>
+  );
+}
+
+function WithDeadLetters({ dead }: { readonly dead: number }) {
+  const content = (
+    <>
+      <strong>{count(dead)}</strong> with dead letters
+    </>
+  );
+  const looks = { className: styles.total, "data-bad": dead > 0, "data-none": dead === 0 };
+  if (!useMay("dead-letters:read")) return <span {...looks}>{content}</span>;
+  return (
+    <Link to="/dead-letters" {...looks}>
+      {content}
+    </Link>
   );
 }

@@ -34,7 +34,7 @@ export function Errors({ run }: { readonly run: RunDetail }) {
       width: "96px",
       align: "end",
       cell: ({ count: records, fingerprint }) => (
-        <DeadLettersLink id={run.integration_id} filter={{ run_id: run.id, fingerprint }}>
+        <DeadLettersLink id={run.integration_id} filter={{ run_id: run.id, fingerprint, resolved: "all" }}>
           {count(records)}
         </DeadLettersLink>
       ),

@@ -105,6 +105,7 @@ export interface GetOverviewRequest {
   health?: string | undefined;
   enabled?: boolean | undefined;
   search?: string | undefined;
+  deadLetters?: boolean | undefined;
 }
 
 export interface GetOverviewResponse {
@@ -1226,6 +1227,9 @@ export const GetOverviewRequest: MessageFns<GetOverviewRequest> = {
     if (message.search !== undefined) {
       writer.uint32(50).string(message.search);
     }
+    if (message.deadLetters !== undefined) {
+      writer.uint32(56).bool(message.deadLetters);
+    }
     return writer;
   },
 
@@ -1288,6 +1292,14 @@ export const GetOverviewRequest: MessageFns<GetOverviewRequest> = {
             }
 
             message.search = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deadLetters = reader.bool();
             continue;
           }
         }
