@@ -24,6 +24,8 @@ const leaseMs = 15_000;
 const nodeMs = 5_000;
 /** Of one message between nodes, which the server takes up to 1 MiB of. */
 const most = 200;
+/** Of what is asked for with its samples. */
+const mostAsked = 50;
 
 interface Asked {
   readonly ids: readonly string[];
@@ -89,7 +91,7 @@ export class LiveFeed implements Live {
     };
     add(this.#own({ ids, graph }));
     const others = ids.filter((id) => !found.has(id));
-    const asked = chunks(others, most).map((part) =>
+    const asked = chunks(others, mostAsked).map((part) =>
       this.#options.cluster.ask(subjects.describe, { ids: part, graph }, patienceMs),
     );
     for (const answers of await Promise.all(asked)) {
@@ -180,15 +182,27 @@ export class LiveFeed implements Live {
       if (isNews(this.#runs, run.id, run)) runs.push(run);
     }
     for (const id of this.#told.keys()) if (!this.#views.has(id)) this.#told.delete(id);
-    for (const part of chunks(integrations, most)) this.#publish({ integrations: part });
-    for (const part of chunks(runs, most)) this.#publish({ runs: part });
-    if (removed.length > 0) this.#publish({ removed });
+    this.#publishAll(integrations, (part) => ({ integrations: part }));
+    this.#publishAll(runs, (part) => ({ runs: part }));
+    this.#publishAll(removed, (part) => ({ removed: part }));
     if (now - this.#nodeToldAt < nodeMs) return;
     this.#nodeToldAt = now;
-    describeNode().then(
-      (node) => this.#publish({ node }),
-      () => {},
-    );
+    describeNode()
+      .then((node) => this.#publish({ node }))
+      .catch(() => {});
+  }
+
+  /** In as many messages as it takes: a server takes them up to a size, and has its own. */
+  #publishAll<T>(all: readonly T[], changes: (part: readonly T[]) => Partial<LiveChanges>): void {
+    for (const part of chunks(all, most)) {
+      try {
+        this.#publish(changes(part));
+      } catch {
+        // What is too large by itself is not told: it is no reason for a node to die.
+        if (part.length > 1)
+          for (const half of chunks(part, Math.ceil(part.length / 2))) this.#publishAll(half, changes);
+      }
+    }
   }
 
   #publish(changes: Partial<LiveChanges>): void {

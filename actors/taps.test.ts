@@ -19,7 +19,10 @@ function messages() {
 
 function started() {
   const cluster = messages();
-  const taps = new Taps({ cluster, redact: (text) => text.replaceAll("hunter2", "***") });
+  const taps = new Taps({
+    cluster,
+    redact: (text, owner) => (owner === "others" ? text : text.replaceAll("hunter2", "***")),
+  });
   taps.start();
   onTestFinished(() => taps.stop());
   const next = (id: string) => {
@@ -28,7 +31,7 @@ function started() {
     return heard.promise;
   };
   const listen = (more: Partial<TapInterest>) => {
-    const interest = { id: "t", integrationId: "i", step: null, destination: null, where: null, ...more };
+    const interest = { id: "t", integrationId: "i", owner: null, step: null, destination: null, where: null, ...more };
     const heard = next(interest.id);
     cluster.publish(tapInterests, interest);
     return heard;
@@ -59,6 +62,13 @@ test("a listener gets its share without secrets, and is told how many there were
   const { records, skipped } = await heard;
   expect([records.length, records.length + skipped]).toEqual([20, 500]);
   expect(records[0]).toMatchObject({ point: "source", at: "source", recordId: "r0", text: '{"n":0,"password":"***"}' });
+});
+
+test("of a team's integration that team's secrets are taken out, and not those of others, which it could guess at", async () => {
+  const { taps, listen } = started();
+  const heard = listen({ owner: "others" });
+  taps.of("i")?.read(flow(1), recordId);
+  expect((await heard).records[0]?.text).toBe('{"n":0,"password":"hunter2"}');
 });
 
 test("what is read first leaves room for what steps and destinations give", async () => {

@@ -14,8 +14,11 @@ import {
 
 export interface TapsOptions {
   readonly cluster: Pick<Cluster, "publish" | "subscribe">;
-  /** Takes secrets out of a text. */
-  readonly redact: (text: string) => string;
+  /**
+   * Takes secrets out of a text: of a team's integration that team's, of one without a team all. Who may send texts
+   * through an integration and listens to it would else see which secrets others have.
+   */
+  readonly redact: (text: string, owner: string | null) => string;
 }
 
 /**
@@ -173,7 +176,7 @@ export class Taps {
       return;
     }
     const where = interest.where === null ? undefined : compilePredicate(interest.where);
-    const heard = tap ?? new IntegrationTap(this.#options.redact);
+    const heard = tap ?? new IntegrationTap((text) => this.#options.redact(text, interest.owner));
     heard.listeners.set(id, { interest, where, until, records: [], characters: 0, skipped: 0, parts: new Map() });
     this.#integrations.set(integrationId, heard);
     this.#sending ??= setInterval(() => this.#send(), sendMs).unref();

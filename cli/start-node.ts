@@ -212,7 +212,9 @@ async function start(
   closers.push(cluster.subscribe(pluginsChanged, () => void plugins.sync().catch(() => {})));
   await plugins.start();
   closers.push(() => plugins.stop());
+  const teams = new Map<string, Redactor>();
   const registry = createConnectorRegistry({
+    teams,
     types: connectorTypes,
     pluginTypes: () => plugins.types(),
     context: { dataDir, fileRoots, closedFolders: pluginRoots, allowAddresses, kafkaBrokers, expressions },
@@ -294,7 +296,10 @@ async function start(
   });
   settler.start();
   closers.push(() => settler.stop());
-  const taps = new Taps({ cluster, redact });
+  const taps = new Taps({
+    cluster,
+    redact: (text, owner) => (owner === null ? redactor : teams.get(owner))?.redact(text) ?? text,
+  });
   taps.start();
   closers.push(() => taps.stop());
   system.spawn(

@@ -186,11 +186,10 @@ export async function joinCluster({ link, nodeId, replicas = 1 }: ClusterOptions
       const subscription = link.connection.subscribe(subjectOf(`${subject}.${nodeId}`), {
         callback: (error, message) => {
           if (error !== null) return;
-          void answer(message.json<Json>()).then(
-            (result) => link.connection.isClosed() || message.respond(JSON.stringify(result)),
-            // Whoever asks takes silence for an answer.
-            () => {},
-          );
+          answer(message.json<Json>())
+            .then((result) => link.connection.isClosed() || message.respond(JSON.stringify(result)))
+            // Whoever asks takes silence for an answer, also where it is larger than the server takes.
+            .catch(() => {});
         },
       });
       return () => subscription.unsubscribe();

@@ -6,7 +6,7 @@ import { isStreamNotFound } from "./errors.ts";
 import type { NatsLink } from "./link.ts";
 import { subjectsOf } from "./stream.ts";
 
-/** Of messages that are got together: they come in order, and are handed out in the other. */
+/** Of messages that are held together: they come in order, and are handed out in the other. */
 const atOnce = { messages: 64, bytes: 16 * 1024 * 1024 };
 
 /** Reads the messages of ingest logs by themselves: no consumer is made, and nobody's position moves. */
@@ -26,9 +26,10 @@ export function logHistory(link: NatsLink, claims: Pick<ClaimStore, "get">): Log
   const firstFrom = (stream: string, time: number) =>
     link.call(() => jsm.direct.getMessage(stream, { start_time: new Date(time) }));
 
-  /** From `first` to `last`, all of them. */
-  async function between(stream: string, first: number, last: number): Promise<StoredMsg[]> {
+  /** From `first` to `last`, all of them; null: several, and more than are held together. */
+  async function between(stream: string, first: number, last: number): Promise<StoredMsg[] | null> {
     const messages: StoredMsg[] = [];
+    let bytes = 0;
     for (let seq = first; seq <= last; ) {
       const got = await link.call(() =>
         jsm.direct.getBatch(stream, { seq, batch: Math.min(atOnce.messages, last - seq + 1), max_bytes: atOnce.bytes }),
@@ -36,9 +37,11 @@ export function logHistory(link: NatsLink, claims: Pick<ClaimStore, "get">): Log
       let end = 0;
       for await (const message of got) {
         end = message.seq;
+        bytes += message.data.length;
         if (message.seq <= last) messages.push(message);
       }
       if (end === 0) break;
+      if (bytes > atOnce.bytes && messages.length > 1) return null;
       seq = end + 1;
     }
     return messages;
@@ -67,9 +70,15 @@ export function logHistory(link: NatsLink, claims: Pick<ClaimStore, "get">): Log
       ]);
       if (from === null) return;
       const first = from?.seq ?? state.first_seq;
+      let stretch = atOnce.messages;
       for (let last = behind ? behind.seq - 1 : state.last_seq; last >= first; ) {
-        const begin = Math.max(first, last - atOnce.messages + 1);
+        const begin = Math.max(first, last - stretch + 1);
         const messages = await between(stream, begin, last);
+        if (messages === null) {
+          stretch = Math.ceil(stretch / 4);
+          continue;
+        }
+        stretch = Math.min(atOnce.messages, stretch * 2);
         for (const message of messages.reverse()) {
           const batch = await decoded(message, nameOf);
           if (batch) yield batch;

@@ -50,6 +50,7 @@ interface Followed {
   readonly status: string;
   readonly steps: Way["steps"] | null;
   readonly steps_reason: string | null;
+  readonly truncated: boolean;
   readonly destinations: readonly {
     readonly destination: string;
     readonly status: string;
@@ -148,7 +149,8 @@ function textOf(integration: string, item: Followed): string[] {
   if (item.record !== null) lines.push(`  record  ${printable(JSON.stringify(item.record))}`);
   const given = item.destinations.flatMap((each) => (each.in ? [{ ...each, in: each.in }] : []));
   if (steps !== null) lines.push(...wayText({ steps, destinations: given } as unknown as Way, item.record));
-  else if (steps_reason !== null) lines.push(`  ${printable(steps_reason)}`);
+  if (item.truncated) lines.push("  some of what the steps give is too large to be shown");
+  if (steps === null && steps_reason !== null) lines.push(`  ${printable(steps_reason)}`);
   for (const { destination, status } of item.destinations) lines.push(`  ${destination}: ${status}`);
   return lines;
 }

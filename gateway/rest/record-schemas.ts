@@ -61,6 +61,10 @@ export const followedSchema = (steps: Part, shown: Part): Part =>
             "What each step makes of it, taken again under that version as a preview does (look-ups are asked again); null: see steps_reason.",
         },
         steps_reason: orNull(string),
+        truncated: {
+          type: "boolean",
+          description: "Some of what the steps give is counted and not shown: 20 records each are, and 4 MiB of all.",
+        },
         repeatable: { type: "boolean", description: "The steps give the same each time: no look-up, no script." },
         destinations: {
           type: "array",

@@ -27,6 +27,8 @@ export interface FollowOptions {
 const searchBounds = { messages: 20_000, ms: 5_000 };
 const stepsMs = 10_000;
 const lettersMax = 100;
+/** Of the records that are shown, from the newest on; the newest is shown whatever it has. */
+const shownBytes = 16 * 1024 * 1024;
 
 /** What became of records of an integration: where each stands in the log, what the steps make of it, and its outcome at each destination. */
 export function recordService(context: ServiceContext) {
@@ -44,7 +46,12 @@ export function recordService(context: ServiceContext) {
       limit: options.limit,
       signal,
     });
-    const shown = await Promise.all(items.map((item) => followed(row.name, id, item)));
+    let bytes = 0;
+    const isShown = items.map(({ raw }, i) => {
+      bytes += raw?.length ?? 0;
+      return i === 0 || bytes <= shownBytes;
+    });
+    const shown = await Promise.all(items.map((item, i) => followed(row.name, id, item, isShown[i] as boolean)));
     if (letter && items.length === 0) shown.push(await ofLetter(letter));
     return {
       items: shown,
@@ -71,14 +78,17 @@ export function recordService(context: ServiceContext) {
     return { by: "key", wanted: { key: text } satisfies WantedRecord, letter: null };
   }
 
-  async function followed(name: string, id: string, item: FoundRecord): Promise<JsonObject> {
-    const [version, run, letters, retries] = await Promise.all([
+  async function followed(name: string, id: string, item: FoundRecord, isShown: boolean): Promise<JsonObject> {
+    const [version, run, letters, retriesOfAll] = await Promise.all([
       integrationAt(id, item.integrationVersion),
       store.runs.get(item.runId),
       lettersOf(id, item),
       store.retries.ofRecord(id, item.recordId),
     ]);
-    const { way, reason } = await throughSteps(name, id, item, version);
+    const retries = retriesOfAll.filter(({ letter }) => isOf(item, letter.runId));
+    const { way, truncated, reason } = isShown
+      ? await throughSteps(name, id, item, version)
+      : untaken("it is too large to be shown beside the others: ask for it by its record id alone");
     const trail: Trail = { item, run, letters, retries, way, integration: version };
     const destinations = outcomesOf(trail);
     const traceId = traceIdOf(item.traceparent ?? item.correlation?.traceparent);
@@ -87,11 +97,12 @@ export function recordService(context: ServiceContext) {
       request: item.correlation ? requestMeta(item.correlation) : null,
       ...traceOf(traceId),
       replay: item.replay ? { job_id: item.replay.jobId, dead_letter_id: item.replay.deadLetterId } : null,
-      record: way?.record ?? valueIn(item),
+      record: isShown ? (way?.record ?? valueIn(item)) : null,
       failure: item.failure ?? way?.failure?.message ?? null,
       status: statusOf(trail, destinations),
       steps: (way?.steps ?? null) as unknown as Json,
       steps_reason: reason,
+      truncated,
       repeatable: version !== null && isRepeatable(version),
       destinations: destinations as unknown as Json,
       dead_letters: letters.map(deadLetterResource),
@@ -121,6 +132,7 @@ export function recordService(context: ServiceContext) {
       status: statusOf(trail, destinations),
       steps: null,
       steps_reason: "the log does not have the record any more: this is what its dead letter says",
+      truncated: false,
       repeatable: integration !== null && isRepeatable(integration),
       destinations: destinations as unknown as Json,
       dead_letters: [deadLetterResource(letter)],
@@ -139,10 +151,11 @@ export function recordService(context: ServiceContext) {
     return row && resolveIntegration(row.spec);
   }
 
-  async function lettersOf(id: string, { recordId, ingestedAt, replay }: FoundRecord) {
+  async function lettersOf(id: string, item: FoundRecord) {
+    const { recordId, ingestedAt, replay } = item;
     const filter = { recordId, since: new Date(ingestedAt) };
     const { items } = await store.deadLetters.list(id, { limit: lettersMax, cursor: null, resolved: null, filter });
-    return replay ? items.filter((letter) => letter.id === replay.deadLetterId) : items;
+    return items.filter((letter) => (replay ? letter.id === replay.deadLetterId : isOf(item, letter.runId)));
   }
 
   async function throughSteps(
@@ -150,13 +163,12 @@ export function recordService(context: ServiceContext) {
     id: string,
     item: FoundRecord,
     integration: ResolvedIntegration | null,
-  ): Promise<{ readonly way: RecordPreview | null; readonly reason: string | null }> {
+  ): Promise<Taken> {
     const { raw, replay, failure, position, stream, ingestedAt, meta, runId, correlation } = item;
-    const none = (reason: string) => ({ way: null, reason });
-    if (integration === null) return none("its version of the integration is not kept any more");
-    if (raw === null) return none("the store has lost the record");
-    if (failure !== undefined) return none("it could not be read, and came to no step");
-    if (replay && replay.entry.at !== "head") return none("it was replayed behind the steps");
+    if (integration === null) return untaken("its version of the integration is not kept any more");
+    if (raw === null) return untaken("the store has lost the record");
+    if (failure !== undefined) return untaken("it could not be read, and came to no step");
+    if (replay && replay.entry.at !== "head") return untaken("it was replayed behind the steps");
     const known = { ...meta, run_id: runId, ...(correlation && { request: requestMeta(correlation) }) };
     const record: SourceRecord = { ...asRecord(valueIn(item), position), stream, meta: known };
     const schema = await schemaOf(store, id, integration);
@@ -164,13 +176,25 @@ export function recordService(context: ServiceContext) {
       const input = { id, name, integration, records: [record], schema, now: ingestedAt };
       const services = { validator, sandbox, lookups, clock: realClock };
       const preview = await within(stepsMs, (limit) => previewRecords(input, services, limit), signal);
-      return { way: preview.records[0] ?? null, reason: null };
+      return { way: preview.records[0] ?? null, truncated: preview.truncated, reason: null };
     } catch (error) {
       signal?.throwIfAborted();
-      return none(`the steps could not be taken again: ${messageOf(error)}`);
+      return untaken(`the steps could not be taken again: ${messageOf(error)}`);
     }
   }
 }
+
+/** A record's way through the steps, taken again, or why it was not. `truncated`: some of what they give is not in it. */
+interface Taken {
+  readonly way: RecordPreview | null;
+  readonly truncated: boolean;
+  readonly reason: string | null;
+}
+
+const untaken = (reason: string): Taken => ({ way: null, truncated: false, reason });
+
+/** Whether something that a run did was done to this passage: where a record is read by each run, each has its own. */
+const isOf = ({ fullRead, runId }: FoundRecord, run: string): boolean => !fullRead || runId === run;
 
 function placeOf(item: FoundRecord, run: RunRow | null): JsonObject {
   return {

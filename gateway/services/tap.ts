@@ -25,11 +25,11 @@ export function tapService({ store, cluster }: ServiceContext) {
    * VALIDATION_ERROR, and RATE_LIMITED where too many listen.
    */
   return async function* tap(id: string, filter: TapFilter, signal: AbortSignal): AsyncGenerator<Tapped> {
-    const { spec } = found(await store.integrations.get(id), "integration", id);
+    const { spec, owner } = found(await store.integrations.get(id), "integration", id);
     check(spec, filter);
     if (listening >= mostTaps)
       throw new RetryLaterError(`${mostTaps} taps are open on this node`, 10_000, "RATE_LIMITED");
-    const interest: TapInterest = { id: randomUUIDv7(), integrationId: id, ...filter };
+    const interest: TapInterest = { id: randomUUIDv7(), integrationId: id, owner, ...filter };
     const tell = (more?: { readonly ended: true }) =>
       cluster.publish(tapInterests, { ...interest, ...more } as unknown as Json);
     let held: Tapped = { records: [], skipped: 0 };

@@ -14,6 +14,8 @@ export interface TapFilter {
 export interface TapInterest extends TapFilter {
   readonly id: string;
   readonly integrationId: string;
+  /** Its team. */
+  readonly owner: string | null;
   /** It is over. */
   readonly ended?: true;
 }

@@ -175,6 +175,19 @@ describe("a log", () => {
     await log.append("r.0", batchOf(3), { id: "3" });
   });
 
+  it("is read from its newest batch on, small ones and large ones, each once", async () => {
+    const logs = await node();
+    const id = randomUUID();
+    const log = await logs.open(id, "ingest");
+    await log.own();
+    const large = new Set([80, 81, 82, 83, 84, 85, 100]);
+    for (let n = 0; n <= 130; n++)
+      await log.append("r.0", batchOf(n, large.has(n) ? 4_000_000 : 200), { id: String(n) });
+    const seen: number[] = [];
+    for await (const batch of logs.history.newestFirst(id, {})) seen.push(numberOf(batch));
+    expect(seen).toEqual(Array.from({ length: 131 }, (_, n) => 130 - n));
+  });
+
   it("says what is beyond a history of so many bytes or so long, claims included", async () => {
     const claims = new MemoryClaims();
     const log = await (await node({ claims })).open(randomUUID(), "ingest");

@@ -27,6 +27,7 @@ interface Followed {
   readonly replay: { readonly dead_letter_id: string } | null;
   readonly steps: readonly { readonly step: string; readonly in: object; readonly out: object }[] | null;
   readonly steps_reason: string | null;
+  readonly truncated: boolean;
   readonly destinations: readonly Outcome[];
   readonly dead_letters: readonly { readonly id: string }[];
   readonly events: readonly { readonly type: string; readonly destination: string | null }[];
@@ -246,4 +247,43 @@ test("a record that was replayed is found as it came first and as it came again"
   const { items } = await follow(letter!.record_id);
   expect(items).toMatchObject([{ replay: { dead_letter_id: letter!.id } }, { replay: null }]);
   expect(items[1]!.events.at(-1)).toMatchObject({ type: "replayed", destination: "shop" });
+});
+
+test("a record that two runs read has the dead letter of the one that it failed in", async () => {
+  const { api, files } = node;
+  writeFileSync(join(files, "twice.ndjson"), '{"n":77,"customer":{"email":"twice@example.com"}}\n');
+  const twice = await api.integration({
+    name: "twice",
+    source: { connector: "files", stream: "twice.ndjson" },
+    destination: { id: "shop", connector: "shop", stream: "orders" },
+  });
+  const before = answers;
+  for (const status of [200, 422]) {
+    answers = ({ n }) => (n === 77 ? status : before({ n }));
+    const run = await api.run(twice);
+    await expect.poll(async () => (await api.runById(run)).status, patience).not.toBe("running");
+  }
+  answers = before;
+  const { items } = await follow("twice@example.com", "", twice);
+  expect(items.map(({ status, dead_letters: letters }) => [status, letters.length])).toEqual([
+    ["dead_lettered", 1],
+    ["delivered", 0],
+  ]);
+});
+
+test("of a record that is too large to be shown at each step it is said so", async () => {
+  const { api, files } = node;
+  writeFileSync(join(files, "large.ndjson"), `{"mail":"large@example.com","text":"${"x".repeat(5_000_000)}"}\n`);
+  const large = await api.integration({
+    name: "large",
+    source: { connector: "files", stream: "large.ndjson" },
+    destination: { id: "copy", connector: "files", stream: "large-out.ndjson" },
+    pipeline_spec: { steps: [{ id: "all", type: "filter", where: "$.mail" }] },
+  });
+  const run = await api.run(large);
+  await expect.poll(async () => (await api.runById(run)).status, patience).toBe("success");
+  const { items } = await follow("large@example.com", "", large);
+  expect(items).toMatchObject([
+    { status: "delivered", truncated: true, steps: [{ in: { count: 1 }, out: { count: 1, records: [] } }] },
+  ]);
 });

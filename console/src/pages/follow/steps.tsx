@@ -60,11 +60,26 @@ function Change({ step }: { readonly step: FollowedStep }) {
 /** One record as itself, more as a list. */
 function Shown({ shown, label }: { readonly shown: ShownRecords; readonly label: string }) {
   const [first] = shown.records;
-  const values: Json = shown.count === 1 && first ? first.record : shown.records.map(({ record }) => record);
-  return <JsonView value={values} label={label} />;
+  if (first === undefined) return <p className="soft">{label}: too large to be shown here.</p>;
+  const values: Json = shown.count === 1 ? first.record : shown.records.map(({ record }) => record);
+  return (
+    <div>
+      <JsonView value={values} label={label} />
+      {!isWhole(shown) && (
+        <p className="soft">
+          {count(shown.records.length)} of {count(shown.count)}: the others are not shown here.
+        </p>
+      )}
+    </div>
+  );
 }
 
+const isWhole = ({ count, records }: ShownRecords): boolean => records.length === count;
+
+/** Of what is shown whole. */
 const isUnchanged = ({ in: taken, out }: FollowedStep): boolean =>
+  isWhole(taken) &&
+  isWhole(out) &&
   textOf(taken.records.map(({ record }) => record)) === textOf(out.records.map(({ record }) => record));
 
 const textOf = (value: Json): string => JSON.stringify(value);
@@ -73,5 +88,6 @@ function sentence(step: FollowedStep): string {
   const { in: taken, out, failures } = step;
   if (out.count === 0) return failures.length > 0 ? "refused it" : "gave nothing on";
   if (taken.count !== out.count) return `made ${count(out.count)} of ${count(taken.count)}`;
+  if (!isWhole(taken) || !isWhole(out)) return "gave it on";
   return isUnchanged(step) ? "left it as it was" : "changed it";
 }

@@ -58,6 +58,7 @@ export interface FollowedRecord {
   destinations: FollowedOutcome[];
   deadLetters: DeadLetter[];
   events: FollowedEvent[];
+  truncated: boolean;
 }
 
 export interface FollowedReplay {
@@ -355,6 +356,7 @@ function createBaseFollowedRecord(): FollowedRecord {
     destinations: [],
     deadLetters: [],
     events: [],
+    truncated: false,
   };
 }
 
@@ -425,6 +427,9 @@ export const FollowedRecord: MessageFns<FollowedRecord> = {
     }
     for (const v of message.events) {
       FollowedEvent.encode(v!, writer.uint32(170).fork()).join();
+    }
+    if (message.truncated !== false) {
+      writer.uint32(176).bool(message.truncated);
     }
     return writer;
   },
@@ -608,6 +613,14 @@ export const FollowedRecord: MessageFns<FollowedRecord> = {
             }
 
             message.events.push(FollowedEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.truncated = reader.bool();
             continue;
           }
         }
