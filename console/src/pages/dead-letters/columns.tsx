@@ -32,7 +32,7 @@ export const groupColumns: readonly Column<DeadLetterGroup>[] = [
     cell: ({ count: records }) => <strong>{count(records)}</strong>,
   },
   { id: "code", title: "Code", width: "152px", cell: ({ code }) => <code>{code}</code> },
-  { id: "where", title: "Where", width: "minmax(120px, 1fr)", cell: placeOf },
+  { id: "where", title: "Where", width: "minmax(136px, 1fr)", cell: placeOf },
   { id: "versions", title: "Versions", width: "72px", cell: versionsOf },
   { id: "first", title: "First", width: "80px", cell: ({ first_failed_at: at }) => <RelativeTime at={at} /> },
   { id: "last", title: "Last", width: "80px", cell: ({ last_attempted_at: at }) => <RelativeTime at={at} /> },
@@ -42,10 +42,10 @@ export const recordColumns: readonly Column<DeadLetter>[] = [
   {
     id: "place",
     title: "Record",
-    width: "minmax(120px, 1fr)",
+    width: "minmax(150px, 1.4fr)",
     cell: ({ position }) => (
       <span className={styles.place} title={`${position.base}:${position.ordinal}`}>
-        {position.base}:{position.ordinal}
+        <span className="cut">{position.base}</span>:{position.ordinal}
       </span>
     ),
   },
@@ -56,7 +56,7 @@ export const recordColumns: readonly Column<DeadLetter>[] = [
     cell: ({ message }) => <span title={message}>{message}</span>,
   },
   { id: "code", title: "Code", width: "152px", cell: ({ code }) => <code>{code}</code> },
-  { id: "where", title: "Where", width: "minmax(120px, 1fr)", cell: placeOf },
+  { id: "where", title: "Where", width: "minmax(136px, 1fr)", cell: placeOf },
   { id: "version", title: "Version", width: "64px", align: "end", cell: (letter) => letter.integration_version },
   {
     id: "attempts",

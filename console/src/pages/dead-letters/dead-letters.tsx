@@ -82,7 +82,8 @@ function List({ integration }: { readonly integration: Integration }) {
       ]}
       actions={
         mayWrite &&
-        view !== "jobs" && (
+        view !== "jobs" &&
+        search.resolved !== "true" && (
           <Button
             kind="primary"
             icon={<RotateCcw size={16} aria-hidden />}

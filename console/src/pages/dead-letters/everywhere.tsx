@@ -9,6 +9,7 @@ import { Empty, ErrorState } from "../../components/states.tsx";
 import { type Column, Table } from "../../components/table.tsx";
 import { RelativeTime } from "../../components/time.tsx";
 import { count } from "../../lib/format.ts";
+import styles from "./dead-letters.module.css";
 
 const route = getRouteApi("/signed-in/dead-letters");
 
@@ -48,9 +49,9 @@ const columns: readonly Column<OverviewItem>[] = [
       run === null ? (
         <span className="soft">–</span>
       ) : (
-        <>
+        <span className={styles.run}>
           <Status of={run.status} /> <RelativeTime at={run.started_at} />
-        </>
+        </span>
       ),
   },
 ];

@@ -4,7 +4,7 @@ import { Dialog } from "../../components/dialog.tsx";
 import { Skeleton } from "../../components/states.tsx";
 import { Tabs } from "../../components/tabs.tsx";
 import { Diff } from "../integration/lazy-editors.ts";
-import type { Letter } from "./letter-text.ts";
+import { formatted, type Letter } from "./letter-text.ts";
 
 interface LetterConflictProps {
   readonly base: Letter;
@@ -24,7 +24,7 @@ export function LetterConflict({ base, theirs, mine, onTake, onOverwrite, onClos
   const [before, after, label] =
     shown === "theirs"
       ? [textOf(base), textOf(theirs), "What they changed"]
-      : [textOf(theirs), mine, "What mine would change of theirs"];
+      : [textOf(theirs), formatted(mine), "What mine would change of theirs"];
   const who = (info.resolved ? info.resolved_by : info.corrected_by) ?? "Somebody";
   return (
     <Dialog

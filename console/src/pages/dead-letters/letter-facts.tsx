@@ -22,7 +22,7 @@ export function Facts({ letter }: { readonly letter: DeadLetter }) {
       <span>
         id <CopyId id={id} />
       </span>
-      <span className={styles.place}>
+      <span className={styles.from}>
         {position.base}:{position.ordinal}
       </span>
       <span title={moment(letter.first_failed_at)}>

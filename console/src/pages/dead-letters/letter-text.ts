@@ -35,6 +35,12 @@ export function recordIn(text: string): JsonObject | undefined {
   }
 }
 
+/** The same text for the same record, however it was written. What is no record stays as it is. */
+export function formatted(text: string): string {
+  const record = recordIn(text);
+  return record === undefined ? text : pretty(record);
+}
+
 const isRecord = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useBlocker } from "@tanstack/react-router";
-import { Suspense, useMemo, useRef, useState } from "react";
+import { type ReactNode, Suspense, useMemo, useRef, useState } from "react";
 import { api } from "../../api/client.ts";
 import { type Problem, toProblem } from "../../api/problem.ts";
 import type { Integration } from "../../api/types.ts";
@@ -16,7 +16,7 @@ import { editing } from "../integration/editing.ts";
 import { CodeEditor, Diff } from "../integration/lazy-editors.ts";
 import styles from "./dead-letters.module.css";
 import { LetterConflict } from "./letter-conflict.tsx";
-import { type Letter, recordIn } from "./letter-text.ts";
+import { formatted, type Letter, recordIn } from "./letter-text.ts";
 import { loadLetter } from "./load-letter.ts";
 import { errorsOf, marksOf, previewErrors } from "./marks.ts";
 import { ruleQuery } from "./rule.ts";
@@ -125,7 +125,7 @@ export function Payload({ letter, integration, onStale }: PayloadProps) {
   return (
     <div className={styles.columns}>
       <Panel title="Record">
-        <Tabs<View> label="What is shown of the record" tabs={tabs} selected={shown} onSelect={show}>
+        <Choice tabs={tabs} selected={shown} onSelect={show}>
           {shown === "original" ? (
             <TextView text={original} label="The record as it came" />
           ) : shown === "state" ? (
@@ -146,7 +146,7 @@ export function Payload({ letter, integration, onStale }: PayloadProps) {
             )
           ) : shown === "changes" ? (
             <Suspense fallback={<Skeleton lines={8} />}>
-              <Diff label="What is corrected" before={original} after={draft} />
+              <Diff label="What is corrected" before={original} after={formatted(draft)} />
             </Suspense>
           ) : isLarge && !isOpened ? (
             <div className={styles.large}>
@@ -171,14 +171,14 @@ export function Payload({ letter, integration, onStale }: PayloadProps) {
               </Suspense>
             </div>
           )}
-        </Tabs>
+        </Choice>
         {problem !== null && (
           <div className={styles.problem} role="alert">
             <p>{problem.message}</p>
             <FieldErrors errors={problem.errors} />
           </div>
         )}
-        {mayWrite && (
+        {mayWrite && (!isLarge || isOpened) && (
           <div className={styles.below}>
             <p className="soft">
               {isChanged ? "Ctrl+S saves. The record as it came is kept beside." : "Correct it here, and replay it."}
@@ -225,6 +225,23 @@ export function Payload({ letter, integration, onStale }: PayloadProps) {
         <p>What you corrected in the record is not saved.</p>
       </Confirm>
     </div>
+  );
+}
+
+interface ChoiceProps {
+  readonly tabs: readonly { readonly id: View; readonly title: string }[];
+  readonly selected: View;
+  readonly onSelect: (view: View) => void;
+  readonly children: ReactNode;
+}
+
+/** Tabs where there is something to choose. */
+function Choice({ tabs, selected, onSelect, children }: ChoiceProps) {
+  if (tabs.length === 1) return children;
+  return (
+    <Tabs<View> label="What is shown of the record" tabs={tabs} selected={selected} onSelect={onSelect}>
+      {children}
+    </Tabs>
   );
 }
 

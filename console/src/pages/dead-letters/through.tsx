@@ -24,7 +24,7 @@ interface ThroughProps {
 /** The record before and after each step. */
 export function Through({ letter, integration, tried, isRecord }: ThroughProps) {
   if (tried === null) return <AsItWas letter={letter} />;
-  const { record, problem, tryIt } = tried;
+  const { record, problem, tryIt, isTooLarge } = tried;
   return (
     <Panel title={`Through the steps of version ${integration.version}`}>
       {!isRecord ? (
@@ -37,7 +37,9 @@ export function Through({ letter, integration, tried, isRecord }: ThroughProps) 
       ) : tryIt !== null ? (
         <Empty title="A large record">
           <p>It is taken through the steps when you ask for it.</p>
-          <Button onPress={tryIt}>Try it</Button>
+          <Button onPress={tryIt} whyNot={isTooLarge ? "It is larger than a request may be" : null}>
+            Try it
+          </Button>
         </Empty>
       ) : record === undefined ? (
         <Skeleton lines={8} />

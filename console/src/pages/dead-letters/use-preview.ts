@@ -16,6 +16,8 @@ export interface Tried {
   readonly problem: Problem | null;
   /** Tries it now; null: it is tried by itself. */
   readonly tryIt: (() => void) | null;
+  /** Larger than a request may be. */
+  readonly isTooLarge: boolean;
 }
 
 interface Answer {
@@ -56,5 +58,6 @@ export function usePreview(letter: string, version: number, text: string, isWant
     record: current?.record,
     problem: current?.problem ?? null,
     tryIt: isSmall || isTried ? null : () => ask(text),
+    isTooLarge: text.length > mostBytes,
   };
 }
