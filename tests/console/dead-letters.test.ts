@@ -371,7 +371,7 @@ test("a record of 20 MB opens while the page stays at hand", async ({ annotate }
     .and(page.getByTitle(/^It is larger than a request/))
     .waitFor();
   await page.getByRole("button", { name: "Show more" }).click();
-  await page.getByText("The first 500 kB are shown.").waitFor();
+  await page.getByText("The first 200 kB are shown.").waitFor();
   await annotate(`longest task while it was opened: ${await page.evaluate("globalThis.longest")} ms`);
   await expectAccessible(page);
   await shoot(page, "dead-letter-large");

@@ -5,8 +5,9 @@ import { Button } from "./button.tsx";
 import { CopyButton } from "./copy-id.tsx";
 import styles from "./json-view.module.css";
 
-/** A browser lays out so much text without a stop. */
+/** A browser lays out so much text without a stop, and so much more each time that it is asked for. */
 const shownAtFirst = 50_000;
+const step = 150_000;
 
 /** A value as JSON, as text and nothing else, whatever stands in it. Of a large one the beginning, until asked for more. */
 export function JsonView({ value, label }: { value: Json | undefined; label: string }) {
@@ -31,7 +32,7 @@ export function TextView({ text, label }: { text: string; label: string }) {
       {isCut && (
         <div className={styles.more}>
           <span>The first {bytes(limit)} are shown.</span>
-          <Button onPress={() => setLimit(limit * 10)}>Show more</Button>
+          <Button onPress={() => setLimit(limit + step)}>Show more</Button>
         </div>
       )}
     </figure>

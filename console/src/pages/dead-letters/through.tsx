@@ -90,16 +90,27 @@ function Verdict({ record, letter }: { readonly record: PreviewedRecord; readonl
 /** As the steps had it when it failed. */
 function AsItWas({ letter }: { readonly letter: Letter }) {
   const { id, integration_id: integration } = letter.info;
+  const isLarge = letter.original.length > 1_000_000;
   const { data, error } = useQuery({
     queryKey: ["follow", integration, id, "dead_letter"],
     queryFn: ({ signal }) =>
       api.get<Followed>(`/v1/integrations/${integration}/records/${id}`, { by: "dead_letter" }, signal),
     retry: false,
+    // Of a large one the answer would be several times as large: its own page is the place for that.
+    enabled: !isLarge,
   });
   const item = data?.items.find(({ replay }) => replay === null) ?? data?.items[0];
   return (
     <Panel title="Through the steps">
-      {error !== null ? (
+      {isLarge ? (
+        <p className="soft">
+          A large record.{" "}
+          <Link to="/follow" search={{ integration, record: id, by: "dead_letter" }}>
+            Follow it
+          </Link>{" "}
+          to see what each step made of it.
+        </p>
+      ) : error !== null ? (
         <p className="soft">{toProblem(error).message}</p>
       ) : data === undefined ? (
         <Skeleton lines={8} />
