@@ -50,7 +50,12 @@ export async function run({ records = 1_000_000, runs = 5, only }: BenchOptions)
         "dead-letters": async () => {
           await insertDeadLetters(node.databaseUrl, ids.history, deadLetters);
           const api = `/v1/integrations/${ids.history}/dead-letter`;
-          return { rows: deadLetters, ...(await pages(node, api)) };
+          const opened = await scroll(browser, node, {
+            path: `/integrations/${ids.history}/dead-letters?view=records`,
+            label: "Dead letters",
+            column: "Record",
+          });
+          return { rows: deadLetters, ...opened, ...(await pages(node, api)) };
         },
       };
       for (const [name, measured] of Object.entries(lists)) {

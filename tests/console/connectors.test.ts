@@ -72,7 +72,11 @@ test("the registry shows each type with its versions, what it can, and the schem
 
 test("a key is made, shown once, used and revoked, all of which the audit log tells", async () => {
   const page = await visit({ path: "/settings" });
-  await page.getByRole("row", { name: /data folder/ }).waitFor();
+  await page
+    .getByRole("row", { name: /data folder/ })
+    .getByText("yours")
+    .waitFor();
+  expect(await page.getByRole("button", { name: "Revoke data folder" }).count()).toBe(0);
   await page.getByRole("button", { name: "New key" }).click();
   const dialog = page.getByRole("dialog", { name: "New key" });
   await dialog.getByLabel("Name").fill("dashboard");

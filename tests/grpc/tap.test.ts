@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { type ClientReadableStream, status } from "@grpc/grpc-js";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ControlServiceClient } from "../../proto/gen/sluice/control/v1/control.ts";
 import { TapPoint, type TappedRecord, type TapResponse } from "../../proto/gen/sluice/control/v1/tap.ts";
 import { Group, ownedBy, ownNats } from "../chaos/suite/group.ts";
@@ -46,14 +45,9 @@ beforeAll(async () => {
   await first.api.run(id);
   const owning = async () => {
     const has = await Promise.all(nodes.map(async (node) => (await ownedBy(node)).has("endless")));
-    return has.filter(Boolean).length === 1 ? has.indexOf(true) : -1;
+    return has.filter(Boolean).length === 1 && nodes[has.indexOf(true)];
   };
-  let at = await owning();
-  while (at < 0) {
-    await setTimeout(100);
-    at = await owning();
-  }
-  owner = nodes[at] as TestNode;
+  owner = await vi.waitUntil(owning, { timeout: 200_000, interval: 100 });
   other = nodes.find((node) => node !== owner) as TestNode;
 }, 240_000);
 afterAll(async () => {

@@ -41,6 +41,6 @@ const look = EditorView.theme({
   ".cm-collapsedLines": { background: "var(--sunken)", color: "var(--text-soft)" },
   // Its signs are in few fonts.
   ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: '""' },
-  ".cm-changedLine, .cm-insertedLine": { backgroundColor: "var(--ok-bg)" },
+  "&.cm-merge-b .cm-changedLine, .cm-insertedLine": { backgroundColor: "var(--ok-bg)" },
   ".cm-deletedChunk": { backgroundColor: "var(--bad-bg)" },
 });

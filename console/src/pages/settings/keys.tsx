@@ -2,6 +2,7 @@ import { KeyRound, Plus } from "lucide-react";
 import { useState } from "react";
 import { api } from "../../api/client.ts";
 import { queryClient, useList } from "../../api/queries.ts";
+import { session } from "../../api/session.ts";
 import type { ApiKey } from "../../api/types.ts";
 import { Badge } from "../../components/badge.tsx";
 import { Button } from "../../components/button.tsx";
@@ -13,6 +14,9 @@ import { toast } from "../../components/toast.tsx";
 import { useMay } from "../../layout/me.ts";
 import { NewKey } from "./new-key.tsx";
 import styles from "./settings.module.css";
+
+/** The one that this tab is signed in with: to revoke it would lock out who does, and the data folder's for good. */
+const isOwn = ({ prefix }: ApiKey): boolean => session.key?.startsWith(prefix) ?? false;
 
 const columns = (onRevoke: ((key: ApiKey) => void) | null): readonly Column<ApiKey>[] => [
   {
@@ -38,13 +42,15 @@ const columns = (onRevoke: ((key: ApiKey) => void) | null): readonly Column<ApiK
     id: "revoke",
     title: "",
     width: "96px",
-    cell: (key) =>
-      onRevoke !== null &&
-      key.revoked_at === null && (
+    cell: (key) => {
+      if (isOwn(key)) return <span className="soft">yours</span>;
+      if (onRevoke === null || key.revoked_at !== null) return null;
+      return (
         <Button kind="danger" label={`Revoke ${key.name}`} onPress={() => onRevoke(key)}>
           Revoke
         </Button>
-      ),
+      );
+    },
   },
 ];
 
