@@ -92,7 +92,7 @@ export function RulesPane(props: RulesPaneProps) {
             ))}
           </ul>
         ) : (
-          <p className="soft">Ctrl+Space completes fields and paths, Ctrl+S saves.</p>
+          <p className="soft">Ctrl+Space completes fields and paths, Ctrl+S saves, Escape and Tab lead out.</p>
         )}
       </div>
     </Pane>

@@ -48,10 +48,12 @@ export function useDraft(id: string, current: EditedVersion) {
       toast.ok(`Saved as version ${changed.version}`);
     } catch (error) {
       const problem = toProblem(error);
-      if (problem.status !== 409 && problem.status !== 412 && problem.status !== 400) throw error;
-      const latest = problem.status === 400 ? null : await configurationOf(id);
-      if (latest !== null && latest.version !== version) setTheirs(latest);
-      else setRefused({ problem, isBreak: problem.status === 409, config });
+      const isWrong = problem.status === 400 && problem.errors.length > 0;
+      if (problem.status !== 409 && problem.status !== 412 && !isWrong) throw error;
+      const latest = isWrong ? null : await configurationOf(id);
+      const isTheirs = latest !== null && latest.version !== version;
+      setTheirs(isTheirs ? latest : null);
+      setRefused(isTheirs ? null : { problem, isBreak: !isWrong, config });
     }
   };
 

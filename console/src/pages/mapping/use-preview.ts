@@ -26,7 +26,14 @@ export function usePreview(id: string, body: string | null): Tried {
   const [answer, setAnswer] = useState<Answer>({ to: null, preview: null, problem: null });
   const connection = useConnection();
   const isLost = answer.problem?.status === 0 && connection !== "live";
-  // biome-ignore lint/correctness/useExhaustiveDependencies: asked again when the server is back
+  const [again, setAgain] = useState(0);
+  const wait = answer.to === body && answer.problem?.status === 429 ? (answer.problem.retryAfter ?? 5) : null;
+  useEffect(() => {
+    if (wait === null) return;
+    const timer = setTimeout(() => setAgain((times) => times + 1), wait * 1000);
+    return () => clearTimeout(timer);
+  }, [wait]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: asked again when the server is back, or takes requests again
   useEffect(() => {
     if (body === null) return;
     const left = new AbortController();
@@ -42,7 +49,7 @@ export function usePreview(id: string, body: string | null): Tried {
       clearTimeout(timer);
       left.abort();
     };
-  }, [id, body, isLost]);
+  }, [id, body, isLost, again]);
   const isAnswered = answer.to === body;
   return {
     preview: answer.preview,
