@@ -111,7 +111,6 @@ test("a mistake stands at its rule, and what the rules made before it stays in s
   await findings.filter({ hasText: "Rule 2" }).getByRole("button", { name: "record 2" }).waitFor();
   await outcome(page, "failed").waitFor();
   await page.locator(".cm-lintRange-error").first().waitFor();
-  await shoot(page, "mapping-failed");
   await page.getByRole("button", { name: "Next record" }).click();
   await outcome(page, "mapped").waitFor();
   await findings.getByRole("button", { name: "record 2" }).click();
@@ -208,7 +207,6 @@ test("of several map steps each has its rules, which see what comes into the ste
   await expect.poll(() => result(page).textContent()).toContain('"place"');
   await write(page, [{ source: "$.name", destination: "place.town" }]);
   await expect.poll(() => result(page).textContent()).toContain('"Ada"');
-  await shoot(page, "mapping-steps");
   await page.getByRole("button", { name: save }).click();
   await page.getByText("Saved as version 2").waitFor();
   expect(await spec(id)).toMatchObject({
@@ -271,7 +269,6 @@ test("a record of 20 MB is shown by its beginning, and does not keep the others 
   await page.getByText("It has 15.0 MB").waitFor();
   await page.getByText("The record cannot be tried.").waitFor();
   await expectAccessible(page);
-  await shoot(page, "mapping-large");
   await write(page, [{ source: "$.id", destination: "number" }]);
   await page.getByRole("button", { name: "Record before" }).click();
   await expect.poll(() => result(page).textContent()).toBe('{  "number": 0}');

@@ -28,11 +28,12 @@ export function usePreview(id: string, body: string | null): Tried {
   const isLost = answer.problem?.status === 0 && connection !== "live";
   const [again, setAgain] = useState(0);
   const wait = answer.to === body && answer.problem?.status === 429 ? (answer.problem.retryAfter ?? 5) : null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once more after each time
   useEffect(() => {
     if (wait === null) return;
     const timer = setTimeout(() => setAgain((times) => times + 1), wait * 1000);
     return () => clearTimeout(timer);
-  }, [wait]);
+  }, [wait, again]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: asked again when the server is back, or takes requests again
   useEffect(() => {
     if (body === null) return;
