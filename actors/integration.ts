@@ -6,7 +6,14 @@ import { failureOf, runError } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import { type LogService, StaleOwnerError } from "../runtime/ports/log.ts";
-import { type LogEnds, type RunError, type RunRow, StoreBehindError } from "../runtime/ports/store.ts";
+import {
+  type LogEnds,
+  type RunError,
+  type RunRow,
+  refusal,
+  type Settlement,
+  UnwritableError,
+} from "../runtime/ports/store.ts";
 import { sinkName } from "./balance.ts";
 import { type Basis, EndlessRuns, eventRunMs } from "./endless.ts";
 import type { HealthReport } from "./health.ts";
@@ -148,7 +155,10 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       case "lost":
         // The actor begins anew: it takes the logs over again if the integration is still this node's.
         if (this.#run?.row !== message.run) return;
-        if (!(message.error instanceof StaleOwnerError)) {
+        // The same would be refused again.
+        if (message.error instanceof UnwritableError) {
+          Object.assign(this.#crashes, { exhausted: true, error: message.error });
+        } else if (!(message.error instanceof StaleOwnerError)) {
           this.#crashes.times++;
           this.#crashes.error = message.error;
         }
@@ -333,16 +343,18 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     // Invariant 5: an earlier owner commits nothing from here on, so that what is read now is the last word.
     const nothing = { integrationId, epoch, ends, run: null, checkpoints: [], deadLetters: [], groups: [] };
     const fence = losses.length === 0 ? { ...nothing, logs: identity } : nothing;
-    const { stale, behind = [] } = await ask(() => store.checkpoints.commit([fence]));
-    if (behind.length > 0) throw new StoreBehindError(integrationId);
-    if (stale.length > 0) throw new StaleOwnerError(`integration ${integrationId} has a later owner`);
+    const commit = async (settlement: Settlement) => {
+      const refused = refusal(await ask(() => store.checkpoints.commit([settlement])), integrationId);
+      if (refused) throw refused;
+    };
+    await commit(fence);
     const run = await ask(() => store.runs.get(id));
     if (run?.status !== "running") return false;
     if (broken) await fail({ code: "INTERNAL_ERROR", message: broken.message }, run);
     if (losses.length > 0) {
       // Last of all: a crash before finds the losses again.
       const mended = { ...nothing, logs: identity, checkpoints: losses.flatMap(({ checkpoints }) => checkpoints) };
-      await ask(() => store.checkpoints.commit([mended]));
+      await commit(mended);
       this.#opened = { logs, identity, losses: [] };
     }
     if (broken) return false;
@@ -361,7 +373,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     if (crashes.batches !== batches) Object.assign(crashes, { batches, times: 0 });
     if (crashes.times >= crashesMax || crashes.exhausted) {
       const { code, message, ...rest } = runError(failureOf(crashes.error));
-      return fail({ code, message: `given up, since it crashes again and again: ${message}`, ...rest }, run);
+      const why = crashes.error instanceof UnwritableError ? "" : "given up, since it crashes again and again: ";
+      return fail({ code, message: `${why}${message}`, ...rest }, run);
     }
     const resolved = withHooks(resolveIntegration(integration.spec as JsonObject));
     this.#untrimmed = true;

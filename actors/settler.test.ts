@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { LogMessage } from "../runtime/ports/log.ts";
-import type { CheckpointStore, Settlement } from "../runtime/ports/store.ts";
+import type { CheckpointStore, Committed, Settlement } from "../runtime/ports/store.ts";
+import { UnwritableError } from "../runtime/ports/store.ts";
 import { VirtualClock } from "../runtime/ports/virtual-clock.ts";
 import { type Outcome, RunLedger } from "./ledger.ts";
 import { Settler } from "./settler.ts";
@@ -17,7 +18,7 @@ const outcome = (count: number): Outcome => ({
 function world(clock = new VirtualClock()) {
   const commits: (readonly Settlement[])[] = [];
   const acked: number[] = [];
-  let answer: () => Promise<{ stale: string[] }> = async () => ({ stale: [] });
+  let answer: () => Promise<Committed> = async () => ({ stale: [] });
   const store: Pick<CheckpointStore, "commit"> = {
     commit: (settlements) => {
       commits.push(structuredClone(settlements));
@@ -128,6 +129,22 @@ test("a stale owner's messages are never acknowledged, and whoever waits for its
   expect(told).toHaveLength(1);
   expect(acked).toEqual([2]);
   await expect(ledger.flushed()).rejects.toThrow("later owner");
+});
+
+test("what the store can never write ends its own run alone: the others' messages are acknowledged", async () => {
+  const { clock, acked, settler, ledgerOf, message, answer } = world();
+  answer(async () => ({ stale: [], unwritable: [{ integrationId: "a", reason: "no such value" }] }));
+  const told: unknown[] = [];
+  const ledger = ledgerOf("a", (error) => told.push(error));
+  const other = ledgerOf("b");
+  ledger.settle("steps", message(1, ledger.runId), outcome(2));
+  other.settle("steps", message(2, other.runId), outcome(2));
+  const flushed = expect(ledger.flushed()).rejects.toThrow("cannot be written: no such value");
+  await clock.advance(10);
+  await flushed;
+  expect(told).toEqual([expect.any(UnwritableError)]);
+  expect(acked).toEqual([2]);
+  expect(settler.reason).toBeNull();
 });
 
 /** Time goes on while no timer runs. */

@@ -1,7 +1,6 @@
 import type { Clock } from "../runtime/ports/clock.ts";
-import { StaleOwnerError } from "../runtime/ports/log.ts";
 import { type Logger, noLogger } from "../runtime/ports/logger.ts";
-import { type CheckpointStore, StoreBehindError } from "../runtime/ports/store.ts";
+import { type CheckpointStore, refusal, UnwritableError } from "../runtime/ports/store.ts";
 import type { RunLedger } from "./ledger.ts";
 
 /** Between two commits of a node: what a crash may deliver twice where a destination cannot undo. */
@@ -62,7 +61,7 @@ export class Settler {
     for (const ledger of this.#ledgers.keys()) ledger.close(new Error("the node stops"));
   }
 
-  /** `stale` is called when a later owner has committed for the integration (invariant 5). */
+  /** `stale` is called when nothing is committed any more: a later owner has (invariant 5), or the store refuses it. */
   add(ledger: RunLedger, stale: (error: unknown) => void): void {
     this.#ledgers.set(ledger, stale);
     ledger.onDirty(() => {
@@ -118,13 +117,13 @@ export class Settler {
     const snapshots = ledgers.map((ledger) => ledger.snapshot());
     const begun = this.#clock.now();
     try {
-      const { stale, behind = [] } = await this.#store.commit(snapshots.map(({ settlement }) => settlement));
+      const committed = await this.#store.commit(snapshots.map(({ settlement }) => settlement));
       for (const [i, ledger] of ledgers.entries()) {
-        const { integrationId } = ledger;
-        if (stale.includes(integrationId) || behind.includes(integrationId)) {
-          const error = behind.includes(integrationId)
-            ? new StoreBehindError(integrationId)
-            : new StaleOwnerError(`integration ${integrationId} has a later owner`);
+        const error = refusal(committed, ledger.integrationId);
+        if (error) {
+          // What it quotes is with the run alone.
+          if (error instanceof UnwritableError)
+            this.#logger.error({ run: ledger.runId }, "a run cannot be settled: it fails");
           ledger.close(error);
           this.#ledgers.get(ledger)?.(error);
         } else ledger.committed(snapshots[i]!, begun);

@@ -201,3 +201,23 @@ test("deaths that have nothing to do with the records make no dead letters, howe
   expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 20, out: 20, failed: 0 } });
   expect(world.tables.suspects.size).toBe(0);
 });
+
+test("a run that the store cannot write fails with the reason, once, and the next one settles what it left", async () => {
+  const world = worldOf({ ...spec(), source: { connector: "s", stream: "s", mode: "incremental", cursor_field: "n" } });
+  let refused = 0;
+  world.refuses = ({ run }) => (run && run.counts.out > 5 && ++refused > 0 ? "no such value (22000)" : undefined);
+  const first = world.open();
+  const node = world.begin();
+  await node.advance(60_000, () => !world.running);
+  expect(world.run(first)).toMatchObject({
+    status: "failed",
+    error: { code: "INTERNAL_ERROR", message: "what the run has to store cannot be written: no such value (22000)" },
+  });
+  expect(refused).toBeLessThan(4);
+  world.refuses = () => undefined;
+  const second = world.open();
+  node.tell({ type: "wake" });
+  await ended(world, node);
+  expect(world.run(second)).toMatchObject({ status: "success" });
+  expect(landed(world)).toEqual(records.map(({ n }) => n));
+});

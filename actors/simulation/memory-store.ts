@@ -48,6 +48,8 @@ export class MemoryTables {
 export interface StoreScript {
   /** A chance, 0 to 1, that a commit's answer is an error: in half of the cases it was made. */
   readonly failing?: () => number;
+  /** Why the server does not take what it is given, or undefined. */
+  readonly refuses?: (settlement: Settlement) => string | undefined;
   /** Goes on when it resolves. */
   readonly beforeCommit?: (settlements: readonly Settlement[]) => Promise<void>;
   /** Before checkpoints are told. */
@@ -162,9 +164,16 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         const chance = life.random();
         if (chance < fail / 2) throw unavailable();
         const stale: string[] = [];
-        for (const { integrationId, epoch, run, checkpoints, deadLetters, groups, processed, ...more } of given) {
+        const unwritable: { integrationId: string; reason: string }[] = [];
+        for (const settlement of given) {
+          const { integrationId, epoch, run, checkpoints, deadLetters, groups, processed, ...more } = settlement;
           if (epoch < tables.epoch) {
             stale.push(integrationId);
+            continue;
+          }
+          const reason = script.refuses?.(settlement);
+          if (reason !== undefined) {
+            unwritable.push({ integrationId, reason });
             continue;
           }
           tables.epoch = epoch;
@@ -194,7 +203,7 @@ export function memoryStore(tables: MemoryTables, life: Life, script: StoreScrip
         // Committed, and the answer is lost.
         if (chance < fail) throw unavailable();
         await life.delay();
-        return { stale };
+        return { stale, unwritable };
       },
       saveCursor: async (_id: string, source: string, cursor: unknown) => {
         await life.delay();

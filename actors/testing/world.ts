@@ -69,6 +69,8 @@ export class World extends Servers {
   beforeWrite: (stream: string, records: readonly OutRecord[]) => void | Promise<void> = () => {};
   /** Called with what a write takes, in order; `confirmed`: and says so. */
   wrote: (stream: string, records: readonly TestRecord[], confirmed: boolean) => void = () => {};
+  /** Why the store does not take what is to be committed, or undefined. */
+  refuses: (settlement: Settlement) => string | undefined = () => undefined;
   /** Called with what is about to be committed. */
   committing: (settlements: readonly Settlement[]) => void = () => {};
   /** Called before the store tells its checkpoints. */
@@ -118,6 +120,7 @@ export class World extends Servers {
       logs: () => chances,
       store: {
         failing: () => (this.away ? 2 : this.faults.commit),
+        refuses: (settlement) => this.refuses(settlement),
         beforeCommit: async (settlements) => this.committing(settlements),
         beforeLoad: async () => this.beforeLoad(),
         beforeNote: async () => this.beforeNote(),

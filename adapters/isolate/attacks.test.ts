@@ -160,6 +160,13 @@ describe("what is tampered with changes no result, its own neither", () => {
   });
 });
 
+test("a message that is too long is cut, and no character in half", async () => {
+  const thrown = (length: number) => attack(`throw "x".repeat(${length}) + "😀 and more"`);
+  const said = "the script threw ".length;
+  const results = await Promise.all([499, 498].map((length) => thrown(length - said)));
+  expect(results.map((result) => !result.ok && result.message.slice(497))).toEqual(["xx", "x😀"]);
+});
+
 describe("what is odd but harmless has its result", () => {
   const cases: { readonly [name: string]: [string, unknown] } = {
     eval: ["return eval('record.n + 1')", 3],

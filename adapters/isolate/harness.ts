@@ -38,6 +38,7 @@ export function harness(progress: Float64Array, maxResult: number, maxAnswer: nu
   ) => (self: unknown, ...args: unknown[]) => unknown;
   const indexOf = uncurry(String.prototype.indexOf) as (text: string, part: string, from: number) => number;
   const slice = uncurry(String.prototype.slice) as (text: string, from: number, to: number) => string;
+  const codeOf = uncurry(String.prototype.charCodeAt) as (text: string, at: number) => number;
   const timeOf = uncurry(Date.prototype.getTime) as (date: unknown) => number;
   const isoOf = uncurry(Date.prototype.toISOString) as (date: unknown) => string;
   const tagOf = uncurry(Object.prototype.toString) as (value: unknown) => string;
@@ -217,7 +218,9 @@ export function harness(progress: Float64Array, maxResult: number, maxAnswer: nu
     } catch {
       // its getters threw
     }
-    return slice(text as string, 0, 500);
+    // No character is cut in half.
+    const last = codeOf(text as string, 499);
+    return slice(text as string, 0, last >= 0xd800 && last <= 0xdbff ? 499 : 500);
   }
 
   function evaluateLine(evaluate: Evaluate, kind: string, sent: number, line: string): string {

@@ -1,5 +1,6 @@
 import type { Json } from "../../connectors/sdk/index.ts";
-import type { Checkpoint, CheckpointStore, Settlement, StoredGroup } from "../../runtime/ports/store.ts";
+import type { Checkpoint, CheckpointStore, Committed, Settlement, StoredGroup } from "../../runtime/ports/store.ts";
+import { clean } from "./clean.ts";
 import type { Database } from "./database.ts";
 import { isDataError } from "./errors.ts";
 import { insertDeadLetters, reduced } from "./insert-dead-letters.ts";
@@ -30,7 +31,7 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
       ),
 
     async commit(settlements) {
-      const refused: Refused = { stale: [], behind: [] };
+      const refused: Refused = { stale: [], behind: [], unwritable: [] };
       for (const round of rounds(settlements)) {
         try {
           add(refused, await commitAll(flushes, seen, round, insertDeadLetters));
@@ -39,8 +40,8 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
           add(refused, await commitEach(flushes, seen, round));
         }
       }
-      const { stale, behind } = refused;
-      return behind.length === 0 ? { stale } : refused;
+      const { stale, behind, unwritable } = refused;
+      return { stale, ...(behind.length > 0 && { behind }), ...(unwritable.length > 0 && { unwritable }) };
     },
 
     async saveCursor(integrationId, source, cursor) {
@@ -94,14 +95,12 @@ interface OwnerRow extends Record<"ingest_log" | "deliver_log" | "ingest_end" | 
 type Seen = Map<string, number>;
 
 /** Integrations for which nothing was committed. */
-interface Refused {
-  readonly stale: string[];
-  readonly behind: string[];
-}
+type Refused = { readonly [why in keyof Committed]-?: NonNullable<Committed[why]>[number][] };
 
 function add(refused: Refused, more: Refused): void {
   refused.stale.push(...more.stale);
   refused.behind.push(...more.behind);
+  refused.unwritable.push(...more.unwritable);
 }
 
 /** A statement writes a row once: where two runs of an integration settle together, the second is a flush of its own. */
@@ -116,19 +115,18 @@ function rounds(settlements: readonly Settlement[]): Settlement[][] {
   return rounds;
 }
 
-/** After a value that Postgres refuses, each integration by itself: invariant 6. Throws once the others are safe. */
+/** After a value that Postgres refuses, each integration by itself: invariant 6. */
 async function commitEach(db: Database, seen: Seen, settlements: readonly Settlement[]): Promise<Refused> {
-  const refused: Refused = { stale: [], behind: [] };
-  const failures: unknown[] = [];
+  const refused: Refused = { stale: [], behind: [], unwritable: [] };
   for (const settlement of settlements) {
     try {
       add(refused, await commitAll(db, seen, [settlement], insertOneByOne));
     } catch (error) {
       if (!isDataError(error)) throw error;
-      failures.push(error);
+      const { integrationId } = settlement;
+      refused.unwritable.push({ integrationId, reason: `${error.message} (${error.code})` });
     }
   }
-  if (failures.length > 0) throw failures[0];
   return refused;
 }
 
@@ -163,7 +161,7 @@ async function commitAll(
     await resolveReplayed(tx, current);
     return commits;
   });
-  const refused: Refused = { stale: [], behind: [] };
+  const refused: Refused = { stale: [], behind: [], unwritable: [] };
   for (const { integrationId } of settlements) {
     const count = commits.get(integrationId);
     if (count === undefined) refused.stale.push(integrationId);
@@ -236,7 +234,7 @@ async function updateRuns(tx: Database, settlements: readonly Settlement[]): Pro
       runs.map(({ counts }) => counts.failed),
       runs.map(({ counts }) => JSON.stringify(counts.byDestination)),
       runs.map(({ counts }) => (counts.ledger ? JSON.stringify(counts.ledger) : null)),
-      runs.map(({ waiting }) => waiting?.replaceAll("\0", "\ufffd") ?? null),
+      runs.map(({ waiting }) => clean(waiting)),
       runs.map(({ series }) => (series ? JSON.stringify(series) : null)),
       ids[0],
       ids.at(-1),

@@ -35,7 +35,7 @@ function unavailable(error: unknown): SluiceError {
 }
 
 /** The value is at fault (data exceptions, limits of size or depth), so that another row may well pass. */
-export function isDataError(error: unknown): boolean {
+export function isDataError(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && /^(22|23|54)/.test(error.code ?? "");
 }
 

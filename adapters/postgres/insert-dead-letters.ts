@@ -1,5 +1,5 @@
 import type { NewDeadLetter, Settlement } from "../../runtime/ports/store.ts";
-import { clean } from "./clean.ts";
+import { clean, cleanJson } from "./clean.ts";
 import type { Database } from "./database.ts";
 import { day, dayOf, firstId } from "./days.ts";
 import { insertOriginals, type StoredLetter, shareOriginals } from "./originals.ts";
@@ -116,13 +116,13 @@ function toRow(letter: StoredLetter, now: string): readonly unknown[] {
     clean(letter.state),
     clean(letter.position.base),
     letter.position.ordinal,
-    JSON.stringify(letter.attempts),
-    clean(JSON.stringify(letter.errors ?? [])),
+    cleanJson(letter.attempts),
+    cleanJson(letter.errors ?? []),
     letter.attempts[0]?.at ?? now,
     letter.attempts.at(-1)?.at ?? now,
     clean(letter.fingerprint),
     clean(letter.traceId),
-    letter.correlation === undefined ? null : clean(JSON.stringify(letter.correlation)),
+    letter.correlation === undefined ? null : cleanJson(letter.correlation),
     clean(letter.child ?? ""),
     clean(letter.source ?? null),
     letter.rawOf,

@@ -1,6 +1,6 @@
 import type { ReplayOf } from "../../runtime/ports/replays.ts";
 import type { NewDeadLetter, Settlement } from "../../runtime/ports/store.ts";
-import { clean } from "./clean.ts";
+import { clean, cleanJson } from "./clean.ts";
 import type { Database } from "./database.ts";
 
 /*
@@ -41,7 +41,7 @@ export async function enterFailures(
           set step = first.step, destination = first.destination, rule = first.rule, code = first.code,
               message = first.message, state = first.state, state_of = null, last_attempted_at = first.at,
               fingerprint = first.fingerprint, trace_id = first.trace, errors = first.errors::json,
-              attempts = (${history} || first.attempts::jsonb)::json,
+              attempts = (left(${history}, -1) || ',' || substr(first.attempts, 2))::json,
               resolved = false, resolution = null, resolved_at = null, resolved_by = null, resolved_run_id = null
          from first join entered on entered.id = first.id
         where letter.id = first.letter and letter.id between $15 and $16)
@@ -61,23 +61,23 @@ export async function enterFailures(
       failures.map(({ code }) => code),
       failures.map(({ message }) => clean(message)),
       failures.map(({ state }) => clean(state)),
-      failures.map((failure) => clean(JSON.stringify(attemptsOf(failure)))),
+      failures.map((failure) => cleanJson(attemptsOf(failure))),
       failures.map((failure) => attemptsOf(failure).at(-1)!.at),
       failures.map(({ fingerprint }) => clean(fingerprint)),
       failures.map(({ traceId }) => clean(traceId)),
       ids[0],
       ids.at(-1),
-      failures.map(({ errors = [] }) => clean(JSON.stringify(errors))),
+      failures.map(({ errors = [] }) => cleanJson(errors)),
     ],
   );
   const own = new Set(rows.map(({ id }) => id));
   return letters.filter((letter) => !isReplayed(letter) || own.has(letter.id));
 }
 
-/** The attempts so far; of a dead letter without any, the failure itself was one. */
-const history = `case when json_array_length(letter.attempts) > 0 then letter.attempts::jsonb else jsonb_build_array(
-  jsonb_build_object('code', letter.code, 'message', letter.message, 'at',
-    to_char(letter.first_failed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))) end`;
+/** The attempts so far, as text: jsonb refuses some. Of a dead letter without any, the failure itself was one. */
+const history = `case when json_array_length(letter.attempts) > 0 then letter.attempts::text else json_build_array(
+  json_build_object('code', letter.code, 'message', letter.message, 'at',
+    to_char(letter.first_failed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text end`;
 
 /** Resolves the dead letters whose replays were settled without a failure. */
 export async function resolveReplayed(tx: Database, settlements: readonly Settlement[]): Promise<void> {

@@ -70,9 +70,10 @@ export function retryStore(db: Database): RetryStore {
     async ofRecord(integrationId, recordId) {
       const rows = await db.query<Row>(
         `select letter, ''::bytea as raw, null as raw_of, due_at, out_id, ingested_at, full_read
-           from sluice.scheduled_retries where integration_id = $1 and letter ->> 'recordId' = $2
+           from sluice.scheduled_retries where integration_id = $1 and position($2 in letter::text) > 0
           order by due_at, id limit $3`,
-        [integrationId, recordId, ofRecordMax],
+        // As it was written: `->>` refuses all of a letter in one of whose texts there is a NUL or half a pair.
+        [integrationId, `"recordId":${JSON.stringify(recordId)}`, ofRecordMax],
       );
       return rows.map(toRetry);
     },

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { isDeepStrictEqual } from "node:util";
 import type { HealthClient } from "../../proto/gen/grpc/health/v1/health.ts";
 import type { ConnectorServiceClient } from "../../proto/gen/sluice/connector/v1/connector.ts";
-import type { Connector, ConnectorType } from "../sdk/index.ts";
+import { type Connector, type ConnectorType, clipped } from "../sdk/index.ts";
 import { configsOf, type Fixture } from "./fixture.ts";
 import { secretMembers, textsAt } from "./schema.ts";
 
@@ -186,7 +186,7 @@ function secretsOf({ type, fixture }: Subject): string[] {
 export function cut(text: string, length = Number.POSITIVE_INFINITY): string {
   const { secrets = [], redact = (all: string) => all } = untold.getStore() ?? {};
   const clean = secrets.reduce((each, secret) => each.replaceAll(secret, "***"), redact(text));
-  return clean.length > length ? `${clean.slice(0, length)}…` : clean;
+  return clipped(clean, length);
 }
 
 export function short(value: unknown): string {

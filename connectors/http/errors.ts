@@ -1,4 +1,4 @@
-import { ConnectorError, type ErrorCode, type Fault, parseRetryAfter, sentence } from "../sdk/index.ts";
+import { ConnectorError, clipped, type ErrorCode, type Fault, parseRetryAfter, sentence } from "../sdk/index.ts";
 import { ConnectFailure } from "./connect.ts";
 import type { Redact } from "./redact.ts";
 
@@ -139,8 +139,7 @@ function messageOf(value: unknown): string | undefined {
 
 /** The beginning of a text. Of a secret that stands across its end nothing is left: it is looked for in the whole. */
 export function cut(text: string, redact: Redact): string {
-  const line = redact(text).replace(/\s+/g, " ").trim();
-  return line.length > shown ? `${line.slice(0, shown)}…` : line;
+  return clipped(redact(text).replace(/\s+/g, " ").trim(), shown);
 }
 
 function connectFailureIn(error: unknown): ConnectFailure | undefined {

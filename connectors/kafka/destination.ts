@@ -1,6 +1,7 @@
 import { EventWriter } from "../sdk/events.ts";
 import {
   ConnectorError,
+  clipped,
   compiled,
   type Destination,
   type Expressions,
@@ -298,7 +299,7 @@ function partitionMaker(template: string, at: string, expressions: Expressions):
     if (found === null || found === "") return undefined;
     const partition = Number(textOf(found));
     if (Number.isInteger(partition) && partition >= 0) return partition;
-    throw refusal(`${textOf(found).slice(0, 100)} is no number of a partition.`);
+    throw refusal(`${clipped(textOf(found), 100)} is no number of a partition.`);
   };
 }
 

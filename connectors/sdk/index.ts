@@ -10,4 +10,4 @@ export type { Json, JsonObject, JsonSchema } from "./json.ts";
 export { nearest } from "./nearest.ts";
 export { hash32, random } from "./random.ts";
 export { parseRetryAfter } from "./retry-after.ts";
-export { compiled, sentence, settingError, textOf } from "./setting.ts";
+export { clipped, compiled, sentence, settingError, textOf } from "./setting.ts";

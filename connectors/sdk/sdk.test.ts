@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   BatchBuilder,
   batchOf,
+  clipped,
   inferSchema,
   type Json,
   nearest,
@@ -22,6 +23,12 @@ describe("durations", () => {
       expect(() => parseDuration(text)).toThrow(RangeError);
     }
   });
+});
+
+test("a text that is cut keeps its characters whole", () => {
+  expect(["abcd", "abcde", "abc😀", "ab😀c", "ab\ud83d"].map((text) => clipped(text, 4))).toEqual([
+    ...["abcd", "abcd…", "abc…", "ab😀…", "ab\ud83d"],
+  ]);
 });
 
 describe("batches", () => {

@@ -12,6 +12,11 @@ export function sentence(text: string): string {
   return /[.!?]$/.test(line) ? line : `${line}.`;
 }
 
+/** A text, or its beginning and "…"; no character is cut in half. */
+export function clipped(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length).replace(/[\ud800-\udbff]$/, "")}…` : text;
+}
+
 /** Compiles a part of the config; what is wrong with it names the setting. */
 export function compiled<T>(at: string, compile: () => T): T {
   try {

@@ -489,17 +489,39 @@ export class StoreBehindError extends StaleOwnerError {
   }
 }
 
+/** What an integration has to commit can never be written: its run is failed, and the others go on. */
+export class UnwritableError extends StaleOwnerError {
+  override readonly name = "UnwritableError";
+
+  constructor(reason: string) {
+    super(`what the run has to store cannot be written: ${reason}`);
+  }
+}
+
+/** Integrations for which a commit wrote nothing. */
+export interface Committed {
+  /** They have a later owner. */
+  readonly stale: readonly string[];
+  /** The store no longer knows what this process committed before. */
+  readonly behind?: readonly string[];
+  /** The store is there, and refuses what it was given. */
+  readonly unwritable?: readonly { readonly integrationId: string; readonly reason: string }[];
+}
+
+/** Why nothing was committed for an integration; undefined where it was. */
+export function refusal({ stale, behind, unwritable }: Committed, integrationId: string): StaleOwnerError | undefined {
+  if (behind?.includes(integrationId)) return new StoreBehindError(integrationId);
+  if (stale.includes(integrationId)) return new StaleOwnerError(`integration ${integrationId} has a later owner`);
+  const refused = unwritable?.find((one) => one.integrationId === integrationId);
+  return refused && new UnwritableError(refused.reason);
+}
+
 export interface CheckpointStore {
   load(integrationId: string): Promise<readonly Checkpoint[]>;
   /** Null before the first. */
   owner(integrationId: string): Promise<LogOwner | null>;
-  /**
-   * One transaction for all. Integrations whose epoch is stale are left out and returned; `behind` are those of which the
-   * store no longer knows what this process committed before.
-   */
-  commit(
-    settlements: readonly Settlement[],
-  ): Promise<{ readonly stale: readonly string[]; readonly behind?: readonly string[] }>;
+  /** One transaction for all that it does not refuse. Throws only where the store does not answer. */
+  commit(settlements: readonly Settlement[]): Promise<Committed>;
   /** The cursor an incremental source goes on from, saved at the end of a run as a copy of the log's. */
   saveCursor(integrationId: string, source: string, cursor: Json): Promise<void>;
   loadCursor(integrationId: string, source: string): Promise<Json | null>;

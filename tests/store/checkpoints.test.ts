@@ -204,13 +204,15 @@ test.each([
   expect(letter.payload).toBeNull();
 });
 
-test("NUL in any text of a dead letter is replaced, and a state that is no JSON is null", async () => {
+test("NUL and half a pair in any text of a dead letter are replaced, and a state that is no JSON is null", async () => {
   const nul = "a\0b";
+  const half = "a\ud83d";
   const letter = await kept({
     ...{ message: nul, recordId: nul, step: nul, destination: nul, state: nul, fingerprint: nul, traceId: nul },
     ...{
       position: { base: nul, ordinal: 1 },
-      attempts: [{ at: "2026-11-21T10:00:00Z", code: "TIMEOUT", message: nul }],
+      attempts: [nul, half].map((message) => ({ at: "2026-11-21T10:00:00Z", code: "TIMEOUT" as const, message })),
+      errors: [{ path: nul, message: half }],
     },
   });
   const replaced = "a\ufffdb";
@@ -218,7 +220,8 @@ test("NUL in any text of a dead letter is replaced, and a state that is no JSON 
     ...{ message: replaced, recordId: replaced, step: replaced, destination: replaced, state: null },
     ...{ position: { base: replaced }, fingerprint: replaced, traceId: replaced },
   });
-  expect(letter.attempts[0]!.message).toBe(nul);
+  expect(letter.attempts.map(({ message }) => message)).toEqual([replaced, "a\ufffd"]);
+  expect(letter.errors).toEqual([{ path: replaced, message: "a\ufffd" }]);
 });
 
 test("a value that Postgres refuses costs only its own dead letter the value, and nobody the flush", async () => {
@@ -250,14 +253,17 @@ test("a value that Postgres refuses costs only its own dead letter the value, an
   expect((await store.deadLetters.list(bad.id, all)).items).toHaveLength(2);
 });
 
-test("an integration whose flush cannot be written at all throws, once the others are safe", async () => {
+test("an integration whose flush cannot be written at all is named, and the others are committed", async () => {
   const [bad, good] = [await fixture(), await fixture()];
   const counts = { ...noCounts, in: Number.NaN };
   const flush = [
     settlement(bad.id, { run: { id: bad.run.id, counts, waiting: null }, checkpoints: [checkpoint("steps", [1])] }),
     settlement(good.id, { checkpoints: [checkpoint("steps", [2])] }),
   ];
-  await expect(store.checkpoints.commit(flush)).rejects.toThrow(/invalid input syntax/);
+  expect(await store.checkpoints.commit(flush)).toEqual({
+    stale: [],
+    unwritable: [{ integrationId: bad.id, reason: expect.stringMatching(/^invalid input syntax .*NaN.* \(22P02\)$/) }],
+  });
   expect(await store.checkpoints.load(bad.id)).toEqual([]);
   expect(await store.checkpoints.load(good.id)).toHaveLength(1);
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PostgresStore } from "../../adapters/postgres/index.ts";
 import type { ScheduledRetry } from "../../runtime/ports/retries.ts";
 import type { IntegrationRow, RunRow } from "../../runtime/ports/store.ts";
-import { addIntegration, addRun, deadLetter, newStore, settlement } from "./fixtures.ts";
+import { addIntegration, addRun, deadLetter, newStore, settlement, uuidV7 } from "./fixtures.ts";
 import { type TestServer, testServer } from "./test-server.ts";
 
 let server: TestServer;
@@ -97,4 +97,17 @@ test("those of other destinations are orphaned, those of earlier full reads are 
   expect(ids(await store.retries.due(row.id, "a", 100, all))).toEqual(["kept", "own"]);
   await store.integrations.remove(row.id);
   expect(await store.retries.waiting(row.id, "a")).toEqual({ count: 0, nextDue: null });
+});
+
+test("a record is found among what was put off, whatever the texts of its neighbours hold", async () => {
+  const { row, run } = await begun();
+  const { letter } = retryOf(run, "", 0);
+  const odd = (recordId: string, message: string) =>
+    retryOf(run, recordId, 1, { letter: { ...letter, id: uuidV7(), recordId, message } });
+  // A text that looks like the record's id, in another record.
+  await commit(row, [odd("one", "a\0b"), odd("two", "a\ud83d"), odd("three", '"recordId":"one"')]);
+  for (const id of ["one", "two", "three"]) {
+    expect(ids(await store.retries.ofRecord(row.id, id))).toEqual([id]);
+  }
+  expect(await store.retries.ofRecord(row.id, "four")).toEqual([]);
 });
