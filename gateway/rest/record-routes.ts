@@ -1,5 +1,5 @@
 import type { WantedBy } from "../services/index.ts";
-import { id, ok, text } from "./requests.ts";
+import { date, id, ok } from "./requests.ts";
 import * as schemas from "./resource-schemas.ts";
 import type { Route } from "./route.ts";
 
@@ -33,7 +33,7 @@ export const recordRoutes: readonly Route[] = [
     problems: [429],
     handle: async (request, { follow }) => {
       const { by = null, limit } = request.query as { by?: WantedBy; limit: number };
-      const options = { by, since: text(request, "since"), until: text(request, "until"), limit };
+      const options = { by, since: date(request, "since"), until: date(request, "until"), limit };
       return follow(id(request), request.params.record!, options);
     },
   },

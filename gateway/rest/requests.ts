@@ -3,6 +3,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Validate } from "../../runtime/ports/connectors.ts";
+import { timeAt } from "../services/context.ts";
 import type { IfMatch } from "../services/index.ts";
 import type { RouteRequest } from "./route.ts";
 
@@ -38,13 +39,7 @@ export const page = ({ query }: RouteRequest) => ({
 export const text = ({ query }: RouteRequest, name: string) => (query[name] ?? null) as string | null;
 export const date = (request: RouteRequest, name: string) => {
   const given = text(request, name);
-  if (given === null) return null;
-  const at = new Date(given);
-  // RFC 3339 has leap seconds, and no clock here does.
-  if (Number.isNaN(at.getTime())) {
-    throw new SluiceError("VALIDATION_ERROR", `${name}: is no time`, [{ path: name, message: "is no time" }]);
-  }
-  return at;
+  return given === null ? null : timeAt(name, given);
 };
 /** One of those that `sortBy` has. */
 export const sort = <S extends string>({ query }: RouteRequest) => query.sort as S;

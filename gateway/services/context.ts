@@ -54,6 +54,15 @@ export function refuse(errors: readonly FieldError[]): void {
   if (errors.length > 0) throw new SluiceError("VALIDATION_ERROR", sentenceOf(errors), errors);
 }
 
+const years = [Date.parse("0001-01-01T00:00:00Z"), Date.parse("9999-12-31T23:59:59.999Z")] as const;
+
+/** RFC 3339 has leap seconds and a year 0, and with an offset a year 10000; no clock here has, and Postgres neither. */
+export function timeAt(path: string, text: string): Date {
+  const time = new Date(text);
+  if (!(time.getTime() >= years[0] && time.getTime() <= years[1])) refuse([{ path, message: "is no time" }]);
+  return time;
+}
+
 /** The first error and how many there are besides. */
 export function sentenceOf(errors: readonly FieldError[]): string {
   const [first] = errors;

@@ -15,7 +15,7 @@ import type {
   Page,
   PageOptions,
 } from "../../runtime/ports/store.ts";
-import { found, type IfMatch, matched, newId, refuse, type ServiceContext } from "./context.ts";
+import { found, type IfMatch, matched, newId, refuse, type ServiceContext, timeAt } from "./context.ts";
 import { jobsChanged } from "./event-hub.ts";
 
 const string: Part = { type: "string", minLength: 1 };
@@ -206,7 +206,7 @@ export function filterOf({
     runId: run_id,
     fingerprint,
     recordId: record_id,
-    since: since === undefined ? undefined : new Date(since),
-    until: until === undefined ? undefined : new Date(until),
+    since: since === undefined ? undefined : timeAt("since", since),
+    until: until === undefined ? undefined : timeAt("until", until),
   };
 }

@@ -4,7 +4,7 @@ import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { ApiKeyListOptions, ApiKeyRow } from "../../runtime/ports/identity.ts";
 import type { Page } from "../../runtime/ports/store.ts";
 import { type Identity, newKey, roles, scopes, scopesOf } from "../auth/index.ts";
-import { found, refuse, type ServiceContext } from "./context.ts";
+import { found, refuse, type ServiceContext, timeAt } from "./context.ts";
 
 export const keyBody: Part = {
   type: "object",
@@ -60,7 +60,7 @@ export function keyService({ store, validator }: ServiceContext) {
       refuse(validator.compile(keyBody)(body));
       const input = body as JsonObject as unknown as KeyInput;
       const { owner, expiresAt: until, rateLimit: own } = caller;
-      const expiresAt = input.expires_at ? new Date(input.expires_at) : null;
+      const expiresAt = input.expires_at ? timeAt("expires_at", input.expires_at) : null;
       const errors: FieldError[] = [];
       if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
         errors.push({ path: "expires_at", message: "has passed already" });

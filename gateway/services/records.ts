@@ -7,7 +7,7 @@ import type { FoundRecord, WantedRecord } from "../../runtime/ports/records.ts";
 import type { DeadLetterDetail, RunRow } from "../../runtime/ports/store.ts";
 import { previewRecords, type RecordPreview, type SourceRecord } from "../../runtime/preview/index.ts";
 import { parseJson, requestMeta, traceIdOf } from "../../runtime/record/index.ts";
-import { found, refuse, type ServiceContext } from "./context.ts";
+import { found, type ServiceContext } from "./context.ts";
 import { asRecord, schemaOf } from "./preview.ts";
 import { within } from "./probe.ts";
 import { eventsOf, outcomesOf, statusOf, type Trail } from "./record-outcomes.ts";
@@ -18,8 +18,8 @@ export type WantedBy = "record_id" | "key" | "dead_letter";
 export interface FollowOptions {
   /** Null: as it looks. */
   readonly by: WantedBy | null;
-  readonly since: string | null;
-  readonly until: string | null;
+  readonly since: Date | null;
+  readonly until: Date | null;
   readonly limit: number;
 }
 
@@ -36,7 +36,7 @@ export function recordService(context: ServiceContext) {
 
   return async function follow(id: string, text: string, options: FollowOptions): Promise<JsonObject> {
     const row = found(await store.integrations.get(id), "integration", id);
-    const range = { since: timeOf("since", options.since), until: timeOf("until", options.until) };
+    const range = { since: options.since?.getTime(), until: options.until?.getTime() };
     const { wanted, by, letter } = await wantedBy(id, text, options.by);
     const { items, searched } = await records.find(id, wanted, {
       ...range,
@@ -216,11 +216,4 @@ function valueIn({ raw }: FoundRecord): Json {
   } catch {
     return null;
   }
-}
-
-function timeOf(path: string, text: string | null): number | undefined {
-  if (text === null) return undefined;
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) refuse([{ path, message: "is no time" }]);
-  return time;
 }
