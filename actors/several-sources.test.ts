@@ -70,3 +70,31 @@ test("whatever crashes, each record of each source is counted once, delivered, a
     { numRuns: 40 },
   );
 });
+
+test("a cursor that is too large for the log ends its source at once, by name; what was read before it is delivered", async () => {
+  for (const { streams, length } of [
+    { streams: ["s"], length: 60_000 },
+    // Each batch has the places of all sources.
+    { streams: ["s", "t"], length: 30_000 },
+  ]) {
+    const world = new World({
+      sources: streams.map((stream) => ({ connector: "shop", stream })),
+      trigger: { type: "manual" },
+      destination: { connector: "d", stream: "d" },
+      delivery: { batch: { linger: "5ms" } },
+    });
+    world.batches = Array.from({ length: 4 }, (_, at) => [{ n: at, keep: true, bad: false }]);
+    world.cursorOf = (batches) => (batches < 3 ? batches : [batches, "x".repeat(length)]);
+    const run = world.open();
+    const node = world.begin();
+    await node.advance(60_000, () => !world.running);
+    const bytes = new RegExp(`^connector shop gave a batch of [st] with a cursor of ${length + 6} bytes.* 49152$`);
+    expect(world.run(run)).toMatchObject({
+      status: "failed",
+      error: { code: "VALIDATION_ERROR", message: expect.stringMatching(bytes) },
+    });
+    expect(world.landed.get("d")?.size).toBe(2);
+    expect(world.run(run).counts.out).toBe(world.run(run).counts.in);
+    node.kill();
+  }
+});

@@ -5,7 +5,13 @@ import type { ResolvedSource } from "../runtime/config/index.ts";
 import { failureOf, type RetryPolicy, runError, within } from "../runtime/delivery/index.ts";
 import { SluiceError } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
-import { type Log, type SourcePosition, StaleOwnerError } from "../runtime/ports/log.ts";
+import {
+  type BatchHeader,
+  headerBytesMax,
+  type Log,
+  type SourcePosition,
+  StaleOwnerError,
+} from "../runtime/ports/log.ts";
 import type { Space } from "../runtime/ports/space.ts";
 import type { RunError, RunRow } from "../runtime/ports/store.ts";
 import { gathered, inSpan, type SpanOrigin, type Tracing } from "../runtime/ports/telemetry.ts";
@@ -285,7 +291,8 @@ export class SourceActor implements Actor<never> {
   async #append(read: Read, clock: Clock, signal: AbortSignal): Promise<void> {
     const { log, tracing, appended, intake, source } = this.#options;
     const span = tracing.start("append", { "sluice.records": read.count }, read.origin);
-    const { batches, records } = intake.position(source);
+    const before = intake.position(source);
+    const { batches, records } = before;
     intake.advance(source, { cursor: read.cursor, batches: batches + 1, records: records + read.count, ended: false });
     const { position, count, data: body, failures, replay, hooks, correlations } = read;
     const { traceparent } = span;
@@ -300,6 +307,12 @@ export class SourceActor implements Actor<never> {
     };
     const { records: total } = header.totals;
     try {
+      // In the log it would be a hole, behind which nothing may land.
+      const tooLarge = this.#tooLarge(header);
+      if (tooLarge) {
+        intake.advance(source, before);
+        throw tooLarge;
+      }
       await log.append(sourceSubject, { header, body, ...(failures && { failures }) }, { id: this.#id() }, signal);
       span.end();
       appended(total);
@@ -307,6 +320,18 @@ export class SourceActor implements Actor<never> {
       span.end(error);
       throw error;
     }
+  }
+
+  /** What is wrong with a batch whose place does not fit into its header: the same would be read again. */
+  #tooLarge(header: BatchHeader): SluiceError | undefined {
+    const { cursor, position, sources, hooks, replay: _replay, correlations: _correlations, ...rest } = header;
+    const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+    const bytes = bytesOf({ ...rest, cursor, sources, ids: hooks?.ids, base: position.base });
+    if (bytes <= headerBytesMax) return undefined;
+    const { connector, stream } = this.#options.source;
+    const others = sources ? `, its header with those of the run's other sources ${bytes}` : `, its header ${bytes}`;
+    const message = `connector ${connector} gave a batch of ${stream} with a cursor of ${bytesOf(cursor)} bytes${others}: it may have ${headerBytesMax}`;
+    return new SluiceError("VALIDATION_ERROR", message);
   }
 
   /** The last one that comes to its end ends the run. */

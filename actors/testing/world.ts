@@ -61,6 +61,8 @@ export class World extends Servers {
   script: Sandbox["run"] = () => Promise.reject(new Error("no script runs here"));
   /** The store takes no commits. */
   away = false;
+  /** The source's cursor behind so many batches; a reading begins anew behind one that is no number. */
+  cursorOf: (batches: number) => Json = (batches) => batches;
   /** Called before the source is opened. */
   beforeOpen: () => void | Promise<void> = () => {};
   /** Called before batch `at` is read. */
@@ -183,7 +185,7 @@ export class World extends Servers {
 
   /** `endless`: its signal, where it has no end. */
   #source(life: Life, name: string, from: number, endless: AbortSignal | undefined): Source {
-    const { faults } = this;
+    const { faults, cursorOf } = this;
     const given = (at: number) => this.batches[at];
     const before = (at: number) => this.beforeRead(at);
     const inARow = this.#refusals;
@@ -206,7 +208,7 @@ export class World extends Servers {
         const records = given(at) as readonly TestRecord[];
         const data = Buffer.from(records.map((record) => JSON.stringify(record)).join("\n"));
         const position = { base: `batch ${at}`, offset: 1 };
-        yield { data, count: records.length, cursor: at + 1, position, ...said() };
+        yield { data, count: records.length, cursor: cursorOf(at + 1), position, ...said() };
       }
     }
     const stored = (cursor: Json) => {

@@ -135,7 +135,7 @@ describe("the wire format", () => {
 
   it("refuses a format it does not know, and a header that no server takes", () => {
     expect(() => readHeader("2{}")).toThrow('format "2"');
-    expect(() => encodeBatch({ ...plain, header: { ...plain.header, cursor: "x".repeat(50_000) } })).toThrow(
+    expect(() => encodeBatch({ ...plain, header: { ...plain.header, cursor: "x".repeat(60_000) } })).toThrow(
       RangeError,
     );
   });

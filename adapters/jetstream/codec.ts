@@ -1,5 +1,6 @@
 import type { ReadFailure } from "../../connectors/sdk/index.ts";
 import type { BatchHeader, HookHeader, LogBatch, ReplayedLetter, ReplayHeader } from "../../runtime/ports/log.ts";
+import { headerBytesMax } from "../../runtime/ports/log.ts";
 
 /**
  * The wire format of a batch (docs/decisions/0002-wire-format.md).
@@ -10,8 +11,8 @@ import type { BatchHeader, HookHeader, LogBatch, ReplayedLetter, ReplayHeader } 
  */
 export const batchHeaderName = "Sluice-Batch";
 
-/** A server keeps at most 64 KiB of headers; ids and expectations need some of it. */
-const maxHeaderLength = 48 * 1024;
+/** A server keeps at most 64 KiB of headers; ids and expectations need some of it. What the steps add takes little. */
+const maxHeaderLength = headerBytesMax + 2_048;
 
 export interface WireBatch {
   /** Value of the NATS header `Sluice-Batch`. */

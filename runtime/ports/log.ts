@@ -55,6 +55,9 @@ export interface HookHeader {
   readonly headers?: readonly (Readonly<Record<string, string>> | null)[];
 }
 
+/** Bytes that the header of a batch may have as JSON, without what there is of each record: a cursor has to fit. */
+export const headerBytesMax = 48 * 1024;
+
 /** What travels with a batch in the log, readable without its body. */
 export interface BatchHeader {
   /** `end` closes a run on this subject: nothing more of it follows. `tick` says that time has passed, for windows. */

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { BatchBuilder } from "../batch.ts";
 import type { Connector, ConnectorType, Source, SourceOptions, StreamInfo } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
+import { isExact } from "../exact.ts";
 import { inferSchema } from "../infer.ts";
 import type { Json, JsonObject, JsonSchema } from "../json.ts";
 import { nearest } from "../nearest.ts";
@@ -33,6 +35,9 @@ export interface ApiSourceDefinition<Config> {
   readonly streams: Readonly<Record<string, ApiStream>>;
 }
 
+/** A text or a number. */
+type Ordered = string | number;
+
 /** Where a reading stands, in JSON. */
 interface Place {
   /** The page that is read, and how many of its records have been. Left out: all was read. */
@@ -40,13 +45,16 @@ interface Place {
   readonly skip?: number;
   /** Records so far: the next one's number. */
   readonly n: number;
-  /** What `param` has, and the keys of the records with that value that the reading before had. */
-  readonly since?: Json;
+  /** What `param` has, and hashes of the records with that value that the reading before had. */
+  readonly since?: Ordered | null;
   readonly known?: readonly string[];
-  /** The greatest value of the field so far, and the keys of the records that have it. */
-  readonly max?: Json;
+  /** The greatest value of the field so far, and hashes of the records that have it. */
+  readonly max?: Ordered | null;
   readonly seen?: readonly string[];
 }
+
+/** How many records of one value are known as delivered: a cursor has its bounds. What is more comes twice. */
+const mostKnown = 1_000;
 
 /** A source over a JSON API as a connector type: pages, places, credentials, retries, limits and spans are seen to. */
 export function apiSource<Config>(definition: ApiSourceDefinition<Config>): ConnectorType<Config> {
@@ -110,15 +118,15 @@ class ApiConnector implements Connector {
       batch,
     );
     // A record is held until the next one is known: the last one's place says that all was read.
-    let held: { readonly record: Json; readonly place: Place } | undefined;
+    let held: { readonly text: string; readonly place: Place } | undefined;
     for await (const next of this.#records(stream, begin, by, signal)) {
-      const full = held && builder.add(JSON.stringify(held.record), held.place.n - 1, held.place as unknown as Json);
+      const full = held && builder.add(held.text, held.place.n - 1, held.place as unknown as Json);
       held = next;
       if (full) yield full;
     }
     if (!held) return;
     const { page: _page, skip: _skip, known: _known, ...end } = held.place;
-    const full = builder.add(JSON.stringify(held.record), held.place.n - 1, end as unknown as Json);
+    const full = builder.add(held.text, held.place.n - 1, end as unknown as Json);
     if (full) yield full;
     const rest = builder.flush();
     if (rest) yield rest;
@@ -137,13 +145,16 @@ class ApiConnector implements Connector {
       circle.visit(page, items);
       for (const [index, record] of items.entries()) {
         if (index < skip) continue;
-        const value = by && valueAt(record, by.field);
-        const key = by && JSON.stringify(stream.key.map((field) => valueAt(record, field) ?? null));
-        // What had the latest value in the reading before comes again.
-        if (by && value === since && before.has(key as string)) continue;
-        if (by && value !== undefined && (max === undefined || (value as string) >= (max as string))) {
-          seen = value === max ? [...seen, key as string] : [key as string];
-          max = value;
+        const text = JSON.stringify(record);
+        const value = by && orderedAt(record, by.field);
+        if (value !== undefined) {
+          const isGreatest = max == null || value >= max;
+          const id = isGreatest || value === since ? idOf(text) : "";
+          // What had the latest value in the reading before comes again.
+          if (value === since && before.has(id)) continue;
+          if (isGreatest && value !== max) seen = [id];
+          else if (isGreatest && seen.length < mostKnown) seen = [...seen, id];
+          max = isGreatest ? value : max;
         }
         n++;
         const place: Place = {
@@ -152,7 +163,7 @@ class ApiConnector implements Connector {
           n,
           ...(by && { since: since ?? null, known, max: max ?? null, seen }),
         };
-        yield { record, place };
+        yield { text, place };
       }
       skip = 0;
       page = next;
@@ -173,12 +184,22 @@ class ApiConnector implements Connector {
 function placeOf(from: Json, isIncremental: boolean): Place | undefined {
   if (from === null) return { page: firstPage, n: 0 };
   const { since, max, ...place } = from as unknown as Place & JsonObject;
-  // Null stands for "no value yet" in a cursor.
   const values = { ...(since != null && { since }), ...(max != null && { max }) };
   if (place.page !== undefined) return { ...place, ...values } as Place;
   if (!isIncremental) return undefined;
   const { seen = [] } = place;
-  return { page: firstPage, n: 0, ...values, ...(max != null && { since: max }), known: seen, seen };
+  // A record's number is its own over all readings, since its id is made of it.
+  return { page: firstPage, n: place.n, ...values, ...(max != null && { since: max }), known: seen, seen };
+}
+
+/** What a reading goes by: null, as in a cursor, is no value, and a number of more digits than a double has is its text. */
+function orderedAt(record: Json, field: string): Ordered | undefined {
+  const value = valueAt(record, field) ?? undefined;
+  return (typeof value === "object" && isExact(value) ? JSON.stringify(value) : value) as Ordered | undefined;
+}
+
+function idOf(text: string): string {
+  return createHash("sha1").update(text).digest("base64").slice(0, 11);
 }
 
 function refused(message: string, path: string): ConnectorError {
