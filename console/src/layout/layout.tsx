@@ -45,6 +45,7 @@ function Frame({ me }: { me: Me }) {
         </a>
         <Sidebar me={me} places={places} onHelp={() => setHelpOpen(true)} />
         <Main />
+        <Lost />
         <KeyHelp places={places} isOpen={isHelpOpen} onClose={() => setHelpOpen(false)} />
       </div>
     </MeContext>
@@ -134,6 +135,33 @@ function Live() {
       <Icon size={13} aria-hidden />
       {word}
     </output>
+  );
+}
+
+/** So long a connection is made again without a word. */
+const blinkMs = 2_000;
+
+/** That what is shown may be of earlier, wherever one looks. */
+function Lost() {
+  const isLost = useConnection() === "lost";
+  const [isShown, show] = useState(false);
+  useEffect(() => {
+    if (!isLost) return;
+    const timer = setTimeout(() => show(true), blinkMs);
+    return () => {
+      clearTimeout(timer);
+      show(false);
+    };
+  }, [isLost]);
+  return (
+    <div role="status" className={styles.lost}>
+      {isShown && (
+        <p>
+          <Unplug size={16} aria-hidden />
+          The server is not heard of. What you see may be out of date, and is brought up to date once it is back.
+        </p>
+      )}
+    </div>
   );
 }
 
