@@ -66,6 +66,7 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
       if (!isPossible(filter)) return [];
       const {
         id,
+        integrationVersion,
         step,
         destination,
         positionBase,
@@ -82,6 +83,7 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
       const rows = await db.orm
         .select({
           id,
+          integration_version: integrationVersion,
           step,
           destination,
           position_base: positionBase,
@@ -173,7 +175,7 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
       );
       // Asked for by their ids, so that the days that have none of them are left out.
       const rows = await db.query<LetterRow & Shared>(
-        `select id, step, destination, position_base, position_ordinal, record_id, child, source, raw, corrected, state,
+        `select id, integration_version, step, destination, position_base, position_ordinal, record_id, child, source, raw, corrected, state,
                 raw_of as "rawOf", state_of as "stateOf"
            from sluice.dead_letter_records where id = any($1::uuid[])`,
         [claims.map(({ id }) => id)],
@@ -303,12 +305,13 @@ interface LetterRow
   readonly position_base: string;
   readonly position_ordinal: number;
   readonly record_id: string;
+  readonly integration_version: number;
   readonly state: string | null;
 }
 
 function toLetter(row: LetterRow, open: boolean): ReplayLetter {
   const { id, step, destination, child, source, raw, corrected, state } = row;
-  const { position_base, position_ordinal, record_id } = row;
-  const known = { id, step, destination, child, source, raw, corrected, state };
+  const { position_base, position_ordinal, record_id, integration_version: integrationVersion } = row;
+  const known = { id, integrationVersion, step, destination, child, source, raw, corrected, state };
   return { ...known, recordId: record_id, position: { base: position_base, ordinal: position_ordinal }, open };
 }

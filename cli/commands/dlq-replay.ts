@@ -42,7 +42,7 @@ export const replaySyntax: Syntax = {
   usage: "sluice dlq replay ID|NAME [--dry-run] [--from head|step] [--original] [--rate N] [--detach] [--json]",
   summary: "Replays one dead letter, or those of an integration, and waits for the end.",
   options: {
-    "dry-run": { type: "boolean", help: "Only say how many the current version's steps would let pass." },
+    "dry-run": { type: "boolean", help: "Only say how many the steps would let pass." },
     ...filterOptions,
     from: { type: "string", value: "PLACE", help: "Where records enter: head, or step for where they failed." },
     original: { type: "boolean", help: "Under the version that they failed in, not the current one." },
@@ -76,9 +76,12 @@ export async function replay(argv: readonly string[]): Promise<number> {
   const client = createClient();
   const given = args.positionals[0]!;
   const filter = filterGiven(args);
-  const options = {
+  const how = {
     ...(args.string("from") !== undefined && { from: args.string("from") }),
     ...(args.flag("original") && { version: "original" }),
+  };
+  const options = {
+    ...how,
     ...(args.string("rate") !== undefined && { rate: Number(args.string("rate")) }),
   };
   const one = uuid.test(given);
@@ -89,9 +92,9 @@ export async function replay(argv: readonly string[]): Promise<number> {
     ? `/v1/dead-letter/${given}`
     : `/v1/integrations/${(await byName(client, "integration", given)).id}/dead-letter`;
   if (args.flag("dry-run")) {
-    const found = await client.call<DryRun>("POST", `${path}/dry-run`, filter);
+    const found = await client.call<DryRun>("POST", `${path}/dry-run`, { ...filter, ...how });
     if (args.flag("json")) printJson(found);
-    else printDryRun(found);
+    else printDryRun(found, args.flag("original") ? "their own versions" : `version ${found.version}`);
     return exitCode.done;
   }
   const begun = await client.call<Job>("POST", `${path}/${one ? "replay" : "replay-all"}`, { ...filter, ...options });
@@ -146,11 +149,9 @@ function sentenceOf({ id, status, progress: { done, total, passed, failed }, err
   return `job ${id} ${status}${why}: ${done} of ${total} done, ${passed} passed, ${failed} failed`;
 }
 
-function printDryRun({ version, total, checked, passed, failed, untried, failures }: DryRun): void {
+function printDryRun({ total, checked, passed, failed, untried, failures }: DryRun, version: string): void {
   const rest = checked < total ? ` (${total - checked} not checked: there was no time)` : "";
-  print(
-    `under version ${version}, of ${total} dead letters ${passed} would pass the steps, ${failed} would fail${rest}`,
-  );
+  print(`under ${version}, of ${total} dead letters ${passed} would pass the steps, ${failed} would fail${rest}`);
   if (untried > 0) print(`${untried} enter behind the steps: only their destination can tell`);
   if (failures.length === 0) return;
   print("");

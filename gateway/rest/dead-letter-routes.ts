@@ -156,7 +156,8 @@ export const deadLetterRoutes: readonly Route[] = [
     operationId: "dryRunDeadLetters",
     scopes: ["dead-letters:write"],
     tag: "dead letters",
-    summary: "Says how many of them the steps of the current version would let pass; nothing is written.",
+    summary:
+      "Says how many of them the steps of the current version, or of theirs, would let pass; nothing is written.",
     body: dryRunBody,
     bodyOptional: true,
     answer: ok("The counts, and what fails.", schemas.dryRun),

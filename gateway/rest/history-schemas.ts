@@ -186,7 +186,10 @@ export const job = object({
 });
 
 export const dryRun = object({
-  version: { ...integer, description: "The integration's, that they were tried under." },
+  version: {
+    ...integer,
+    description: "The integration's, that they were tried under, unless it was each under its own.",
+  },
   total: integer,
   checked: { ...integer, description: "Less than the total where time ran out." },
   passed: integer,

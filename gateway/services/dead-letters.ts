@@ -54,8 +54,10 @@ const closed = (properties: Record<string, Part>): Part => ({
 
 export const replayBody = closed(optionFields);
 export const replayAllBody = closed({ ...filterFields, ...optionFields });
+const { rate: _, ...placeFields } = optionFields;
 export const dryRunBody = closed({
   ...filterFields,
+  ...placeFields,
   dead_letter_id: { ...string, format: "uuid", description: "Only this one." },
 });
 

@@ -1,7 +1,7 @@
-import type { Json } from "../../connectors/sdk/index.ts";
-import { resolveIntegration } from "../../runtime/config/index.ts";
+import type { Json, JsonSchema } from "../../connectors/sdk/index.ts";
+import { type ResolvedIntegration, resolveIntegration } from "../../runtime/config/index.ts";
 import { realClock } from "../../runtime/ports/clock.ts";
-import type { ReplayLetter } from "../../runtime/ports/replays.ts";
+import type { ReplayLetter, ReplayOptions } from "../../runtime/ports/replays.ts";
 import { previewRecords, type RecordPreview, type SourceRecord } from "../../runtime/preview/index.ts";
 import { parseJson } from "../../runtime/record/index.ts";
 import { entryOf, isOf } from "../../runtime/replay/index.ts";
@@ -37,33 +37,40 @@ export interface DryRun {
   readonly failures: readonly FailureCount[];
 }
 
-/** How many dead letters the current version's steps would let pass. Nothing is written; look-ups are asked. */
+/** What chooses dead letters, and how a replay would take them. */
+interface Asked extends Partial<Pick<ReplayOptions, "from" | "version">> {
+  readonly dead_letter_id?: string;
+}
+
+/** How many dead letters the steps of a version would let pass. Nothing is written; look-ups are asked. */
 export function dryRunService({ store, validator, sandbox, lookups, signal: ends }: ServiceContext) {
   return async function dryRun(id: string, body: Json): Promise<DryRun> {
     refuse(validator.compile(dryRunBody)(body ?? {}));
     const row = found(await store.integrations.get(id), "integration", id);
-    const integration = resolveIntegration(row.spec);
-    const { dead_letter_id: one, ...fields } = (body ?? {}) as { readonly dead_letter_id?: string };
+    const { dead_letter_id: one, from = null, version = "current", ...fields } = (body ?? {}) as Asked;
     const filter = { ...filterOf(fields), ids: one === undefined ? undefined : [one] };
-    const schema = await schemaOf(store, id, integration);
     const counts = { total: await store.replays.count(id, filter), checked: 0, passed: 0, failed: 0, untried: 0 };
     const failures = new Map<string, FailureCount>();
     const services = { validator, sandbox, lookups, clock: realClock };
-    const end = performance.now() + timeMs;
-    for (let after: string | null = null; performance.now() < end; ) {
-      ends?.throwIfAborted();
-      const letters: readonly ReplayLetter[] = await store.replays.unresolved(id, filter, after, pageSize);
-      const last = letters.at(-1);
-      if (last === undefined) break;
-      after = last.id;
+    const known = new Map<number, Promise<Version>>();
+    const versionAt = (at: number) => known.get(at) ?? known.set(at, openVersion(at)).get(at)!;
+
+    async function openVersion(at: number): Promise<Version> {
+      const spec = at === row.version ? row.spec : (await store.integrations.version(id, at))?.spec;
+      if (spec === undefined) return null;
+      const integration = resolveIntegration(spec);
+      return { integration, schema: await schemaOf(store, id, integration) };
+    }
+
+    async function tryAll(letters: readonly ReplayLetter[], under: Version): Promise<void> {
       const tried = letters.filter((letter) => {
-        const entry = entryOf(letter, null, integration);
-        return typeof entry !== "string" && entry.at === "head";
+        const entry = under && entryOf(letter, from, under.integration);
+        return entry !== null && typeof entry !== "string" && entry.at === "head";
       });
       counts.checked += letters.length;
       counts.untried += letters.length - tried.length;
-      if (tried.length === 0) continue;
-      const input = { id, name: row.name, integration, records: tried.map(recordOf), schema };
+      if (under === null || tried.length === 0) return;
+      const input = { id, name: row.name, ...under, records: tried.map(recordOf) };
       const { records } = await answered(() => within(timeMs, (signal) => previewRecords(input, services, signal)));
       for (const [index, record] of records.entries()) {
         const letter = tried[index]!;
@@ -72,16 +79,32 @@ export function dryRunService({ store, validator, sandbox, lookups, signal: ends
         else {
           counts.failed++;
           const key = JSON.stringify([failure.step, failure.code, failure.message]);
-          const known = failures.get(key);
-          if (known) known.count++;
+          const same = failures.get(key);
+          if (same) same.count++;
           else failures.set(key, { ...failure, count: 1, example: letter.id });
         }
       }
+    }
+
+    const end = performance.now() + timeMs;
+    for (let after: string | null = null; performance.now() < end; ) {
+      ends?.throwIfAborted();
+      const letters: readonly ReplayLetter[] = await store.replays.unresolved(id, filter, after, pageSize);
+      const last = letters.at(-1);
+      if (last === undefined) break;
+      after = last.id;
+      const alike = Map.groupBy(letters, (letter) =>
+        version === "original" ? letter.integrationVersion : row.version,
+      );
+      for (const [at, some] of alike) await tryAll(some, await versionAt(at));
     }
     const shown = [...failures.values()].sort((a, b) => b.count - a.count).slice(0, shownFailures);
     return { version: row.version, ...counts, failures: shown };
   };
 }
+
+/** Null: nobody knows it any more. */
+type Version = { readonly integration: ResolvedIntegration; readonly schema: JsonSchema | null } | null;
 
 function recordOf({ raw, corrected, position }: ReplayLetter): SourceRecord {
   try {

@@ -73,6 +73,8 @@ export interface JobRow {
 /** A dead letter as a replay takes it up. */
 export interface ReplayLetter {
   readonly id: string;
+  /** Under which it failed. */
+  readonly integrationVersion: number;
   readonly step: string | null;
   readonly destination: string | null;
   readonly recordId: string;

@@ -162,6 +162,17 @@ test("a group is tried before it is replayed, and what fails again is told", asy
   const dialog = page.getByRole("dialog", { name: "Replay these dead letters" });
   await dialog.getByText("Of 2, 1 would now pass the steps of version 2, 1 would fail again.").waitFor();
   await dialog.getByText("cannot cast a string from $.n to integer").waitFor();
+  await dialog.getByRole("button", { name: "Under the version" }).click();
+  await page.getByRole("option", { name: "The one each failed under" }).click();
+  await dialog.getByText("Of 2, 0 would now pass the steps of their own versions, 2 would fail again.").waitFor();
+  await dialog.getByRole("button", { name: "They enter at" }).click();
+  await page.getByRole("option", { name: "Where it failed" }).click();
+  await dialog.getByText("2 enter where they were refused: only the replay can tell.").waitFor();
+  await dialog.getByRole("button", { name: "They enter at" }).click();
+  await page.getByRole("option", { name: "Where each is missing" }).click();
+  await dialog.getByRole("button", { name: "Under the version" }).click();
+  await page.getByRole("option", { name: "The current one" }).click();
+  await dialog.getByText("Of 2, 1 would now pass the steps of version 2").waitFor();
   await dialog.getByLabel("Records a second at most").fill("none");
   await dialog.getByRole("button", { name: "Replay 2" }).and(page.getByTitle("Records a second are")).waitFor();
   await dialog.getByLabel("Records a second at most").fill("1");

@@ -165,8 +165,8 @@ test("a replay that fails again is one more attempt of the same dead letter", { 
   const dlq = await Dlq.ran(people(600, (id) => id % 2 === 0));
   const groups = await dlq.node.api.call("GET", `/v1/integrations/${dlq.integration}/dead-letter/groups`);
   expect(groups).toMatchObject({ items: [{ count: 300, step: "map", code: "VALIDATION_ERROR" }], next_cursor: null });
-  const dryRun = (): Promise<object> =>
-    dlq.node.api.call("POST", `/v1/integrations/${dlq.integration}/dead-letter/dry-run`);
+  const dryRun = (body?: object): Promise<object> =>
+    dlq.node.api.call("POST", `/v1/integrations/${dlq.integration}/dead-letter/dry-run`, body);
   expect(await dryRun()).toMatchObject({ total: 300, checked: 300, passed: 0, failed: 300, untried: 0 });
   const failing = await dlq.ended(await dlq.replayAll());
   expect(failing).toMatchObject({ status: "partial", progress: { done: 300, total: 300, passed: 0, failed: 300 } });
@@ -176,6 +176,8 @@ test("a replay that fails again is one more attempt of the same dead letter", { 
 
   await dlq.replace({ mapping_spec: lenient });
   expect(await dryRun()).toMatchObject({ version: 2, passed: 300, failed: 0 });
+  expect(await dryRun({ version: "original" })).toMatchObject({ passed: 0, failed: 300 });
+  expect(await dryRun({ from: "step" })).toMatchObject({ passed: 0, failed: 0, untried: 300 });
   const original = await dlq.ended(await dlq.replayAll({ version: "original" }));
   expect(original).toMatchObject({ status: "partial", progress: { failed: 300 } });
   const passing = await dlq.ended(await dlq.replayAll());

@@ -45,10 +45,13 @@ export function Replay({ integration, filter, title, onClose, onBegun }: ReplayP
   const [from, setFrom] = useState<(typeof places)[number]["id"]>("auto");
   const [version, setVersion] = useState<(typeof versions)[number]["id"]>("current");
   const [rate, setRate] = useState("");
+  const how = { ...(from !== "auto" && { from }), version };
   const tried = useQuery({
-    queryKey: ["dry-run", id, current, filter],
-    queryFn: ({ signal }) =>
-      api.post<DryRun>(`/v1/integrations/${id}/dead-letter/dry-run`, filter, { signal, idempotencyKey: null }),
+    queryKey: ["dry-run", id, current, filter, how],
+    queryFn: ({ signal }) => {
+      const body = { ...filter, ...how };
+      return api.post<DryRun>(`/v1/integrations/${id}/dead-letter/dry-run`, body, { signal, idempotencyKey: null });
+    },
     staleTime: 0,
     gcTime: 0,
     retry: false,
@@ -56,8 +59,9 @@ export function Replay({ integration, filter, title, onClose, onBegun }: ReplayP
   const isOne = filter.dead_letter_id !== undefined;
   const pace = rate.trim() === "" ? null : Number(rate);
   const isPace = pace === null || pace > 0;
+  const under = version === "original" ? (isOne ? "its own version" : "their own versions") : `version ${current}`;
   const begin = async () => {
-    const options = { from: from === "auto" ? undefined : from, version, ...(pace !== null && { rate: pace }) };
+    const options = { ...how, ...(pace !== null && { rate: pace }) };
     const { dead_letter_id: one, ...chosen } = filter;
     const job =
       one === undefined
@@ -66,7 +70,6 @@ export function Replay({ integration, filter, title, onClose, onBegun }: ReplayP
     toast.ok(`The replay of ${count(job.progress.total)} is under way`);
     onBegun(job);
   };
-  const isOtherwise = from === "step" || version === "original";
   return (
     <Confirm
       title={title}
@@ -80,7 +83,7 @@ export function Replay({ integration, filter, title, onClose, onBegun }: ReplayP
       }
     >
       {tried.data !== undefined ? (
-        <Tried run={tried.data} isOne={isOne} />
+        <Tried run={tried.data} isOne={isOne} under={under} />
       ) : tried.error !== null ? (
         <ErrorState
           title="They could not be tried"
@@ -90,16 +93,10 @@ export function Replay({ integration, filter, title, onClose, onBegun }: ReplayP
       ) : (
         <div className={styles.trying}>
           <p role="status">
-            Trying {isOne ? "it" : "them"} with version {current}; nothing is written.
+            Trying {isOne ? "it" : "them"} with {under}; nothing is written.
           </p>
           <Skeleton lines={2} />
         </div>
-      )}
-      {isOtherwise && (
-        <p className="soft">
-          What is said above is from the head, under the current version: of what you chose here only the replay can
-          tell.
-        </p>
       )}
       <SelectField label={isOne ? "It enters at" : "They enter at"} options={places} value={from} onChange={setFrom} />
       <SelectField label="Under the version" options={versions} value={version} onChange={setVersion} />
@@ -115,9 +112,15 @@ export function Replay({ integration, filter, title, onClose, onBegun }: ReplayP
   );
 }
 
+interface TriedProps {
+  readonly run: DryRun;
+  readonly isOne: boolean;
+  readonly under: string;
+}
+
 /** What a dry run found. */
-function Tried({ run, isOne }: { readonly run: DryRun; readonly isOne: boolean }) {
-  const { version, total, checked, passed, failed, untried, failures } = run;
+function Tried({ run, isOne, under }: TriedProps) {
+  const { total, checked, passed, failed, untried, failures } = run;
   return (
     <section className={styles.tried} aria-label="What would come of it" role="status">
       <RotateCcw size={16} aria-hidden />
@@ -132,12 +135,12 @@ function Tried({ run, isOne }: { readonly run: DryRun; readonly isOne: boolean }
               ) : (
                 <span className={styles.bad}>It would fail again</span>
               )}{" "}
-              {passed > 0 ? "the steps of" : "in"} version {version}.
+              {passed > 0 ? "the steps of" : "in"} {under}.
             </p>
           )
-        ) : (
+        ) : untried < checked ? (
           <p>
-            Of {count(total)}, <strong>{count(passed)} would now pass</strong> the steps of version {version}
+            Of {count(total)}, <strong>{count(passed)} would now pass</strong> the steps of {under}
             {failed > 0 && (
               <>
                 , <span className={styles.bad}>{count(failed)} would fail again</span>
@@ -145,11 +148,11 @@ function Tried({ run, isOne }: { readonly run: DryRun; readonly isOne: boolean }
             )}
             .
           </p>
-        )}
+        ) : null}
         {untried > 0 && (
           <p>
-            {isOne ? "It" : count(untried)} {untried === 1 ? "goes" : "go"} to the destination that refused{" "}
-            {untried === 1 ? "it" : "them"}: only that can tell.
+            {isOne ? "It enters where it was" : `${count(untried)} enter where they were`} refused: only the replay can
+            tell.
           </p>
         )}
         {checked < total && <p>There was time to try {count(checked)} of them.</p>}

@@ -212,6 +212,8 @@ export interface DryRunDeadLettersRequest {
   until: Timestamp | undefined;
   recordId?: string | undefined;
   deadLetterId?: string | undefined;
+  from?: string | undefined;
+  version?: string | undefined;
 }
 
 export interface DryRunDeadLettersResponse {
@@ -2227,6 +2229,12 @@ export const DryRunDeadLettersRequest: MessageFns<DryRunDeadLettersRequest> = {
     if (message.deadLetterId !== undefined) {
       writer.uint32(82).string(message.deadLetterId);
     }
+    if (message.from !== undefined) {
+      writer.uint32(90).string(message.from);
+    }
+    if (message.version !== undefined) {
+      writer.uint32(98).string(message.version);
+    }
     return writer;
   },
 
@@ -2321,6 +2329,22 @@ export const DryRunDeadLettersRequest: MessageFns<DryRunDeadLettersRequest> = {
             }
 
             message.deadLetterId = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.version = reader.string();
             continue;
           }
         }
