@@ -89,13 +89,9 @@ export function addressOf(config: PostgresConfig): Address {
       pathOf: (part) => `config.${part}`,
     };
   }
-  const url = parseUrl(config.url);
+  const { url, ...parts } = parseUrl(config.url);
   return {
-    host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, "$1") || "127.0.0.1",
-    port: Number(url.port || 5432),
-    database: decodeURIComponent(url.pathname.slice(1)) || decodeURIComponent(url.username),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
+    ...parts,
     ssl: tlsOf(config.ssl ?? sslModeOf(url)),
     schema,
     pathOf: (part) => (part === "ssl" && config.ssl !== undefined ? "config.ssl" : "config.url"),
@@ -108,12 +104,21 @@ function tlsOf(ssl: NonNullable<PostgresConfig["ssl"]>): Address["ssl"] {
   return { rejectUnauthorized: verify, ...(ca === undefined ? {} : { ca }) };
 }
 
-function parseUrl(text: string): URL {
+function parseUrl(text: string): Pick<Address, (typeof parts)[number]> & { readonly url: URL } {
   try {
-    return new URL(text);
+    const url = new URL(text);
+    const user = decodeURIComponent(url.username);
+    return {
+      url,
+      host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, "$1") || "127.0.0.1",
+      port: Number(url.port || 5432),
+      database: decodeURIComponent(url.pathname.slice(1)) || user,
+      user,
+      password: decodeURIComponent(url.password),
+    };
   } catch {
     // The cause would quote the url, which holds the password.
-    throw badUrl("is no URL: characters such as @ or / in the password are written %40 or %2F");
+    throw badUrl("is no URL: characters such as @, / or % in the password are written %40, %2F or %25");
   }
 }
 

@@ -123,16 +123,19 @@ export function connectorService({
 
   /** What the far side refuses is told as such, within a time limit. */
   async function opened(id: string, work: (connector: Connector, signal: AbortSignal) => Promise<JsonObject>) {
-    const connector = await registry.open(await one(id));
+    const row = await one(id);
     try {
-      return await within(probeTimeoutMs, (signal) => work(connector, signal), ends);
+      const connector = await registry.open(row);
+      try {
+        return await within(probeTimeoutMs, (signal) => work(connector, signal), ends);
+      } finally {
+        await connector.close();
+      }
     } catch (error) {
       const { code, message, path } = failureOf(error);
       // That the far side refuses sluice is not the caller's lack of rights.
       const answer = code === "UNAVAILABLE" || code === "TIMEOUT" ? code : "BUSINESS_RULE";
       throw new SluiceError(answer, message, path === undefined ? [] : [{ path, message }], error);
-    } finally {
-      await connector.close();
     }
   }
 }

@@ -123,6 +123,19 @@ test("streams are discovered with their schemas", async () => {
   expect(streams[0]).toMatchObject({ schema: { type: "object" }, key: null });
 });
 
+test.each(["postgres://u:100%@h/db", "postgres://u:p@h/db?application_name=x"])(
+  "a connector that its setting keeps from being made says so, whatever it is asked: %s",
+  async (url) => {
+    const api = await startApi();
+    const made = await api.call("POST", "/v1/connectors", { name: "db", type: "postgres", config: { url } });
+    const ask = (what: string) => api.call("POST", `/v1/connectors/${made.body.id}/${what}`);
+    const refused = { status: 422, body: { code: "BUSINESS_RULE", errors: [{ path: "config.url" }] } };
+    for (const what of ["discover", "sample"]) expect(await ask(what)).toMatchObject(refused);
+    const error = { code: "VALIDATION_ERROR", path: "config.url" };
+    expect(await ask("test")).toMatchObject({ status: 200, body: { status: "failed", error } });
+  },
+);
+
 test("a name is taken once, and a connector that is used is neither renamed nor removed", async () => {
   const api = await startApi();
   const connector = fileConnector(api);
