@@ -17,7 +17,7 @@ function integration(kept: Health = ok) {
       saved.push({ ...health, epoch });
     },
   };
-  const health = new IntegrationHealth({ store, clock, integrationId: "i", name: "shop", kept });
+  const health = new IntegrationHealth({ store, clock, integrationId: "i", name: "shop", kept, version: 1 });
   health.owned(7);
   return { clock, saved, server, health };
 }
@@ -72,6 +72,22 @@ test("a node that starts anew knows that it was stopped; what waited or crashed 
   for (const status of ["waiting", "degraded"] as const) {
     expect(integration({ ...ok, status, reason: "something" }).health.now).toEqual(ok);
   }
+});
+
+test("a change of the integration takes back that it had stopped, but for a run that failed after it", async () => {
+  const { clock, saved, health } = integration();
+  const fails = () => health.ended({ code: "TIMEOUT", message: "the source gave nothing" });
+  fails();
+  health.changed({ version: 1, health: "stopped" });
+  expect(health.now.status).toBe("stopped");
+  health.changed({ version: 2, health: "ok" });
+  expect(health.now).toEqual(ok);
+  await clock.advance(1);
+  expect(saved.at(-1)).toMatchObject({ status: "ok", reason: null });
+  fails();
+  health.changed({ version: 2, health: "stopped" });
+  health.changed({ version: 3, health: "stopped" });
+  expect(health.now.status).toBe("stopped");
 });
 
 test("what waited before is taken back in the store, where no run goes on", async () => {

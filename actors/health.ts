@@ -3,7 +3,7 @@ import { isStated } from "../runtime/delivery/index.ts";
 import { messageOf } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import { StaleOwnerError } from "../runtime/ports/log.ts";
-import type { Health, Losses, OpenCircuits, RunError, Store } from "../runtime/ports/store.ts";
+import type { Health, IntegrationRow, Losses, OpenCircuits, RunError, Store } from "../runtime/ports/store.ts";
 import { persist } from "./persist.ts";
 
 export interface IntegrationHealthOptions {
@@ -14,6 +14,8 @@ export interface IntegrationHealthOptions {
   readonly name: string;
   /** As the store has it. */
   readonly kept: Health;
+  /** Of the integration, when that was read. */
+  readonly version: number;
 }
 
 /** What the actors of an integration say of how it does. */
@@ -37,6 +39,7 @@ export class IntegrationHealth {
   /** Unknown before the logs are taken over. */
   #epoch = Number.MAX_SAFE_INTEGER;
   #stopped: string | null;
+  #version: number;
   #waiting: string | null = null;
   #imbalance: string | null = null;
   #losses: Losses | null;
@@ -53,6 +56,7 @@ export class IntegrationHealth {
     this.#kept = options.kept;
     this.#stopped = options.kept.status === "stopped" ? options.kept.reason : null;
     this.#losses = options.kept.losses;
+    this.#version = options.version;
   }
 
   get now(): Health {
@@ -119,6 +123,15 @@ export class IntegrationHealth {
   seen(at: number | null): void {
     if (this.#losses === null || at === null || at < this.#losses.at) return;
     this.#losses = null;
+    this.#save();
+  }
+
+  /** The integration as the store has it: a change takes back that it had stopped, unless it did so again since. */
+  changed({ version, health }: Pick<IntegrationRow, "version" | "health">): void {
+    if (version === this.#version) return;
+    this.#version = version;
+    if (health === "stopped") return;
+    this.#stopped = null;
     this.#save();
   }
 

@@ -205,7 +205,9 @@ export class NodeActor implements Actor<NodeMessage> {
       vitals.row = row;
       describe(vitals, row, this.#options.cron);
       if (!this.#integrations.has(row.id) && !this.#leaving.has(row.id)) this.#spawn(ctx, row, vitals);
-      view.health.get(row.id)?.seen(row.lossesSeen);
+      const health = view.health.get(row.id);
+      health?.seen(row.lossesSeen);
+      health?.changed(row);
     }
     const running = Map.groupBy(runs, ({ integrationId }) => integrationId);
     for (const row of rows) {
@@ -290,11 +292,11 @@ export class NodeActor implements Actor<NodeMessage> {
 
   #spawn(ctx: Context<NodeMessage>, row: IntegrationRow, vitals: Vitals): void {
     const { store, view } = this.#options;
-    const { id: integrationId, name } = row;
+    const { id: integrationId, name, version } = row;
     const kept = { status: row.health, reason: row.healthReason, circuits: row.circuits, losses: row.losses };
     const health =
       view.health.get(integrationId) ??
-      new IntegrationHealth({ store: store.integrations, clock: ctx.clock, integrationId, name, kept });
+      new IntegrationHealth({ store: store.integrations, clock: ctx.clock, integrationId, name, kept, version });
     view.health.set(integrationId, health);
     const crashes = this.#crashes.get(integrationId) ?? noCrashes();
     this.#crashes.set(integrationId, crashes);
