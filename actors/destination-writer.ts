@@ -111,6 +111,7 @@ export class DestinationWriter {
     this.#gate = new Gate(options);
     this.#lanes = new Lanes(orderOf(delivery), {
       destination: { concurrency: destination.concurrency, write: (batch) => this.#request(batch) },
+      connector: `connector ${options.destination.connector}`,
       batch: delivery.batch,
       retry: delivery.retry,
       putsOff,

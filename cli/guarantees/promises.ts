@@ -80,7 +80,13 @@ export const promises = {
     promise:
       "**A destination's fault makes no dead letters.** A revoked key, a missing table, a server that is away: the records wait",
     conditions: "",
-    heldBy: ["tests/e2e/delivery.test.ts", "tests/e2e/outages.test.ts", "tests/chaos/suite/network.test.ts"],
+    heldBy: [
+      "tests/e2e/delivery.test.ts",
+      "tests/e2e/outages.test.ts",
+      "tests/connector-http/delivery.test.ts",
+      "connectors/kafka/destination.test.ts",
+      "tests/chaos/suite/network.test.ts",
+    ],
   },
   limits: {
     promise:

@@ -6,7 +6,9 @@ import {
   connect,
   httpContext,
   openDestination,
+  type Reply,
   serveHere,
+  type TestServer,
 } from "../../tests/support/http-server.ts";
 import type { Json, JsonObject, WriteResult } from "../sdk/index.ts";
 
@@ -157,6 +159,28 @@ test("results tell the records of a batch apart, in order or by index", async ()
   }
 });
 
+test("a record of which the results say several things failed once, by the first that is wrong with it", async () => {
+  const server = await serveHere(() => ({
+    body: {
+      errors: [
+        { at: 1, m: "bad email" },
+        { at: 1, m: "bad name" },
+        { at: 0, s: 200 },
+        { at: 0, s: 503, m: "busy" },
+      ],
+    },
+  }));
+  const results = { path: "$.errors", index: "$.at", message: "$.m", status: "$.s", only_failures: true };
+  const streams = { c: { append: { batch: { records: 3 }, results } } };
+  const destination = await openDestination(connect({ base_url: server.url, streams }), "c");
+  expect(await destination.write(batchOf(people))).toEqual({
+    failed: [
+      { index: 1, code: "VALIDATION_ERROR", message: "bad email." },
+      { index: 0, code: "UNAVAILABLE", message: "busy." },
+    ],
+  });
+});
+
 test("of a secret that stands across the end of what is shown of an answer nothing is left", async () => {
   const token = "s3cr3t-0123456789abcdefghijklmnopqrstuvwxyz";
   const key = "of-the-query-0123456789";
@@ -274,12 +298,45 @@ test("what fails before anything is sent is the destination's fault", async () =
   }
 });
 
-test("where some records were taken before the far side was at fault, only the others are tried again", async () => {
-  let left = 2;
-  const server = await serveHere(() => ({ status: left-- > 0 ? 200 : 403, body: "" }));
+const faults: Record<string, (server: TestServer) => Reply> = {
+  "401": () => ({ status: 401, body: "" }),
+  "403": () => ({ status: 403, body: "" }),
+  "an HTML page": () => ({ body: "<html><title>Log in</title></html>" }),
+  "a connection that is refused": ({ server }) => {
+    server.close();
+    return { headers: { connection: "close" } };
+  },
+};
+
+for (const ordered of [false, true]) {
+  test.each(Object.keys(faults))(
+    `records behind those that were taken are left, ordered ${ordered}: %s`,
+    async (name) => {
+      const isRefused = name.includes("refused");
+      // The last one that is taken is the last one that gets through, where the next is to be refused.
+      const server = await serveHere(({ body }) => {
+        const { id } = JSON.parse(body) as { id: number };
+        if (isRefused ? id < 1 : id < 2) return { status: 201 };
+        return faults[name]!(server);
+      });
+      const destination = await openDestination(connect({ base_url: server.url, concurrency: 1 }), "c");
+      const records = [0, 1, 2, 3, 4].map((id) => ({ id }));
+      expect(await destination.write(batchOf(records, { ordered }))).toEqual({ failed: [], left: [2, 3, 4] });
+      await expect(destination.write(batchOf(records.slice(2), { ordered }))).rejects.toMatchObject({
+        fault: "destination",
+      });
+    },
+  );
+}
+
+test("a record that was refused is a failure, and those behind it are left, where the far side is at fault then", async () => {
+  const statuses = [422, 403];
+  const server = await serveHere(() => ({ status: statuses.shift()!, body: "" }));
   const destination = await openDestination(connect({ base_url: server.url, concurrency: 1 }), "c");
-  const { failed = [] } = await destination.write(batchOf([...people, ...people]));
-  expect(failed.map(({ index, code }) => [index, code])).toEqual([2, 3, 4, 5].map((index) => [index, "FORBIDDEN"]));
+  expect(await destination.write(batchOf(people))).toEqual({
+    failed: [{ index: 0, code: "BUSINESS_RULE", message: expect.any(String) }],
+    left: [1, 2],
+  });
 });
 
 test("Retry-After is told for each record, in both forms, and nothing more is sent", async () => {
@@ -317,11 +374,12 @@ test("in order, nothing is sent behind a record that may be tried again", async 
     body: "",
   }));
   const destination = await openDestination(connect({ base_url: server.url }), "c");
-  const { failed = [] } = await destination.write(batchOf(people, { ordered: true }));
+  const { failed = [], left } = await destination.write(batchOf(people, { ordered: true }));
   expect(failed.map(({ index, code }) => [index, code])).toEqual([
     [0, "BUSINESS_RULE"],
     [1, "UNAVAILABLE"],
   ]);
+  expect(left).toEqual([2]);
   expect(server.asked).toHaveLength(2);
 });
 

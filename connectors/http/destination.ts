@@ -195,10 +195,6 @@ interface Prepared extends Omit<Request, "followsRedirects" | "signal"> {
   readonly count: number;
 }
 
-/** Codes that say the same of a record as the error said of the far side, or no worse than that it is tried again. */
-const isTellable = (error: ConnectorError) =>
-  ["UNAUTHORIZED", "FORBIDDEN", "UNAVAILABLE", "TIMEOUT"].includes(error.code);
-
 /** What became of the records of one write. */
 class Outcome {
   readonly #options: { readonly ordered: boolean; readonly concurrency: number; onStop(): void };
@@ -207,8 +203,10 @@ class Outcome {
   #confirmed = 0;
   /** Requests in a row that hung. */
   #hung = 0;
-  /** Why the others were not sent, where it says something of the far side. */
-  #reason: unknown;
+  /** The first that says nothing of a record. */
+  #fault: unknown;
+  /** Asked for by the far side, of all that is still to come. */
+  #patience: ConnectorError | undefined;
   readonly #left: { readonly start: number; readonly count: number }[] = [];
 
   constructor(options: { readonly ordered: boolean; readonly concurrency: number; onStop(): void }) {
@@ -237,32 +235,30 @@ class Outcome {
     if (isListed) this.#list(start, count, error);
     else this.#left.push({ start, count });
     this.#hung = isListed && error.code === "TIMEOUT" ? this.#hung + 1 : 0;
-    // Whoever asks for patience is not asked further, and who is at fault not either.
-    const isPatience =
-      isListed && error.fault === "transient" && (this.#options.ordered || error.code === "RATE_LIMITED");
-    if (!isListed || isPatience) this.#reason ??= error;
-    // Nor who answers nothing at all: each would take its time.
-    if (!isListed || isPatience || this.#hung >= this.#options.concurrency) this.#stop();
+    if (!isListed) this.#fault ??= error;
+    else if (error.code === "RATE_LIMITED") this.#patience ??= error;
+    // Whoever asks for patience is not asked further, and who is at fault not either. Nor who answers nothing at all: each
+    // would take its time. In order, none is sent behind one that may be tried again.
+    const isBehind = this.#options.ordered && isListed && error.fault === "transient";
+    if (this.#fault !== undefined || this.#patience || isBehind || this.#hung >= this.#options.concurrency)
+      this.#stop();
   }
 
   leave(start: number, count: number): void {
     this.#left.push({ start, count });
   }
 
-  /** Throws where nothing is known to be written, and what it is says nothing of a record. */
+  /** Throws where nothing is known of any record. What is listed nowhere counts as written. */
   result(signal: AbortSignal): WriteResult {
-    const reason = this.#reason;
-    const left = this.#left.flatMap(({ start, count }) => Array.from({ length: count }, (_, at) => start + at));
-    if (left.length === 0) return { failed: this.#failed };
-    if (signal.aborted || reason === undefined) {
-      if (this.#confirmed + this.#failed.length === 0) throw signal.reason;
-      return { failed: this.#failed, left };
+    const failed = this.#failed;
+    if (this.#left.length === 0) return { failed };
+    if (this.#patience && this.#fault === undefined && !this.#options.ordered && !signal.aborted) {
+      for (const { start, count } of this.#left) this.#list(start, count, this.#patience);
+      return { failed };
     }
-    const isList = reason instanceof ConnectorError && (reason.fault !== "destination" || isTellable(reason));
-    if (!isList || (reason.fault === "destination" && this.#confirmed === 0)) throw reason;
-    // In order, all that stand behind the one that failed are tried again with it.
-    if (!this.#options.ordered) for (const { start, count } of this.#left) this.#list(start, count, reason);
-    return { failed: this.#failed };
+    if (this.#confirmed + failed.length === 0) throw signal.aborted ? signal.reason : this.#fault;
+    const left = this.#left.flatMap(({ start, count }) => Array.from({ length: count }, (_, at) => start + at));
+    return { failed, left };
   }
 
   #list(start: number, count: number, { code, message, retryAfterMs }: ConnectorError): void {

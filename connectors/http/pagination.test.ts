@@ -46,6 +46,29 @@ const cases: Record<string, Case> = {
     answer: ({ query }) => ({ body: { items: slice((Number(query.get("page")) - 1) * 6, 6), pages: 2 } }),
     queries: ["page=1", "page=2"],
   },
+  "page, with a size that the server caps, to the last of so many": {
+    stream: { records: "$.items", pagination: { type: "page", size: 10, total_path: "$.pages" } },
+    answer: ({ query }) => ({ body: { items: slice((Number(query.get("page")) - 1) * 5), pages: 3 } }),
+    queries: ["page=1", "page=2", "page=3"],
+  },
+  "page, with a size that the server caps, until there is no more": {
+    stream: { records: "$.items", pagination: { type: "page", size: 10, has_more_path: "$.more" } },
+    answer: ({ query }) => {
+      const page = Number(query.get("page"));
+      return { body: { items: slice((page - 1) * 5), more: page < 3 } };
+    },
+    queries: ["page=1", "page=2", "page=3"],
+  },
+  "page, to an empty page, whatever the server says": {
+    stream: { records: "$.items", pagination: { type: "page", size: 5, has_more_path: "$.more", total_path: "$.n" } },
+    answer: ({ query }) => ({ body: { items: slice((Number(query.get("page")) - 1) * 5), more: true, n: 100 } }),
+    queries: ["page=1", "page=2", "page=3", "page=4"],
+  },
+  "offset, with a size that the server caps, to the total": {
+    stream: { records: "$.items", pagination: { type: "offset", size: 10, total_path: "$.total" } },
+    answer: ({ query }) => ({ body: { total: 12, items: slice(Number(query.get("offset"))) } }),
+    queries: ["offset=0", "offset=5", "offset=10"],
+  },
   "offset, to the total": {
     stream: { records: "$.items", pagination: { type: "offset", total_path: "$.total", param: "skip" } },
     answer: ({ query }) => ({ body: { total: "12", items: slice(Number(query.get("skip"))) } }),
@@ -101,6 +124,14 @@ const cases: Record<string, Case> = {
     stream: { pagination: { type: "keyset", field: "id", param: "after", size: 5, size_param: "n" } },
     answer: ({ query }) => ({ body: all.filter(({ id }) => id > Number(query.get("after") ?? 0)).slice(0, 5) }),
     queries: ["n=5", "n=5&after=5", "n=5&after=10"],
+  },
+  "keyset, with a size that the server caps, until there is no more": {
+    stream: { records: "$.items", pagination: { type: "keyset", field: "id", size: 10, has_more_path: "$.more" } },
+    answer: ({ query }) => {
+      const items = all.filter(({ id }) => id > Number(query.get("after") ?? 0)).slice(0, 5);
+      return { body: { items, more: items.at(-1)!.id < 12 } };
+    },
+    queries: ["", "after=5", "after=10"],
   },
   none: {
     stream: { pagination: { type: "none" } },

@@ -114,7 +114,9 @@ export class Paginator {
     const config = this.#config;
     const { state, around, count } = page;
     if (this.#hasMore && !this.#hasMore(around)) return null;
-    const isShort = count === 0 || (config.size !== undefined && count < config.size);
+    // A server that says what there is may give fewer at a time than it was asked for.
+    const isTold = this.#hasMore !== undefined || this.#total !== undefined;
+    const isShort = count === 0 || (!isTold && config.size !== undefined && count < config.size);
     switch (config.type) {
       case "none":
         return null;

@@ -46,7 +46,8 @@ export class Results {
     if (!this.#index && all.length !== records) {
       throw this.#misfit(`there are ${all.length} results for ${records} records, and no path to an index`);
     }
-    const failures: WriteFailure[] = [];
+    /** By record: of several things that are wrong with one, the first. */
+    const failures = new Map<number, WriteFailure>();
     const told = new Set<number>();
     for (const [place, result] of all.entries()) {
       const index = this.#index ? Number(this.#index(result) ?? Number.NaN) : place;
@@ -54,12 +55,14 @@ export class Results {
         throw this.#misfit("a result has no record's index");
       told.add(index);
       const code = this.#codeOf(result, isRepeatable);
-      if (code !== undefined) failures.push({ index, code, message: this.#messageOf(result, code) });
+      if (code !== undefined && !failures.has(index)) {
+        failures.set(index, { index, code, message: this.#messageOf(result, code) });
+      }
     }
     if (!this.#onlyFailures && told.size !== records) {
       throw this.#misfit(`${told.size} of ${records} records have a result`);
     }
-    return failures;
+    return [...failures.values()];
   }
 
   /** Undefined: it was taken. */

@@ -110,7 +110,7 @@ export class KafkaDestination implements Destination {
       signal.removeEventListener("abort", stop);
     }
     signal.throwIfAborted();
-    return { failed: outcome.failures() };
+    return outcome.result();
   }
 
   async complete(): Promise<void> {}
@@ -157,35 +157,25 @@ function runsOf(items: readonly PlacedItem[]): PlacedItem[][] {
   return runs;
 }
 
-/** Says the same of a record as of the topic, or no worse than that it is tried again. */
-const tellable: ReadonlySet<string> = new Set([
-  "UNAUTHORIZED",
-  "FORBIDDEN",
-  "UNAVAILABLE",
-  "TIMEOUT",
-  "RATE_LIMITED",
-  "INTERNAL_ERROR",
-]);
-
 /** What became of the records of one write. */
 class Outcome implements Job {
   isGone = false;
   /** The first that says nothing of a record. */
   error: ConnectorError | undefined;
-  readonly #refused: WriteFailure[] = [];
-  readonly #unwritten: number[] = [];
+  readonly #failed: WriteFailure[] = [];
+  readonly #left: number[] = [];
   #confirmed = 0;
-  #left = 0;
+  #pending = 0;
   #done = Promise.withResolvers<void>();
 
   expect(items: readonly PlacedItem[]): readonly PlacedItem[] {
-    if (this.#left === 0) this.#done = Promise.withResolvers();
-    this.#left += items.length;
+    if (this.#pending === 0) this.#done = Promise.withResolvers();
+    this.#pending += items.length;
     return items;
   }
 
   get settled(): Promise<void> {
-    return this.#left === 0 ? Promise.resolve() : this.#done.promise;
+    return this.#pending === 0 ? Promise.resolve() : this.#done.promise;
   }
 
   confirmed(count: number): void {
@@ -194,19 +184,21 @@ class Outcome implements Job {
   }
 
   refused(failure: WriteFailure): void {
-    this.#refused.push(failure);
-    this.#settle(this.#left > 0 ? 1 : 0);
+    this.#failed.push(failure);
+    this.#settle(this.#pending > 0 ? 1 : 0);
   }
 
   failed(index: number, error: ConnectorError): void {
     this.error ??= error;
-    this.#unwritten.push(index);
+    const { code, message, fault } = error;
+    if (fault === "destination") this.#left.push(index);
+    else this.#failed.push({ index, code, message });
     this.#settle(1);
   }
 
   /** Behind one that failed: not sent at all. */
   leave(items: readonly PlacedItem[]): void {
-    for (const { index } of items) this.#unwritten.push(index);
+    for (const { index } of items) this.#left.push(index);
   }
 
   /** The write was given up. */
@@ -215,18 +207,17 @@ class Outcome implements Job {
     this.#done.resolve();
   }
 
-  /** Throws where nothing is known to be written, and what it is says nothing of a record. */
-  failures(): readonly WriteFailure[] {
-    const { error } = this;
-    if (!error) return this.#refused;
-    if (this.#confirmed === 0 && this.#refused.length === 0) throw error;
-    const code = tellable.has(error.code) ? error.code : "UNAVAILABLE";
-    return [...this.#refused, ...this.#unwritten.map((index) => ({ index, code, message: error.message }))];
+  /** Throws where nothing is known of any record. What is listed nowhere counts as written. */
+  result(): WriteResult {
+    const failed = this.#failed;
+    if (this.#left.length === 0) return { failed };
+    if (this.#confirmed + failed.length === 0) throw this.error;
+    return { failed, left: this.#left };
   }
 
   #settle(count: number): void {
-    this.#left -= count;
-    if (this.#left === 0) this.#done.resolve();
+    this.#pending -= count;
+    if (this.#pending === 0) this.#done.resolve();
   }
 }
 

@@ -312,8 +312,9 @@ export interface WriteResult {
   /** Records that failed, in any order; all that are neither here nor `left` are written. */
   readonly failed?: readonly WriteFailure[];
   /**
-   * Indexes of records that the write did not come to, or was in when its signal aborted. That counts as no attempt, and
-   * they are written again. Never all of a batch.
+   * Indexes of records that the write did not come to, was in when its signal aborted, or could not write by the
+   * destination's own fault. That counts as no attempt, and they are written again. Never all of a batch: a write that has
+   * nothing else to tell throws.
    */
   readonly left?: readonly number[];
   /** Kept with the checkpoint, given back to `openDestination` after a restart. */

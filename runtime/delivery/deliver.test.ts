@@ -455,3 +455,33 @@ test.each([
     expect(await done).toEqual({ undelivered: [], state: undefined });
   }
 });
+
+test.each<[WriteResult, string]>([
+  [
+    { failed: [0, 2, 0].map((index) => ({ index, code: "VALIDATION_ERROR", message: "no" })) },
+    "says twice what became of record 0",
+  ],
+  [{ failed: [{ index: 1, code: "UNAVAILABLE", message: "no" }], left: [1] }, "says twice what became of record 1"],
+  [{ failed: [{ index: 3, code: "VALIDATION_ERROR", message: "no" }] }, "says what became of record 3 of 3"],
+  [{ left: [-1] }, "says what became of record -1 of 3"],
+  [{ left: [0, 1, 2] }, "came to none of 3 records, and does not say why"],
+])(
+  "what no write may say is an error that names the connector, and is believed of no record: %j",
+  async (wrong, message) => {
+    let calls = 0;
+    const write = async () => (calls++ === 0 ? wrong : {});
+    const clock = new VirtualClock();
+    const { signal } = new AbortController();
+    const once = { ...retry, maxAttempts: 1 };
+    const options = { destination: { write }, connector: "connector crm", clock, signal, waiting: () => {} };
+    const given = await deliver(recordsOf(3), { ...options, retry: once });
+    expect(given.undelivered.map(({ index, code, message }) => [index, code, message])).toEqual(
+      [0, 1, 2].map((index) => [index, "INTERNAL_ERROR", `connector crm ${message}`]),
+    );
+    calls = 0;
+    const again = deliver(recordsOf(3), { ...options, retry });
+    await clock.advance(1_000);
+    expect(await again).toMatchObject({ undelivered: [] });
+    expect(calls).toBe(2);
+  },
+);

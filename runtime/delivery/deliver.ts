@@ -40,6 +40,8 @@ export interface RetryPolicy extends Backoff {
 
 export interface DeliverOptions {
   readonly destination: Pick<Destination, "write">;
+  /** Who writes, for messages. */
+  readonly connector?: string | undefined;
   readonly retry: RetryPolicy;
   /** No record is confirmed before one that was handed in ahead of it is confirmed or given up. */
   readonly ordered?: boolean | undefined;
@@ -221,6 +223,7 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
       span = tracing.start(spanName, { "sluice.records": batch.length }, origin);
       const correlation = sharedCorrelation(batch, span.traceparent);
       const result = await destination.write({ records: batch, ordered, ...(correlation && { correlation }), signal });
+      checkResult(result, batch.length, options.connector);
       const failures = (result.failed ?? []).map(failureIn);
       span.end(undefined, failedIn(failures));
       // Whoever says at once that something else took too long does not hang.
@@ -279,6 +282,23 @@ const answeredMs = 100;
 
 /** Of a record that was put off before its first try. */
 const notWritten = { code: "UNAVAILABLE", message: "not written yet when the run stopped" } as const;
+
+/**
+ * Throws where a write says twice what became of a record, or says it of one that it was not given, or came to none: by
+ * what it says, records would be lost or given up twice.
+ */
+function checkResult({ failed = [], left = [] }: WriteResult, records: number, connector = "the connector"): void {
+  if (failed.length + left.length === 0) return;
+  const told = new Set<number>();
+  for (const index of [...failed.map((failure) => failure.index), ...left]) {
+    if (!(Number.isInteger(index) && index >= 0 && index < records)) {
+      throw new Error(`${connector} says what became of record ${index} of ${records}`);
+    }
+    if (told.has(index)) throw new Error(`${connector} says twice what became of record ${index}`);
+    told.add(index);
+  }
+  if (left.length === records) throw new Error(`${connector} came to none of ${records} records, and does not say why`);
+}
 
 /** What a record of a write failed with, as a failure. */
 function failureIn({ code, message, retryAfterMs }: Omit<WriteFailure, "index">): Failure {

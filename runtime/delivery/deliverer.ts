@@ -25,6 +25,8 @@ export interface Parcel {
 
 export interface DelivererOptions {
   readonly destination: Pick<Destination, "write" | "concurrency">;
+  /** As for `deliver`. */
+  readonly connector?: string | undefined;
   readonly batch: { readonly records: number; readonly bytes: number; readonly lingerMs: number };
   readonly retry: RetryPolicy;
   /** As for `deliver`; with a concurrency of 1, of all that is handed in. */

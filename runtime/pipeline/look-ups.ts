@@ -173,6 +173,7 @@ class StepLookUps implements LookUps {
         spanName: "look up",
         origin: gathered(requests.map(({ correlation }) => correlation?.traceparent)),
         destination: { write: (batch) => this.#write(batch, answers) },
+        connector: `connector ${this.#step.connector}`,
         retry,
         clock,
         signal,
