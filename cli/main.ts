@@ -21,7 +21,7 @@ const commands: Readonly<Record<string, Entry>> = {
   up: {
     summary: "Start a node, with what servers it needs.",
     load: async () => (await import("./node.ts")).up,
-    help: "Starts a node in the foreground, until Ctrl-C.\n\nUsage: sluice up\n\nWhat it uses is set in the environment; see docs/cli.md.\n",
+    help: "Starts a node in the foreground, until Ctrl-C.\n\nUsage: sluice up\n\nWhat it uses is set in the environment: docs/reference.md#environment.\n",
   },
   apply: {
     summary: "Apply configuration files.",

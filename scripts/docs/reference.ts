@@ -1,4 +1,5 @@
 import { prometheusMetrics } from "../../adapters/telemetry/index.ts";
+import { variables } from "../../cli/variables.ts";
 import type { ConnectorType, JsonSchema } from "../../connectors/sdk/index.ts";
 import { configSchema, connectorSchema } from "../../runtime/config/config-schema.ts";
 import { deliverySchema } from "../../runtime/config/delivery-schema.ts";
@@ -53,6 +54,7 @@ export async function referencePage(types: readonly ConnectorType[]): Promise<st
     section(2, "Predicates", predicateText, functionTable()),
     section(2, "Delivery", said(deliverySchema), fieldTable(deliverySchema, sections)),
     section(2, "Connector types", ...types.map(connectorSection)),
+    section(2, "Environment", environmentText, ...Object.keys(variables).map(variableSection)),
     section(2, "Error codes", codeText, codeTable()),
     section(2, "Metrics", "What each tells of, and when it is bad: [metrics.md](metrics.md).\n", await metricTable()),
   ];
@@ -75,6 +77,9 @@ const predicateText =
 const codeText =
   "What a failed call says of itself. Fault: of the **record**, which becomes a dead letter; **transient**, and the " +
   "call is made again as `delivery.retry` says; of the **destination**, which is waited for.\n";
+
+const environmentText =
+  "What a node and the command line read from the environment; an empty text counts as not set.\n";
 
 const said = ({ description }: Part): string => `${description}\n`;
 
@@ -106,6 +111,17 @@ function steps(): string[] {
   const { id, ...options } = shared;
   const all = { properties: { id, type, ...options }, required: ["id", "type"] };
   return [fieldTable(all as Part, sections), ...branches(stepSchema, [], ["type", ...Object.keys(shared)])];
+}
+
+function variableSection(group: string): string {
+  const { page, variables: own } = variables[group] as (typeof variables)[string];
+  const rows = Object.entries(own).map(([name, { means, unset = "" }]) => [code(name), means, unset]);
+  return section(
+    3,
+    group,
+    `More: [${page.replace(/#.*/, "")}](${page}).\n`,
+    table(["Variable", "Is", "Not set"], rows),
+  );
 }
 
 /** Longer texts are shown by their beginning. */
