@@ -77,3 +77,12 @@ test("header values are percent-encoded UTF-8", () => {
   expect(decodedHeader('"a \\"b\\""')).toBe('a "b"');
   expect(() => decodedHeader("%C0%A0")).toThrow();
 });
+
+test("an event may have megabytes of Base64", () => {
+  const event = { specversion: "1.0", id: "1", source: "/s", type: "t" };
+  const bytes = Buffer.alloc(9_000_000, 7).toString("base64");
+  expect(eventFault({ ...event, data_base64: bytes })).toBeUndefined();
+  for (const bad of [`${bytes}A`, `${bytes}AAA*`, `${bytes}A===`, `${bytes}=AAA`, `${bytes}AAA`])
+    expect(eventFault({ ...event, data_base64: bad })).toBe("its data_base64 is no Base64");
+  for (const good of ["", "AAAA", "AAA=", "AA=="]) expect(eventFault({ ...event, data_base64: good })).toBeUndefined();
+});

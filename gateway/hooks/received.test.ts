@@ -66,3 +66,24 @@ test.each<[string, string, Uint8Array]>([
     expect.objectContaining({ code: "VALIDATION_ERROR" }),
   );
 });
+
+const form = (body: string) => {
+  const [received] = receivedRecords(
+    { headers: { "content-type": "application/x-www-form-urlencoded" }, body: Buffer.from(body) },
+    { isSigned: false },
+  );
+  return Buffer.from(received!.text).toString();
+};
+
+test("a form is an object of its fields, and an array of each that comes several times", () => {
+  expect(form("a=1&b=2&a=3&__proto__=4&a=%C3%A4")).toBe('{"a":["1","3","ä"],"b":"2","__proto__":"4"}');
+  expect(form("")).toBe("{}");
+});
+
+test("a form of more than ten thousand fields is refused before it is parsed", () => {
+  expect(JSON.parse(form("a&".repeat(9_999)))).toMatchObject({ a: { length: 9_999 } });
+  const { user } = process.cpuUsage();
+  expect(() => form("a&".repeat(1_000_000))).toThrow(/a form may have 10000 fields/);
+  // Parsing it takes more than ten seconds.
+  expect(process.cpuUsage().user - user).toBeLessThan(3_000_000);
+});

@@ -16,6 +16,8 @@ export interface Received {
 
 /** Of one request. */
 const maxRecords = 1_000;
+/** Of one form, as many as an object may have names. */
+const maxFields = 10_000;
 
 /**
  * The records of a request that has proved itself, and by what each is known when it comes again: what was signed,
@@ -65,11 +67,20 @@ function oneLine(bytes: Buffer): Buffer {
   return line;
 }
 
+const ampersand = 0x26;
+
 function fieldsOf(bytes: Buffer): JsonObject {
+  // Counted before it is parsed: the time that parsing takes grows faster than their number.
+  let count = 1;
+  for (let at = bytes.indexOf(ampersand); at !== -1; at = bytes.indexOf(ampersand, at + 1)) {
+    if (++count > maxFields) refuse(`a form may have ${maxFields} fields`);
+  }
   const fields = Object.create(null) as JsonObject;
   for (const [name, value] of new URLSearchParams(utf8(bytes) ?? refuse("the form is not UTF-8"))) {
     const before = fields[name];
-    fields[name] = before === undefined ? value : [before, value].flat();
+    if (before === undefined) fields[name] = value;
+    else if (Array.isArray(before)) before.push(value);
+    else fields[name] = [before, value];
   }
   return fields;
 }
