@@ -111,11 +111,12 @@ export function admission({ auth, limits, wanted, patience, failed }: AdmissionO
 
 /** Small messages, and none that grows when it is unpacked. To be called before anything is read of the stream. */
 function refuseLarge(stream: ServerHttp2Stream, refuse: (code: status, details: string) => void): void {
-  let seen = Buffer.alloc(0);
+  const hasPacked = packedFinder();
+  let bytes = 0;
   const look = (chunk: Buffer) => {
-    seen = Buffer.concat([seen, chunk]);
-    const isLarge = seen.length > openBytes;
-    if (!isLarge && !hasPacked(seen)) return;
+    bytes += chunk.length;
+    const isLarge = bytes > openBytes;
+    if (!isLarge && !hasPacked(chunk)) return;
     stream.off("data", look);
     if (isLarge) refuse(status.RESOURCE_EXHAUSTED, `more than ${openBytes} bytes are sent`);
     else refuse(status.UNIMPLEMENTED, "messages to this method are not compressed");
@@ -124,14 +125,32 @@ function refuseLarge(stream: ServerHttp2Stream, refuse: (code: status, details: 
   stream.prependListener("data", look);
 }
 
-/** Whether a message is marked as compressed. Each has a mark of a byte, and its length in four, before it. */
-function hasPacked(bytes: Buffer): boolean {
-  for (let at = 0; at < bytes.length; ) {
-    if (bytes[at] !== 0) return true;
-    if (at + 5 > bytes.length) return false;
-    at += 5 + bytes.readUInt32BE(at + 1);
-  }
-  return false;
+/**
+ * Whether a message that begins in a chunk, given one after the other, is marked as compressed. Each has a mark of a
+ * byte, and its length in four, before it.
+ */
+export function packedFinder(): (chunk: Buffer) => boolean {
+  /** Of the head of a message, how many bytes have come. */
+  let head = 0;
+  let length = 0;
+  /** Of the message, how many are to come. */
+  let left = 0;
+  return (chunk) => {
+    for (let at = 0; at < chunk.length; ) {
+      if (left > 0) {
+        const taken = Math.min(left, chunk.length - at);
+        left -= taken;
+        at += taken;
+        continue;
+      }
+      const byte = chunk[at++] as number;
+      if (head === 0 && byte !== 0) return true;
+      length = head === 0 ? 0 : length * 256 + byte;
+      head = (head + 1) % 5;
+      if (head === 0) left = length;
+    }
+    return false;
+  };
 }
 
 export function textOf(metadata: Metadata, name: string): string | undefined {

@@ -67,6 +67,17 @@ test.each<[string, string, Uint8Array]>([
   );
 });
 
+test("JSON is the record as it came, with every digit, and so is each element of an array", () => {
+  const texts = (body: string) =>
+    receivedRecords({ headers: json, body: Buffer.from(body) }, { isSigned: false }).map(({ text }) =>
+      Buffer.from(text).toString(),
+    );
+  expect(texts('{"n": 12345678901234567890,\n"m":1e400}')).toEqual(['{"n": 12345678901234567890, "m":1e400}']);
+  expect(texts('\ufeff[12345678901234567890, {"m": 1e400}]')).toEqual(["12345678901234567890", '{"m":1e400}']);
+  expect(() => texts(`[${"1,".repeat(1_000)}1]`)).toThrow(/an array may have 1000 elements/);
+  expect(() => texts("[1")).toThrow(/the body is no JSON/);
+});
+
 const form = (body: string) => {
   const [received] = receivedRecords(
     { headers: { "content-type": "application/x-www-form-urlencoded" }, body: Buffer.from(body) },

@@ -3,6 +3,7 @@ import { batchType, eventFault, fromBinary, isBinary, structuredType } from "../
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import { hookId } from "../../runtime/hooks/index.ts";
+import { parseJson } from "../../runtime/record/index.ts";
 import { parseBody } from "../rest/body.ts";
 import type { HookRequest, Proof } from "./proof.ts";
 
@@ -41,10 +42,11 @@ export function receivedRecords(request: HookRequest, proof: Proof): Received[] 
   if (isBinary(headers)) return [eventRecord(binaryEvent(request, bytes), "the request", signedId())];
   if (type !== "" && type !== "application/json" && !type.endsWith("+json"))
     return [{ text: recordText(type, bytes), id: idOfPart() }];
-  const value = parseBody(bytes);
+  // Its digits are kept by what keeps it as it came.
+  const value = parseBody(bytes, JSON.parse);
   if (!Array.isArray(value)) return [{ text: oneLine(bytes), id: idOfPart() }];
   if (value.length > maxRecords) throw refused(`an array may have ${maxRecords} elements`);
-  return value.map((each, index) => ({
+  return (parseJson(utf8(bytes) as string) as Json[]).map((each, index) => ({
     text: Buffer.from(JSON.stringify(each)),
     id: idOfPart(index),
   }));

@@ -1,14 +1,17 @@
 import type { Json } from "../../connectors/sdk/index.ts";
 import { messageOf, SluiceError } from "../../runtime/errors/index.ts";
-import { parseJson } from "../../runtime/record/index.ts";
+import { endOfString, parseJson } from "../../runtime/record/index.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** As deep as a record may be, and as many names in an object as anybody means. */
 const limits = { depth: 1000, names: 10_000 };
 
-/** A body as JSON. Throws VALIDATION_ERROR, also for what parsers differ about (RFC 8259, section 4): a name twice. */
-export function parseBody(body: Buffer): Json {
+/**
+ * A body as JSON, by default with every digit. Throws VALIDATION_ERROR, also for what parsers differ about (RFC 8259,
+ * section 4): a name twice.
+ */
+export function parseBody(body: Buffer, parse: (text: string) => Json = parseJson): Json {
   let text: string;
   try {
     text = utf8.decode(body);
@@ -18,7 +21,7 @@ export function parseBody(body: Buffer): Json {
   const fault = faultOf(text);
   if (fault !== undefined) throw refused(fault);
   try {
-    return parseJson(text);
+    return parse(text);
   } catch (error) {
     throw refused(messageOf(error));
   }
@@ -59,18 +62,6 @@ function faultOf(text: string): string | undefined {
   }
   return undefined;
 }
-
-/** Where the string that begins at `from` is closed; -1: nowhere. */
-function endOfString(text: string, from: number): number {
-  for (let at = text.indexOf('"', from + 1); at !== -1; at = text.indexOf('"', at + 1)) {
-    let before = at;
-    while (text.charCodeAt(before - 1) === backslash) before--;
-    if ((at - before) % 2 === 0) return at;
-  }
-  return -1;
-}
-
-const backslash = 0x5c;
 
 /** Escapes that are none are left to the parser. */
 function unescaped(part: string): string {

@@ -69,8 +69,10 @@ export function addHookRoutes(
       await counted(request, receiver.confirm(request.params.integration, token));
       return text(reply, challenge);
     });
-    // CloudEvents, "HTTP 1.1 Web Hooks", section 4: whether events may be sent here at all.
-    scope.options(hookUrl, async (request: HookRouteRequest, reply) => {
+    // CloudEvents, "HTTP 1.1 Web Hooks", section 4: whether events may be sent here at all. Where pages of other origins
+    // may call, what they are told is beside it.
+    const config = { cors: { preflightContinue: true } };
+    scope.options(hookUrl, { config }, async (request: HookRouteRequest, reply) => {
       const origin = request.headers["webhook-request-origin"];
       reply.header("allow", "POST, GET, OPTIONS");
       if (typeof origin === "string" && /^[\w.:-]{1,255}$/.test(origin))

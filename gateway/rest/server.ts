@@ -2,7 +2,7 @@ import { randomUUIDv7 } from "node:crypto";
 import type { Server } from "node:https";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
-import cors from "@fastify/cors";
+import cors, { type FastifyCorsOptions } from "@fastify/cors";
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -21,6 +21,7 @@ import {
   type Identity,
   type RequestLimits,
   requireScopes,
+  type Scope,
   TooManyRequestsError,
 } from "../auth/index.ts";
 import { addConsole, assetsUrl } from "../console/index.ts";
@@ -116,6 +117,15 @@ const crossOrigin = {
 /** How long a client may take: to send the head of a request, all of it, and to ask again on the same connection. */
 const initialPatience = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 72_000 };
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** What a caller must be allowed, all of it. */
+    readonly scopes?: readonly Scope[];
+    /** What of @fastify/cors is otherwise here. */
+    readonly cors?: Pick<FastifyCorsOptions, "preflightContinue">;
+  }
+}
+
 /** By request, who makes it. */
 const callers = new WeakMap<FastifyRequest, Identity>();
 
@@ -170,7 +180,12 @@ export function createRest(options: RestOptions): FastifyInstance {
     app.addHook("onRequest", async (request, reply) => {
       const { url } = request.routeOptions;
       if (request.is404 && pages?.shows(request)) return pages.show(reply);
-      if (!open.has(url)) callers.set(request, await admit(request, reply, { auth, limits, isData: moving.has(url) }));
+      if (!open.has(url)) {
+        const caller = await admit(request, reply, { auth, limits, isData: moving.has(url) });
+        // Before a body is read that its sender may not send.
+        requireScopes(caller, request.routeOptions.config.scopes ?? []);
+        callers.set(request, caller);
+      }
       // Before a body is read of a request that nobody answers.
       if (request.is404) refuseUnknown(request, reply);
     });
@@ -196,8 +211,7 @@ export function createRest(options: RestOptions): FastifyInstance {
       .status(ready ? 200 : 503)
       .send({ status: ready ? "ready" : "not_ready", parts: Object.fromEntries(shown) });
   });
-  app.get("/metrics", async (request, reply) => {
-    requireScopes(callers.get(request) as Identity, ["platform:read"]);
+  app.get("/metrics", { config: { scopes: ["platform:read"] } }, async (request, reply) => {
     const text = await options.metrics.render();
     reply.type(options.metrics.contentType).header("vary", "accept-encoding");
     if (!acceptsGzip(request.headers["accept-encoding"])) return reply.serializer(String).send(text);
@@ -229,11 +243,11 @@ function addRoute(
   app.route({
     method,
     url: urlOf(path),
+    config: { scopes: route.scopes },
     handler: async (request, reply) => {
       const query = readQuery(request.query as Record<string, string | string[]>, route.query ?? {}, checkQuery);
       const params = request.params as Record<string, string>;
       const caller = callers.get(request) as Identity;
-      requireScopes(caller, route.scopes);
       const { id: callerId, name, owner } = caller;
       const traceparent = traceparentOf(request.headers.traceparent);
       const ifMatch = ifMatchOf(request.headers["if-match"]);

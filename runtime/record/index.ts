@@ -8,7 +8,7 @@ export {
   traceparentOf,
 } from "./correlation.ts";
 export { canonicalNumber, ExactSum, isSummable, maxSumDigits, parseSum } from "./decimal.ts";
-export { describeType, isObject, type JsonType, jsonType, parseJson, textOf } from "./json.ts";
+export { describeType, endOfString, isObject, type JsonType, jsonType, parseJson, textOf } from "./json.ts";
 export { type Decoded, type DecodeFailure, decodeLines, decodeText } from "./lines.ts";
 export {
   compareNumbers,

@@ -77,7 +77,8 @@ function compareSizes(a: Decimal, b: Decimal): number {
   return a.digits < b.digits ? -1 : a.digits > b.digits ? 1 : 0;
 }
 
-function isExact(text: string, value: number): boolean {
+/** Whether a double has the value of a JSON number's text. */
+export function isExact(text: string, value: number): boolean {
   // Fifteen significant digits always survive a double; an exponent may leave its range.
   if (text.length < 16 && !/[eE]/.test(text)) return true;
   if (String(value) === text) return true;

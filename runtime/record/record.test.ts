@@ -77,6 +77,54 @@ describe("values", () => {
     }
   });
 
+  it.each([
+    '{"1e400":[1e400,"1e400",{"a":-12345678901234567890.5 , "b\\"":1e-400}],"2":"\\\\"}',
+    " 1e400\n",
+    '["12345678901234567890\\\\",1e400]',
+    "[[[12345678901234567890]],{},[],0.1234567890123456]",
+  ])("long numbers are kept, and texts that look alike stay texts: %s", (text) => {
+    const kept: unknown = JSON.parse(text, (_, value, { source }) =>
+      typeof value === "number" && String(value) !== source ? JSON.rawJSON(source!) : value,
+    );
+    expect(JSON.stringify(parseJson(text))).toBe(JSON.stringify(kept));
+  });
+
+  it.each([
+    "{1e400:1}",
+    '{1e400 :"a"}',
+    "[1e400e1]",
+    "[01e400]",
+    "[- 1e400]",
+    "[1e5e400]",
+    "[a1e400]",
+    '["a"1e400]',
+    "[1e400 1e400]",
+    '[1e400"',
+    '{"a":1e400,"b"}',
+  ])("what is no JSON is refused as it came: %s", (text) => {
+    const refusal = (parse: (text: string) => unknown) => {
+      try {
+        return parse(text);
+      } catch (error) {
+        return (error as SyntaxError).message;
+      }
+    };
+    expect(refusal(parseJson)).toBe(refusal(JSON.parse));
+    expect(refusal(parseJson)).toEqual(expect.any(String));
+  });
+
+  it("one long number does not make a long text slow", () => {
+    const text = `[${"1.5,".repeat(500_000)}1e400]`;
+    const spent = (parse: () => unknown) => {
+      const before = process.cpuUsage();
+      parse();
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    };
+    const byReviver = spent(() => JSON.parse(text, (_, value, context) => (context.source === "1e400" ? null : value)));
+    expect(spent(() => parseJson(text))).toBeLessThan(byReviver * 0.7);
+  });
+
   it("a name twice in one object: the last counts", () => {
     expect(parseJson('{"a":1,"a":2}')).toEqual({ a: 2 });
   });

@@ -40,6 +40,31 @@ test("a named origin may call and read what it needs, without a token for the pr
   }
 });
 
+test("whether a hook takes CloudEvents is answered beside it, and only of a hook that exists", async () => {
+  const { app, call } = await startApi({ corsOrigins: ["https://a.example"] });
+  await call("POST", "/v1/connectors", { name: "hole", type: "blackhole" });
+  const hook = {
+    name: "hook",
+    trigger: { type: "webhook", auth: { scheme: "none" } },
+    destination: { connector: "hole", stream: "x" },
+  };
+  expect((await call("POST", "/v1/integrations", hook)).status).toBe(201);
+  const ask = (name: string, headers: Record<string, string>) =>
+    app.inject({ method: "OPTIONS", url: `/v1/hooks/${name}`, headers });
+  const handshake = { "webhook-request-origin": "events.example" };
+  expect(await ask("hook", handshake)).toMatchObject({
+    statusCode: 200,
+    headers: { "webhook-allowed-origin": "events.example", allow: "POST, GET, OPTIONS" },
+  });
+  expect((await ask("none", handshake)).statusCode).toBe(404);
+  const { statusCode, headers } = await ask("hook", asked("https://a.example"));
+  expect(statusCode).toBe(200);
+  expect(headers).toMatchObject({
+    "access-control-allow-origin": "https://a.example",
+    "access-control-allow-methods": expect.stringContaining("POST"),
+  });
+});
+
 test("origins are named one by one", () => {
   expect(corsOrigins({})).toEqual([]);
   const SLUICE_CORS_ORIGINS = "https://a.example, http://localhost:5173";

@@ -101,6 +101,14 @@ test("each role may what its scopes say, on every route", async () => {
   }
 });
 
+test("whoever may not send a body is told so before it is read", async () => {
+  const api = await startApi();
+  const { call } = await withKey(api, { role: "viewer" });
+  expect((await call("POST", "/v1/connectors", "{no JSON")).status).toBe(403);
+  expect((await call("POST", "/v1/apply?no_such=1", "{no JSON")).status).toBe(403);
+  expect((await api.call("POST", "/v1/connectors", "{no JSON")).status).toBe(400);
+});
+
 test("a hook is open to no token of the API, of whichever team and role, and what is none is not told apart", async () => {
   const { api, mine, other } = await teams();
   const hook = {
