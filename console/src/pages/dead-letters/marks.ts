@@ -1,5 +1,5 @@
 import type { FieldError } from "../../api/problem.ts";
-import type { Integration, PreviewedRecord } from "../../api/types.ts";
+import type { IntegrationBody, PreviewedRecord } from "../../api/types.ts";
 import { type Finding, findings } from "../integration/config-text.ts";
 import type { Letter } from "./letter-text.ts";
 import { type Rule, ruleOf } from "./rule.ts";
@@ -21,7 +21,7 @@ export function errorsOf({ info }: Letter, rule: Rule | null | undefined): reado
 }
 
 /** The same of what was tried now. */
-export function previewErrors({ steps }: PreviewedRecord, integration: Integration): readonly FieldError[] {
+export function previewErrors({ steps }: PreviewedRecord, integration: IntegrationBody): readonly FieldError[] {
   return steps.flatMap(({ step, failures }) =>
     failures.flatMap(({ errors = [], rule, message }) => {
       if (errors.length > 0) return errors;

@@ -38,6 +38,7 @@ const listOf = (value: Json | undefined): readonly JsonObject[] | undefined =>
 
 /** `$.a.b[0]` as `a.b[0]`; of a query that may find several, or that looks at the whole: null. */
 export function pathOf(source: string): string | null {
-  const [, path] = /^\$?\.?((?:[\p{L}_][\p{L}\p{N}_-]*|\[\d+\]|\["[^"]*"\]|\.(?=[\p{L}_]))+)$/u.exec(source) ?? [];
+  const [, path] =
+    /^\$?\.?(?!\.)((?:[\p{L}_][\p{L}\p{N}_-]*|\[\d+\]|\["[^"]*"\]|\.(?=[\p{L}_]))+)$/u.exec(source) ?? [];
   return path ?? null;
 }

@@ -36,7 +36,7 @@ export function Through({ letter, integration, tried, isRecord }: ThroughProps) 
         </div>
       ) : tryIt !== null ? (
         <Empty title="A large record">
-          <p>It is taken through the steps when you ask for it.</p>
+          {!isTooLarge && <p>It is taken through the steps when you ask for it.</p>}
           <Button onPress={tryIt} whyNot={isTooLarge ? "It is larger than a request may be" : null}>
             Try it
           </Button>
