@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { consoleTests, expectAccessible, shoot } from "../support/browser.ts";
+import { serve } from "../support/http-server.ts";
 
 const { node, visit } = consoleTests();
 
@@ -70,6 +71,95 @@ test("the registry shows each type with its versions, what it can, and the schem
   await expectAccessible(page);
 });
 
+test("a connector is made by the form of its type, and edited without its secret being typed again", async () => {
+  const { api } = node();
+  const server = await serve(({ headers }) =>
+    headers.authorization === "Bearer sesame" ? { body: [{ id: 1 }] } : { status: 401, body: { error: "who?" } },
+  );
+  onTestFinished(() => server.close());
+  const page = await visit({ path: "/connectors" });
+  await page.getByRole("link", { name: "New connector" }).click();
+  await page.getByRole("radio", { name: "HTTP API" }).check({ force: true });
+  await page.getByLabel("Name").fill("shop-api");
+  await page.getByLabel("Base URL").fill(server.url);
+  const auth = page.getByRole("group", { name: "Auth" });
+  await page.locator("summary").filter({ hasText: "Auth" }).click();
+  // The form asks for what the choice asks for, and for nothing else.
+  await auth.getByRole("button", { name: /Type/ }).click();
+  await page.getByRole("option", { name: "basic" }).click();
+  await auth.getByLabel("Username").fill("ada");
+  await auth.getByRole("button", { name: /Type/ }).click();
+  await page.getByRole("option", { name: "bearer" }).click();
+  expect(await auth.getByLabel("Username").count()).toBe(0);
+  await auth.getByLabel("Token", { exact: true }).fill("open up");
+  await page.locator("summary").filter({ hasText: "Streams" }).click();
+  const streams = page.getByRole("group", { name: "Streams" });
+  await streams.getByLabel("Streams: new name").fill("orders");
+  await streams.getByRole("button", { name: "Add" }).first().click();
+  await streams.getByRole("group", { name: "orders" }).getByLabel("Path", { exact: true }).fill("/orders");
+  await expectAccessible(page);
+  await shoot(page, "connector-new");
+  await page.getByRole("button", { name: "Save and test" }).click();
+  await page.getByText("It is saved, but it could not be reached as it is:").waitFor();
+  await expectAccessible(page);
+  await shoot(page, "connector-new-unreached");
+  await auth.getByLabel("Token", { exact: true }).fill("sesame");
+  await page.getByRole("button", { name: "Save and test" }).click();
+  await page.getByText("shop-api is saved, and it answers").waitFor();
+  await page.getByRole("heading", { name: "shop-api", level: 1 }).waitFor();
+  const { items } = await api.call<{ items: { id: string; config: object }[] }>("GET", "/v1/connectors?name=shop-api");
+  expect(items).toMatchObject([
+    {
+      config: {
+        base_url: server.url,
+        auth: { type: "bearer", token: "***" },
+        streams: { orders: { path: "/orders" } },
+      },
+    },
+  ]);
+
+  await page.getByRole("link", { name: "Edit" }).click();
+  await page.getByPlaceholder("It is kept; type another one to replace it").waitFor();
+  await page.getByLabel("Concurrency").fill("many");
+  await page.getByRole("button", { name: "Save and test" }).click();
+  await expect
+    .poll(() => page.getByLabel("Concurrency").and(page.locator(":focus")).getAttribute("aria-invalid"))
+    .toBe("true");
+  await page.getByLabel("Concurrency").fill("2");
+  await expectAccessible(page);
+  await shoot(page, "connector-edit");
+  await page.getByRole("button", { name: "Save and test" }).click();
+  await page.getByText("shop-api is saved, and it answers").last().waitFor();
+  await page.getByRole("heading", { name: "shop-api", level: 1 }).waitFor();
+  expect(server.asked.at(-1)?.headers.authorization).toBe("Bearer sesame");
+  expect(await api.call("GET", `/v1/connectors/${items[0]?.id}`)).toMatchObject({ config: { concurrency: 2 } });
+});
+
+test("of two who edit the same connector the second one sees what the first changed, and decides", async () => {
+  const { api } = node();
+  const id = await api.connector("shared", "blackhole", { latency: "1ms" });
+  const path = `/connectors/${id}/edit`;
+  const [ada, grace] = [await visit({ path }), await visit({ path })];
+  const keep = async () => (await api.call<{ config: { keep?: number } }>("GET", `/v1/connectors/${id}`)).config.keep;
+  await ada.getByLabel("Keep").fill("5");
+  await grace.getByLabel("Keep").fill("6");
+  await grace.getByRole("button", { name: "Save and test" }).click();
+  await grace.getByText("shared is saved, and it answers").waitFor();
+  await ada.getByRole("button", { name: "Save and test" }).click();
+  const dialog = ada.getByRole("dialog", { name: "Somebody else changed it" });
+  await dialog.getByText("Version 2 was saved while you edited version 1.").waitFor();
+  await expect.poll(() => dialog.getByRole("textbox").textContent()).toMatch(/"keep": 6.*"keep": 5/);
+  await expectAccessible(ada);
+  await shoot(ada, "connector-conflict");
+  expect(await keep()).toBe(6);
+  await dialog.getByRole("button", { name: "Take theirs, drop mine" }).click();
+  expect(await ada.getByLabel("Keep").inputValue()).toBe("6");
+  await ada.getByLabel("Keep").fill("7");
+  await ada.getByRole("button", { name: "Save and test" }).click();
+  await ada.getByText("shared is saved, and it answers").waitFor();
+  expect(await keep()).toBe(7);
+});
+
 test("a key is made, shown once, used and revoked, all of which the audit log tells", async () => {
   const page = await visit({ path: "/settings" });
   await page
@@ -101,11 +191,14 @@ test("a key is made, shown once, used and revoked, all of which the audit log te
   expect(await viewer.getByRole("tab").allTextContents()).toEqual(["Roles", "Nodes"]);
   await expectAccessible(viewer);
   await shoot(viewer, "settings-roles");
+  await viewer.goto("/connectors/new");
+  await viewer.getByText("Your role may not make connectors").waitFor();
   await viewer.goto("/connectors");
   await viewer.getByRole("row", { name: /broken/ }).click();
   await viewer.getByRole("region", { name: "Config" }).last().waitFor();
   const buttons = viewer.getByRole("main").getByRole("button");
   expect(await buttons.evaluateAll((all) => all.filter((each) => !each.ariaLabel?.startsWith("Copy")).length)).toBe(0);
+  expect(await viewer.getByRole("link", { name: /New connector|Edit/ }).count()).toBe(0);
 
   await page.getByRole("button", { name: "Revoke dashboard" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();

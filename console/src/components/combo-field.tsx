@@ -32,7 +32,8 @@ export function ComboField({ label, value, onChange, options, help, error, place
       {...rest}
       className={styles.field ?? ""}
       allowsCustomValue
-      menuTrigger="focus"
+      // What there is comes by itself where nothing is chosen yet; else it would only be in the way.
+      menuTrigger={value === "" ? "focus" : "input"}
       inputValue={value}
       onInputChange={onChange}
       defaultItems={options}

@@ -1,5 +1,5 @@
 import { Plus, Trash2 } from "lucide-react";
-import { type ReactNode, useId, useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { Json, JsonObject } from "../../api/types.ts";
 import { Button } from "../button.tsx";
 import { Checkbox, SelectField, TextField } from "../field.tsx";
@@ -301,7 +301,6 @@ function Fold({
   );
   const [chosen, choose] = useState<boolean | null>(null);
   const isOpen = isWrong || (chosen ?? (isRequired || value !== undefined));
-  const body = useId();
   const description = descriptionOf(schema);
   const error = errors.get(path);
   return (
@@ -316,15 +315,17 @@ function Fold({
         <span className={styles.foldName}>{label}</span>
         {description && !isOpen && <span className={styles.hint}>{description}</span>}
       </summary>
-      <fieldset id={body} className={styles.fields} aria-label={label}>
-        {description && (
-          <p className={styles.help}>
-            <Words text={description} />
-          </p>
-        )}
-        {error && <p className={styles.error}>{error}</p>}
-        {children}
-      </fieldset>
+      {isOpen && (
+        <fieldset className={styles.fields} aria-label={label}>
+          {description && (
+            <p className={styles.help}>
+              <Words text={description} />
+            </p>
+          )}
+          {error && <p className={styles.error}>{error}</p>}
+          {children}
+        </fieldset>
+      )}
     </details>
   );
 }

@@ -117,7 +117,8 @@ export interface Member {
 
 /**
  * The members that an object has as its other members are now: `if`, `then` and `else` are followed as far as they ask
- * for members that are there, or for constants. Those that may not be there are left out.
+ * for members that are there, or for constants. Those that may not be there are left out; so are all but the one that
+ * decides, such as `type`, until it is chosen.
  */
 export function membersOf(schema: Schema, value: Json | undefined): readonly Member[] {
   if (typeof schema === "boolean") return [];
@@ -125,6 +126,7 @@ export function membersOf(schema: Schema, value: Json | undefined): readonly Mem
   const parts = [schema, ...conditionsOf(schema, given)];
   const required = new Set(parts.flatMap((part) => (Array.isArray(part.required) ? part.required : [])));
   const properties = isObject(schema.properties) ? schema.properties : {};
+  const undecided = decidersOf(schema).filter((name) => required.has(name) && given[name] === undefined);
   const refused = new Set(
     parts.flatMap((part) =>
       isObject(part.properties)
@@ -133,8 +135,16 @@ export function membersOf(schema: Schema, value: Json | undefined): readonly Mem
     ),
   );
   return Object.entries(properties)
-    .filter(([name]) => !refused.has(name))
+    .filter(([name]) => !refused.has(name) && (undecided.length === 0 || undecided.includes(name)))
     .map(([name, each]) => ({ name, schema: each as Schema, isRequired: required.has(name) }));
+}
+
+/** Members whose constants decide what else there may be. */
+function decidersOf({ allOf }: JsonObject): readonly string[] {
+  const conditions = Array.isArray(allOf)
+    ? (allOf as JsonObject[]).flatMap((part) => (isObject(part.if) ? [part.if] : []))
+    : [];
+  return conditions.flatMap(({ properties }) => (isObject(properties) ? Object.keys(properties) : []));
 }
 
 function conditionsOf(schema: JsonObject, value: JsonObject): readonly JsonObject[] {

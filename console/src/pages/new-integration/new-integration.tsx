@@ -70,6 +70,10 @@ function Steps({ types }: { readonly types: readonly ConnectorType[] }) {
     heading.current?.closest("main")?.scrollTo(0, 0);
   }, [step]);
   const go = (to: Step) => void navigate({ search: { step: to === "source" ? undefined : to } });
+  // Else the page would move on by itself as soon as more is put in.
+  useEffect(() => {
+    if (wanted !== step) void navigate({ search: { step }, replace: true });
+  }, [wanted, step, navigate]);
   const Part = parts[step];
   const [before, after] = [steps[at - 1], steps[at + 1]];
   return (

@@ -68,7 +68,7 @@ function Review({ draft, change }: Pick<StepProps, "draft" | "change">) {
           {check.data && errors.length === 0 && (
             <p>
               <Badge tone="ok" icon={<CircleCheck size={14} aria-hidden />}>
-                Nothing is wrong with it
+                The configuration is in order
               </Badge>
             </p>
           )}
@@ -105,7 +105,7 @@ interface Checked {
   readonly notes: readonly FieldError[];
 }
 
-/** What the server says of it before it is there, with both sides looked at. */
+/** What the server says of it before it is there. Whether both sides take it is asked when it is enabled. */
 function useCheck(body: IntegrationBody) {
   const mayCheck = [useMay("connectors:write"), useMay("integrations:write")].every(Boolean);
   return useQuery({

@@ -82,7 +82,9 @@ function Sample({ end }: { readonly end: EndDraft }) {
             No records could be read: {error.message} <code>{error.code}</code>
           </p>
         )}
-        {records?.length === 0 && <p className="soft">There are no records in it yet.</p>}
+        {records?.length === 0 && (
+          <p className="soft">No record was found: there is none in it yet, or the first ones cannot be read.</p>
+        )}
         {records !== undefined && records.length > 0 && (
           <>
             <JsonView value={records[0]} label="Sample record" />
