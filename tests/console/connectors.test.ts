@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { consoleTests, expectAccessible, shoot } from "../support/browser.ts";
 import { serve } from "../support/http-server.ts";
 
-const { node, visit } = consoleTests();
+const { node, visit } = consoleTests({ env: { SLUICE_ALLOW_ADDRESSES: "127.0.0.1" } });
 
 test("a connector is tested with a sample record, tells its streams, and is removed when nothing uses it", async () => {
   const { api } = node();

@@ -281,7 +281,7 @@ test("what the server refuses is said before anything is made, and why a first r
   await page.getByRole("option", { name: /By a schedule/ }).click();
   await field(page, "Times").fill("99 * * * *");
   await page.keyboard.press("Escape");
-  await page.getByText(/out of range/i).waitFor();
+  await page.getByText("Invalid value for minute: 99").waitFor();
   await next(page, "Review and run");
   await page.getByRole("alert").getByText("trigger.cron").waitFor();
   await page.getByRole("button", { name: "Make it", disabled: true }).waitFor();
