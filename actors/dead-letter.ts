@@ -1,5 +1,5 @@
 import { hash, randomUUIDv7 } from "node:crypto";
-import type { FieldError } from "../runtime/errors/index.ts";
+import { type FieldError, messageShape } from "../runtime/errors/index.ts";
 import { placeIn, recordId } from "../runtime/pipeline/index.ts";
 import type { BatchHeader, LogBatch, ReplayedLetter, ReplayHeader } from "../runtime/ports/log.ts";
 import type { Logger } from "../runtime/ports/logger.ts";
@@ -96,7 +96,7 @@ export function rawRecord(batch: LogBatch, index: number): Uint8Array {
   return batch.body.slice(start, end < 0 ? batch.body.length : end);
 }
 
-/** What a thousand failures of one kind share: the message with its values (numbers, quoted parts) taken out. */
+/** What a thousand failures of one kind share. */
 export function fingerprint({
   code,
   step,
@@ -104,8 +104,7 @@ export function fingerprint({
   rule,
   message,
 }: Pick<Cause, "code" | "step" | "destination" | "rule" | "message">): string {
-  const shape = message.replace(/"[^"]*"|'[^']*'/g, '""').replace(/[0-9]+/g, "0");
-  return hash("sha256", JSON.stringify([code, step, destination, rule, shape]), "hex").slice(0, 16);
+  return hash("sha256", JSON.stringify([code, step, destination, rule, messageShape(message)]), "hex").slice(0, 16);
 }
 
 /** Lines for one commit; more are only counted. */

@@ -197,7 +197,7 @@ export const dryRun = object({
   untried: { ...integer, description: "Those that enter behind the steps: only their destination can tell." },
   failures: {
     type: "array",
-    description: "The 20 most frequent.",
+    description: "The 20 most frequent; those that differ in values alone are one, with the message of its example.",
     items: object({ code: string, message: string, step: orNull(string), count: integer, example: id }),
   },
 });

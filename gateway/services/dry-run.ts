@@ -1,5 +1,6 @@
 import type { Json, JsonSchema } from "../../connectors/sdk/index.ts";
 import { type ResolvedIntegration, resolveIntegration } from "../../runtime/config/index.ts";
+import { messageShape } from "../../runtime/errors/index.ts";
 import { realClock } from "../../runtime/ports/clock.ts";
 import type { ReplayLetter, ReplayOptions } from "../../runtime/ports/replays.ts";
 import { previewRecords, type RecordPreview, type SourceRecord } from "../../runtime/preview/index.ts";
@@ -14,9 +15,12 @@ import { within } from "./probe.ts";
 const timeMs = 30_000;
 const pageSize = 500;
 const shownFailures = 20;
+/** Kinds of failures that are told apart; what comes later is only among the failed. */
+const failureKinds = 1_000;
 
 interface FailureCount {
   readonly code: string;
+  /** The example's; those of the others differ in values alone. */
   readonly message: string;
   readonly step: string | null;
   count: number;
@@ -78,10 +82,10 @@ export function dryRunService({ store, validator, sandbox, lookups, signal: ends
         if (failure === undefined) counts.passed++;
         else {
           counts.failed++;
-          const key = JSON.stringify([failure.step, failure.code, failure.message]);
+          const key = JSON.stringify([failure.step, failure.code, messageShape(failure.message)]);
           const same = failures.get(key);
           if (same) same.count++;
-          else failures.set(key, { ...failure, count: 1, example: letter.id });
+          else if (failures.size < failureKinds) failures.set(key, { ...failure, count: 1, example: letter.id });
         }
       }
     }

@@ -1,5 +1,6 @@
 export { type CodeInfo, codes } from "./codes.ts";
 export { type FieldError, messageOf, SluiceError } from "./error.ts";
+export { messageShape } from "./message-shape.ts";
 export { nearest } from "./nearest.ts";
 export { NobodyError } from "./nobody.ts";
 export { NotReadyError } from "./not-ready.ts";

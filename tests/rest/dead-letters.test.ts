@@ -1,3 +1,4 @@
+import { randomUUID, randomUUIDv7 } from "node:crypto";
 import { expect, test } from "vitest";
 import { teams } from "./teams.ts";
 
@@ -117,4 +118,29 @@ test("one dead letter, or a draft of its correction, is taken through the steps 
   });
   const none = { dead_letter_id: theirs.runs };
   expect((await other.call("POST", dryRun, none)).body).toMatchObject({ total: 0 });
+});
+
+test("a dry run counts failures that differ in values alone as one kind, and shows the message of one", async () => {
+  const { api, other, theirs } = await teams();
+  const integrationId = theirs.integrations as string;
+  const url = `/v1/integrations/${integrationId}`;
+  const script = 'record => { throw new Error("Contact " + record.id + " of " + record.mail + " is invalid"); }';
+  const steps = [{ id: "check", type: "transform", script }];
+  const { body: current } = await other.call("GET", url);
+  expect((await other.call("PUT", url, { ...current, pipeline_spec: { steps } })).status).toBe(200);
+  const known = (await api.store.deadLetters.get(theirs["dead-letter"] as string))!;
+  const deadLetters = Array.from({ length: 30 }, (_, n) => {
+    const { traceId, recordId, runId, code, message, position } = known;
+    const raw = Buffer.from(JSON.stringify({ id: randomUUID(), mail: `${"abc"[n % 3]}${n}@example.com` }));
+    const failed = { integrationId, integrationVersion: 1, step: "check", destination: null, rule: null };
+    const rest = { raw, state: null, attempts: [], fingerprint: "f" };
+    return { id: randomUUIDv7(), traceId, recordId, runId, code, message, position, ...failed, ...rest };
+  });
+  await api.store.checkpoints.commit([
+    { integrationId, epoch: 1, run: null, checkpoints: [], deadLetters, groups: [] },
+  ]);
+  expect((await other.call("POST", `${url}/dead-letter/dry-run`, { step: "check" })).body).toMatchObject({
+    failed: 30,
+    failures: [{ step: "check", count: 30, message: expect.stringMatching(/Contact .*@example.com is invalid/) }],
+  });
 });
