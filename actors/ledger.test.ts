@@ -51,19 +51,20 @@ test("of a message that was cut up each part is known, and once all are settled,
   expect(isSettled(whole.consumer("sink"), piece(7, "each.1"))).toBe(true);
 });
 
-test("what a thousand dead letters of one record share counts once for what may wait for a commit", () => {
+test("what a thousand dead letters of one record share counts once for what may wait for a commit, and the message of each try by itself", () => {
   const raw = Buffer.alloc(1_000);
-  const letter = { raw, state: "x".repeat(500) } as unknown as NewDeadLetter;
+  const attempts = [{ at: "", code: "TIMEOUT", message: "0123456789" }];
+  const letter = { raw, state: "x".repeat(500), attempts } as unknown as NewDeadLetter;
   const deadLetters = Array.from({ length: 1_000 }, (_, n) => ({ ...letter, child: String(n) }));
   const ledger = new RunLedger(run, 1, []);
   const settled = () => ledger.settle("sink", piece(1, ""), { count: () => {}, deadLetters, accounted: 1 });
   settled();
-  expect(ledger.unsettled.deadLetterBytes).toBe(1_500);
+  expect(ledger.unsettled.deadLetterBytes).toBe(11_500);
   const first = ledger.snapshot();
   settled();
-  expect(ledger.unsettled.deadLetterBytes).toBe(3_000);
+  expect(ledger.unsettled.deadLetterBytes).toBe(23_000);
   ledger.committed(first, 0);
-  expect(ledger.unsettled.deadLetterBytes).toBe(1_500);
+  expect(ledger.unsettled.deadLetterBytes).toBe(11_500);
   ledger.committed(ledger.snapshot(), 0);
   expect(ledger.unsettled.deadLetterBytes).toBe(0);
 });

@@ -323,8 +323,9 @@ export class RunLedger {
   #weigh(sizes: number[], letters: readonly NewDeadLetter[]): void {
     let last: NewDeadLetter | undefined;
     for (const letter of letters) {
-      const { raw, state } = letter;
-      const size = (raw === last?.raw ? 0 : raw.length) + (state === last?.state ? 0 : (state?.length ?? 0));
+      const { raw, state, attempts } = letter;
+      const texts = (raw === last?.raw ? 0 : raw.length) + (state === last?.state ? 0 : (state?.length ?? 0));
+      const size = attempts.reduce((sum, { message }) => sum + message.length, texts);
       sizes.push(size);
       this.#deadLetterBytes += size;
       last = letter;

@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
 import { fromEvent, lastValueFrom, mergeMap, takeUntil } from "rxjs";
+import type { ReadFailure } from "../connectors/sdk/index.ts";
 import { type Actor, backoffMs, type Context } from "../runtime/actor/index.ts";
 import type { ResolvedSource } from "../runtime/config/index.ts";
 import { failureOf, type RetryPolicy, runError, within } from "../runtime/delivery/index.ts";
-import { SluiceError } from "../runtime/errors/index.ts";
+import { clipped, SluiceError } from "../runtime/errors/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
 import {
   type BatchHeader,
@@ -248,7 +249,8 @@ export class SourceActor implements Actor<never> {
       }
       if (!reading.answered) this.#firstMs = Math.max(timeoutMs, 2 * (clock.now() - begun));
       reading.took();
-      const { notice = null } = read.done ? {} : read.value;
+      const said = read.done ? undefined : read.value.notice;
+      const notice = said === undefined ? null : clipped(said);
       if (notice !== this.#notice) {
         this.#notice = notice;
         waiting(notice);
@@ -313,7 +315,12 @@ export class SourceActor implements Actor<never> {
         intake.advance(source, before);
         throw tooLarge;
       }
-      await log.append(sourceSubject, { header, body, ...(failures && { failures }) }, { id: this.#id() }, signal);
+      await log.append(
+        sourceSubject,
+        { header, body, ...(failures && { failures: failures.map(bounded) }) },
+        { id: this.#id() },
+        signal,
+      );
       span.end();
       appended(total);
     } catch (error) {
@@ -351,3 +358,5 @@ export class SourceActor implements Actor<never> {
     return `${run.id}:${batches}:${hash("md5", JSON.stringify([sourceName(source), cursor, records]), "hex")}`;
   }
 }
+
+const bounded = (failure: ReadFailure): ReadFailure => ({ ...failure, message: clipped(failure.message) });

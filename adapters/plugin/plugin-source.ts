@@ -25,8 +25,6 @@ export interface PluginLease {
 /** Batches that may be on their way from the plugin. */
 const batchesAhead = 4;
 const lf = 10;
-/** Of what a plugin says of itself. */
-const noticeLength = 1_000;
 
 export interface PluginCall {
   readonly plugin: string;
@@ -210,7 +208,7 @@ function batchOf(response: ReadBatchMessage, plugin: string): ReadBatch {
         raw,
       })),
     }),
-    ...(notice !== "" && { notice: notice.slice(0, noticeLength) }),
+    ...(notice !== "" && { notice }),
   };
 }
 

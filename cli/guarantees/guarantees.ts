@@ -253,7 +253,7 @@ function delivery({ delivery: { retry, circuitBreaker, rateLimit, timeout } }: R
       "limits",
       "limits",
       `a write takes ${time(timeout.totalMs)} at most; ${limits.length === 0 ? "no rate limit" : limits.join(", ")}`,
-      "look-ups count towards no rate limit",
+      "the look-ups of each enrich step have limits of their own, of the same size",
     ),
   ];
 }

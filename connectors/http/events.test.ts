@@ -139,3 +139,20 @@ test("an answer in binary mode is one event", async () => {
   expect(recordsIn(await readBatches(connector, "data"))).toEqual([{ n: 1 }]);
   expect(recordsIn(await readBatches(connector, "whole"))).toMatchObject([{ subject: "a b", data: { n: 1 } }]);
 });
+
+test("an event that is no UTF-8 is a record that failed, and its bytes are not changed into others", async () => {
+  const good = '{"specversion":"1.0","id":"1","source":"/s","type":"t","data":1}';
+  const bad = Buffer.concat([Buffer.from(good.slice(0, -2)), Buffer.from([0x22, 0xe9, 0x22, 0x7d])]);
+  const server = await serveHere((_asked, response) => {
+    response.writeHead(200, { "content-type": "application/cloudevents-batch+json" });
+    response.end(Buffer.concat([Buffer.from(`[${good},`), bad, Buffer.from("]")]));
+    return undefined;
+  });
+  const connector = connect({ base_url: server.url, streams: { events: { cloudevents: {} } } });
+  const [batch] = await readBatches(connector, "events");
+  expect(Buffer.from(batch!.data).toString()).toBe("1\nnull");
+  expect(batch!.failures).toMatchObject([
+    { index: 1, message: "A record of events is no CloudEvent: it is no UTF-8." },
+  ]);
+  expect(Buffer.from(batch!.failures![0]!.raw)).toEqual(bad);
+});

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { crc32 } from "node:zlib";
 import type { EventsConfig } from "../sdk/events.ts";
 import { unwrapped } from "../sdk/events.ts";
@@ -85,7 +86,9 @@ export class PageReading {
 
   /** An event's data, or a failure where it is no event. */
   #unwrap(raw: Buffer): void {
-    const found = unwrapped(raw.toString(), this.#stream.events as EventsConfig);
+    const found = isUtf8(raw)
+      ? unwrapped(raw.toString(), this.#stream.events as EventsConfig)
+      : { fault: "it is no UTF-8" };
     if ("text" in found) {
       const text = Buffer.from(found.text);
       this.#add(text, 0, text.length);

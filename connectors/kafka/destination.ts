@@ -5,6 +5,7 @@ import {
   compiled,
   type Destination,
   type Expressions,
+  fromBase64,
   type Json,
   type JsonObject,
   type OutRecord,
@@ -299,9 +300,8 @@ function bytesOf(value: Json, format: Format): Uint8Array | string | null {
   if (format === "json") return JSON.stringify(value);
   if (typeof value !== "string") throw refusal(`With format: ${format} the value has to be a text.`);
   if (format === "text") return value;
-  const bytes = Buffer.from(value, "base64");
-  if (bytes.toString("base64").replace(/=+$/, "") !== value.replace(/=+$/, ""))
-    throw refusal("The value is no Base64.");
+  const bytes = fromBase64(value);
+  if (bytes === undefined) throw refusal("The value is no Base64.");
   return bytes;
 }
 

@@ -154,7 +154,9 @@ export class Messages {
         ? "null"
         : jsonText(from.buffer.subarray(from.keyStart, from.keyStart + from.keyLength), key_format, "key");
     const place = `"topic":${JSON.stringify(this.#topic)},"partition":${this.#partition},"offset":${from.offset}`;
-    const timestamp = from.timestamp < 0 ? null : new Date(from.timestamp).toISOString();
+    // What is no time, such as nanoseconds, is none.
+    const time = new Date(from.timestamp);
+    const timestamp = from.timestamp < 0 || Number.isNaN(time.getTime()) ? null : time.toISOString();
     return `{"key":${key},"value":${text},"headers":${headersText(from)},${place},"timestamp":${JSON.stringify(timestamp)}}`;
   }
 
@@ -209,10 +211,15 @@ function headersText(from: BatchReader): string {
 }
 
 function eventText(from: BatchReader, value: Buffer, config: EventsConfig): string {
-  const headers = Object.fromEntries(
-    from.headers().map(({ name, value }) => [name.toLowerCase(), value === null ? undefined : value.toString()]),
-  );
-  let text = value.toString();
+  const headers: Record<string, string | undefined> = {};
+  for (const { name: given, value: bytes } of from.headers()) {
+    const name = given.toLowerCase();
+    if (bytes !== null && name.startsWith("ce_") && !isUtf8(bytes)) {
+      throw new Unreadable(`is no CloudEvent: its header ${name.slice(0, 100)} is no UTF-8`);
+    }
+    headers[name] = bytes?.toString();
+  }
+  let text: string;
   if (isBinary(headers, "ce_")) {
     try {
       text = JSON.stringify(fromBinary(headers, value, parseExact, "ce_"));
@@ -221,6 +228,9 @@ function eventText(from: BatchReader, value: Buffer, config: EventsConfig): stri
     }
   } else if (headers["content-type"] !== undefined && !headers["content-type"].startsWith(structuredType)) {
     throw new Unreadable(`is no CloudEvent: its content-type is ${headers["content-type"].slice(0, 100)}`);
+  } else {
+    if (!isUtf8(value)) throw new Unreadable("is no CloudEvent: it is no UTF-8");
+    text = value.toString();
   }
   const event = unwrapped(text, config);
   if ("fault" in event) throw new Unreadable(`is no CloudEvent: ${event.fault}`);

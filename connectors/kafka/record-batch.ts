@@ -174,7 +174,7 @@ export class BatchReader {
 export interface OutMessage {
   readonly key: Uint8Array | string | null;
   readonly value: Uint8Array | string | null;
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly headers: readonly (readonly [name: string, value: string | Uint8Array])[];
 }
 
 export interface Producer {

@@ -6,6 +6,7 @@ import {
   type Destination,
   type ErrorCode,
   type Expressions,
+  fromBase64,
   type Json,
   type JsonObject,
   type OutRecord,
@@ -248,8 +249,9 @@ function answerFailure(message: Msg, subject: string): Failure | undefined {
 function bodyOf({ text, value }: OutRecord, format: NonNullable<StreamConfig["format"]>): string | Uint8Array {
   if (format === "json") return text;
   if (format === "text") return textOf(value);
-  if (typeof value !== "string") throw refused("it is no text in Base64, as the format says");
-  return Buffer.from(value, "base64");
+  const bytes = typeof value === "string" ? fromBase64(value) : undefined;
+  if (bytes === undefined) throw refused("it is no text in Base64, as the format says");
+  return bytes;
 }
 
 function headersOf(all: readonly [string, string][]): MsgHdrs {

@@ -24,6 +24,8 @@ const uriReference = /^[^\s<>"{}|\\^`]+$/;
 const control = /[\u0000-\u001f\u007f-\u009f]/;
 /** Of texts whose length is a multiple of 4. In groups of four it would take V8's stack for those of some megabytes. */
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
+/** What is no UTF-8 is no text; it would come with other characters in its place. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const jsonType = /^[^;]*[/+]json\s*(;|$)/i;
 const textType = /^(text\/|application\/xml\b|[^;]*\+xml\b)/i;
 
@@ -103,7 +105,7 @@ export function isBinary(headers: Headers, prefix = "ce-"): boolean {
   return headers[`${prefix}specversion`] !== undefined;
 }
 
-/** The event of a message in binary mode, which may be none yet: see eventFault. Throws an Error for a bad header. */
+/** The event of a message in binary mode, which may be none yet: see eventFault. Throws an Error for a bad header or data. */
 export function fromBinary(headers: Headers, body: Buffer, parse: (text: string) => Json, prefix = "ce-"): JsonObject {
   const event: JsonObject = {};
   for (const [name, value] of Object.entries(headers)) {
@@ -114,8 +116,8 @@ export function fromBinary(headers: Headers, body: Buffer, parse: (text: string)
   const type = [headers["content-type"] ?? []].flat()[0];
   if (type !== undefined) event.datacontenttype = type;
   if (body.length === 0) return event;
-  if (type !== undefined && jsonType.test(type)) event.data = parse(body.toString());
-  else if (type !== undefined && textType.test(type)) event.data = body.toString();
+  if (type !== undefined && jsonType.test(type)) event.data = parse(utf8.decode(body));
+  else if (type !== undefined && textType.test(type)) event.data = utf8.decode(body);
   else event.data_base64 = body.toString("base64");
   return event;
 }
@@ -132,7 +134,7 @@ export function decodedHeader(header: string): string {
   const unquoted = /^"(.*)"$/s.exec(header)?.[1]?.replace(/\\(.)/gs, "$1") ?? header;
   return unquoted.replace(/(?:%[\da-fA-F]{2})+/g, (encoded) => {
     const bytes = Buffer.from(encoded.replaceAll("%", ""), "hex");
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return utf8.decode(bytes);
   });
 }
 

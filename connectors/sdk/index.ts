@@ -1,3 +1,4 @@
+export { fromBase64 } from "./base64.ts";
 export { BatchBuilder, batchOf, rawLimit } from "./batch.ts";
 export type * from "./connector.ts";
 export { type Correlation, correlationHeaders, identityHeaders } from "./correlation.ts";

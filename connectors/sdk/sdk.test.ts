@@ -3,6 +3,7 @@ import {
   BatchBuilder,
   batchOf,
   clipped,
+  fromBase64,
   inferSchema,
   type Json,
   nearest,
@@ -114,6 +115,11 @@ test("the nearest name is the one meant, and there is none when nothing is close
   expect(nearest("costumers", names)).toBe("customers");
   expect(nearest("Order", names)).toBe("orders");
   expect(nearest("invoices", names)).toBeUndefined();
+});
+
+test("Base64 is read whole or not at all", () => {
+  for (const text of ["", "aGk=", "aGk", "/wo="]) expect(fromBase64(text)).toEqual(Buffer.from(text, "base64"));
+  for (const text of ["aGk!", "a", "aGk==a", "hello world", "_wo="]) expect(fromBase64(text)).toBeUndefined();
 });
 
 test.each([

@@ -89,9 +89,7 @@ function fieldsOf(bytes: Buffer): JsonObject {
 
 function binaryEvent({ headers }: HookRequest, bytes: Buffer): Json {
   try {
-    const event = fromBinary(headers, bytes, () => parseBody(bytes));
-    if (typeof event.data === "string" && utf8(bytes) === undefined) refuse("the data of the CloudEvent is not UTF-8");
-    return event;
+    return fromBinary(headers, bytes, () => parseBody(bytes));
   } catch (error) {
     if (error instanceof SluiceError) throw error;
     throw refused("a header of the CloudEvent, or its data, cannot be read");

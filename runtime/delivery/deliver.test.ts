@@ -485,3 +485,29 @@ test.each<[WriteResult, string]>([
     expect(calls).toBe(2);
   },
 );
+
+test("of what a far side says at length the beginning is kept, no character cut in half", async () => {
+  const message = `${"x".repeat(999)}\u{1f600} is refused`;
+  const kept = `${"x".repeat(999)}…`;
+  const thrown = await delivering(1, () => {
+    throw new ConnectorError("VALIDATION_ERROR", message, { fault: "record" });
+  }).done;
+  const told = await delivering(1, () => ({ failed: [{ index: 0, code: "VALIDATION_ERROR", message }] })).done;
+  for (const { undelivered } of [thrown, told]) {
+    expect(undelivered).toMatchObject([{ message: kept, attempts: [{ message: kept }] }]);
+  }
+  expect(failureOf(new Error(message)).message).toBe(kept);
+});
+
+test("an error that only looks like a connector's is a defect of the connector's, and is tried again", () => {
+  for (const fields of [
+    { code: "TIMEOUT", fault: "nobody's" },
+    { code: "toString", fault: "record" },
+  ]) {
+    expect(failureOf(Object.assign(new Error("odd"), fields))).toMatchObject({
+      code: "INTERNAL_ERROR",
+      fault: "transient",
+      message: "odd",
+    });
+  }
+});

@@ -1,6 +1,6 @@
 import type { Destination, ErrorCode, Json, OutRecord, WriteFailure, WriteResult } from "../../connectors/sdk/index.ts";
 import { type Backoff, backoffMs } from "../actor/index.ts";
-import { codes } from "../errors/index.ts";
+import { clipped, codes } from "../errors/index.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { DeliveryCall } from "../ports/delivery-call.ts";
 import { failedIn, noTracing, type Span, type SpanName, type SpanOrigin, type Tracing } from "../ports/telemetry.ts";
@@ -302,7 +302,13 @@ function checkResult({ failed = [], left = [] }: WriteResult, records: number, c
 
 /** What a record of a write failed with, as a failure. */
 function failureIn({ code, message, retryAfterMs }: Omit<WriteFailure, "index">): Failure {
-  return { code, fault: codes[code].fault, message, path: undefined, retryAfterMs: patienceOf(retryAfterMs) };
+  return {
+    code,
+    fault: codes[code].fault,
+    message: clipped(message),
+    path: undefined,
+    retryAfterMs: patienceOf(retryAfterMs),
+  };
 }
 
 /** What a write says of its destination, by the table of settlement; `records`: those that it came to. */

@@ -1,5 +1,5 @@
 import type { ConnectorError, ErrorCode, Fault } from "../../connectors/sdk/index.ts";
-import { codes, messageOf, SluiceError } from "../errors/index.ts";
+import { clipped, codes, messageOf, SluiceError } from "../errors/index.ts";
 import type { RunError } from "../ports/store.ts";
 
 /** What becomes of a record after a failed try. */
@@ -45,14 +45,27 @@ export function failureOf(error: unknown): Failure {
   if (isConnectorError(error)) {
     const { code, fault, message, path, retryAfterMs } = error;
     const notReady = "notReady" in error && error.notReady === true;
-    return { code, fault, message, path, retryAfterMs: patienceOf(retryAfterMs), ...(notReady && { notReady }) };
+    return {
+      code,
+      fault,
+      message: clipped(message),
+      path,
+      retryAfterMs: patienceOf(retryAfterMs),
+      ...(notReady && { notReady }),
+    };
   }
   const none = { path: undefined, retryAfterMs: undefined };
   if (error instanceof SluiceError) {
     const { code, message, errors } = error;
     return { ...none, code, fault: codes[code].fault, message, path: errors[0]?.path };
   }
-  return { ...none, code: "INTERNAL_ERROR", fault: "transient", message: messageOf(error), defect: isDefect(error) };
+  return {
+    ...none,
+    code: "INTERNAL_ERROR",
+    fault: "transient",
+    message: clipped(messageOf(error)),
+    defect: isDefect(error),
+  };
 }
 
 /** A far side may ask for this much patience at most. */
@@ -80,7 +93,8 @@ function isConnectorError(error: unknown): error is ConnectorError {
     "fault" in error &&
     "code" in error &&
     typeof error.code === "string" &&
-    error.code in codes
+    Object.hasOwn(codes, error.code) &&
+    Object.hasOwn(settlement, String(error.fault))
   );
 }
 

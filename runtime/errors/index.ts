@@ -1,3 +1,4 @@
+export { clipped } from "./clipped.ts";
 export { type CodeInfo, codes } from "./codes.ts";
 export { type FieldError, messageOf, SluiceError } from "./error.ts";
 export { messageShape } from "./message-shape.ts";

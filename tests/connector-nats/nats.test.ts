@@ -338,6 +338,10 @@ test("events are wrapped and unwrapped in both modes; text and bytes are texts o
   await jetstream(connection).publish(`${stream}.raw`, "two\nlines");
   const raw = (config: JsonObject) => sourceOf(stream, { subject: `${stream}.raw`, ...config }).then(all);
   expect(valuesOf(await raw({ format: "base64" }))).toEqual(["/wo=", "dHdvCmxpbmVz"]);
+  const bytes = await destinationOf(`${stream}.bytes`, { format: "base64" });
+  expect((await write(bytes, ["aGk=", "hello world", 1])).failed).toMatchObject(
+    [1, 2].map((index) => ({ index, code: "VALIDATION_ERROR" })),
+  );
   const [texts] = await raw({ format: "text" });
   expect(valuesOf([texts!])).toEqual([null, "two\nlines"]);
   expect(texts!.failures).toMatchObject([

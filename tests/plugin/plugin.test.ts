@@ -61,10 +61,9 @@ test("a plugin that keeps to the contract is read, and what it says on stdout an
   expect(Buffer.from(batch!.data).toString()).toBe('{"n":0}\n{"n":1}\n{"n":2}');
 });
 
-test("what a plugin says of its reading is told, if not at any length", async () => {
+test("what a plugin says of its reading is told", async () => {
   const [batch] = await all(source(await start("has a notice")));
-  expect(batch?.notice).toMatch(/^one half of it is away /);
-  expect(batch?.notice).toHaveLength(1_000);
+  expect(batch?.notice).toBe("one half of it is away");
 });
 
 test("a plugin that floods stderr fills no log: a hundred lines a second, and how many were left out", async () => {
