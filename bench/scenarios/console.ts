@@ -88,9 +88,12 @@ function pagesOf({ integration, run, connector }: Awaited<ReturnType<typeof furn
   return {
     overview: { path: "/", shows: '[role="grid"] [data-index="0"]' },
     integration: { path: `/integrations/${integration}`, shows: ".react-flow__node" },
+    mapping: { path: `/integrations/${integration}/mapping`, shows: ".cm-editor" },
     run: { path: `/runs/${run}`, shows: "h1" },
+    "dead-letters-of-all": { path: "/dead-letters", shows: "h1" },
     follow: { path: "/follow", shows: "h1" },
     connectors: { path: "/connectors", shows: '[role="grid"] [data-index="0"]' },
+    "new-integration": { path: "/new", shows: "h1" },
     connector: { path: `/connectors/${connector}`, shows: "h1" },
     settings: { path: "/settings", shows: '[role="grid"] [data-index="0"]' },
   };

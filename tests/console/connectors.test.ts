@@ -227,6 +227,19 @@ test("a key is made, shown once, used and revoked, all of which the audit log te
   await shoot(page, "settings-audit");
 });
 
+test("who clicks on a tab sees no outline around its panel, and who goes there by the keyboard does", async () => {
+  const page = await visit({ path: "/settings" });
+  await page.getByRole("tab", { name: "Roles" }).click();
+  const panel = page.getByRole("tabpanel", { name: "Roles" });
+  await panel.getByRole("heading", { name: "What you may" }).waitFor();
+  const outline = () => panel.evaluate("getComputedStyle(document.activeElement).outlineStyle");
+  await panel.click();
+  expect(await outline()).toBe("none");
+  await page.getByRole("tab", { name: "Roles" }).click();
+  await page.keyboard.press("Tab");
+  await expect.poll(outline).toBe("solid");
+});
+
 test("the nodes are shown as each says of itself", async () => {
   const page = await visit({ path: "/settings?tab=nodes" });
   await page.getByRole("row", { name: /ready/ }).waitFor();
