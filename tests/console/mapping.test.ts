@@ -226,6 +226,9 @@ test("an integration without rules begins with all fields, and what is not saved
   await page.getByText("There is no mapping yet").waitFor();
   await expectAccessible(page);
   await shoot(page, "mapping-none");
+  await page.getByRole("button", { name: "Begin with a rule for each field" }).click();
+  await expect.poll(() => rules(page).textContent()).toContain('{ "source": "$.joined", "destination": "joined" }');
+  await page.getByRole("button", { name: "Discard changes" }).click();
   await page.getByRole("button", { name: "Begin with all fields" }).click();
   await expect.poll(() => result(page).textContent()).toContain('"Ada"');
   await page.getByRole("link", { name: "Overview" }).click();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseExact } from "../../lib/exact-json.ts";
-import { at, pathsFrom, shapeOf } from "./shape.ts";
+import { at, pathsFrom, ruleOfEach, shapeOf } from "./shape.ts";
 
 const shape = shapeOf([
   { id: 1, address: { city: "Rome" }, lines: [{ sku: "a" }], "odd key": null },
@@ -49,4 +49,14 @@ test("a number of any length is a number, and odd names are found again", () => 
 test("no record is too wide: only so many fields are looked at", () => {
   const wide = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`f${i}`, i]));
   expect(pathsFrom(shapeOf([wide]), "$")).toHaveLength(2_000);
+});
+
+test("each field has a rule that keeps its name", () => {
+  expect(ruleOfEach(shape)).toEqual([
+    { source: "$.id", destination: "id" },
+    { source: "$.address", destination: "address" },
+    { source: "$.lines", destination: "lines" },
+    { source: "$['odd key']", destination: '["odd key"]' },
+    { source: "$['it\\'s']", destination: '["it\'s"]' },
+  ]);
 });

@@ -92,3 +92,9 @@ function add(shape: Shape, path: string, depth: number, into: KnownPath[]): void
 /** As RFC 9535 has it: a name of letters, digits and _ after a dot, any other in quotes. */
 const segment = (name: string): string =>
   /^[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*$/.test(name) ? `.${name}` : `['${name.replaceAll(/['\\]/g, "\\$&")}']`;
+
+/** A rule for each field of records, under the name that it has. */
+export const ruleOfEach = ({ fields }: Shape): { readonly source: string; readonly destination: string }[] =>
+  [...fields.keys()].map((name) => ({ source: `$${segment(name)}`, destination: fieldPath(name) }));
+
+const fieldPath = (name: string): string => (/^[^.[\]\s'"*]+$/.test(name) ? name : `[${JSON.stringify(name)}]`);
