@@ -4,7 +4,7 @@ import { RetryLaterError, SluiceError } from "../../runtime/errors/index.ts";
 import { type Authenticator, authenticate, type Identity } from "../auth/index.ts";
 import type { EventStream } from "../services/index.ts";
 
-const bounds = { ofCaller: 10, ofNode: 200, bufferBytes: 64 * 1024 };
+const bounds = { ofCaller: 40, ofNode: 200, bufferBytes: 64 * 1024 };
 /** How often it is looked whether a client reads, and still may; a key that is known is trusted for ten seconds. */
 const lookMs = 1_000;
 

@@ -174,14 +174,14 @@ async function insertRuns(integrationId: string, count: number): Promise<void> {
   const client = new pg.Client({ connectionString: node().databaseUrl() });
   await client.connect();
   try {
-    const now = Date.now();
-    const ids = Array.from({ length: count }, (_, at) => idOf(now - (count - at) * 1_000));
+    const before = Date.now() - 600_000;
+    const ids = Array.from({ length: count }, (_, at) => idOf(before - (count - at) * 1_000));
     await client.query(
       `INSERT INTO sluice.pipeline_runs
          (id, integration_id, integration_version, trigger, status, started_at, finished_at, records_in, records_out,
           records_filtered, records_failed, error)
        SELECT id, $2, 1, 'manual', CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'success' END,
-         now() - ($3::int - n) * interval '1 second', now() - ($3::int - n) * interval '1 second', 100, 90, 10, 0,
+         now() - ($3::int - n + 600) * interval '1 second', now() - ($3::int - n + 600) * interval '1 second', 100, 90, 10, 0,
          CASE WHEN n % 10 = 0 THEN '{"code":"FORBIDDEN","message":"the destination said no"}'::jsonb END
        FROM unnest($1::uuid[]) WITH ORDINALITY AS given(id, n)`,
       [ids, integrationId, count],

@@ -86,7 +86,7 @@ test("a connection that is lost is shown, and what happened meanwhile once it is
   await page.getByText("offline", { exact: true }).waitFor();
   await api.connector("later", "generator", { count: 1 });
   await api.connector("nowhere", "blackhole", {});
-  await api.integration({
+  const id = await api.integration({
     name: "later",
     source: { connector: "later", stream: "records" },
     destination: { connector: "nowhere", stream: "records" },
@@ -94,6 +94,26 @@ test("a connection that is lost is shown, and what happened meanwhile once it is
   line.mend();
   await page.getByText("live", { exact: true }).waitFor();
   await page.getByRole("row", { name: /later/ }).waitFor();
+  await api.call("DELETE", `/v1/integrations/${id}`);
+  await page.getByText("No integration is like this").waitFor();
+});
+
+test("a tab that nobody sees keeps no connection, and is live again as soon as it is seen", async () => {
+  const page = await visit();
+  await page.getByText("live", { exact: true }).waitFor();
+  const see = (isSeen: boolean) =>
+    page.evaluate(
+      `Object.defineProperty(document, "hidden", { value: ${!isSeen}, configurable: true }),
+       document.dispatchEvent(new Event("visibilitychange"))`,
+    );
+  const ofEvents = (request: { url(): string }) => request.url().endsWith("/v1/events");
+  const ended = page.waitForEvent("requestfailed", { predicate: ofEvents, timeout: 60_000 });
+  await see(false);
+  await ended;
+  const begun = page.waitForRequest(ofEvents, { timeout: 60_000 });
+  await see(true);
+  await begun;
+  await page.getByText("live", { exact: true }).waitFor();
 });
 
 test("keys lead through the page, and are told of", async () => {

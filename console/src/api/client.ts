@@ -1,3 +1,4 @@
+import { parseExact } from "../lib/exact-json.ts";
 import { noAnswer, problemOf } from "./problem.ts";
 import { session } from "./session.ts";
 
@@ -16,7 +17,7 @@ export interface CallOptions {
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** Calls the API. Rejects with a `Problem`. A 401 signs out: the form comes, and leads back. */
+/** Calls the API. Rejects with a `Problem`. A 401 signs out: the form comes, and leads back. Records keep their digits. */
 async function call<T>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
   const { body, version, idempotencyKey = method === "POST" ? randomKey() : undefined, signal } = options;
   const response = await send(path, {
@@ -31,7 +32,7 @@ async function call<T>(method: Method, path: string, options: CallOptions = {}):
     body: body === undefined ? null : JSON.stringify(body),
   });
   const text = await response.text();
-  return (text === "" ? undefined : JSON.parse(text)) as T;
+  return (text === "" ? undefined : parseExact(text)) as T;
 }
 
 export const api = {

@@ -3,7 +3,10 @@ import { toProblem } from "./problem.ts";
 import { EventParser } from "./sse.ts";
 import type { Events } from "./types.ts";
 
-/** connecting: for the first time; lost: there was a connection, or an attempt at one, and it is tried again. */
+/**
+ * connecting: for the first time, or since the tab is in sight again; lost: there was a connection, or an attempt at one,
+ * and it is tried again.
+ */
 export type Connection = "connecting" | "live" | "lost";
 
 export type EventListener = <Name extends keyof Events>(name: Name, data: Events[Name]) => void;
@@ -12,24 +15,33 @@ interface StreamOptions {
   /** Only what concerns this one, with its graph. */
   readonly integration?: string;
   readonly onEvent: EventListener;
-  readonly onConnection?: (connection: Connection) => void;
+  /** Null: there is none any more, nor will be. */
+  readonly onConnection: (connection: Connection | null) => void;
 }
 
 /** The server beats every ten seconds. */
 const silenceMs = 30_000;
+/** A browser makes six connections to a host, for all tabs together. */
+const hiddenMs = 10_000;
 const pausesMs = [500, 1000, 2000, 4000, 8000, 15_000, 30_000];
 
 /**
- * Hears what happens on the server for as long as it is not closed: a connection that is lost, or silent, is made
- * again. Each begins with a snapshot, and `ready` after it. By fetch, since an EventSource sends no Authorization.
+ * Hears what happens on the server for as long as it is not closed and the tab can be seen: a connection that is lost,
+ * or silent, is made again. Each begins with a snapshot, and `ready` after it. By fetch, since an EventSource sends no Authorization.
  */
-export function openEvents({ integration, onEvent, onConnection = () => {} }: StreamOptions): () => void {
+export function openEvents({ integration, onEvent, onConnection }: StreamOptions): () => void {
   const closed = new AbortController();
   void keepOpen();
-  return () => closed.abort();
+  return () => {
+    closed.abort();
+    onConnection(null);
+  };
 
   async function keepOpen(): Promise<void> {
     for (let failures = 0; !closed.signal.aborted; failures++) {
+      await inSight(closed.signal);
+      if (closed.signal.aborted) return;
+      if (failures === 0) onConnection("connecting");
       let waitMs = pausesMs[Math.min(failures, pausesMs.length - 1)] as number;
       try {
         await listen(() => {
@@ -38,11 +50,16 @@ export function openEvents({ integration, onEvent, onConnection = () => {} }: St
         });
       } catch (error) {
         const { status, retryAfter } = toProblem(error);
-        // The session is over, or may not hear anything: nothing will come of trying again.
+        // The session is over, or may not hear anything, or what it is about is gone: nothing will come of trying again.
         if (status === 401 || status === 403) return onConnection("lost");
+        if (status === 404) return onConnection(null);
         if (retryAfter !== null) waitMs = retryAfter * 1000;
       }
       if (closed.signal.aborted) return;
+      if (document.hidden) {
+        failures = -1;
+        continue;
+      }
       onConnection("lost");
       // All consoles that a node served come back at other moments; a browser that is online again comes at once.
       await pause(waitMs * (0.5 + Math.random() / 2), closed.signal);
@@ -54,6 +71,12 @@ export function openEvents({ integration, onEvent, onConnection = () => {} }: St
     const attempt = new AbortController();
     const signal = AbortSignal.any([closed.signal, attempt.signal]);
     let silence = setTimeout(() => attempt.abort(), silenceMs);
+    let hidden: ReturnType<typeof setTimeout> | undefined;
+    const onVisibility = () => {
+      clearTimeout(hidden);
+      if (document.hidden) hidden = setTimeout(() => attempt.abort(), hiddenMs);
+    };
+    document.addEventListener("visibilitychange", onVisibility);
     try {
       const response = await send("/v1/events", {
         query: { integration },
@@ -69,10 +92,27 @@ export function openEvents({ integration, onEvent, onConnection = () => {} }: St
         for (const { event, data } of parser.take(read.value)) onEvent(event as keyof Events, JSON.parse(data));
       }
     } finally {
+      document.removeEventListener("visibilitychange", onVisibility);
+      clearTimeout(hidden);
       clearTimeout(silence);
       attempt.abort();
     }
   }
+}
+
+/** Resolves while the tab can be seen, or when the signal aborts. */
+function inSight(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (document.hidden && !signal.aborted) return;
+      document.removeEventListener("visibilitychange", look);
+      signal.removeEventListener("abort", look);
+      resolve();
+    };
+    document.addEventListener("visibilitychange", look);
+    signal.addEventListener("abort", look);
+    look();
+  });
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

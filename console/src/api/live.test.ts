@@ -76,11 +76,16 @@ test("figures are put into lists where they stand, with a sample for each second
 test("what changes its place, comes or goes is asked for again, once for all that come together", () => {
   tell("integration", event({ health: "degraded" }));
   tell("integration", event({ id: "new" }));
-  tell("integration", { id: "b", removed: true });
   expect(shown().health).toBe("degraded");
   expect(invalidated).toEqual([]);
   vi.runAllTimers();
   expect(invalidated).toEqual([["overview"]]);
+});
+
+test("one that is removed leaves the overview, and its own page learns of it", () => {
+  tell("integration", { id: "a", removed: true });
+  vi.runAllTimers();
+  expect(invalidated).toEqual([["overview"], ["integration", "a"]]);
 });
 
 test("a run changes where it is shown; one that is not is asked for, and a former one is not the last", () => {
@@ -105,8 +110,24 @@ test("dead letters move an integration in the overview as soon as there are some
 
 test("after each beginning of the stream all is asked for again but who is signed in", () => {
   client.setQueryData(["me"], {});
+  client.setQueryData(["run", "r"], {});
   tell("ready", {});
-  const filters = vi.mocked(client.invalidateQueries).mock.calls[0]?.[0];
-  const asked = client.getQueryCache().findAll(filters ?? {});
-  expect(asked.map(({ queryKey }) => queryKey)).toEqual([["overview", {}]]);
+  expect(asked()).toEqual([
+    ["overview", {}],
+    ["run", "r"],
+  ]);
 });
+
+test("a long list is left as it is when the stream begins again, and an integration's stream asks for its own alone", () => {
+  client.setQueryData(["runs", "a", {}], pages(...Array.from({ length: 6 }, () => [run])));
+  client.setQueryData(["jobs", "a", {}], pages([]));
+  intoCache(client, "a")("ready", {});
+  expect(asked()).toEqual([["jobs", "a", {}]]);
+});
+
+/** What the first invalidation was about. */
+function asked() {
+  const filters = vi.mocked(client.invalidateQueries).mock.calls[0]?.[0];
+  const found = client.getQueryCache().findAll(filters ?? {});
+  return found.map(({ queryKey }) => queryKey);
+}

@@ -5,39 +5,43 @@ import { type Connection, type EventListener, openEvents } from "./event-stream.
 import { queryClient } from "./queries.ts";
 import type { Events, IntegrationEvent, LiveDetail, Node, OverviewItem, Run, RunDetail, Samples } from "./types.ts";
 
-let connection: Connection = "connecting";
+/** Of the tab's stream, and of that of the integration which it shows. */
+const connections = new Map<string, Connection>();
 const watchers = new Set<() => void>();
 const listeners = new Set<EventListener>();
 
-const setConnection = (state: Connection) => {
-  connection = state;
+const setConnection = (stream: string) => (state: Connection | null) => {
+  if (state === null) connections.delete(stream);
+  else connections.set(stream, state);
   for (const watcher of watchers) watcher();
 };
 
+/** Of all streams the one that does worst. */
+function connection(): Connection {
+  const states = new Set(connections.values());
+  if (states.has("lost")) return "lost";
+  return states.has("connecting") || states.size === 0 ? "connecting" : "live";
+}
+
 /** Whether what is shown is live. */
 export const useConnection = (): Connection =>
-  useSyncExternalStore(
-    (watcher) => {
-      watchers.add(watcher);
-      return () => watchers.delete(watcher);
-    },
-    () => connection,
-  );
+  useSyncExternalStore((watcher) => {
+    watchers.add(watcher);
+    return () => watchers.delete(watcher);
+  }, connection);
 
 /** The tab's stream of events: what it brings is in the queries' cache at once. Mounted once, by the layout. */
 export function useEvents(): void {
-  useEffect(() => {
-    const close = openEvents({ onEvent: intoCache(queryClient), onConnection: setConnection });
-    return () => {
-      close();
-      connection = "connecting";
-    };
-  }, []);
+  useEffect(() => openEvents({ onEvent: intoCache(queryClient), onConnection: setConnection("all") }), []);
 }
 
 /** An integration's own stream, with its graph, while a page shows it: `liveQuery(id)` is live. */
 export function useIntegrationEvents(id: string): void {
-  useEffect(() => openEvents({ integration: id, onEvent: intoCache(queryClient) }), [id]);
+  useEffect(
+    () =>
+      openEvents({ integration: id, onEvent: intoCache(queryClient, id), onConnection: setConnection("integration") }),
+    [id],
+  );
 }
 
 /** Calls `listener` with each event of the tab's stream. It must stay the same between renderings. */
@@ -48,16 +52,22 @@ export function useServerEvent(listener: EventListener): void {
   }, [listener]);
 }
 
-/** Puts what events bring into what was asked for before. */
-export function intoCache(client: QueryClient): EventListener {
+/** Who has scrolled far down a list reads there: asking for hundreds of pages again would move it under the eyes. */
+const isShort = ({ state }: Query) => ((state.data as Partial<InfiniteData<unknown>>)?.pages?.length ?? 0) <= 5;
+
+/** Puts what events bring into what was asked for before. `of`: the integration whose stream it is. */
+export function intoCache(client: QueryClient, of?: string): EventListener {
   // Together, however many come at once.
   const soon = debounced((keys: ReadonlySet<string>) => {
-    // Who has scrolled far down a list reads there: asking for hundreds of pages again would move it under the eyes.
-    const predicate = ({ state }: Query) => ((state.data as Partial<InfiniteData<unknown>>)?.pages?.length ?? 0) <= 5;
-    for (const key of keys) void client.invalidateQueries({ queryKey: JSON.parse(key), predicate });
+    for (const key of keys) void client.invalidateQueries({ queryKey: JSON.parse(key), predicate: isShort });
   }, 1000);
   const invalidate = (...queryKey: string[]) => soon(JSON.stringify(queryKey));
   return (name, data) => {
+    if (name === "ready" && of !== undefined) {
+      // All else is the tab's own stream's.
+      void client.invalidateQueries({ predicate: (query) => query.queryKey[1] === of && isShort(query) });
+      return;
+    }
     const handle = handlers[name] as (
       data: unknown,
       client: QueryClient,
@@ -79,13 +89,14 @@ type Handlers = {
 /** What each event changes of what was asked for before. */
 const handlers: Handlers = {
   // What ended or was removed while nobody listened is in no snapshot.
-  ready: (_, client) => void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "me" }),
+  ready: (_, client) =>
+    void client.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "me" && isShort(query) }),
   integration: (event, client, invalidate) => {
     const known = patchList<OverviewItem>(client, ["overview"], event.id, (item) =>
       overviewItem(item, event, invalidate),
     );
-    if (!known) invalidate("overview");
-    if (event.removed) return;
+    if (!known || event.removed) invalidate("overview");
+    if (event.removed) return invalidate("integration", event.id);
     client.setQueryData<LiveDetail>(["live", event.id], (live) => live && withLive(live, event.live));
     client.setQueryData<{ version: number }>(["integration", event.id], (integration) => {
       // Somebody changed it: what it is now is asked for.

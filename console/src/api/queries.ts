@@ -53,25 +53,29 @@ export function useList<T, P extends Page<T> = Page<T>>(
   path: string,
   filters: NonNullable<CallOptions["query"]> = {},
 ) {
-  const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage, refetch } = useInfiniteQuery({
+  const list = useInfiniteQuery({
     queryKey: [...key, filters],
     queryFn: ({ pageParam, signal }) => api.get<P>(path, { limit: 100, ...filters, cursor: pageParam }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next_cursor,
     placeholderData: keepPreviousData,
   });
+  const { data, error, hasNextPage, isFetchingNextPage, fetchNextPage, refetch } = list;
+  // Asked for again as somebody scrolls on, and not at once and again and again.
+  const hasJustFailed = () => list.isFetchNextPageError && Date.now() - list.errorUpdatedAt < 2_000;
   const rows = useMemo(() => data?.pages.flatMap((page) => page.items), [data]);
   return {
     /** Undefined: not there yet. */
     rows,
     /** The first page, with what it says besides its items. */
     first: data?.pages[0],
-    error: error === null ? null : toProblem(error),
+    /** Why there is nothing to show. What is there stays while nobody answers: the corner says that it is not live. */
+    error: error === null || rows !== undefined ? null : toProblem(error),
     isLoadingMore: isFetchingNextPage,
     /** Whether there are more than `rows`. */
     hasMore: hasNextPage,
     loadMore: () => {
-      if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+      if (hasNextPage && !isFetchingNextPage && !hasJustFailed()) void fetchNextPage();
     },
     retry: () => void refetch(),
   };
