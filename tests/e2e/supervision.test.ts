@@ -61,6 +61,14 @@ test("a source that hangs is read anew, then its run fails with TIMEOUT and says
   expect(await healthOf(stuck)).toEqual(stopped);
   const runs = await api.call<{ items: unknown[] }>("GET", `/v1/integrations/${stuck}/runs`);
   expect(runs.items).toHaveLength(1);
+  // A change takes that back, for those who look at the metrics, too.
+  const stoppedHere = /^sluice_integrations\{[^}]*health="stopped"[^}]*\} (\d+)/m;
+  const inMetrics = async () => stoppedHere.exec((await api.text("/metrics")).text)?.[1];
+  await expect.poll(inMetrics, patience).toBe("1");
+  const spec = await api.call<object>("GET", `/v1/integrations/${stuck}`);
+  await api.call("PUT", `/v1/integrations/${stuck}`, spec);
+  await expect.poll(inMetrics, patience).toBe("0");
+  expect(await healthOf(stuck)).toEqual({ health: "ok", health_reason: null });
   await putConnector(connector, { ...hanging, config: { count: 2_000 } });
   expect(await api.runAndWait(stuck)).toMatchObject({ status: "success", records_out: 2_000 });
   await expect.poll(() => healthOf(stuck), patience).toEqual({ health: "ok", health_reason: null });
