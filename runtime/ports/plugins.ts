@@ -1,6 +1,6 @@
 import type { ConnectorType, JsonObject } from "../../connectors/sdk/index.ts";
 import type { RegisteredType } from "./connectors.ts";
-import type { Page, PageOptions } from "./store.ts";
+import type { Page, PageOptions } from "./page.ts";
 
 /** What a plugin says that it is. */
 export type TypeDescription = Omit<ConnectorType, "create">;
