@@ -4,13 +4,18 @@ import type { AddressInfo } from "node:net";
 /**
  * `cut`: what is under way is taken and its connection ends without an answer, and no other one carries anything.
  * `silent`: what is under way is taken and not answered, what comes is neither taken nor answered.
- * `busy`: 503 to whatever comes. `slow`: whatever comes is taken, and answered late.
+ * `busy`: 503 to whatever comes. `forbidden`: 403. `slow`: whatever comes is taken, and answered late.
  */
-export type Behaviour = "well" | "cut" | "silent" | "busy" | "slow";
+export type Behaviour = "well" | "cut" | "silent" | "busy" | "forbidden" | "slow";
 
 interface UnderWay {
   readonly ids: readonly number[];
   readonly response: ServerResponse;
+}
+
+interface Counted {
+  readonly id: number;
+  readonly account?: number;
 }
 
 /** An HTTP destination that counts: arrays of records with an `id`, or one record, by POST. */
@@ -20,11 +25,14 @@ export class CountingServer {
   readonly taken = new Map<number, number>();
   /** Ids as they were taken, each time. */
   readonly order: number[] = [];
+  /** How many were taken behind a newer one of their `account`. */
+  overtaken = 0;
   /** Milliseconds that an answer takes, and while it is slow. */
   answerMs = 5;
   slowMs = 300;
   readonly #server: ReturnType<typeof createServer>;
   readonly #underWay = new Set<UnderWay>();
+  readonly #newest = new Map<number | undefined, number>();
   #behaviour: Behaviour = "well";
   #requests = 0;
 
@@ -70,10 +78,14 @@ export class CountingServer {
     const pieces: Buffer[] = [];
     for await (const piece of request) pieces.push(piece as Buffer);
     if (this.#behaviour === "busy") return void response.writeHead(503).end();
+    if (this.#behaviour === "forbidden") return void response.writeHead(403).end();
     if (this.#behaviour === "silent") return;
     const body: unknown = JSON.parse(Buffer.concat(pieces).toString());
-    const ids = (Array.isArray(body) ? body : [body]).map(({ id }: { id: number }) => id);
-    for (const id of ids) {
+    const records = [body].flat() as Counted[];
+    const ids = records.map(({ id }) => id);
+    for (const { id, account } of records) {
+      if (id <= (this.#newest.get(account) ?? -1)) this.overtaken++;
+      else this.#newest.set(account, id);
       this.taken.set(id, (this.taken.get(id) ?? 0) + 1);
       this.order.push(id);
     }

@@ -3,6 +3,7 @@ import { type Behaviour, CountingServer } from "../../support/counting-server.ts
 import { TestNode } from "../../support/node.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { Load, shareOf } from "./load.ts";
+import type { LoadKind } from "./load-kind.ts";
 import type { Scenario } from "./scenario.ts";
 
 interface Fault {
@@ -11,6 +12,8 @@ interface Fault {
   strike(server: CountingServer, node: TestNode): Promise<void>;
   /** What may come again: requests that were under way (`broken`), what a crash repeats (`ended`), or nothing. */
   readonly repeats?: "broken" | "ended";
+  /** `append` unless it says otherwise. */
+  readonly kind?: LoadKind;
   /** For a request, so that one that is not answered is noticed soon. */
   readonly delivery?: object;
 }
@@ -45,6 +48,12 @@ const faults: readonly Fault[] = [
     strike: (server) => while_(server, "busy"),
   },
   {
+    name: "forbidden",
+    what: "An HTTP destination that is written to in order by key answers 403 for a while",
+    strike: (server) => while_(server, "forbidden"),
+    kind: "key",
+  },
+  {
     name: "kill",
     what: "kill -9 of a node in the middle of requests to a slow HTTP destination",
     async strike(server, node) {
@@ -71,34 +80,36 @@ const faults: readonly Fault[] = [
 ];
 
 /** Each record arrives; what is there twice is what was under way, and not answered. */
-export const http: readonly Scenario[] = faults.map(({ name, what, strike, repeats, delivery = {} }) => ({
-  name: `http-${name}`,
-  what,
-  async run(stage) {
-    const node = await stage.shared("http", (atEnd) =>
-      TestNode.start({ folder: tempDir(atEnd), env: { SLUICE_ALLOW_ADDRESSES: "127.0.0.0/8" }, atEnd }),
-    );
-    stage.watch(node);
-    const server = await CountingServer.start();
-    stage.atEnd(() => server.close());
-    // For a stop to end before what is under way does.
-    server.slowMs = 6_000;
-    const times = stage.scale === "long" ? 4 : 1;
-    const load = await Load.begin(stage, node, {
-      database: "",
-      to: ["http"],
-      kind: "append",
-      server,
-      delivery,
-      ...(stage.scale === "short" && { seconds: 3 }),
-    });
-    for (let n = 0; n < times; n++) {
-      await load.reach(shareOf(n, times, stage.random));
-      await strike(server, node);
-    }
-    return await load.account(times, {
-      ended: repeats === "ended" ? times : 0,
-      broken: repeats === "broken" ? times : 0,
-    });
-  },
-}));
+export const http: readonly Scenario[] = faults.map(
+  ({ name, what, strike, repeats, kind = "append", delivery = {} }) => ({
+    name: `http-${name}`,
+    what,
+    async run(stage) {
+      const node = await stage.shared("http", (atEnd) =>
+        TestNode.start({ folder: tempDir(atEnd), env: { SLUICE_ALLOW_ADDRESSES: "127.0.0.0/8" }, atEnd }),
+      );
+      stage.watch(node);
+      const server = await CountingServer.start();
+      stage.atEnd(() => server.close());
+      // For a stop to end before what is under way does.
+      server.slowMs = 6_000;
+      const times = stage.scale === "long" ? 4 : 1;
+      const load = await Load.begin(stage, node, {
+        database: "",
+        to: ["http"],
+        kind,
+        server,
+        delivery,
+        ...(stage.scale === "short" && { seconds: 3 }),
+      });
+      for (let n = 0; n < times; n++) {
+        await load.reach(shareOf(n, times, stage.random));
+        await strike(server, node);
+      }
+      return await load.account(times, {
+        ended: repeats === "ended" ? times : 0,
+        broken: repeats === "broken" ? times : 0,
+      });
+    },
+  }),
+);

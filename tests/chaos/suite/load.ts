@@ -236,6 +236,7 @@ export class Load {
       const { count, first } = await overtaken(this.#file, this.#kind);
       expect(count, `behind a newer one, first at ${first}; ${JSON.stringify(landed)}`).toBe(0);
     }
+    if (this.#kind === "key" && this.#server) expect(this.#server.overtaken, "taken behind a newer one").toBe(0);
     const repeated =
       (ended + cut) * inHand.messages * this.#message +
       ended * this.#uncommitted +
