@@ -220,6 +220,7 @@ export const deadLetterRecords = sluice.table(
   },
   (t) => [
     index("dead_letter_records_by_integration").on(t.integrationId, t.id),
+    index("dead_letter_records_by_record").on(t.integrationId, t.recordId),
     index("dead_letter_records_by_fingerprint").on(t.integrationId, t.fingerprint, t.id).where(sql`not resolved`),
     index("dead_letter_records_unresolved").on(t.integrationId, t.id).where(sql`not resolved`),
     index("dead_letter_records_by_run").on(t.runId),

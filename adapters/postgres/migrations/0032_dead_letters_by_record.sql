@@ -1,0 +1,1 @@
+CREATE INDEX "dead_letter_records_by_record" ON "sluice"."dead_letter_records" USING btree ("integration_id","record_id");
