@@ -187,6 +187,20 @@ describe("compression", () => {
 describe("going on", () => {
   const last = (batches: readonly ReadBatch[]): Cursor => batches.at(-1)!.cursor;
 
+  test("mode incremental has a cursor that fits into the log for a thousand files, though others come and go", async () => {
+    const nameOf = (day: number, n: number) => `orders-of-day-${day}-part-${String(n).padStart(5, "0")}.ndjson`;
+    const placeOf = (n: number) => ({ offset: n * 977 + 64, line: n + 2, tail: [64, (n * 2_654_435_761) >>> 0] });
+    const gone = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [nameOf(1, n), placeOf(n)]));
+    await Promise.all(Array.from({ length: 100 }, (_, n) => put(nameOf(2, n), lines(n))));
+    const batches = await read("*", { mode: "incremental", from: { file: nameOf(0, 1), ...placeOf(1), done: gone } });
+    expect(batches).toHaveLength(100);
+    const from = last(batches);
+    expect(JSON.stringify(from).length).toBeLessThan(30_000);
+    await appendFile(join(folder, nameOf(2, 50)), lines(1_000));
+    await put(nameOf(1, 999), lines(1_001));
+    expect(ids(await read("*", { mode: "incremental", from }))).toEqual([1_001, 1_000]);
+  });
+
   test("mode incremental reads appended lines and new files only, wherever their names sort", async () => {
     await put("b.ndjson", lines(1, 2));
     const first = await read("*", { mode: "incremental" });

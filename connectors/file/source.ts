@@ -1,4 +1,5 @@
 import { access, constants, stat } from "node:fs/promises";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Cursor, ReadBatch, Source, SourceOptions } from "../sdk/index.ts";
 import { ConnectorError } from "../sdk/index.ts";
 import { type Bytes, openBytes } from "./bytes.ts";
@@ -13,6 +14,8 @@ import { Window } from "./window.ts";
 
 /** How many files an incremental stream may have: each has its place in every cursor. */
 const incrementalFiles = 1_000;
+/** Places that are longer as JSON go into the cursor deflated, in Base64: a batch's header has to hold it. */
+const plainLength = 8_192;
 /** A last row without a newline is taken for complete once the file was left alone for so long. */
 const quietMs = 60_000;
 
@@ -25,7 +28,11 @@ const readers = { ndjson: NdjsonReader, json: JsonReader, csv: CsvReader } satis
 /** What a cursor holds: the place in the file being read, and in mode incremental those in all files read before. */
 interface FileCursor extends Place {
   readonly file: string;
-  readonly done?: { readonly [file: string]: Place };
+  readonly done?: Places | string;
+}
+
+interface Places {
+  readonly [file: string]: Place;
 }
 
 export class FileSource implements Source {
@@ -69,6 +76,10 @@ export class FileSource implements Source {
           `"${stream}" matches ${found.length} files; incremental reads ${incrementalFiles}.`,
         );
       }
+      // Files come and go: those that are gone longest are forgotten where there would be too many.
+      const gone = [...new Set(places.keys()).difference(new Set(found))];
+      const many = found.length + gone.length - incrementalFiles;
+      for (const name of gone.slice(0, Math.max(0, many))) places.delete(name);
       return new FileSource(config, folder, options, found, places);
     }
     if (file !== undefined && !found.includes(file)) {
@@ -111,11 +122,12 @@ export class FileSource implements Source {
     if (from && format !== "csv") await window.skipTo(from.offset);
     const reader = new readers[format]({ name: path, window, aims, from, isComplete });
     const { [file]: _, ...others } = mode === "incremental" ? Object.fromEntries(this.#places) : {};
-    const done = Object.keys(others).length > 0 ? { done: others } : {};
+    let done: Pick<FileCursor, "done"> | undefined;
     for (let cut = await reader.next(); cut !== null; cut = await reader.next()) {
       signal.throwIfAborted();
       const { data, count, first, ordinals, failures, place } = cut;
       this.#places.set(file, place);
+      done ??= Object.keys(others).length > 0 ? { done: packed(others) } : {};
       yield {
         data,
         count,
@@ -169,7 +181,17 @@ export async function sample(
 function placesOf(cursor: Cursor): { file: string | undefined; places: Map<string, Place> } {
   if (cursor === null) return { file: undefined, places: new Map() };
   const { file, done = {}, ...place } = cursor as unknown as FileCursor;
-  return { file, places: new Map([...Object.entries(done), [file, place]]) };
+  const others = typeof done === "string" ? unpacked(done) : done;
+  return { file, places: new Map([...Object.entries(others), [file, place]]) };
+}
+
+function packed(places: Places): Places | string {
+  const text = JSON.stringify(places);
+  return text.length > plainLength ? deflateRawSync(text, { level: 1 }).toString("base64") : places;
+}
+
+function unpacked(text: string): Places {
+  return JSON.parse(inflateRawSync(Buffer.from(text, "base64")).toString()) as Places;
 }
 
 function refused(code: "NOT_FOUND" | "VALIDATION_ERROR", message: string): ConnectorError {
