@@ -19,7 +19,8 @@ beforeAll(async () => {
     destination: { connector: "warehouse", stream: "orders" },
   });
   await insertRuns(node().databaseUrl(), id, runs);
-});
+  // Ten seconds of a quiet machine.
+}, 600_000);
 
 test("a million runs are scrolled by wheel and by keys, each in its place, and only those in sight are in the page", async ({
   annotate,
