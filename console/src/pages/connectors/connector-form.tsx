@@ -50,13 +50,18 @@ export function ConnectorForm({ type, connector, draft, onDraft, onSaved, childr
     () => problem?.errors ?? (failure?.path === undefined ? [] : [{ path: failure.path, message: failure.message }]),
     [problem, failure],
   );
-  const errors = useMemo(() => new Map(found.map(({ path, message }) => [path, message])), [found]);
+  // What was wrong is so until it is another value.
+  const sent = useRef(draft);
+  const errors = useMemo(() => {
+    const standing = found.filter(({ path }) => textAt(draft, path) === textAt(sent.current, path));
+    return new Map(standing.map(({ path, message }) => [path, message]));
+  }, [found, draft]);
 
   // Where the keyboard goes on.
   useEffect(() => {
-    if (errors.size > 0)
-      form.current?.querySelector<HTMLElement>("[data-invalid] :is(input, textarea, button)")?.focus();
-  }, [errors]);
+    if (found.length === 0) return;
+    form.current?.querySelector<HTMLElement>("[data-invalid] :is(input, textarea, button)")?.focus();
+  }, [found]);
 
   const save = async (over: Connector | null) => {
     const config = pruned(type.config, draft.config) ?? {};
@@ -70,6 +75,7 @@ export function ConnectorForm({ type, connector, draft, onDraft, onSaved, childr
   const submit = async (over: Connector | null) => {
     setProblem(null);
     setTested(null);
+    sent.current = draft;
     try {
       const saved = await save(over);
       setBase(saved);
@@ -93,10 +99,7 @@ export function ConnectorForm({ type, connector, draft, onDraft, onSaved, childr
     setBusy(true);
     await submit(base).finally(() => setBusy(false));
   };
-  const shownPaths = new Set(
-    ["name", ...errors.keys()].filter((path) => path === "name" || path.startsWith("config.")),
-  );
-  const elsewhere = found.filter(({ path }) => !shownPaths.has(path));
+  const elsewhere = found.filter(({ path }) => path !== "name" && !path.startsWith("config."));
   return (
     <form
       ref={form}
@@ -164,4 +167,10 @@ export function ConnectorForm({ type, connector, draft, onDraft, onSaved, childr
       )}
     </form>
   );
+}
+
+/** A part of a draft, by the first names of its path: all below them counts as one. */
+function textAt(draft: ConnectorDraft, path: string): string {
+  const [first, second = ""] = path.split(/[.[]/);
+  return JSON.stringify(first === "config" ? (draft.config[second] ?? null) : draft.name);
 }

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { connectorQuery, connectorsQuery } from "../../api/connectors.ts";
 import { toProblem } from "../../api/problem.ts";
 import type { Connector, ConnectorType } from "../../api/types.ts";
@@ -93,12 +93,13 @@ function Making({ side, end, type, onChange, types }: MakingProps) {
   const [before] = useState(end.connector);
   const { data, error, refetch } = useQuery({ ...connectorQuery(before?.id ?? ""), enabled: before !== null });
   const [isFilled, setFilled] = useState(before === null);
-  if (before !== null && data === undefined) {
-    return error ? <ErrorState problem={toProblem(error)} onRetry={refetch} /> : <Skeleton lines={4} />;
-  }
-  if (!isFilled && data !== undefined) {
+  useEffect(() => {
+    if (isFilled || data === undefined) return;
     setFilled(true);
     onChange({ ...end, form: { name: data.name, config: data.config } });
+  }, [isFilled, data, end, onChange]);
+  if (!isFilled) {
+    return error ? <ErrorState problem={toProblem(error)} onRetry={refetch} /> : <Skeleton lines={4} />;
   }
   return (
     <Panel title={type.title}>

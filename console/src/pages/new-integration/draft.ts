@@ -86,11 +86,12 @@ export function keepable(draft: Draft, schemas: ReadonlyMap<string, Schema>): Dr
   };
 }
 
-const place = "sluice.new-integration";
+/** Each who signs in has a draft of their own. */
+const placeOf = (who: string): string => `sluice.new-integration.${who}`;
 
-function kept(): Draft {
+function kept(who: string): Draft {
   try {
-    const found = JSON.parse(sessionStorage.getItem(place) ?? "null") as Partial<Draft> | null;
+    const found = JSON.parse(sessionStorage.getItem(placeOf(who)) ?? "null") as Partial<Draft> | null;
     return { ...empty, ...found };
   } catch {
     return empty;
@@ -98,12 +99,12 @@ function kept(): Draft {
 }
 
 /** What was put in so far; it outlives a reload, without secrets, and goes with the tab. */
-export function useDraft(types: readonly ConnectorType[]) {
-  const [draft, setDraft] = useState(kept);
+export function useDraft(types: readonly ConnectorType[], who: string) {
+  const [draft, setDraft] = useState(() => kept(who));
   useEffect(() => {
-    if (draft === empty) sessionStorage.removeItem(place);
-    else sessionStorage.setItem(place, JSON.stringify(keepable(draft, schemasOf(types))));
-  }, [draft, types]);
+    if (draft === empty) sessionStorage.removeItem(placeOf(who));
+    else sessionStorage.setItem(placeOf(who), JSON.stringify(keepable(draft, schemasOf(types))));
+  }, [draft, types, who]);
   const change = useCallback((part: Partial<Draft>) => setDraft((former) => changed(former, part)), []);
   const begin = useCallback(() => setDraft(empty), []);
   return { draft, change, begin };

@@ -37,13 +37,14 @@ export function Made({ id, draft, change }: MadeProps) {
     <>
       <Panel title={`${data.name} is made`}>
         <p>
-          <Status of={data.enabled ? data.health : "disabled"} title={data.health_reason} />
+          <Status of={data.enabled ? data.health : "disabled"} />{" "}
+          {data.enabled && data.health_reason !== null && <span className="soft">{data.health_reason}</span>}
         </p>
         <Begin integration={data} runId={draft.runId} onRun={(runId) => change({ runId })} />
       </Panel>
       {draft.runId !== null && <Progress id={draft.runId} integration={data} />}
       {draft.trigger.type === "webhook" && <Hook integration={data} scheme={draft.trigger.scheme} />}
-      {draft.runId === null && <Preview id={id} sample={draft.trigger.type === "webhook" ? draft.sample : null} />}
+      {!data.enabled && <Preview id={id} sample={draft.trigger.type === "webhook" ? draft.sample : null} />}
     </>
   );
 }
@@ -134,6 +135,14 @@ function Progress({ id, integration }: { readonly id: string; readonly integrati
         {run.error !== null && (
           <p className={styles.problem}>
             {run.error.message} <code>{run.error.code}</code>
+          </p>
+        )}
+        {run.status === "failed" && (
+          <p>
+            <Link to="/integrations/$id" params={{ id: integration.id }} search={{ tab: "configuration" }}>
+              Mend it in the configuration
+            </Link>
+            , and run it again there.
           </p>
         )}
       </div>

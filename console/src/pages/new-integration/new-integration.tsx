@@ -8,7 +8,7 @@ import type { ConnectorType } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { Page } from "../../components/page.tsx";
 import { Empty, ErrorState, Skeleton } from "../../components/states.tsx";
-import { useMay } from "../../layout/me.ts";
+import { useMay, useMe } from "../../layout/me.ts";
 import { DestinationStep } from "./destination-step.tsx";
 import { type Draft, useDraft, wantOf } from "./draft.ts";
 import { MappingStep } from "./mapping-step.tsx";
@@ -56,7 +56,7 @@ export function NewIntegration() {
 function Steps({ types }: { readonly types: readonly ConnectorType[] }) {
   const { step: wanted = "source" } = route.useSearch();
   const navigate = route.useNavigate();
-  const { draft, change, begin } = useDraft(types);
+  const { draft, change, begin } = useDraft(types, useMe().name);
   // A link leads no further than what was put in.
   const reached = draft.madeId !== null ? steps.length - 1 : reachOf(draft);
   const at = draft.madeId !== null ? steps.length - 1 : Math.min(steps.indexOf(wanted), reached);
