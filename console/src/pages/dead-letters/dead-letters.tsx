@@ -20,6 +20,7 @@ import { LetterPage } from "./letter-page.tsx";
 import { Records } from "./records.tsx";
 import { Replay } from "./replay.tsx";
 import { type DeadLettersSearch, type Filter, filterOf } from "./search.ts";
+import { whyNoReplay } from "./why-no-replay.ts";
 
 const route = getRouteApi("/signed-in/integrations/$id/dead-letters");
 
@@ -122,9 +123,4 @@ function List({ integration }: { readonly integration: Integration }) {
       )}
     </Page>
   );
-}
-
-export function whyNoReplay({ enabled }: Integration, depth: number | null): string | null {
-  if (!enabled) return "The integration is disabled: enable it first";
-  return depth === 0 ? "There is nothing to replay" : null;
 }

@@ -10,7 +10,6 @@ import { Page } from "../../components/page.tsx";
 import { ErrorState, Skeleton } from "../../components/states.tsx";
 import { useMay } from "../../layout/me.ts";
 import { Attempts } from "./attempts.tsx";
-import { whyNoReplay } from "./dead-letters.tsx";
 import { Discard } from "./discard.tsx";
 import { JobsUnderWay } from "./job-progress.tsx";
 import { Facts, Why } from "./letter-facts.tsx";
@@ -20,6 +19,7 @@ import { letterQuery } from "./load-letter.ts";
 import { Payload } from "./payload.tsx";
 import { Replay } from "./replay.tsx";
 import type { DeadLettersSearch } from "./search.ts";
+import { whyNoReplay } from "./why-no-replay.ts";
 
 const route = getRouteApi("/signed-in/integrations/$id/dead-letters");
 
