@@ -1,6 +1,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { type CSSProperties, type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import {
+  type CSSProperties,
+  type KeyboardEvent,
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import { classNames } from "./class-names.ts";
 import { Skeleton } from "./states.tsx";
 import styles from "./table.module.css";
@@ -53,11 +61,13 @@ export function Table<Row>(props: TableProps<Row>) {
   const scroller = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState(0);
   const total = rows?.length ?? 0;
+  // The same while one scrolls: with another one all rows are laid out anew.
+  const getItemKey = useCallback((at: number) => rowKey(rows?.[at] as Row), [rows, rowKey]);
   const virtual = useVirtualizer({
     count: total,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
-    getItemKey: (at) => rowKey(rows?.[at] as Row),
+    getItemKey,
     overscan: 12,
     // Below the head, which stays in sight.
     scrollPaddingStart: rowHeight,
