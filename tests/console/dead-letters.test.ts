@@ -114,6 +114,11 @@ test("from sign-in to a corrected dead letter that a replay brought to its desti
 
   await write(page, JSON.stringify({ ...people[1], n: 2 }, null, 2));
   await page.getByText(/^It would pass, to files/).waitFor();
+  // A replay would take what is saved.
+  await page
+    .getByRole("button", { name: "Replay", exact: true })
+    .and(page.getByTitle(/^Save the correction/))
+    .waitFor();
   await page.getByRole("tab", { name: "What is corrected" }).click();
   await shoot(page, "dead-letter-changes");
   await page.getByRole("button", { name: "Save the correction" }).click();

@@ -62,6 +62,7 @@ function Loaded({ letter, integration, onStale }: LoadedProps) {
   const navigate = route.useNavigate();
   const mayWrite = useMay("dead-letters:write");
   const [asked, ask] = useState<"replay" | "discard" | null>(null);
+  const [isChanged, setChanged] = useState(false);
   useNews(info, onStale);
   const setJob = (job: string | undefined) =>
     void navigate({ search: (former) => ({ ...former, job }), replace: true });
@@ -86,7 +87,7 @@ function Loaded({ letter, integration, onStale }: LoadedProps) {
               kind="primary"
               icon={<RotateCcw size={16} aria-hidden />}
               onPress={() => ask("replay")}
-              whyNot={whyNoReplay(integration, null)}
+              whyNot={isChanged ? "Save the correction first, or drop it" : whyNoReplay(integration, null)}
             >
               Replay
             </Button>
@@ -96,7 +97,7 @@ function Loaded({ letter, integration, onStale }: LoadedProps) {
     >
       <JobsUnderWay id={integration.id} shown={search.job} onClose={() => setJob(undefined)} />
       <Why letter={info} />
-      <Payload letter={letter} integration={integration} onStale={onStale} />
+      <Payload letter={letter} integration={integration} onStale={onStale} onChanged={setChanged} />
       <Attempts letter={info} />
       {asked === "discard" && <Discard letter={info} onClose={() => ask(null)} onDone={onStale} />}
       {asked === "replay" && (

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useBlocker } from "@tanstack/react-router";
-import { type ReactNode, Suspense, useMemo, useRef, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { api } from "../../api/client.ts";
 import { type Problem, toProblem } from "../../api/problem.ts";
 import type { Integration } from "../../api/types.ts";
@@ -30,6 +30,8 @@ interface PayloadProps {
   readonly letter: Letter;
   readonly integration: Integration;
   readonly onStale: () => Promise<unknown>;
+  /** Whether something is written that is not saved. */
+  readonly onChanged: (isChanged: boolean) => void;
 }
 
 type View = "record" | "original" | "changes" | "state";
@@ -37,7 +39,7 @@ type View = "record" | "original" | "changes" | "state";
 const textOf = ({ corrected, original }: Letter): string => corrected ?? original;
 
 /** The record of a dead letter, to be read or, by who may, to be corrected, and what the steps make of it. */
-export function Payload({ letter, integration, onStale }: PayloadProps) {
+export function Payload({ letter, integration, onStale, onChanged }: PayloadProps) {
   const { info, original, state } = letter;
   const mayTry = useMay("dead-letters:write");
   const mayWrite = mayTry && !info.resolved;
@@ -50,6 +52,7 @@ export function Payload({ letter, integration, onStale }: PayloadProps) {
   const [isOpened, open] = useState(false);
   const isChanged = draft !== textOf(base);
   if (!isChanged && base !== letter && letter.info.version >= base.info.version) take(letter);
+  useEffect(() => onChanged(isChanged), [isChanged, onChanged]);
   const record = useMemo(() => (draft.length > small ? null : recordIn(draft)), [draft]);
   const isLarge = draft.length > small;
   const leaving = useBlocker({
