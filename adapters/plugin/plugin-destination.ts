@@ -17,6 +17,7 @@ import {
   type WriteResponse,
   type WriteResult as WriteResultMessage,
 } from "../../proto/gen/sluice/connector/v1/connector.ts";
+import { Fault } from "../../proto/gen/sluice/record/v1/record.ts";
 import {
   durationOf,
   errorOf,
@@ -322,11 +323,16 @@ function batchOf({ records, keys = [], ordered = false, correlation }: WriteBatc
 
 function resultOf({ failed, failure, state }: WriteResultMessage, records: number, plugin: string): WriteResult {
   if (failure) throw errorOf(failure, plugin);
-  const failures = failedOf(failed, records, "record", plugin).map(({ index, failure: why }) =>
-    recordFailureOf(index, why),
-  );
+  const told = failedOf(failed, records, "record", plugin);
+  // The destination's own fault is no record's, and no attempt of one.
+  const isLeft = ({ failure: why }: (typeof told)[number]) => why?.fault === Fault.FAULT_DESTINATION;
+  const left = told.filter(isLeft);
+  const [first] = left;
+  if (first?.failure && left.length === records) throw errorOf(first.failure, plugin);
+  const failures = told.filter((each) => !isLeft(each)).map(({ index, failure: why }) => recordFailureOf(index, why));
   return {
     ...(failures.length > 0 && { failed: failures }),
+    ...(left.length > 0 && { left: left.map(({ index }) => index) }),
     ...(state !== "" && { state: jsonOf(state, "a state", plugin) }),
   };
 }

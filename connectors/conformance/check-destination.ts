@@ -297,10 +297,11 @@ async function crash({ to, mode, open, stored }: Writing, end: () => Promise<voi
 async function limitedWrite(destination: Destination, records: readonly JsonObject[]) {
   const waitOf = (ms: unknown) => Math.min(1_000, typeof ms === "number" ? ms : 50);
   try {
-    const { failed = [] } = await destination.write(batchOf(records));
+    const { failed = [], left = [] } = await destination.write(batchOf(records));
     const [other] = failed.filter(({ code }) => code !== "RATE_LIMITED");
     demand(other === undefined, `a record that was limited is ${other?.code}: ${other?.message}`);
-    return { again: failed.map(({ index }) => records[index]!), waitMs: waitOf(failed[0]?.retryAfterMs) };
+    const again = [...failed.map(({ index }) => index), ...left].map((index) => records[index]!);
+    return { again, waitMs: waitOf(failed[0]?.retryAfterMs) };
   } catch (error) {
     const { code, message, retryAfterMs } = error as Error & { [name: string]: unknown };
     demandSame(code, "RATE_LIMITED", `the code of a limit (${message})`);

@@ -6,9 +6,11 @@ import type { Cursor, OutRecord, ReadBatch, Source } from "../../connectors/sdk/
 import { type Delivered, deliver } from "../../runtime/delivery/index.ts";
 import { realClock } from "../../runtime/ports/clock.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
+import { serveHere } from "../support/http-server.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const bad = fileURLToPath(new URL("programs/bad.ts", import.meta.url));
+const builtIn = fileURLToPath(new URL("programs/built-in.ts", import.meta.url));
 const context = { dataDir: "/", fileRoots: [] };
 const idle = new AbortController().signal;
 const record = (n: number): OutRecord => ({ text: `{"n":${n}}`, value: { n }, id: String(n) });
@@ -164,6 +166,33 @@ test.each([
   const opened = await destination(await start(fault));
   expect(opened.concurrency).toBe(64);
   await expect(opened.write({ records: [record(1)], signal: idle })).rejects.toThrow(message);
+});
+
+test("what a destination at fault did not take in the middle of a write is left, through a plugin as without one", async () => {
+  const statuses = [422, 201, 403, 403];
+  const server = await serveHere(() => ({ status: statuses.shift()!, body: "" }));
+  const command = [process.execPath, builtIn, "http"] as const;
+  const plugin = await Plugin.start({ name: "web", plugin: { command }, logger: noLogger, redact: (line) => line });
+  onTestFinished(() => plugin.stop());
+  const connector = plugin.type.create({ base_url: server.url, concurrency: 1 }, context);
+  const opened = await connector.openDestination!({
+    stream: "s",
+    mode: "append",
+    key: [],
+    runId: "r",
+    state: null,
+    signal: idle,
+  });
+  const records = [0, 1, 2, 3].map(record);
+  expect(await opened.write({ records, signal: idle })).toMatchObject({
+    failed: [{ index: 0, code: "BUSINESS_RULE" }],
+    left: [2, 3],
+  });
+  await expect(opened.write({ records: records.slice(2), signal: idle })).rejects.toMatchObject({
+    code: "FORBIDDEN",
+    fault: "destination",
+  });
+  await opened.close();
 });
 
 test("a destination that answers twice is ended: nobody knows which answer holds", async () => {

@@ -7,6 +7,7 @@ import {
   type WriteResponse,
   type WriteResult,
 } from "../../../proto/gen/sluice/connector/v1/connector.ts";
+import { Fault } from "../../../proto/gen/sluice/record/v1/record.ts";
 import type { Destination, DestinationMode as ModeName, OutRecord } from "../connector.ts";
 import { ConnectorError } from "../errors.ts";
 import { parseExact } from "../exact.ts";
@@ -89,13 +90,13 @@ async function answerOf(
       return { id, failed: [], failure: undefined, state: "" };
     }
     const batch = batchOf(request.value, signal);
-    const { failed: refused = [], left = [], state } = await within(batch.correlation, () => destination.write(batch));
-    // The protocol knows nothing of it.
-    const message = "The write did not come to it.";
-    const failed = [...refused, ...left.map((index) => ({ index, code: "UNAVAILABLE" as const, message }))];
+    const { failed = [], left = [], state } = await within(batch.correlation, () => destination.write(batch));
     return {
       id,
-      failed: failed.map(({ index, ...failure }) => ({ index, failure: failureOf(failure) })),
+      failed: [
+        ...failed.map(({ index, ...failure }) => ({ index, failure: failureOf(failure) })),
+        ...left.map((index) => ({ index, failure: notReached })),
+      ],
       failure: undefined,
       state: state === undefined ? "" : JSON.stringify(state),
     };
@@ -103,6 +104,12 @@ async function answerOf(
     return { id, failed: [], failure: thrown(error), state: "" };
   }
 }
+
+/** Of what is `left`: no record's fault, and no attempt of one. */
+const notReached = {
+  ...failureOf({ code: "UNAVAILABLE", message: "The write did not come to it." }),
+  fault: Fault.FAULT_DESTINATION,
+};
 
 function batchOf(value: WriteBatch, signal: AbortSignal) {
   const { records, ids, keys, ordered, timeout, traceparent, requestId } = value;
