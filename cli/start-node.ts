@@ -52,6 +52,7 @@ import { nodeId } from "./node-id.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { joinNodes } from "./nodes.ts";
 import { createRunner } from "./runner.ts";
+import { sharedFor } from "./shared-for.ts";
 
 export interface RunningNode {
   /** `http://127.0.0.1:7400`; with a certificate `https` and a name that it is good for. */
@@ -248,13 +249,14 @@ async function start(
     storeAnswers = error === null;
     return storeAnswers ? null : "Postgres takes no connection, or does not answer; the node's log says why";
   };
+  // Anybody may ask, as often as they like.
   const readiness = {
-    check: async () => ({
+    check: sharedFor(500, async () => ({
       nats: logs.status.connected ? (logs.status.reason ?? null) : (logs.status.reason ?? "not connected"),
       postgres: await storeReason(),
       settlement: settler.reason,
       disk: space.reason,
-    }),
+    })),
   };
   const nodes = joinNodes({ cluster, readiness, view, version, durability: runner.durability });
   closers.push(() => nodes.close());

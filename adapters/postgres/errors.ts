@@ -7,10 +7,23 @@ import { DrizzleQueryError } from "./drizzle.ts";
 const away = /^(08|40|53|57P|58|25006)/;
 
 /**
- * What a query's failure means to a caller: UNAVAILABLE (try again, the database is away), TIMEOUT (it took too long),
- * UNAUTHORIZED (the user or password is refused), or the error as it is. Details, which quote rows, are left out of all (invariant 7).
+ * What a query's failure means: UNAVAILABLE (try again, the database is away, or took too long), or the error as it is.
+ * What the database says of itself is in the cause, for the log: this may be shown to anybody.
  */
 export function translate(error: unknown): unknown {
+  const translated = translateAtStart(error);
+  if (!(translated instanceof SluiceError) || translated === error) return translated;
+  const message = isCancelled(error) ? "the database took too long" : "the database is away";
+  return new SluiceError("UNAVAILABLE", message, [], error);
+}
+
+const isCancelled = (error: unknown) => error instanceof pg.DatabaseError && error.code === "57014";
+
+/**
+ * The same for whoever starts a node: what is away, and why, and UNAUTHORIZED where the user or password is refused.
+ * Details, which quote rows, are left out of all (invariant 7).
+ */
+export function translateAtStart(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError)) {
     const ours = [SluiceError, ConflictError, TypeError, RangeError, SyntaxError].some((type) => error instanceof type);
     // Whatever else has no SQLSTATE comes from the connection: refused, reset, ended, no free one in time.
@@ -19,7 +32,7 @@ export function translate(error: unknown): unknown {
   error.detail = undefined;
   error.where = undefined;
   error.internalQuery = undefined;
-  if (error.code === "57014") return new SluiceError("TIMEOUT", "the database took too long", [], error);
+  if (isCancelled(error)) return new SluiceError("UNAVAILABLE", "the database took too long", [], error);
   if (error.code?.startsWith("28")) {
     return new SluiceError("UNAUTHORIZED", `the database refuses the user: ${error.message}`, [], error);
   }

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { SluiceError } from "../../runtime/errors/index.ts";
 import { readMigrationFiles } from "./drizzle.ts";
-import { translate } from "./errors.ts";
+import { translateAtStart } from "./errors.ts";
 import { locks } from "./locks.ts";
 
 const folder = fileURLToPath(new URL("./migrations", import.meta.url));
@@ -14,7 +14,7 @@ const folder = fileURLToPath(new URL("./migrations", import.meta.url));
  */
 export async function migrate(url: string): Promise<void> {
   const client = await connectOrCreate(url).catch((error: unknown) => {
-    throw translate(error);
+    throw translateAtStart(error);
   });
   try {
     await client.query("begin");
@@ -39,7 +39,7 @@ export async function migrate(url: string): Promise<void> {
     }
     await client.query("commit");
   } catch (error) {
-    throw translate(error);
+    throw translateAtStart(error);
   } finally {
     await client.end();
   }

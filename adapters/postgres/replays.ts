@@ -124,7 +124,7 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
         .limit(options.limit + 1);
       const { nextCursor } = page(rows);
       const items = rows.slice(0, options.limit);
-      return { items: await Promise.all(items.map((row) => withProgress(db, row))), nextCursor };
+      return { items: await withProgress(db, items), nextCursor };
     },
 
     async unfinished(integrationId) {
@@ -135,7 +135,7 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
         .where(and(isNull(jobs.finishedAt), own, ofOne))
         .orderBy(asc(jobs.id))
         .limit(1_000);
-      return Promise.all(rows.map((row) => withProgress(db, row)));
+      return withProgress(db, rows);
     },
 
     async status(id) {
@@ -199,8 +199,12 @@ export function replayStore(db: Database, caller: Caller | null): ReplayStore {
   };
 }
 
-async function withProgress(db: Database, row: typeof jobs.$inferSelect): Promise<JobRow> {
-  return { ...row, progress: await progress(db, row.id) };
+async function withProgress(db: Database, rows: readonly (typeof jobs.$inferSelect)[]): Promise<JobRow[]> {
+  const found = await progressOf(
+    db,
+    rows.map(({ id }) => id),
+  );
+  return rows.map((row) => ({ ...row, progress: found.get(row.id) ?? noProgress }));
 }
 
 async function find(db: Database, id: string, own: SQL | undefined): Promise<JobRow | null> {
@@ -209,7 +213,7 @@ async function find(db: Database, id: string, own: SQL | undefined): Promise<Job
     .select()
     .from(jobs)
     .where(and(eq(jobs.id, id), own));
-  return row === undefined ? null : withProgress(db, row);
+  return row === undefined ? null : ((await withProgress(db, [row]))[0] as JobRow);
 }
 
 async function openRun(tx: Database, id: string, runId: string, ending: string | null = null): Promise<boolean> {
@@ -285,14 +289,21 @@ const isFree = sql`not exists (select 1 from sluice.dead_letter_replays as repla
 const unresolved = (integrationId: string, filter: DeadLetterFilter) =>
   and(eq(deadLetterRecords.integrationId, integrationId), ...conditions(false, filter));
 
+const noProgress: JobRow["progress"] = { total: 0, passed: 0, failed: 0 };
+
 async function progress(db: Database, id: string): Promise<JobRow["progress"]> {
-  const [row] = await db.query<JobRow["progress"]>(
-    `select count(*) as total, count(*) filter (where state = 'passed') as passed,
+  return (await progressOf(db, [id])).get(id) ?? noProgress;
+}
+
+/** By job, in one statement for all of them; left out: jobs of no dead letters. */
+async function progressOf(db: Database, ids: readonly string[]): Promise<Map<string, JobRow["progress"]>> {
+  const rows = await db.query<JobRow["progress"] & { readonly job_id: string }>(
+    `select job_id, count(*) as total, count(*) filter (where state = 'passed') as passed,
             count(*) filter (where state = 'failed') as failed
-       from sluice.dead_letter_replays where job_id = $1`,
-    [id],
+       from sluice.dead_letter_replays where job_id = any($1::uuid[]) group by job_id`,
+    [ids],
   );
-  return row!;
+  return new Map(rows.map(({ job_id, ...counts }) => [job_id, counts]));
 }
 
 /** What was not replayed is free for other jobs. */

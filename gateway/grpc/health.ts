@@ -11,8 +11,6 @@ import { controlService } from "./schema.ts";
 
 /** How often those who watch are told of a change. */
 const lookMs = 1_000;
-/** One look at the readiness serves all who ask within this time. */
-const freshMs = 500;
 /** Of a node, since no token is asked for; a balancer needs one for each of its members. */
 const mostWatchers = 1_000;
 
@@ -23,15 +21,8 @@ type Status = (typeof Serving)[keyof typeof Serving];
 export function addHealth(server: Server, readiness: Readiness, closing: AbortSignal): { close(): void } {
   const known = new Set(["", controlService.typeName]);
   const watchers = new Map<Watcher, Status | undefined>();
-  let looked: { readonly at: number; readonly status: Promise<Status> } | undefined;
 
-  const look = (): Promise<Status> => {
-    if (closing.aborted) return Promise.resolve(Serving.NOT_SERVING);
-    if (looked === undefined || looked.at < performance.now() - freshMs) {
-      looked = { at: performance.now(), status: statusOf(readiness) };
-    }
-    return looked.status;
-  };
+  const look = async (): Promise<Status> => (closing.aborted ? Serving.NOT_SERVING : statusOf(readiness));
   const tell = (watcher: Watcher, now: Status) => {
     const told = watchers.get(watcher);
     if (told === now || told === Serving.SERVICE_UNKNOWN || !watchers.has(watcher)) return;

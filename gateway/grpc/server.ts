@@ -15,6 +15,7 @@ import type { Logger } from "../../runtime/ports/logger.ts";
 import { traceparentOf } from "../../runtime/record/index.ts";
 import { type Authenticator, authenticate, type Identity, type RequestLimits } from "../auth/index.ts";
 import { idempotencyKeyOf, once } from "../rest/idempotency.ts";
+import { hasHiddenCause } from "../rest/problem.ts";
 import type { Readiness, Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
 import { admission, type Patience, textOf } from "./admission.ts";
@@ -75,7 +76,9 @@ export function createGrpc(options: GrpcOptions): Grpc {
   const streams = streamMethods();
   const failed = (error: unknown, requestId: string, method: string) => {
     const answer = toServiceError(error, requestId);
-    if (answer.code === 13) logger.error({ err: error, request_id: requestId, method }, "call failed");
+    const about = { err: error, request_id: requestId, method };
+    if (answer.code === 13) logger.error(about, "call failed");
+    else if (hasHiddenCause(error)) logger.warn(about, "call not served");
     return answer;
   };
   const { interceptor, admittedOf } = admission({

@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { decodeHooks, Outcome } from "../../runtime/hooks/index.ts";
 import { noLogger } from "../../runtime/ports/logger.ts";
 import type { IntegrationRow } from "../../runtime/ports/store.ts";
+import type { Tracing } from "../../runtime/ports/telemetry.ts";
 import { HookReceiver, type HookReceiverOptions } from "./receiver.ts";
 
 function rowOf(name: string, auth: object): IntegrationRow {
@@ -31,6 +32,7 @@ function receiverOf(
   secretsOf: SecretsOf = async (_id, secrets) => secrets,
   asked: (string | number)[] = [],
   maxBytes = 1024 * 1024,
+  tracing?: Tracing,
 ) {
   return new HookReceiver({
     store: {
@@ -55,6 +57,7 @@ function receiverOf(
     },
     logger: noLogger,
     metrics: { hook: () => {} },
+    ...(tracing && { tracing }),
     secretsOf,
   });
 }
@@ -149,4 +152,18 @@ test("where nodes take little of each other, a record that does not fit with its
   await expect(send(large, { "x-large": "x".repeat(3_000) })).rejects.toMatchObject({ statusCode: 413 });
   await expect(send(JSON.stringify("x".repeat(60_000)))).rejects.toMatchObject({ statusCode: 413 });
   expect(await send(JSON.stringify(Array.from({ length: 1_000 }, () => "x".repeat(500))))).toBe("accepted");
+});
+
+test("a request that is refused is no failure of its span, which would be exported whatever is sampled", async () => {
+  const ended: unknown[] = [];
+  const tracing: Tracing = { start: () => ({ traceparent: undefined, end: (error) => void ended.push(error) }) };
+  const row = rowOf("orders", { scheme: "bearer", secrets: ["x"] });
+  const receiver = receiverOf(row, undefined, [], 1024 * 1024, tracing);
+  const send = (authorization: string, text: string) =>
+    receiver.receive("orders", { headers: { authorization }, body: Buffer.from(text) }, {});
+  await expect(send("Bearer y", "{}")).rejects.toEqual(unauthorized);
+  await expect(send("Bearer x", "{")).rejects.toMatchObject({ code: "VALIDATION_ERROR" });
+  expect(ended).toEqual([undefined, undefined]);
+  await expect(send("Bearer x", JSON.stringify("x".repeat(1024 * 1024)))).rejects.toMatchObject({ statusCode: 413 });
+  expect(ended).toEqual([undefined, undefined, expect.any(Error)]);
 });

@@ -25,7 +25,7 @@ async function serve({ heldBytes = 1_000, refusedPerMinute = 0, go = Promise.res
     receiver: {
       async exists(name, isFlood) {
         floods.push(isFlood);
-        if (name !== "known") throw new SluiceError("NOT_FOUND", "there is no such integration");
+        if (name !== "known" && name !== "other") throw new SluiceError("NOT_FOUND", "there is no such integration");
       },
       async receive(_, { headers }) {
         if (headers.authorization === "wrong") throw new SluiceError("UNAUTHORIZED", "it does not fit");
@@ -64,23 +64,38 @@ test("a name that does not exist is answered 404 before anything of the body has
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 404 /);
 });
 
+test("one integration's bodies that do not end leave others half of what a node holds", async () => {
+  const { open, post } = await serve({ heldBytes: 1_000_000 });
+  const answers: string[] = [];
+  for (let n = 0; n < 8; n++) {
+    const socket = open().on("data", (chunk: Buffer) => void answers.push(chunk.toString()));
+    socket.write("POST /v1/hooks/known HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n");
+    socket.write(Buffer.alloc(150_000));
+  }
+  // Three of them are held, the other five refused.
+  await expect.poll(() => answers.length, { timeout: 60_000 }).toBe(5);
+  expect(answers.every((answer) => /^HTTP\/1\.1 503 /.test(answer))).toBe(true);
+  expect((await post("known", 100_000)).status).toBe(503);
+  expect((await post("other", 200_000)).status).toBe(202);
+});
+
 test("more than a node holds of bodies is answered 503 with Retry-After, and taken again once others are answered", async () => {
   const { promise: go, resolve } = Promise.withResolvers<void>();
   const { post, next } = await serve({ go });
   const came = next();
-  const first = post("known", 900);
+  const first = post("known", 450);
   await came;
-  const second = await post("known", 200);
+  const second = await post("known", 100);
   expect([second.status, second.headers.get("retry-after")]).toEqual([503, "1"]);
   expect(await second.json()).toMatchObject({ code: "UNAVAILABLE" });
   resolve();
   expect((await first).status).toBe(202);
   // What is answered is let go of when its connection is told so, which may be after its client was.
-  await expect.poll(async () => (await post("known", 1_000)).status, { timeout: 60_000 }).toBe(202);
+  await expect.poll(async () => (await post("known", 500)).status, { timeout: 60_000 }).toBe(202);
 });
 
 test("a body that its sender breaks off is held no longer", async () => {
-  const { open, post } = await serve({ heldBytes: 100_000 });
+  const { open, post } = await serve({ heldBytes: 200_000 });
   for (let turn = 0; turn < 3; turn++) {
     const socket = open();
     socket.write("POST /v1/hooks/known HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n");

@@ -40,8 +40,8 @@ export function addHookRoutes(
       counted(request, receiver.exists((request as HookRouteRequest).params.integration, limits.isSpent(request.ip))),
     );
     // Called back at once: whoever reads the body begins to in the same turn.
-    scope.addHook("preParsing", (_, reply, payload, done) => {
-      hold(payload as Readable, reply.raw);
+    scope.addHook("preParsing", (request, reply, payload, done) => {
+      hold((request as HookRouteRequest).params.integration, payload as Readable, reply.raw);
       done(null, payload);
     });
     scope.addContentTypeParser("*", { parseAs: "buffer" }, async (_: FastifyRequest, body: Buffer) => body);

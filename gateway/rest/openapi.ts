@@ -83,7 +83,7 @@ function operation({
     500,
     503,
     ...(inPath.length > 0 ? [404, 414] : []),
-    ...(body ? [413, 415] : []),
+    ...(method === "GET" ? [] : [413, 415]),
     ...(isConditional ? [412] : []),
     ...(method === "POST" ? [409, 422] : []),
     ...problems,

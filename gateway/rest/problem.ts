@@ -24,6 +24,11 @@ export function toProblem(error: unknown, requestId: string): Problem & { readon
   return { ...members, type: "about:blank", title, status, code, detail, errors, request_id: requestId };
 }
 
+/** What is away is told without its cause, which is for the log: anybody may be told, and it has addresses and names. */
+export function hasHiddenCause(error: unknown): boolean {
+  return error instanceof SluiceError && error.code === "UNAVAILABLE" && error.cause !== undefined;
+}
+
 function describe(error: unknown): Pick<Problem, "code" | "status" | "detail" | "errors"> {
   if (error instanceof NotThroughError) {
     const { code, status, message, errors } = error;

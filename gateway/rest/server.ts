@@ -42,7 +42,7 @@ import { EventStreams } from "./event-streams.ts";
 import { addHookRoutes, hookPath, hookUrl } from "./hook-routes.ts";
 import { idempotencyKeyOf, once } from "./idempotency.ts";
 import { openApi } from "./openapi.ts";
-import { problemType, toProblem } from "./problem.ts";
+import { hasHiddenCause, problemType, toProblem } from "./problem.ts";
 import { completeQuery, ifMatchOf, requestIdOf } from "./requests.ts";
 import type { Route } from "./route.ts";
 import { routes } from "./routes.ts";
@@ -114,8 +114,14 @@ const crossOrigin = {
   strictPreflight: false,
 };
 
-/** How long a client may take: to send the head of a request, all of it, and to ask again on the same connection. */
-const initialPatience = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 72_000 };
+/** How long a client may take: to send the head of a request, all of it, to ask again on the same connection. */
+const initialPatience = {
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 72_000,
+  /** To take something of an answer. */
+  answerTimeout: 60_000,
+};
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -171,6 +177,12 @@ export function createRest(options: RestOptions): FastifyInstance {
   const moving = new Set<string | undefined>(routes.filter(({ isData }) => isData).map(({ path }) => urlOf(path)));
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ ...always, "x-request-id": request.id });
+  });
+  // Whoever reads nothing of an answer is cut off. Node counts anew whenever some of it has gone out, and by another limit
+  // once all of it has.
+  app.addHook("onSend", async (_, { raw }) => {
+    raw.setTimeout(patience.answerTimeout);
+    raw.prependOnceListener("finish", () => raw.setTimeout(0));
   });
   // A preflight request has no token: it is answered before one is asked for.
   if (options.corsOrigins?.length) app.register(cors, { ...crossOrigin, origin: [...options.corsOrigins] });
@@ -328,6 +340,7 @@ function readQuery(texts: Record<string, string | string[]>, schemas: Record<str
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toProblem(error, request.id);
   if (problem.status === 500) request.log.error({ err: error, request_id: request.id }, "request failed");
+  else if (hasHiddenCause(error)) request.log.warn({ err: error, request_id: request.id }, "request not served");
   if (error instanceof RetryLaterError) reply.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
   if (error instanceof TooManyRequestsError) tell(reply, error.allowance);
   if (problem.status === 401) reply.header("www-authenticate", challenge(request, problem.detail));
@@ -350,12 +363,14 @@ function clientErrorHandler(
   if (error.code === "ECONNRESET" || !socket.writable) return socket.destroy();
   const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
   const refused = Object.assign(new Error("the request is no HTTP that this server reads"), { statusCode: status });
-  const problem = toProblem(refused, randomUUIDv7());
+  const requestId = randomUUIDv7();
+  const problem = toProblem(refused, requestId);
   const body = JSON.stringify(problem);
   const head = [
     `HTTP/1.1 ${status} ${problem.title}`,
     `Content-Type: ${problemType}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-ID: ${requestId}`,
   ];
   socket.end([...head, "Connection: close", "", body].join("\r\n"));
 }

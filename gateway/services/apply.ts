@@ -14,7 +14,7 @@ import { type FieldError, joinPath, SluiceError } from "../../runtime/errors/ind
 import type { ConnectorRow, IntegrationRow } from "../../runtime/ports/store.ts";
 import { type WantedPlugins, wantPlugins } from "./apply-plugins.ts";
 import { type ConnectorInput, keepSecrets, type StoredConnector, seal, strayRedactions } from "./connectors.ts";
-import { allConnectors, newId, refuse, type ServiceContext, sentenceOf, usersOf } from "./context.ts";
+import { allConnectors, found, newId, refuse, type ServiceContext, sentenceOf, usersOf } from "./context.ts";
 import { changedSchema, type FoundFit, findFit, keepFirstSchema } from "./fit.ts";
 import { redactedValue, sealHookSecrets } from "./hook-secrets.ts";
 import { storedIntegration, updateIntegration } from "./integrations.ts";
@@ -95,7 +95,7 @@ function applying(context: ServiceContext, plugins: WantedPlugins) {
         if (parts === undefined) continue;
         sealed.push(...ofConnector(store, parts));
         if (row === undefined) await tx.connectors.create({ ...parts, owner: null });
-        else await tx.connectors.update(row.id, parts, row.version);
+        else found(await tx.connectors.update(row.id, parts, row.version), "connector", row.id);
       }
       const ids: string[] = [];
       for (const { value, row, id: newest = newId() } of changedIntegrations) {

@@ -18,6 +18,7 @@ import { deadLetterPreviewService, previewService } from "./preview.ts";
 import { recordService } from "./records.ts";
 import { secretsService } from "./secrets.ts";
 import { tapService } from "./tap.ts";
+import { withoutRefusals } from "./without-refusals.ts";
 
 export { ConnectorEvents } from "./connector-events.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
@@ -72,16 +73,17 @@ export interface Services extends ReturnType<typeof servicesOf>, Platform {
   as(caller: Caller, signal?: AbortSignal): Services;
 }
 
-export function createServices(
-  context: ServiceContext,
-  platform: Platform = platformOf(context),
-  by: Caller | null = null,
-): Services {
+export function createServices(given: ServiceContext): Services {
+  const context = { ...given, sealer: withoutRefusals(given.sealer) };
+  return servicesBy(context, platformOf(context), null);
+}
+
+function servicesBy(context: ServiceContext, platform: Platform, by: Caller | null): Services {
   const as = (caller: Caller, signal?: AbortSignal) => {
     const lookups = context.lookups.of?.(caller.owner) ?? context.lookups;
     const correlation = correlationOf(caller);
     const own = { ...context, store: context.store.as(caller), lookups, correlation, signal };
-    return createServices(own, platform, caller);
+    return servicesBy(own, platform, caller);
   };
   return { ...servicesOf(context, platform, by), ...platform, as };
 }

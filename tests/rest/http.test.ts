@@ -1,8 +1,11 @@
+import { once } from "node:events";
 import { statSync } from "node:fs";
-import { connect } from "node:net";
+import { Agent, type IncomingMessage, request } from "node:http";
+import { connect, type Socket } from "node:net";
 import path from "node:path";
 import { text } from "node:stream/consumers";
-import { expect, test } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
 import { startApi } from "./support.ts";
 
 const problem = (code: string) => ({
@@ -66,6 +69,7 @@ test("every refusal is a problem document", async () => {
     ["POST", "/v1/connectors", "[]", {}, 400, "VALIDATION_ERROR"],
     ["POST", "/v1/connectors", "null", {}, 400, "VALIDATION_ERROR"],
     ["POST", "/v1/connectors", "a=b", { "content-type": "text/plain" }, 415, "VALIDATION_ERROR"],
+    ["POST", "/v1/integrations/x/run", "a=b", { "content-type": "text/plain" }, 415, "VALIDATION_ERROR"],
     ["POST", "/v1/apply", " ".repeat(9 * 1024 * 1024), {}, 413, "VALIDATION_ERROR"],
   ];
   for (const [method, url, body, headers, status, code] of refusals) {
@@ -119,8 +123,36 @@ test("what is no HTTP is answered with a problem document, too", async () => {
   socket.end("nonsense\r\n\r\n");
   const [head, body] = (await text(socket)).split("\r\n\r\n");
   expect(head).toMatch(/^HTTP\/1\.1 400 Bad Request/);
-  expect(JSON.parse(body!)).toMatchObject(problem("VALIDATION_ERROR"));
+  const answer = JSON.parse(body!);
+  expect(answer).toMatchObject(problem("VALIDATION_ERROR"));
+  expect(head).toContain(`\r\nX-Request-ID: ${answer.request_id}`);
 });
+
+test("whoever does not read an answer is cut off, and a handler may take longer than that", async () => {
+  const { app, token } = await startApi({ patience: { answerTimeout: 2_000 } });
+  app.get("/slow", async () => delay(3_500, { late: true }));
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const { port } = app.server.address() as { port: number };
+  const socket = connect(port, "127.0.0.1").on("error", () => {});
+  const [served] = (await once(app.server, "connection")) as [Socket];
+  const closed = once(served, "close");
+  socket.pause();
+  // As many as fit into no buffers on the way.
+  socket.write("GET /docs HTTP/1.1\r\nHost: a\r\n\r\n".repeat(200));
+  await closed;
+  socket.destroy();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  const get = async (path: string) => {
+    const asked = request({ host: "127.0.0.1", port, path, agent, headers: { authorization: `Bearer ${token}` } });
+    const [answer] = (await once(asked.end(), "response")) as [IncomingMessage];
+    return [answer.statusCode, JSON.parse(await text(answer))];
+  };
+  // On one connection, after an answer that was read.
+  expect(await get("/healthz")).toEqual([200, { status: "ok" }]);
+  expect(await get("/slow")).toEqual([200, { late: true }]);
+  expect(await get("/healthz")).toEqual([200, { status: "ok" }]);
+}, 120_000);
 
 test("a request's id is echoed, or made where it has none that can be logged", async () => {
   const { call } = await startApi();

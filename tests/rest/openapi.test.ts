@@ -35,6 +35,12 @@ test("the description of the API is OpenAPI 3.1 by the schema of the specificati
     expect(isDocument(wrong)).toBe(false);
 });
 
+test("what refuses a body is told of all that may be sent one, also where it takes none", () => {
+  const { paths } = document as { paths: Record<string, Record<string, { responses: object }>> };
+  for (const { path, method } of routes.filter(({ method }) => method !== "GET"))
+    expect(paths[path]?.[method.toLowerCase()]?.responses, path).toMatchObject({ 413: {}, 415: {} });
+});
+
 test("all schemas in it are JSON Schemas of the draft 2020-12, and each reference leads somewhere", () => {
   const found = [...schemasIn(document)];
   expect(found.length).toBeGreaterThan(100);

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePort, startPostgres } from "../../adapters/embedded/index.ts";
 import { openStore, type PostgresStore } from "../../adapters/postgres/index.ts";
 import * as schema from "../../adapters/postgres/schema.ts";
+import type { SluiceError } from "../../runtime/errors/index.ts";
 import { uniqueName } from "../support/servers.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { addIntegration, addRun, deadLetter, newStore, noCounts, settlement, uuidV7 } from "./fixtures.ts";
@@ -96,6 +97,28 @@ test("a wrong password is UNAUTHORIZED, and a URL that is none is refused withou
     expect(error).toMatchObject({ code: "VALIDATION_ERROR" });
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("hunter2");
   }
+});
+
+test("a password that is changed while a node runs is no refusal of its callers, who are not told the user's name", async () => {
+  const role = uniqueName("rotated");
+  await server.administer(`create role ${role} superuser login password 'x'`);
+  const ours = await server.url();
+  const url = new URL(ours);
+  [url.username, url.password] = [role, "x"];
+  const store = await openStore({ url: url.href });
+  await server.administer(`alter role ${role} password 'y'`);
+  await server.administer(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role}'`);
+  const refusal = () =>
+    store.apiKeys.byHash(new Uint8Array(32)).then(
+      () => null,
+      ({ code, message, cause }: SluiceError) => ({ code, message, sqlState: (cause as { code?: string }).code }),
+    );
+  await expect
+    .poll(refusal, { timeout: 60_000 })
+    .toEqual({ code: "UNAVAILABLE", message: "the database is away", sqlState: "28P01" });
+  await store.close();
+  await sql(ours, `reassign owned by ${role} to current_user`);
+  await server.administer(`drop role ${role}`);
 });
 
 test("the migrations make what the schema says", async () => {
