@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { Server } from "node:https";
+import { Socket } from "node:net";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import cors, { type FastifyCorsOptions } from "@fastify/cors";
@@ -180,7 +181,9 @@ export function createRest(options: RestOptions): FastifyInstance {
   });
   // Whoever reads nothing of an answer is cut off. Node counts anew whenever some of it has gone out, and by another limit
   // once all of it has.
-  app.addHook("onSend", async (_, { raw }) => {
+  app.addHook("onSend", async (request, { raw }) => {
+    // What is injected comes over no connection.
+    if (!(request.raw.socket instanceof Socket)) return;
     raw.setTimeout(patience.answerTimeout);
     raw.prependOnceListener("finish", () => raw.setTimeout(0));
   });
