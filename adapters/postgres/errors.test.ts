@@ -14,9 +14,13 @@ test.each([
   ["a refused host", databaseError("28000", "no pg_hba.conf entry for host 10.1.2.3"), "the database is away"],
   ["a connection", new Error("connect ECONNREFUSED 10.1.2.3:5432"), "the database is away"],
   ["a shutdown", databaseError("57P01", "terminating connection"), "the database is away"],
-  ["a statement's limit", databaseError("57014", "canceling statement"), "the database took too long"],
 ])("while a node runs, %s is no failure of the caller, who is not told more", (_, cause, message) => {
   expect(translate(cause)).toMatchObject({ code: "UNAVAILABLE", message, cause });
+});
+
+test("a statement that took too long says so", () => {
+  const cause = databaseError("57014", "canceling statement due to statement timeout");
+  expect(translate(cause)).toMatchObject({ code: "TIMEOUT", message: "the database took too long", cause });
 });
 
 test("whoever starts a node is told why", () => {

@@ -7,17 +7,15 @@ import { DrizzleQueryError } from "./drizzle.ts";
 const away = /^(08|40|53|57P|58|25006)/;
 
 /**
- * What a query's failure means: UNAVAILABLE (try again, the database is away, or took too long), or the error as it is.
- * What the database says of itself is in the cause, for the log: this may be shown to anybody.
+ * What a query's failure means: UNAVAILABLE (try again, the database is away), TIMEOUT (it took too long), or the error
+ * as it is. What the database says of itself is in the cause, for the log: this may be shown to anybody.
  */
 export function translate(error: unknown): unknown {
   const translated = translateAtStart(error);
   if (!(translated instanceof SluiceError) || translated === error) return translated;
-  const message = isCancelled(error) ? "the database took too long" : "the database is away";
-  return new SluiceError("UNAVAILABLE", message, [], error);
+  if (translated.code === "TIMEOUT") return translated;
+  return new SluiceError("UNAVAILABLE", "the database is away", [], error);
 }
-
-const isCancelled = (error: unknown) => error instanceof pg.DatabaseError && error.code === "57014";
 
 /**
  * The same for whoever starts a node: what is away, and why, and UNAUTHORIZED where the user or password is refused.
@@ -32,7 +30,7 @@ export function translateAtStart(error: unknown): unknown {
   error.detail = undefined;
   error.where = undefined;
   error.internalQuery = undefined;
-  if (isCancelled(error)) return new SluiceError("UNAVAILABLE", "the database took too long", [], error);
+  if (error.code === "57014") return new SluiceError("TIMEOUT", "the database took too long", [], error);
   if (error.code?.startsWith("28")) {
     return new SluiceError("UNAUTHORIZED", `the database refuses the user: ${error.message}`, [], error);
   }

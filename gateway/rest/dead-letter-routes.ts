@@ -119,7 +119,7 @@ export const deadLetterRoutes: readonly Route[] = [
     body: deadLetterPreviewBody,
     bodyOptional: true,
     answer: ok("What each step took and gave, and what destinations would receive.", schemas.preview),
-    problems: [422, 504],
+    problems: [422],
     handle: async (request, { previewDeadLetter }) => previewDeadLetter(id(request), request.body),
   },
   {
@@ -161,7 +161,7 @@ export const deadLetterRoutes: readonly Route[] = [
     body: dryRunBody,
     bodyOptional: true,
     answer: ok("The counts, and what fails.", schemas.dryRun),
-    problems: [422, 504],
+    problems: [422],
     handle: async (request, { dryRun }) => dryRun(id(request), request.body),
   },
   {

@@ -82,6 +82,7 @@ function operation({
     429,
     500,
     503,
+    504,
     ...(inPath.length > 0 ? [404, 414] : []),
     ...(method === "GET" ? [] : [413, 415]),
     ...(isConditional ? [412] : []),

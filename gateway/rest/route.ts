@@ -36,7 +36,7 @@ export interface Route {
   readonly versioned?: true;
   /** It moves records: the number of requests that everybody has does not bound it. */
   readonly isData?: true;
-  /** Statuses of the problems it may answer with, besides 400, 401, 403, 404 (with an id), 500 and 503. */
+  /** Statuses of the problems it may answer with, besides 400, 401, 403, 404 (with an id), 500, 503 and 504. */
   readonly problems?: readonly number[];
   /** Resolves with the body of the answer; undefined for none. The services are those of who asks. */
   handle(request: RouteRequest, services: Services): Promise<object | undefined>;

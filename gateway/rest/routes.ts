@@ -165,7 +165,7 @@ const connectors: Route[] = [
     tag: "connectors",
     summary: "Streams that the connector has, with their JSON Schemas.",
     answer: ok("The streams.", schemas.streams),
-    problems: [422, 504],
+    problems: [422],
     handle: async (request, { connectors }) => connectors.discover(id(request)),
   },
   {
@@ -180,7 +180,7 @@ const connectors: Route[] = [
       limit: { type: "integer", minimum: 1, maximum: 100, default: 10, description: "Most records." },
     },
     answer: ok("The records.", schemas.sample),
-    problems: [422, 504],
+    problems: [422],
     handle: async (request, { connectors }) =>
       connectors.sample(id(request), { stream: text(request, "stream"), limit: request.query.limit as number }),
   },
@@ -378,7 +378,7 @@ const integrations: Route[] = [
     },
     body: { type: "object", description: "The record." },
     answer: ok("What became of the record: it is through.", schemas.invoked),
-    problems: [502, 504],
+    problems: [502],
     handle: async (request, { invoke }) => {
       const { on_timeout: onTimeout, timeout } = request.query as { on_timeout: OnTimeout; timeout: string };
       return invoke(id(request), request.body, { onTimeout, timeout, onGone: request.onGone });
@@ -394,7 +394,7 @@ const integrations: Route[] = [
     body: previewBody,
     bodyOptional: true,
     answer: ok("What each step took and gave, by record, and what destinations would receive.", schemas.preview),
-    problems: [422, 504],
+    problems: [422],
     handle: async (request, { preview }) => preview(id(request), request.body),
   },
 ];

@@ -35,8 +35,10 @@ test("the description of the API is OpenAPI 3.1 by the schema of the specificati
     expect(isDocument(wrong)).toBe(false);
 });
 
-test("what refuses a body is told of all that may be sent one, also where it takes none", () => {
+test("what may become of any request is told of all: a body that is refused, a store that takes too long", () => {
   const { paths } = document as { paths: Record<string, Record<string, { responses: object }>> };
+  for (const { path, method } of routes)
+    expect(paths[path]?.[method.toLowerCase()]?.responses, path).toMatchObject({ 503: {}, 504: {} });
   for (const { path, method } of routes.filter(({ method }) => method !== "GET"))
     expect(paths[path]?.[method.toLowerCase()]?.responses, path).toMatchObject({ 413: {}, 415: {} });
 });
