@@ -33,7 +33,9 @@ const clustered = ({ nats }: Traits) => (nats === "replicated" ? cluster : []);
 /** Of the destinations that the suite reaches over a network. */
 const network = ({ types }: Traits) => [
   ...(types.includes("postgres") ? networkOf("destination") : []),
-  ...(types.includes("http") ? ["cut", "silent", "busy", "kill", "stop"].map((each) => `http-${each}`) : []),
+  ...(types.includes("http")
+    ? ["cut", "silent", "busy", "forbidden", "kill", "stop"].map((each) => `http-${each}`)
+    : []),
 ];
 const full = ({ nats }: Traits) => [nats === "embedded" ? "disk-full-node" : "disk-full-nats", "disk-full-postgres"];
 /** What breaks while a batch is on its way. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Sealer } from "../../runtime/ports/connectors.ts";
 import type { PluginRow } from "../../runtime/ports/plugins.ts";
 import type { ConnectorRow, IntegrationRow, Store } from "../../runtime/ports/store.ts";
@@ -63,19 +64,22 @@ export async function rewrap(row: Sealed, keyVersion: string, sealer: Sealer): P
 
 /**
  * To be called with what was written: a rotation that looked before it was there has passed over what was sealed, or kept,
- * under the key before. What fails is left for the next rotation, as the status of the secrets says.
+ * under the key before, also over what the connector's type is to be told of how it was. What fails again and again is left
+ * for the next rotation, as the status of the secrets says.
  */
 export async function wrapByNewest(
   rows: readonly Sealed[],
   { store, sealer }: { readonly store: Store; readonly sealer: Sealer },
 ): Promise<void> {
   if (rows.length === 0) return;
-  try {
-    const keyVersion = await sealer.current();
-    const behind = rows.filter(({ sealed }) => sealer.keyVersion(sealed) !== keyVersion);
-    if (behind.length === 0) return;
-    for (const row of [...behind, ...(await ofEvents(store))]) await rewrap(row, keyVersion, sealer);
-  } catch {
-    // The change itself is made.
+  for (let tries = 1; tries <= 3; tries++) {
+    try {
+      const keyVersion = await sealer.current();
+      for (const row of [...rows, ...(await ofEvents(store))]) await rewrap(row, keyVersion, sealer);
+      return;
+    } catch {
+      // The change itself is made. Others that change the same may have been in the way.
+      await delay(tries * 50);
+    }
   }
 }
