@@ -41,12 +41,9 @@ const stages: readonly Stage[] = [
   check("migrations are current (drizzle-kit)", checkMigrations),
   check("protocols (buf)", checkProtocols),
   check("alerts (promtool)", checkAlerts),
-  { name: "unit tests", run: () => runTests("unit", { workers: 2 }) },
+  { name: "unit tests", run: () => runTests("unit", 2) },
   // They wait for servers for a third of their time: one more than there are cores.
-  {
-    name: "integration tests",
-    run: () => runTests("integration", { workers: availableParallelism() + 1, again: true }),
-  },
+  { name: "integration tests", run: () => runTests("integration", availableParallelism() + 1) },
 ];
 
 /** A check counts as one test. */

@@ -27,17 +27,14 @@ process.env.SLUICE_TEST_SEED ??= "1";
 
 /**
  * Runs the tests of one vitest project, so many files at once. A file that does not load, or an error outside of any
- * test, is a failure. With `again`, a few files that failed are run once more, alone, and the note says which
+ * test, is a failure. A few files that failed are run once more, alone, and the note says which
  * (docs/decisions/0059-a-second-run.md).
  */
-export async function runTests(
-  project: string,
-  { workers, again = false }: { readonly workers: number; readonly again?: boolean },
-): Promise<StageResult> {
+export async function runTests(project: string, workers: number): Promise<StageResult> {
   const first = await vitest(project, workers, []);
   const files = first.report.testResults.filter(({ status }) => status === "failed").map(({ name }) => name);
   const outside = first.output.includes("Unhandled Error");
-  if (!again || files.length === 0 || files.length > AGAIN_AT_MOST || outside) {
+  if (files.length === 0 || files.length > AGAIN_AT_MOST || outside) {
     return { ...outcome(first.code, first.report), output: first.output };
   }
   const second = await vitest(project, 1, files);

@@ -1,5 +1,6 @@
 import { CompletionContext, type CompletionResult, type CompletionSource } from "@codemirror/autocomplete";
 import { json } from "@codemirror/lang-json";
+import { ensureSyntaxTree } from "@codemirror/language";
 import { EditorState } from "@codemirror/state";
 import { expect, test } from "vitest";
 import { ruleCompletion } from "./completion.ts";
@@ -12,6 +13,8 @@ function completed(text: string): CompletionResult | null {
   const pos = text.indexOf("|");
   const doc = text.replace("|", "").replace("¦", "|");
   const state = EditorState.create({ doc, extensions: [json(), ruleCompletion(() => input)] });
+  // However long the machine takes for it.
+  ensureSyntaxTree(state, doc.length, 60_000);
   const [source] = state.languageDataAt<CompletionSource>("autocomplete", pos);
   return source?.(new CompletionContext(state, pos, true)) as CompletionResult | null;
 }

@@ -5,7 +5,7 @@ import {
   startCompletion,
 } from "@codemirror/autocomplete";
 import { jsonLanguage } from "@codemirror/lang-json";
-import { syntaxTree } from "@codemirror/language";
+import { ensureSyntaxTree, syntaxTree } from "@codemirror/language";
 import type { Extension } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
 import { at, pathsFrom, type Shape } from "./shape.ts";
@@ -33,13 +33,18 @@ const words: Readonly<Record<string, readonly string[]>> = {
 };
 const filters = ["upper", "lower", "trim", "json", "default('')"];
 
+/** What parsing may take before a completion, milliseconds: as long as somebody who types does not notice. */
+const PARSE_MS = 100;
+
 /** Completes fields of rules and what stands in them; paths are those of the records that come into the step. */
 export function ruleCompletion(input: () => Shape): Extension {
   return jsonLanguage.data.of({ autocomplete: (context: CompletionContext) => complete(context, input) });
 }
 
 function complete({ state, pos }: CompletionContext, input: () => Shape): CompletionResult | null {
-  const node = syntaxTree(state).resolveInner(pos, -1);
+  // The editor parses in slices of its own: on a busy machine, what was just typed is not in its tree yet.
+  const tree = ensureSyntaxTree(state, state.doc.length, PARSE_MS) ?? syntaxTree(state);
+  const node = tree.resolveInner(pos, -1);
   const read: Read = ({ from, to }) => state.doc.sliceString(from, to);
   // Behind its closing quote nothing of a text is typed.
   if (node.name !== "String" && node.name !== "PropertyName") return null;
