@@ -34,6 +34,7 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
   const lives = ordered ? await beginLives(parts, "steps", signal) : undefined;
   const sink = only && (await openDestination(parts, "steps", only, { lives, inPieces }, signal));
   const writer = sink?.writer;
+  const sameSteps = isRepeatable(integration);
   const backlog = (destination: string) => parts.backlogOf(sinkName(destination));
   const straight =
     writer && only
@@ -44,7 +45,8 @@ export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<P
           tracing,
           signal,
           ordered: keepsOrder,
-          repeatable: isRepeatable(integration),
+          // What a run of an earlier version had in hand may have gone to some destinations already, by other steps.
+          repeatable: ({ integrationVersion }) => sameSteps && integrationVersion === run.integrationVersion,
         });
   const outlet = keepsOrder && hasMerge(integration) ? inSourceOrder(straight) : straight;
   const { steps } = integration;

@@ -118,8 +118,8 @@ export interface LogOutletOptions {
   readonly signal: AbortSignal;
   /** What is in the log is in the order of the ingest log, whatever fails on the way. */
   readonly ordered: boolean;
-  /** The steps give the same again. Where they do not, what a crash repeats may go to other destinations. */
-  readonly repeatable: boolean;
+  /** The steps make the same of a message again. Where they do not, what is repeated may go to other destinations. */
+  readonly repeatable: (header: BatchHeader) => boolean;
 }
 
 /** Several destinations: each has a subject of the deliver log, and takes from it at its own pace. */
@@ -127,10 +127,11 @@ export function logOutlet({ log, backlogOf, tracing, signal, ordered, repeatable
   return {
     holdsTurn: ordered,
     open(message, traceparent) {
+      const isRepeatable = repeatable(message.header);
       const appendPiece = async (destination: string, piece: Piece, whole: number | undefined) => {
         const { records } = piece;
-        const part = repeatable ? piece.part : versionOf(piece);
-        const parts = repeatable ? whole : undefined;
+        const part = isRepeatable ? piece.part : versionOf(piece);
+        const parts = isRepeatable ? whole : undefined;
         const body = Buffer.from(records.map(({ text }) => text).join("\n"));
         const backlog = backlogOf(destination);
         await backlog.take(body.length, signal);

@@ -158,6 +158,51 @@ test.each(range(2))(
   60_000,
 );
 
+test("a record that a new version sends elsewhere is not left out where the run of the former was cancelled in the middle of its batch", async () => {
+  const swapped = (to: readonly string[]) => ({
+    source: { connector: "s", stream: "s", mode: "incremental", cursor_field: "n" },
+    trigger: { type: "manual" },
+    pipeline_spec: {
+      steps: [
+        {
+          id: "by",
+          type: "route",
+          routes: [{ to: to[0] as string, where: "$.keep == true" }],
+          otherwise: to[1] as string,
+        },
+      ],
+    },
+    destinations: ["a", "b"].map((id) => ({ connector: "d", id, stream: id, needs: ["by"] })),
+    delivery: { batch: { records: 4, linger: "5ms" } },
+  });
+  const world = new World(swapped(["a", "b"]));
+  const pad = "x".repeat(20_000);
+  world.batches = Array.from({ length: 60 }, (_, at) =>
+    [0, 1, 2, 3].map((i) => ({ n: at * 4 + i, keep: i < 2, bad: false, pad })),
+  );
+  let stuck = true;
+  world.beforeWrite = (stream) => (stream === "b" && stuck ? new Promise(() => {}) : undefined);
+  const first = world.open();
+  const node = world.begin();
+  await node.advance(5_000);
+  node.tell({ type: "cancel", runId: first });
+  await node.advance(60_000, () => !world.running);
+  expect(world.run(first).status).toBe("cancelled");
+  const before = world.landed.get("a")?.size ?? 0;
+  await node.stop();
+  stuck = false;
+  world.change(2, swapped(["b", "a"]));
+  const run = world.open(2);
+  const next = world.begin();
+  await next.advance(300_000, () => !world.running);
+  next.kill();
+  expect(world.run(run)).toMatchObject({ status: "success", counts: { failed: 0 } });
+  const landed = (stream: string) => [...(world.landed.get(stream)?.keys() ?? [])];
+  expect(before).toBeGreaterThan(0);
+  expect(new Set([...landed("a"), ...landed("b")]).size).toBe(240);
+  expect(world.imbalance).toBeNull();
+});
+
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, n) => n);
 }
