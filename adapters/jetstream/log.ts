@@ -207,9 +207,10 @@ export class JetStreamLog implements Log {
     const { state } = await this.#link.call(() => jsm.streams.info(stream));
     if (state.messages === 0) return 0;
     const total = state.bytes + (await this.#options.claims.bytes(integrationId));
-    // By the average size: what is wrong with that is put right the next time.
+    // By the average size, which is far too small where a message of long ago stays: the last one of a subject.
     const share = Math.max(0, 1 - bytes / total);
-    const bySize = state.first_seq - 1 + Math.floor((state.last_seq - state.first_seq + 1) * share);
+    const byAverage = state.first_seq - 1 + Math.floor((state.last_seq - state.first_seq + 1) * share);
+    const bySize = Math.max(byAverage, this.#writer.recent.before(bytes));
     const oldest = new Date(Date.now() - ageMs);
     if (new Date(state.first_ts) >= oldest) return bySize;
     const young = await this.#link.call(() => jsm.direct.getMessage(stream, { start_time: oldest }));

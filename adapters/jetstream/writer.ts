@@ -15,6 +15,7 @@ import {
   reasonOfThrown,
 } from "./errors.ts";
 import { backoffMs, type NatsLink } from "./link.ts";
+import { RecentBytes } from "./recent-bytes.ts";
 import { claimOfMessage, type MessageReader, type Subjects } from "./stream.ts";
 
 export interface Appended {
@@ -29,6 +30,8 @@ interface Entry {
   /** Undefined while the payload is on its way to the claim store. */
   wire: { subject: string; header: string; payload: Uint8Array } | undefined;
   claim: string | undefined;
+  /** Of the payload, wherever it is. */
+  readonly bytes: number;
   readonly traceparent: string | undefined;
   /** Milliseconds of performance.now(), 0 when it was never sent. */
   sentAt: number;
@@ -64,6 +67,7 @@ const behindTries = 6;
  * Other writers of the stream (hooks) cost a refusal and a second try, never order.
  */
 export class Writer {
+  readonly recent = new RecentBytes();
   readonly #link: NatsLink;
   readonly #subjects: Subjects;
   readonly #claims: ClaimStore;
@@ -169,6 +173,7 @@ export class Writer {
         id: `${name}:${id}`,
         wire: undefined,
         claim: undefined,
+        bytes: payload.length,
         traceparent: batch.header.traceparent,
         sentAt: 0,
         follows: false,
@@ -312,7 +317,10 @@ export class Writer {
   #confirm(entry: Entry, sequence: number, duplicate: boolean): void {
     entry.done = true;
     this.#well();
-    if (!duplicate) this.#floor = Math.max(this.#floor, sequence);
+    if (!duplicate) {
+      this.#floor = Math.max(this.#floor, sequence);
+      this.recent.add(sequence, entry.bytes);
+    }
     if (duplicate && entry.claim !== undefined) void this.#dropSpareClaim(entry.claim, sequence);
     entry.resolve({ sequence, duplicate });
     while (this.#queue[0]?.done) {
