@@ -205,8 +205,6 @@ class Outcome {
   #hung = 0;
   /** The first that says nothing of a record. */
   #fault: unknown;
-  /** Asked for by the far side, of all that is still to come. */
-  #patience: ConnectorError | undefined;
   readonly #left: { readonly start: number; readonly count: number }[] = [];
 
   constructor(options: { readonly ordered: boolean; readonly concurrency: number; onStop(): void }) {
@@ -236,12 +234,11 @@ class Outcome {
     else this.#left.push({ start, count });
     this.#hung = isListed && error.code === "TIMEOUT" ? this.#hung + 1 : 0;
     if (!isListed) this.#fault ??= error;
-    else if (error.code === "RATE_LIMITED") this.#patience ??= error;
     // Whoever asks for patience is not asked further, and who is at fault not either. Nor who answers nothing at all: each
     // would take its time. In order, none is sent behind one that may be tried again.
     const isBehind = this.#options.ordered && isListed && error.fault === "transient";
-    if (this.#fault !== undefined || this.#patience || isBehind || this.#hung >= this.#options.concurrency)
-      this.#stop();
+    const asksPatience = isListed && error.code === "RATE_LIMITED";
+    if (!isListed || asksPatience || isBehind || this.#hung >= this.#options.concurrency) this.#stop();
   }
 
   leave(start: number, count: number): void {
@@ -252,10 +249,6 @@ class Outcome {
   result(signal: AbortSignal): WriteResult {
     const failed = this.#failed;
     if (this.#left.length === 0) return { failed };
-    if (this.#patience && this.#fault === undefined && !this.#options.ordered && !signal.aborted) {
-      for (const { start, count } of this.#left) this.#list(start, count, this.#patience);
-      return { failed };
-    }
     if (this.#confirmed + failed.length === 0) throw signal.aborted ? signal.reason : this.#fault;
     const left = this.#left.flatMap(({ start, count }) => Array.from({ length: count }, (_, at) => start + at));
     return { failed, left };

@@ -313,8 +313,8 @@ export interface WriteResult {
   readonly failed?: readonly WriteFailure[];
   /**
    * Indexes of records that the write did not come to, was in when its signal aborted, or could not write by the
-   * destination's own fault. That counts as no attempt, and they are written again. Never all of a batch: a write that has
-   * nothing else to tell throws.
+   * destination's own fault. That counts as no attempt, and they are written again, no sooner than a `retryAfterMs` of
+   * those that failed asks. Never all of a batch: a write that has nothing else to tell throws.
    */
   readonly left?: readonly number[];
   /** Kept with the checkpoint, given back to `openDestination` after a restart. */

@@ -394,7 +394,7 @@ test("a record that waits long is put off alone: the others of its write wait as
     if (calls.length > 1) return {};
     const later = (index: number, retryAfterMs: number) =>
       ({ index, code: "RATE_LIMITED", message: "later", retryAfterMs }) as const;
-    return { failed: [later(0, 60_000), later(1, 100), later(2, 5_000)], left: [3] };
+    return { failed: [later(0, 60_000), later(1, 100), later(2, 5_000)] };
   };
   const { signal } = new AbortController();
   const options = { destination: { write }, retry, clock, signal, waiting: () => {} };
@@ -406,8 +406,70 @@ test("a record that waits long is put off alone: the others of its write wait as
   ]);
   const [first, second] = calls;
   expect(calls).toHaveLength(2);
-  expect(second?.ids).toEqual([first?.ids[1], first?.ids[3]]);
-  expect(second?.at).toBe(500);
+  expect(second?.ids).toEqual([first?.ids[1]]);
+  expect(second?.at).toBe(100);
+});
+
+const limited = { code: "RATE_LIMITED", message: "busy" } as const;
+
+test("what a write did not come to waits as long as the far side asks, and that counts no attempt of it", async () => {
+  const answers: WriteResult[] = [
+    { failed: [{ index: 1, ...limited, retryAfterMs: 60_000 }], left: [2, 3] },
+    { failed: [{ index: 0, ...limited, retryAfterMs: 30_000 }], left: [1, 2] },
+    // The last attempt of the first: what is behind it waits all the same.
+    { failed: [{ index: 0, ...limited, retryAfterMs: 10_000 }], left: [1, 2] },
+  ];
+  const { clock, calls, done } = delivering(4, (_numbers, call) => answers[call - 1] ?? {});
+  const ends = [60_000, 30_000, 10_000];
+  for (const [n, ms] of ends.entries()) {
+    await clock.advance(ms - 1);
+    expect(calls).toHaveLength(n + 1);
+    await clock.advance(1);
+    expect(calls).toHaveLength(n + 2);
+  }
+  expect(calls).toEqual([
+    [0, 1, 2, 3],
+    [1, 2, 3],
+    [1, 2, 3],
+    [2, 3],
+  ]);
+  expect((await done).undelivered.map(({ index, attempts }) => [index, attempts.length])).toEqual([[1, 3]]);
+});
+
+test.each([
+  ["a Retry-After", { ...limited, retryAfterMs: 60_000 }, 60_000],
+  ["a Retry-After of a server that is away", { code: "UNAVAILABLE", message: "busy", retryAfterMs: 60_000 }, 60_000],
+  ["a rate limit without one: the first wait of the backoff", limited, 1_000],
+] as const)("what a write did not come to is put off without an attempt, by %s", async (_what, failure, ms) => {
+  const clock = new VirtualClock();
+  const write = async () => ({ failed: [{ index: 0, ...failure }], left: [1] });
+  const { signal } = new AbortController();
+  const slow = { ...retry, initialMs: 1_000 };
+  const options = { destination: { write }, retry: slow, clock, signal, waiting: () => {}, putsOff: () => true };
+  const { undelivered } = await deliver(recordsOf(2), options);
+  expect(undelivered).toMatchObject([
+    { index: 0, retryInMs: ms, attempts: [{ message: "busy" }] },
+    { index: 1, retryInMs: ms, attempts: [], code: failure.code, message: "busy" },
+  ]);
+});
+
+test("what a write did not come to waits half a second where nobody asks for patience, and no longer for what is put off", async () => {
+  const clock = new VirtualClock();
+  const calls: number[] = [];
+  const start = clock.now();
+  const write = async () => {
+    calls.push(clock.now() - start);
+    return calls.length > 1
+      ? {}
+      : { failed: [{ index: 0, code: "UNAVAILABLE", message: "later" } as const], left: [1] };
+  };
+  const { signal } = new AbortController();
+  const slow = { ...retry, initialMs: 30_000, maxMs: 30_000 };
+  const options = { destination: { write }, retry: slow, clock, signal, waiting: () => {}, putsOff: () => true };
+  const done = deliver(recordsOf(2), options);
+  await clock.advance(1_000);
+  expect((await done).undelivered).toMatchObject([{ index: 0, retryInMs: 30_000 }]);
+  expect(calls).toEqual([0, 500]);
 });
 
 test("failures that are told in any order are those of their records: none is taken for another's, and none is left out", async () => {

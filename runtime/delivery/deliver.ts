@@ -120,10 +120,12 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     signal.throwIfAborted();
     const group = pending.at(-1) as number[];
     let again: number[] = [];
-    /** Of those, what its own tries are waited for, and not the destination. */
-    const tried = new Set<number>();
-    /** How long each of them waits, where it waits by itself. */
+    /** Of those, what waits by itself, and not for the destination: it may be put off. */
+    const apart = new Set<number>();
+    /** How long each of them waits, where it does not go along with others. */
     const pauses = new Map<number, number>();
+    /** The far side asks for patience, of what the write did not come to also. */
+    let asked: { readonly failure: Failure; readonly ms: number } | undefined;
     /** The first record that failed with what passes; in order, it stopped the write. */
     let stopped = Number.POSITIVE_INFINITY;
     /** Takes note of a failure of some records: those that are tried again go to `again`, after a pause. */
@@ -133,9 +135,13 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
       for (const index of indexes) {
         const n = note(index, failure);
         if (n >= 0) again.push(index);
-        if (n > 0) tried.add(index);
+        if (n > 0) apart.add(index);
         if (passing) stopped = Math.min(stopped, index);
         tries = Math.max(tries, n);
+      }
+      if (tries !== 0 && asksPatience(failure)) {
+        const ms = pause(failure, 1);
+        if (ms > (asked?.ms ?? 0)) asked = { failure, ms };
       }
       if (tries < 0) return;
       const ms = pause(failure, tries);
@@ -176,13 +182,16 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
         const index = group[at] as number;
         again.push(index);
         stopped = Math.min(stopped, index);
+        if (!asked) continue;
+        apart.add(index);
+        pauses.set(index, asked.ms);
       }
     }
     let pauseMs = Math.max(0, ...pauses.values());
     if (ordered) again = behind(group, stopped);
-    else if (pauseMs >= inPlaceMs && tried.size > 0 && putsOff?.()) {
-      const isFarOff = (index: number) => tried.has(index) && (pauses.get(index) as number) >= inPlaceMs;
-      for (const index of again) if (isFarOff(index)) putOff(index, pauses.get(index) as number);
+    else if (pauseMs >= inPlaceMs && apart.size > 0 && putsOff?.()) {
+      const isFarOff = (index: number) => apart.has(index) && (pauses.get(index) as number) >= inPlaceMs;
+      for (const index of again) if (isFarOff(index)) putOff(index, pauses.get(index) as number, asked?.failure);
       again = again.filter((index) => !isFarOff(index));
       // What was not tried waits with those that were, and not for what is put off.
       pauseMs = again.reduce((longest, index) => Math.max(longest, pauses.get(index) ?? inPlaceMs), 0);
@@ -194,9 +203,10 @@ export async function deliver(records: readonly Deliverable[], options: DeliverO
     }
   }
 
-  function putOff(index: number, retryInMs: number): void {
+  /** `why`: where it was not tried yet. */
+  function putOff(index: number, retryInMs: number, why: Omit<Attempt, "at"> = notWritten): void {
     const tries = attempts.get(index) ?? records[index]?.attempts ?? [];
-    const { code, message } = tries.at(-1) ?? notWritten;
+    const { code, message } = tries.at(-1) ?? why;
     const perishable = records[index]?.call?.perishable === true;
     undelivered.push({ index, code, message, attempts: tries, ...(!perishable && { retryInMs }) });
   }
@@ -298,6 +308,11 @@ function checkResult({ failed = [], left = [] }: WriteResult, records: number, c
     told.add(index);
   }
   if (left.length === records) throw new Error(`${connector} came to none of ${records} records, and does not say why`);
+}
+
+/** Whether what was not sent yet is to wait, too. */
+function asksPatience({ code, fault, retryAfterMs }: Failure): boolean {
+  return settlement[fault].next === "retry" && (retryAfterMs !== undefined || code === "RATE_LIMITED");
 }
 
 /** What a record of a write failed with, as a failure. */

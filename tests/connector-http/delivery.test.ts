@@ -99,7 +99,7 @@ test("whatever requests meet, in every order a record is confirmed as the far si
           failed([ids[0] as number]);
           return results(ids.map((_, at) => (at === 0 ? 503 : 200)));
         case "429":
-          failed(records.map(({ id }) => id));
+          failed(ids);
           return { status: 429, headers: { "retry-after": "0" }, body: "" };
         case "408":
         case "500":
