@@ -19,6 +19,7 @@ import {
   type RateLimit,
   within,
 } from "../runtime/delivery/index.ts";
+import { clipped } from "../runtime/errors/index.ts";
 import { parseFieldPath } from "../runtime/mapping/index.ts";
 import { groupKey } from "../runtime/pipeline/index.ts";
 import type { Clock } from "../runtime/ports/clock.ts";
@@ -164,7 +165,7 @@ export class DestinationWriter {
     const opened = await opening.catch((error: unknown) => {
       throw isStale(error) ? new StaleOwnerError(error.message) : error;
     });
-    for (const warning of opened.destination.warnings ?? []) options.warn(warning);
+    for (const warning of opened.destination.warnings ?? []) options.warn(clipped(warning));
     return new DestinationWriter(options, opened, careful);
   }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Json } from "../connectors/sdk/index.ts";
+import { noLogger } from "../runtime/ports/logger.ts";
 import { noFaults, type TestRecord, World } from "./testing/world.ts";
 
 const delivery = {
@@ -249,4 +250,17 @@ test("a run whose actors crash again and again at the same batch ends with their
   await next.advance(120_000, () => !world.running);
   next.kill();
   expect(world.run(run)).toMatchObject({ status: "failed", error: { code: "INTERNAL_ERROR" } });
+});
+
+test("what a destination cannot do as it should is told in the log, of each sentence a thousand characters", async () => {
+  const world = new World(specOf());
+  world.batches = batchesOf([1]);
+  world.warnings = ["one half of it is away", "x".repeat(1_001)];
+  const said: string[] = [];
+  world.logger = { ...noLogger, warn: (_: object, message: string) => void said.push(message) };
+  world.open();
+  const node = world.begin();
+  await node.advance(60_000, () => !world.running);
+  node.kill();
+  expect(said).toEqual(["one half of it is away", `${"x".repeat(1_000)}…`]);
 });

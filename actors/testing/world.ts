@@ -81,6 +81,7 @@ export class World extends Servers {
   beforeNote: () => void | Promise<void> = () => {};
   /** Of each destination. */
   concurrency = 2;
+  warnings: readonly string[] = [];
   /** How often the source was opened without an end. */
   opened = 0;
   /** What the source was told to be stored, last. */
@@ -248,6 +249,7 @@ export class World extends Servers {
     this.landed.set(stream, held);
     return {
       concurrency: this.concurrency,
+      warnings: this.warnings,
       write: async ({ records, ordered }) => {
         await this.beforeWrite(stream, records);
         await life.delay();

@@ -197,6 +197,8 @@ function batchOf(response: ReadBatchMessage, plugin: string): ReadBatch {
   if (ordinals.length > 0 && ordinals.length !== count) {
     throw misbehaves(plugin, `sent ${ordinals.length} ordinals for ${count} records`);
   }
+  const shared = repeatedIn(ordinals);
+  if (shared !== undefined) throw misbehaves(plugin, `gave two records of a batch the ordinal ${shared}`);
   return {
     data,
     count,
@@ -210,6 +212,14 @@ function batchOf(response: ReadBatchMessage, plugin: string): ReadBatch {
     }),
     ...(notice !== "" && { notice }),
   };
+}
+
+/** A number that two of them are: both records would have one id, and one would be taken for the other. */
+function repeatedIn(ordinals: readonly bigint[]): bigint | undefined {
+  // As a rule they ascend.
+  if (ordinals.every((each, at) => at === 0 || each > (ordinals[at - 1] as bigint))) return undefined;
+  const seen = new Set<bigint>();
+  return ordinals.find((each) => seen.size === seen.add(each).size);
 }
 
 const longest = BigInt(Number.MAX_SAFE_INTEGER);

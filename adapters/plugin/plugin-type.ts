@@ -41,6 +41,9 @@ const destinationModes = new Map<DestinationMode, DestinationModeName>([
   [DestinationMode.DESTINATION_MODE_REPLACE, "replace"],
 ]);
 
+/** Characters of a stream's name, or of a field's: what is longer is none that anybody could write. */
+const nameMost = 1_000;
+
 /** What it says of itself, in the words of a connector type. */
 export function describe(spec: SpecResponse, plugin: string): TypeDescription {
   const { source, destination, lookup, lifecycle } = spec;
@@ -117,13 +120,18 @@ function pluginConnector(
     discover: (signal, correlation) =>
       use(signal, async (client) => {
         const { streams } = await ask(client.discover.bind(client), { instance }, name, signal, correlation);
-        return streams.map(({ name: stream, schema, key, required, cursorFields }) => ({
-          name: stream,
-          schema: schemaOf(schema, `stream ${stream}`, name),
-          ...(key.length > 0 && { key }),
-          ...(required.length > 0 && { required }),
-          ...(cursorFields.length > 0 && { cursorFields }),
-        }));
+        return streams.map(({ name: stream, schema, key, required, cursorFields }) => {
+          for (const { length } of [stream, ...key, ...required, ...cursorFields]) {
+            if (length > nameMost) throw misbehaves(name, `names a stream or a field with ${length} characters`);
+          }
+          return {
+            name: stream,
+            schema: schemaOf(schema, `stream ${stream}`, name),
+            ...(key.length > 0 && { key }),
+            ...(required.length > 0 && { required }),
+            ...(cursorFields.length > 0 && { cursorFields }),
+          };
+        });
       }),
     ...(source && {
       openSource: async (options) => {

@@ -27,6 +27,7 @@ class RudeSource implements Source {
 function rudeConnector(): Connector {
   const destination: Destination = {
     concurrency: 3,
+    warnings: [rude().message],
     write: async ({ records }) => {
       if (records.length > 1) throw rude();
       return { failed: [{ index: 0, code: "CONFLICT", message: rude().message }], state: secret };
@@ -92,6 +93,7 @@ test("what is a record's stays as it is; what is said of it has no secrets", asy
   await source.close();
   expect((source as RudeSource).closed).toBe(true);
   const destination = await connector.openDestination!(writing);
+  expect(destination.warnings).toEqual([expect.stringMatching(/^the server says: .*\*\*\*.* is not \*\*\*$/)]);
   const result = await destination.write({ records: [record], signal });
   expect(result.state).toBe(secret);
   expect(result.failed?.[0]?.message).toMatch(/is not \*\*\*$/);

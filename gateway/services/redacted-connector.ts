@@ -46,6 +46,8 @@ function guarded<T extends object>(target: T, redactor: Redactor): T {
     get(_, name) {
       const member: unknown = Reflect.get(target, name);
       if (typeof member === "string") return redactor.redact(member);
+      // Warnings.
+      if (Array.isArray(member)) return member.map((each) => (typeof each === "string" ? redactor.redact(each) : each));
       if (typeof member !== "function") return member;
       return (...args: unknown[]) => {
         try {

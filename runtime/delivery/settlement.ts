@@ -49,7 +49,7 @@ export function failureOf(error: unknown): Failure {
       code,
       fault,
       message: clipped(message),
-      path,
+      path: path === undefined ? undefined : clipped(path),
       retryAfterMs: patienceOf(retryAfterMs),
       ...(notReady && { notReady }),
     };

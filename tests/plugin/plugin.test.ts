@@ -142,6 +142,7 @@ test.each([
   ["floods", /^plugin bad sent 100 records with credit for \d+$/],
   ["lies about counts", /^plugin bad sent 5 records and says that they are 4$/],
   ["odd ordinals", /^plugin bad sent 1 ordinals for 3 records$/],
+  ["same ordinal twice", /^plugin bad gave two records of a batch the ordinal 7$/],
   ["odd failure", /^plugin bad says that record 3 of 3 failed$/],
   ["same failure twice", /^plugin bad says twice what became of record 0$/],
   ["odd cursor", /^plugin bad sent a cursor that is no JSON$/],
@@ -321,6 +322,17 @@ test.each([
 ])("a look-up with an %s is named", async (fault, requests, message) => {
   const connector = (await start(fault)).type.create({}, context);
   await expect(connector.lookup!(new Array(requests).fill({}), idle)).rejects.toThrow(message);
+});
+
+test("what no one could write as a stream's or a field's name is told by its length alone", async () => {
+  const connector = (await start("endless name")).type.create({}, context);
+  const message = "plugin bad names a stream or a field with 1001 characters";
+  await expect(connector.discover(idle)).rejects.toMatchObject({ code: "INTERNAL_ERROR", message });
+});
+
+test("ordinals may come in any order", async () => {
+  const [batch] = await all(source(await start("ordinals in any order")));
+  expect(batch?.position.ordinals).toEqual([7, 3, "9223372036854775808"]);
 });
 
 test("a source that hangs ends with its signal", async () => {
