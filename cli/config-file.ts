@@ -45,6 +45,7 @@ export function readConfigFile(file: string): ConfigFile | { readonly errors: re
     bytes = readFileSync(file === "-" ? 0 : file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
+    if (code === "EISDIR") return refused("this is a folder; name the files in it");
     return refused(code === "ENOENT" ? "there is no such file" : messageOf(error));
   }
   return isUtf8(bytes) ? parseConfig(bytes.toString(), file) : refused("the file is not valid UTF-8");

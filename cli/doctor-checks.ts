@@ -9,6 +9,7 @@ import { messageOf } from "../runtime/errors/index.ts";
 import { createClient, type List } from "./client.ts";
 import { serverToken, serverUrl } from "./settings.ts";
 import { type Fetch, trustingFetch } from "./trusting-fetch.ts";
+import { unreadVariables } from "./unread-variables.ts";
 
 interface Integration {
   readonly name: string;
@@ -113,6 +114,9 @@ export function diskCheck(dataDir: string): Check {
   if (gigabytes < 0.1) return fail("disk", detail);
   return gigabytes < 1 ? warn("disk", `${detail}; a full disk pauses every run`) : ok("disk", detail);
 }
+
+export const environmentChecks = (env: NodeJS.ProcessEnv): Check[] =>
+  unreadVariables(env).map((unread) => warn("environment", unread));
 
 /** The folder, or the nearest one above it that exists. */
 function existing(folder: string): string {

@@ -28,3 +28,10 @@ export async function listenGrpc(
     return port;
   }
 }
+
+/** Rethrows the failure of a server that the environment names, with the variable that does. */
+export function naming(variable: string, given: string | undefined): (error: unknown) => never {
+  return (error) => {
+    throw given === undefined ? error : new Error(`${messageOf(error)} (as ${variable} says)`, { cause: error });
+  };
+}

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { usageError } from "./exit.ts";
 
 /** The data folder, absolute. */
 export function dataDirOf(env: NodeJS.ProcessEnv = process.env): string {
@@ -11,7 +12,12 @@ export const defaultGrpcPort = 7401;
 
 /** Where the server is: `SLUICE_URL`, else the port set, else what the node of the data folder wrote down, else 7400. */
 export function serverUrl(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.SLUICE_URL) return env.SLUICE_URL.replace(/\/+$/, "");
+  if (env.SLUICE_URL) {
+    // "localhost:7400" is an address, too, of the scheme "localhost".
+    const isAddress = /^https?:\/\//i.test(env.SLUICE_URL) && URL.canParse(env.SLUICE_URL);
+    if (!isAddress) throw usageError(`SLUICE_URL is "${env.SLUICE_URL}": an address such as http://127.0.0.1:7400`);
+    return env.SLUICE_URL.replace(/\/+$/, "");
+  }
   const port = env.SLUICE_HTTP_PORT;
   // Port 0 is picked by the node, which writes down what it became, and with a certificate under which name.
   const noted = readText(path.join(dataDirOf(env), "url"));

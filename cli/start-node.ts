@@ -47,12 +47,13 @@ import type { Logger } from "../runtime/ports/logger.ts";
 import { actorConnectors } from "./actor-connectors.ts";
 import { connectorTypes } from "./connector-types.ts";
 import { addEnvironmentSecrets, addServerUrl } from "./environment-secrets.ts";
-import { listenError, listenGrpc } from "./listen.ts";
+import { listenError, listenGrpc, naming } from "./listen.ts";
 import { nodeId } from "./node-id.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { joinNodes } from "./nodes.ts";
 import { createRunner } from "./runner.ts";
 import { sharedFor } from "./shared-for.ts";
+import { unreadVariables } from "./unread-variables.ts";
 
 export interface RunningNode {
   /** `http://127.0.0.1:7400`; with a certificate `https` and a name that it is good for. */
@@ -113,6 +114,7 @@ async function start(
   const { redact } = redactor;
   const { logger, close } = startLogger({ file, level: settings.logLevel, also: logLine, redact });
   closers.push(close);
+  for (const unread of unreadVariables(env)) logger.warn(unread);
   const tls = settings.tls && (await ServerTls.open(settings.tls, logger));
   closers.push(() => tls?.close());
   const progress = (line: string) => {
@@ -140,7 +142,9 @@ async function start(
   const databaseUrl = settings.databaseUrl ?? (postgres as ServerHandle).url;
   for (const url of [natsUrl, databaseUrl]) addServerUrl(redactor, url);
   const { retentionDays, deadLetterDays, auditDays } = settings;
-  const store = await openStore({ url: databaseUrl, retentionDays, deadLetterDays, auditDays });
+  const store = await openStore({ url: databaseUrl, retentionDays, deadLetterDays, auditDays }).catch(
+    naming("SLUICE_DATABASE_URL", settings.databaseUrl),
+  );
   let maintained = Math.floor(Date.now() / maintenanceMs);
   const maintenance = setInterval(() => {
     const turn = Math.floor(Date.now() / maintenanceMs);
@@ -169,7 +173,7 @@ async function start(
     claims: store.claims,
     replicas: settings.natsUrl === undefined ? 1 : settings.natsReplicas,
     onUnconfirmed,
-  });
+  }).catch(naming("SLUICE_NATS_URL", settings.natsUrl));
   closers.push(() => logs.close());
   logs.link.onChange((connected) => {
     if (connected) logger.info("nats-server is back");

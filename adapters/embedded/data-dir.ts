@@ -11,11 +11,17 @@ const PREDECESSOR_MS = 2_000;
  */
 export async function lockDataDir(dataDir: string): Promise<PidLock> {
   // Root's Postgres runs as another user, who has to get to its own folder in there, and sees nothing else.
-  mkdirSync(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
   try {
+    mkdirSync(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
     return await takePidLock(join(dataDir, "sluice.lock"), PREDECESSOR_MS);
   } catch (error) {
-    if (!(error instanceof LockedError)) throw error;
+    if (!(error instanceof LockedError)) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(
+        `the data folder ${dataDir} cannot be used: ${why}. Set SLUICE_DATA_DIR to a folder that you may write to.`,
+        { cause: error },
+      );
+    }
     throw new Error(
       `the data folder ${dataDir} is in use by another node (process ${error.pid}). ` +
         "Stop that one, or set SLUICE_DATA_DIR to another folder.",

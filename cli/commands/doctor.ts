@@ -3,6 +3,7 @@ import { byName, createClient } from "../client.ts";
 import {
   checkServer,
   diskCheck,
+  environmentChecks,
   folderCheck,
   natsCheck,
   nodeCheck,
@@ -53,6 +54,7 @@ export async function doctor(argv: readonly string[]): Promise<number> {
       : []),
     folderCheck(settings.dataDir),
     diskCheck(settings.dataDir),
+    ...environmentChecks(process.env),
     ...server,
   ]);
   if (args.flag("json")) printJson({ checks });

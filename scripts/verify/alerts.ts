@@ -12,7 +12,7 @@ export async function checkAlerts(): Promise<Outcome> {
     for (const command of [
       ["check", "config", "--syntax-only", join(folder, "prometheus.yml")],
       ["check", "rules", join(folder, "alerts.yml")],
-      ["test", "rules", join(folder, "alerts.test.yml")],
+      ["test", "rules", join(folder, "alerts-tests.yml")],
     ]) {
       const outcome = await run("promtool", command, elsewhere);
       if (outcome.code !== 0) return outcome;

@@ -254,3 +254,31 @@ integrations:
   const unknown = await node.sluice("runs", "cancel", "0190a0a0-0000-7000-8000-000000000000");
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no run") });
 });
+
+test("what the README shows of an integration of one's own works to the letter", async () => {
+  const node = await startNode();
+  const { cwd } = node;
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const section = /^## Your own integration\n(.*?)^## /ms.exec(readme)?.[1] ?? "";
+  const block = (language: string, begins: string) =>
+    Array.from(section.matchAll(/^```(\w+)\n(.*?)^```$/gms)).find(
+      ([, named, text]) => named === language && text?.startsWith(begins),
+    )?.[2] as string;
+  writeFileSync(path.join(cwd, "data", "people.ndjson"), block("json", "{"));
+  writeFileSync(path.join(cwd, "people.yaml"), block("yaml", "connectors:"));
+  const outcomes: [string, number | null][] = [];
+  for (const line of block("sh", "npx sluice lint").trim().split("\n")) {
+    const command = line.replace(/ +#.*/, "").replace(/^npx sluice /, "");
+    const { code, stdout } = await node.sluice(...command.split(" "));
+    outcomes.push([command, code]);
+    if (command.startsWith("dlq")) expect(stdout).toContain("people.ndjson:3");
+  }
+  expect(outcomes).toEqual([
+    ["lint people.yaml", 0],
+    ["preview people.yaml", 1],
+    ["apply people.yaml", 0],
+    ["run people", 1],
+    ["dlq list people", 0],
+  ]);
+  expect(readFileSync(path.join(cwd, "data", "adults.ndjson"), "utf8")).toContain('"Ada LOVELACE"');
+});

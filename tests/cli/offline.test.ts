@@ -333,14 +333,61 @@ test("where no server answers, the exit code is 3 and the sentence says how to s
   }
 });
 
+test("what is given for a server and is no address of one is told as that", async () => {
+  for (const url of ["127.0.0.1:7400", "localhost:7400", "http://"]) {
+    const { code, stderr } = await sluice(["runs", "copy"], { cwd: tempDir(), env: { SLUICE_URL: url } });
+    expect([code, stderr]).toEqual([
+      2,
+      `sluice runs: SLUICE_URL is "${url}": an address such as http://127.0.0.1:7400\n`,
+    ]);
+  }
+});
+
+test("a folder in the place of a configuration file is told as one", async () => {
+  const cwd = folderWith(config);
+  expect(await sluice(["lint", cwd], { cwd })).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `${cwd}:1:1: this is a folder; name the files in it\n`,
+  });
+});
+
+test("a data folder that cannot be made, and servers that do not answer, are told with the variable to set", async () => {
+  const cwd = folderWith(config);
+  const ports = { SLUICE_HTTP_PORT: "0", SLUICE_GRPC_PORT: "0", SLUICE_NATS_PORT: "0", SLUICE_POSTGRES_PORT: "0" };
+  const up = (env: Record<string, string>) => sluice(["up"], { cwd, env: { ...ports, SLUICE_LOG: "file", ...env } });
+  const inAFile = path.join(cwd, "shop.yaml", "data");
+  const noFolder = await up({ SLUICE_DATA_DIR: inAFile });
+  expect(noFolder.code).toBe(1);
+  expect(noFolder.stderr).toContain(`sluice up: the data folder ${inAFile} cannot be used: ENOTDIR`);
+  expect(noFolder.stderr).toContain("Set SLUICE_DATA_DIR");
+  const noServers = { SLUICE_NATS_URL: "nats://127.0.0.1:1", SLUICE_DATABASE_URL: "postgres://a:b@127.0.0.1:1/c" };
+  const away = await up(noServers);
+  expect([away.code, away.stderr]).toEqual([
+    1,
+    "sluice up: the database is away: connect ECONNREFUSED 127.0.0.1:1 (as SLUICE_DATABASE_URL says)\n",
+  ]);
+});
+
 test("doctor tells what this machine has, without a server", async () => {
   const { code, stdout } = await sluice(["doctor", "--json"], {
     cwd: tempDir(),
-    env: { SLUICE_HTTP_PORT: "0", SLUICE_NATS_PORT: "0", SLUICE_POSTGRES_PORT: "0", SLUICE_URL: "http://127.0.0.1:9" },
+    env: {
+      SLUICE_HTTP_PORT: "0",
+      SLUICE_NATS_PORT: "0",
+      SLUICE_POSTGRES_PORT: "0",
+      SLUICE_URL: "http://127.0.0.1:9",
+      SLUICE_HOTS: "0.0.0.0",
+    },
   });
   const { checks } = JSON.parse(stdout) as { checks: { name: string; status: string; detail: string }[] };
   const names = checks.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(["node", "nats-server", "postgres", "data folder", "disk", "server"]));
+  expect(checks).toContainEqual({
+    name: "environment",
+    status: "warn",
+    detail: "nothing reads SLUICE_HOTS; did you mean SLUICE_HOST?",
+  });
   expect(code).toBe(checks.some(({ status }) => status === "fail") ? 1 : 0);
 });
 
