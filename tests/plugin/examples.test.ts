@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -36,6 +36,27 @@ test("the example in Python, which has nothing of ours but the .proto files, is 
   db.exec(readFileSync(join(folder, "certify.sql"), "utf8"));
   db.close();
   const { python, path } = await pythonFor(join(examples, "sqlite", "requirements.txt"));
+  const full = `
+import json, sqlite3
+from plugin import pb, records, written
+db = sqlite3.connect(":memory:")
+db.execute("create table t (n integer unique)")
+def write(*rows):
+    data = records.Records(data="\\n".join(rows).encode(), count=len(rows))
+    return written(db, ["n"], pb.WriteOpen(stream="t"), pb.WriteBatch(id=1, records=data))
+alone = write('{"n":1}', '{"n":1}', '{"n":99999999999999999999}', "{}")
+db.execute("pragma max_page_count = 4")
+full = write(*('{"n":%d}' % n for n in range(2, 9999)))
+kept = db.execute("select count(*) from t").fetchone()[0]
+print(json.dumps([[each.index for each in alone.failed], records.Fault.Name(full.failure.fault), len(full.failed), kept]))`;
+  const env = { ...process.env, PYTHONPATH: [join(examples, "sqlite"), path].join(delimiter) };
+  // A full disk is no record's fault, and nothing of its batch is there.
+  expect(JSON.parse((await run(python, ["-B", "-c", full], { env })).stdout)).toEqual([
+    [1, 2, 3],
+    "FAULT_DESTINATION",
+    0,
+    1,
+  ]);
   await certify(folder, "certify.yaml", "env", `PYTHONPATH=${path}`, python, join(examples, "sqlite", "plugin.py"));
 });
 

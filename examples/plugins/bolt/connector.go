@@ -219,8 +219,11 @@ type writer struct {
 // One transaction for all; it is durable when it has ended.
 func (w *writer) Write(_ context.Context, records [][]byte) (map[int]error, error) {
 	refused := map[int]error{}
-	return refused, w.db.Update(func(tx *bbolt.Tx) error {
+	err := w.db.Update(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(w.bucket)
+		if bucket == nil {
+			return errors.New("the bucket was deleted")
+		}
 		for index, record := range records {
 			if err := w.put(bucket, record); err != nil {
 				refused[index] = err
@@ -228,6 +231,11 @@ func (w *writer) Write(_ context.Context, records [][]byte) (map[int]error, erro
 		}
 		return nil
 	})
+	if err != nil {
+		// A full disk is no record's fault: all of them wait.
+		return nil, Misconfigured(recordv1.Code_CODE_UNAVAILABLE, "destination.stream", err.Error())
+	}
+	return refused, nil
 }
 
 func (w *writer) put(bucket *bbolt.Bucket, record []byte) error {
@@ -239,6 +247,9 @@ func (w *writer) put(bucket *bbolt.Bucket, record []byte) error {
 		return &Failure{Code: recordv1.Code_CODE_VALIDATION_ERROR, Message: `a record is {"key": text, "value": any}`}
 	}
 	key := []byte(*given.Key)
+	if len(key) > bbolt.MaxKeySize {
+		return &Failure{Code: recordv1.Code_CODE_VALIDATION_ERROR, Message: "its key is too long"}
+	}
 	if !w.upsert && bucket.Get(key) != nil {
 		return &Failure{Code: recordv1.Code_CODE_CONFLICT, Message: "there is a record with this key"}
 	}

@@ -47,7 +47,8 @@ type Row struct {
 
 // A stream that is written.
 type Destination interface {
-	// Writes records durably; the result has those that were refused, by index. An error: none is known to be written.
+	// Writes records durably; the result has those that were refused, by index, and Left for those that it did not come to.
+	// An error: none is known to be written.
 	Write(ctx context.Context, records [][]byte) (refused map[int]error, err error)
 	// The run's last batch is confirmed. May come again.
 	Complete(ctx context.Context) error
@@ -68,6 +69,11 @@ func (f *Failure) Error() string { return f.Message }
 // Misconfigured is a setting that is wrong: records wait until it is mended.
 func Misconfigured(code recordv1.Code, path, message string) *Failure {
 	return &Failure{Code: code, Fault: recordv1.Fault_FAULT_DESTINATION, Path: path, Message: message}
+}
+
+// Left is of a record that a write did not come to, since the far side went away: it waits, and that counts no attempt.
+var Left = &Failure{
+	Code: recordv1.Code_CODE_UNAVAILABLE, Fault: recordv1.Fault_FAULT_DESTINATION, Message: "the write did not come to it",
 }
 
 func failureOf(err error) *recordv1.Failure {

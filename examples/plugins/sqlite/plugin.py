@@ -54,7 +54,12 @@ def failure_of(error):
         return records.Failure(code=records.CODE_CONFLICT, message=str(error))
     if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
         return records.Failure(code=records.CODE_UNAVAILABLE, message=str(error))
-    if isinstance(error, (sqlite3.Error, ValueError)):
+    if isinstance(error, sqlite3.OperationalError):
+        # A full disk, a table that is gone: no record's fault. They wait.
+        return records.Failure(
+            code=records.CODE_UNAVAILABLE, message=str(error), fault=records.FAULT_DESTINATION
+        )
+    if isinstance(error, (sqlite3.Error, ValueError, OverflowError)):
         return records.Failure(code=records.CODE_VALIDATION_ERROR, message=str(error))
     return records.Failure(code=records.CODE_INTERNAL_ERROR, message=str(error))
 
@@ -255,22 +260,31 @@ def batch_of(table, texts, ids):
 def written(db, columns, options, batch):
     """One transaction for the batch; a row that is refused fails alone."""
     failed = []
-    db.execute("begin immediate")
-    for index, text in enumerate(batch.records.data.decode().split("\n")):
-        db.execute("savepoint record")
-        try:
-            write(db, columns, options, json.loads(text))
-        except (sqlite3.Error, ValueError, Failed) as error:
-            db.execute("rollback to record")
-            failed.append(pb.WriteFailure(index=index, failure=failure_of(error)))
-        db.execute("release record")
-    db.commit()
+    try:
+        db.execute("begin immediate")
+        for index, text in enumerate(batch.records.data.decode().split("\n")):
+            db.execute("savepoint record")
+            try:
+                write(db, columns, options, json.loads(text))
+            except sqlite3.OperationalError:
+                raise
+            except (sqlite3.Error, ValueError, OverflowError) as error:
+                db.execute("rollback to record")
+                failed.append(pb.WriteFailure(index=index, failure=failure_of(error)))
+            db.execute("release record")
+        db.commit()
+    except sqlite3.OperationalError as error:
+        # It is of no record's making, and nothing of the batch is written.
+        db.rollback()
+        return pb.WriteResult(id=batch.id, failure=failure_of(error))
     return pb.WriteResult(id=batch.id, failed=failed)
 
 
 def write(db, columns, options, record):
     if not isinstance(record, dict):
         raise ValueError("a row is made of an object")
+    if not record:
+        raise ValueError("a row has a column at least")
     unknown = [name for name in record if name not in columns]
     if unknown:
         raise ValueError(f"there is no column {unknown[0]}")

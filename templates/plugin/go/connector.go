@@ -150,11 +150,20 @@ func (a *appender) Write(_ context.Context, records [][]byte) (map[int]error, er
 		good.Write(record)
 		good.WriteByte('\n')
 	}
-	if _, err := a.file.Write(good.Bytes()); err != nil {
+	before, err := a.file.Stat()
+	if err != nil {
 		return nil, err
 	}
-	// What is confirmed is durable.
-	return refused, a.file.Sync()
+	if _, err = a.file.Write(good.Bytes()); err == nil {
+		// What is confirmed is durable.
+		err = a.file.Sync()
+	}
+	if err != nil {
+		// A full disk is no record's fault: nothing of the batch stays, and all of it waits.
+		_ = a.file.Truncate(before.Size())
+		return nil, Misconfigured(recordv1.Code_CODE_UNAVAILABLE, "config.folder", err.Error())
+	}
+	return refused, nil
 }
 
 func (a *appender) Complete(context.Context) error { return nil }

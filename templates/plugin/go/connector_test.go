@@ -81,6 +81,39 @@ func TestWhatIsNoObjectIsRefusedAlone(t *testing.T) {
 	}
 }
 
+func TestAFailedWriteIsNoRecordsFault(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "in.ndjson")
+	if err := os.WriteFile(path, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	// It is open for reading alone.
+	var failure *Failure
+	_, err = (&appender{file: file}).Write(context.Background(), [][]byte{[]byte("{}")})
+	if !errors.As(err, &failure) || failure.Fault != recordv1.Fault_FAULT_DESTINATION {
+		t.Fatalf("%v", err)
+	}
+}
+
+type goes struct{ Destination }
+
+func (goes) Write(context.Context, [][]byte) (map[int]error, error) {
+	return map[int]error{1: Left}, nil
+}
+
+func TestWhatAWriteLeftIsTheFarSidesFault(t *testing.T) {
+	batch := &connectorv1.WriteBatch{Id: 7, Records: &recordv1.Records{Data: []byte("1\n2"), Count: 2}}
+	request := &connectorv1.WriteRequest{Request: &connectorv1.WriteRequest_Batch{Batch: batch}}
+	failed := answer(context.Background(), goes{}, request).Failed
+	if len(failed) != 1 || failed[0].Index != 1 || failed[0].Failure.Fault != recordv1.Fault_FAULT_DESTINATION {
+		t.Fatalf("%v", failed)
+	}
+}
+
 func TestTheSettingAtFaultIsNamed(t *testing.T) {
 	var failure *Failure
 	if err := connectorIn(t, "/nowhere").Check(context.Background()); !errors.As(err, &failure) || failure.Path != "config.folder" {

@@ -30,6 +30,11 @@ def misconfigured(code, path, message):
     return Failed(code, message, path, records.FAULT_DESTINATION)
 
 
+def left():
+    """Of a record that a write did not come to, since the far side went away: it waits, and that counts no attempt."""
+    return Failed(records.CODE_UNAVAILABLE, "the write did not come to it", fault=records.FAULT_DESTINATION)
+
+
 STATUS = {
     records.CODE_VALIDATION_ERROR: grpc.StatusCode.INVALID_ARGUMENT,
     records.CODE_UNAUTHORIZED: grpc.StatusCode.UNAUTHENTICATED,
