@@ -1,6 +1,7 @@
 import type { Part } from "../../runtime/config/index.ts";
+import { roles, scopes } from "../auth/index.ts";
 import { runStatus } from "./history-schemas.ts";
-import { circuit, circuits, id, integer, object, orNull, string, time } from "./schema-parts.ts";
+import { circuit, circuits, durability, id, integer, object, orNull, string, time } from "./schema-parts.ts";
 
 /*
  * Shapes of what is told of this moment.
@@ -146,17 +147,13 @@ export const node = object({
   records_out_per_second: seconds,
   nats: server,
   postgres: server,
-  durability: {
-    ...orNull(object({ tier: { enum: ["synced", "replicated", "server"] }, copies: integer })),
-    description:
-      "What of a log outlives a loss of power. synced: fsynced on one server; replicated: on most of so many; server: as an external server is set up.",
-  },
+  durability: orNull(durability),
 });
 
 export const me = object({
   name: string,
-  role: { type: ["string", "null"], description: "Null: it is known by its scopes alone." },
-  scopes: { type: "array", items: string },
+  role: { enum: [...Object.keys(roles), null], description: "Null: it is known by its scopes alone." },
+  scopes: { type: "array", items: { enum: [...scopes] } },
   owner: { ...orNull(string), description: "The team; null: it sees everything." },
   expires_at: orNull(time),
   trace_url: { ...orNull(string), description: "Where traces are shown: an address with {trace_id}; null: not set." },

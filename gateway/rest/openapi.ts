@@ -24,8 +24,13 @@ const descriptions: Readonly<Record<number, string>> = {
   504: "It was not done in time; the far side did not answer.",
 };
 
+export interface Description {
+  readonly components: { readonly schemas: object; readonly [kind: string]: object };
+  readonly [field: string]: unknown;
+}
+
 /** The API's description in OpenAPI 3.1, of the same routes and schemas that serve and check it. */
-export function openApi(routes: readonly Route[], version: string): object {
+export function openApi(routes: readonly Route[], version: string): Description {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
     paths[route.path] ??= {};

@@ -1,12 +1,13 @@
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import { connectorSchema, integrationSchema, type Part, pluginSchema } from "../../runtime/config/index.ts";
 import { isObject } from "../../runtime/record/index.ts";
-import { roles } from "../auth/index.ts";
+import { roles, scopes } from "../auth/index.ts";
 import { followedSchema } from "./record-schemas.ts";
 import {
   anyObject,
   anything,
   circuits,
+  durability,
   error,
   fieldErrors,
   id,
@@ -56,7 +57,7 @@ const integrationState = readOnly({
   health: { enum: ["ok", "degraded", "stopped", "waiting"] },
   health_reason: orNull(string),
   circuits,
-  durability: object({ tier: { enum: ["synced", "replicated", "server"] }, copies: integer }),
+  durability,
   created_at: time,
   updated_at: time,
   next_fire_at: orNull(time),
@@ -278,7 +279,7 @@ const keyFields = {
   name: string,
   prefix: { ...string, description: "Its first characters, to know it by." },
   role: { enum: Object.keys(roles) },
-  scopes: { type: ["array", "null"], items: string, description: "What of the role it may; null: all." },
+  scopes: { type: ["array", "null"], items: { enum: [...scopes] }, description: "What of the role it may; null: all." },
   owner: orNull(string),
   rate_limit: {
     type: ["integer", "null"],

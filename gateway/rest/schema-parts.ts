@@ -30,9 +30,19 @@ export const circuits: Part = {
   additionalProperties: circuit,
 };
 
+export const durability: Part = {
+  ...object({ tier: { enum: ["synced", "replicated", "server"] }, copies: integer }),
+  description:
+    "What of a log outlives a loss of power. synced: fsynced on one server; replicated: on most of so many; server: as an external server is set up.",
+};
+
 export const error: Part = {
   ...object({ code: string, message: string }),
-  description: "With `path` of the setting at fault, where there is one.",
+  properties: {
+    code: string,
+    message: string,
+    path: { ...string, description: "Of the setting at fault, where there is one." },
+  },
 };
 
 export const fieldErrors: Part = { type: "array", items: object({ path: string, message: string }) };

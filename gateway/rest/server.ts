@@ -43,6 +43,7 @@ import { EventStreams } from "./event-streams.ts";
 import { addHookRoutes, hookPath, hookUrl } from "./hook-routes.ts";
 import { idempotencyKeyOf, once } from "./idempotency.ts";
 import { openApi } from "./openapi.ts";
+import { withComponents } from "./openapi-components.ts";
 import { hasHiddenCause, problemType, toProblem } from "./problem.ts";
 import { completeQuery, ifMatchOf, requestIdOf } from "./requests.ts";
 import type { Route } from "./route.ts";
@@ -211,7 +212,8 @@ export function createRest(options: RestOptions): FastifyInstance {
   for (const route of routes) addRoute(app, route, services, validator, streams);
   addHookRoutes(app, { receiver: options.hooks, limits });
   const description = openApi(routes, options.version);
-  app.get("/openapi.json", async () => description);
+  const withNames = withComponents(description);
+  app.get("/openapi.json", async () => withNames);
   let page: string | undefined;
   app.get("/docs", async (_, reply) => {
     reply.header("content-security-policy", docsPolicy).type("text/html; charset=utf-8").serializer(String);

@@ -2,12 +2,13 @@ import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
 import { openApi } from "../../gateway/rest/openapi.ts";
+import { withComponents } from "../../gateway/rest/openapi-components.ts";
 import { routes } from "../../gateway/rest/routes.ts";
 
 const text = readFileSync(new URL("../vectors/openapi/schema.json", import.meta.url), "utf8");
 // Ajv looks for the anchor in the wrong place; without another schema around this one both lead to the same.
 const schema = JSON.parse(text.replaceAll('"$dynamicRef": "#meta"', '"$ref": "#/$defs/schema"'));
-const document: object = JSON.parse(JSON.stringify(openApi(routes, "0.0.0")));
+const document: object = JSON.parse(JSON.stringify(withComponents(openApi(routes, "0.0.0"))));
 const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
 const isDocument = ajv.compile(schema);
 

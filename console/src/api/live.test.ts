@@ -2,7 +2,7 @@ import { type InfiniteData, QueryClient } from "@tanstack/react-query";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { Page } from "./client.ts";
 import { intoCache } from "./live.ts";
-import type { Circuit, IntegrationEvent, OverviewItem, Run } from "./types.ts";
+import type { Circuit, IntegrationEvent, Node, OverviewItem, Run } from "./types.ts";
 
 const figures = {
   at: "2026-01-01T00:00:00.000Z",
@@ -131,3 +131,11 @@ function asked() {
   const found = client.getQueryCache().findAll(filters ?? {});
   return found.map(({ queryKey }) => queryKey);
 }
+
+test("a node that is gone is no longer in their list", () => {
+  const node = { id: "n1", state: "ready" } as Node;
+  client.setQueryData<Page<Node>>(["nodes"], { items: [node, { ...node, id: "n2" }], next_cursor: null });
+  tell("node", { ...node, state: "draining" });
+  tell("node", { ...node, id: "n2", state: "gone" });
+  expect(client.getQueryData(["nodes"])).toEqual({ items: [{ id: "n1", state: "draining" }], next_cursor: null });
+});

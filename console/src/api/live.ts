@@ -129,6 +129,7 @@ const handlers: Handlers = {
   node: (node, client, invalidate) => {
     client.setQueryData<Page<Node>>(["nodes"], (page) => {
       if (page === undefined) return undefined;
+      if (node.state === "gone") return { ...page, items: page.items.filter(({ id }) => id !== node.id) };
       if (!page.items.some(({ id }) => id === node.id)) invalidate("nodes");
       return { ...page, items: page.items.map((each) => (each.id === node.id ? node : each)) };
     });

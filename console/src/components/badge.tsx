@@ -56,6 +56,7 @@ const states = {
   not_ready: ["bad", CircleX, "not ready"],
   draining: ["warn", Hourglass, "draining"],
   silent: ["bad", CircleAlert, "silent"],
+  gone: ["idle", Ban, "gone"],
 } as const satisfies Record<Health | RunStatus | Job["status"] | Circuit["state"] | Node["state"] | "disabled", Looks>;
 
 /** The state of an integration, a run, a job, a circuit or a node. */

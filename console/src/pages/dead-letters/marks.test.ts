@@ -12,7 +12,13 @@ test("an error stands at its field, or at the nearest one above it, and nowhere 
 });
 
 test("what a step refuses is told by the fields that it names, else by the field that its rule reads", () => {
-  const failure = { child: "", code: "VALIDATION_ERROR", message: "is wrong", on_error: "dead_letter" } as const;
+  const failure = {
+    child: "",
+    code: "VALIDATION_ERROR",
+    message: "is wrong",
+    errors: [],
+    on_error: "dead_letter",
+  } as const;
   const shown = { count: 0, records: [] };
   const step = (failures: PreviewedRecord["steps"][number]["failures"]) => ({
     record_id: "r",
