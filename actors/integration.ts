@@ -445,6 +445,8 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
     const { ingest, deliver } = this.#opened.logs;
     const epoch = await untilAborted(signal, ingest.own());
     const ends = { ingest: epoch, deliver: await untilAborted(signal, deliver.own()) };
+    // The next time will do.
+    await untilAborted(signal, this.#options.logs.tidy(this.#options.integrationId)).catch(() => {});
     return { ...this.#opened, epoch, ends };
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createInbox, type Msg, nanos } from "@nats-io/transport-node";
 import type { LogBatch, LogConsumer, LogMessage } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
+import { claimed } from "./claimed.ts";
 import { batchHeader, batchHeaderName, decodeBatch, readHeader, type WireHeader } from "./codec.ts";
 import { ConsumerMissingError, isConsumerNotFound } from "./errors.ts";
 import { backoffMs, type NatsLink } from "./link.ts";
@@ -41,8 +42,9 @@ export class JetStreamConsumer implements LogConsumer {
 
   /**
    * Waits while the server is away; ends early when the connection is lost in between (what was not yielded comes
-   * again). Throws ConsumerMissingError or LogMissingError when the server no longer has the consumer or the stream, what
-   * the claim store throws, and, where messages come in order, when one was lost on the way. Ends without an error when `signal` aborts.
+   * again), and while the claim store is. Throws ConsumerMissingError or LogMissingError when the server no longer has the
+   * consumer or the stream, and, where messages come in order, when one was lost on the way. Ends without an error when
+   * `signal` aborts.
    */
   async *pull(limit: number, signal: AbortSignal): AsyncIterable<LogMessage> {
     const { connection } = this.#link;
@@ -91,9 +93,15 @@ export class JetStreamConsumer implements LogConsumer {
         { reply: inbox },
       );
       while (!aborted()) {
-        const message = arrived.shift();
-        if (message !== undefined) yield await this.#open(message);
-        else if (over) break;
+        const [message] = arrived;
+        if (message !== undefined) {
+          const opened = await this.#open(message, signal).catch((error: unknown) => {
+            if (!aborted()) throw error;
+          });
+          if (opened === undefined) break;
+          arrived.shift();
+          yield opened;
+        } else if (over) break;
         else {
           await new Promise<void>((resolve) => {
             wake = resolve;
@@ -133,9 +141,10 @@ export class JetStreamConsumer implements LogConsumer {
     await delay(backoffMs(2));
   }
 
-  async #open(message: Msg): Promise<LogMessage> {
+  async #open(message: Msg, signal: AbortSignal): Promise<LogMessage> {
     const wire = readHeader(message.headers?.get(batchHeaderName) ?? "");
-    const payload = wire.claim === undefined ? message.data : await this.#options.claims.get(wire.claim);
+    const either = () => AbortSignal.any([signal, this.#closing.signal]);
+    const payload = wire.claim === undefined ? message.data : await claimed(wire.claim, this.#options, either());
     // `$JS.ACK.[domain.account.]stream.consumer.deliveries.sequence.consumerSequence.time.pending[.random]`
     const reply = message.reply ?? "";
     const tokens = reply.split(".");

@@ -11,6 +11,7 @@ import type {
   LogStats,
 } from "../../runtime/ports/log.ts";
 import type { ClaimStore } from "../../runtime/ports/store.ts";
+import { claimed } from "./claimed.ts";
 import { batchHeader, batchHeaderName, decodeBatch, readHeader } from "./codec.ts";
 import { JetStreamConsumer } from "./consumer.ts";
 import { isConsumerNotFound } from "./errors.ts";
@@ -82,7 +83,8 @@ export class JetStreamLog implements Log {
     const header = message?.header.get(batchHeaderName);
     if (!message || !header) return null;
     const wire = readHeader(header);
-    const payload = wire.claim === undefined ? message.data : await this.#options.claims.get(wire.claim);
+    const payload =
+      wire.claim === undefined ? message.data : await claimed(wire.claim, this.#options, this.#closing.signal);
     return payload && decodeBatch(wire, payload);
   }
 
@@ -231,10 +233,15 @@ export class JetStreamLog implements Log {
 
   /** Deletes the stream and the large batches it refers to. For logs that nobody uses any more. */
   async remove(): Promise<void> {
-    const { stream, allClaims } = this.#subjects;
-    const claims = await this.#claimsBefore(allClaims, Number.POSITIVE_INFINITY);
+    const { stream } = this.#subjects;
+    const claims = await this.claims();
     await this.#link.call(() => this.#link.jsm.streams.delete(stream));
     if (claims.length > 0) await this.#options.claims.remove(claims);
+  }
+
+  /** The large batches that it refers to. */
+  claims(): Promise<string[]> {
+    return this.#claimsBefore(this.#subjects.allClaims, Number.POSITIVE_INFINITY);
   }
 
   async close(): Promise<void> {

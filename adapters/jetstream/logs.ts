@@ -110,6 +110,17 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
         await log.close();
       }
     },
+    async tidy(integrationId) {
+      const spare = new Set(await claims.ids(integrationId));
+      for (const kind of kinds) {
+        if (spare.size === 0) return;
+        const kept = await copies(integrationId, kind);
+        if (kept === 0) continue;
+        const log = at(integrationId, kind, kept);
+        for (const claim of await log.claims().finally(() => log.close())) spare.delete(claim);
+      }
+      if (spare.size > 0) await claims.remove([...spare]);
+    },
     status: {
       get connected() {
         return link.connected;

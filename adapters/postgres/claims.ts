@@ -25,6 +25,13 @@ export function claimStore(db: Database): ClaimStore {
       await db.query("delete from sluice.claims where id = any($1::uuid[])", [ids]);
     },
 
+    async ids(integrationId) {
+      const rows = await db.query<{ id: string }>("select id from sluice.claims where integration_id = $1", [
+        integrationId,
+      ]);
+      return rows.map(({ id }) => id);
+    },
+
     async bytes(integrationId) {
       const [row] = await db.query<{ bytes: number }>(
         "select coalesce(sum(octet_length(bytes)), 0)::bigint as bytes from sluice.claims where integration_id = $1",

@@ -203,7 +203,6 @@ async function keepAwaited(db: Database, oldest: number): Promise<void> {
 /** What is kept by age in tables too small to be partitioned; the latest fire of each integration stays. */
 function deleteOld(db: Database, before: Date): Promise<void> {
   return db.transaction(async (tx) => {
-    await tx.query("delete from sluice.claims where created_at < $1", [before]);
     await tx.query("delete from sluice.schema_drift where seen_at < $1", [before]);
     await tx.query("delete from sluice.jobs where finished_at < $1", [before]);
     await tx.query("delete from sluice.dead_letter_replays where job_id not in (select id from sluice.jobs)");

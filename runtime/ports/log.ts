@@ -241,6 +241,11 @@ export interface LogService {
   all(): Promise<readonly string[]>;
   /** Deletes logs of an integration; both unless said otherwise. */
   remove(integrationId: string, kinds?: readonly LogKind[]): Promise<void>;
+  /**
+   * Forgets large batches that no log of the integration refers to: what stays behind where a node dies in the middle of
+   * an append. Called by an owner that appends nothing yet. Rejects while a server is away.
+   */
+  tidy(integrationId: string): Promise<void>;
   /** Emits when the connection is lost and when it is back, for readiness. */
   readonly status: { readonly connected: boolean; readonly reason: string | undefined };
 }

@@ -543,6 +543,8 @@ export interface ClaimStore {
   put(integrationId: string, bytes: Uint8Array): Promise<string>;
   get(id: string): Promise<Uint8Array | null>;
   remove(ids: readonly string[]): Promise<void>;
+  /** Of all batches of an integration. */
+  ids(integrationId: string): Promise<readonly string[]>;
   /** Bytes of all batches of an integration. */
   bytes(integrationId: string): Promise<number>;
 }

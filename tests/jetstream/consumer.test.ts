@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConsumerMissingError, type JetStreamLogs } from "../../adapters/jetstream/index.ts";
+import { SluiceError } from "../../runtime/errors/index.ts";
 import type { Log, LogMessage } from "../../runtime/ports/log.ts";
 import { startProxy } from "./proxy.ts";
-import { batchOf, connectTo, numberOf, serverUrl, take } from "./support.ts";
+import { batchOf, connectTo, largeSize, MemoryClaims, numberOf, serverUrl, take } from "./support.ts";
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -40,6 +41,43 @@ describe("a consumer", () => {
       [1, 1],
       [0, 2],
     ]);
+  });
+
+  it.each([false, true])("waits for the store that has a large batch, in its turn (again: %s)", async (again) => {
+    const claims = new (class extends MemoryClaims {
+      away = 3;
+      override async get(id: string): Promise<Uint8Array | null> {
+        if (this.away-- > 0) throw new SluiceError("UNAVAILABLE", "the database is away");
+        return super.get(id);
+      }
+    })();
+    const log = await (await node(serverUrl(), { claims })).open(randomUUID(), "ingest");
+    await log.own();
+    for (const [n, size] of [200, largeSize, 200].entries()) await log.append("r.0", batchOf(n, size), { id: `${n}` });
+    const consumer = await log.consumer("steps", ["r.0"], { again });
+    const seen: [number, number][] = [];
+    await take(consumer, 3, async (message) => {
+      seen.push([numberOf(message), message.body.length]);
+      await message.ack();
+    });
+    expect(seen).toEqual([
+      [0, 200],
+      [1, largeSize],
+      [2, 200],
+    ]);
+    const { sequence } = await log.append("r.0", batchOf(3, largeSize), { id: "3" });
+    claims.away = 2;
+    expect((await log.get(sequence))?.body.length).toBe(largeSize);
+    claims.away = Number.POSITIVE_INFINITY;
+    const stop = new AbortController();
+    claims.get = () => Promise.reject(stop.abort());
+    for await (const message of consumer.pull(1, stop.signal)) expect(message).toBeUndefined();
+    // It was given back.
+    claims.get = MemoryClaims.prototype.get;
+    await take(consumer, 1, (message) => expect(numberOf(message)).toBe(3)).catch((error) => {
+      // In order, another consumer is made then: its numbers begin anew.
+      if (!again) throw error;
+    });
   });
 
   it("does not deliver again what is being worked on, however long", async () => {

@@ -262,6 +262,25 @@ describe("a log", () => {
     expect(await log.last("r.0")).toEqual(batches[4]!.header);
   });
 
+  it("has large batches forgotten that no append came of, and no others", async () => {
+    const claims = new MemoryClaims();
+    const logs = await node({ claims });
+    const id = randomUUID();
+    for (const kind of ["ingest", "deliver"] as const) {
+      const log = await logs.open(id, kind);
+      await log.own();
+      await log.append("r.0", batchOf(0, largeSize), { id: "0" });
+      await log.append("r.0", batchOf(1), { id: "1" });
+    }
+    const used = await claims.ids();
+    expect(used).toHaveLength(2);
+    await logs.tidy(id);
+    expect(await claims.ids()).toEqual(used);
+    await claims.put(id, new Uint8Array(1));
+    await logs.tidy(id);
+    expect(await claims.ids()).toEqual(used);
+  });
+
   it("keeps the claim of a last message, and removes every claim with the integration", async () => {
     const claims = new MemoryClaims();
     const logs = await node({ claims });

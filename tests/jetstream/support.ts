@@ -30,6 +30,10 @@ export class MemoryClaims implements ClaimStore {
     for (const id of ids) this.kept.delete(id);
   }
 
+  async ids(): Promise<readonly string[]> {
+    return [...this.kept.keys()];
+  }
+
   async bytes(): Promise<number> {
     return Array.from(this.kept.values(), ({ length }) => length).reduce((sum, length) => sum + length, 0);
   }
