@@ -104,3 +104,16 @@ test("a consumer that is slow whatever its room does not get the share of the fa
   // Four times its own 200 kB a second, for 200 ms.
   expect(Math.abs(bytes - 160 * kB)).toBeLessThan(32 * kB);
 });
+
+test("a clock that is set back does not stop the bound from following the pace", async () => {
+  const time = new VirtualClock(10_000_000);
+  let back = 0;
+  const clock = { now: () => time.now() - back, after: time.after.bind(time), sleep: time.sleep, random: time.random };
+  const backlog = new Backlog(clock, new FairShare());
+  await consume(backlog, time, 100 * kB, 5);
+  const slow = backlog.limitBytes;
+  back = 3_600_000;
+  await consume(backlog, time, 10_000 * kB, 5);
+  expect(backlog.limitBytes).toBeGreaterThan(5 * slow);
+  expect(await ahead(backlog, 99 * kB)).toBe(20);
+});

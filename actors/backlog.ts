@@ -111,6 +111,11 @@ export class Backlog {
     this.#pending = Math.max(0, this.#pending - bytes);
     this.#windowBytes += bytes;
     const now = this.#clock.now();
+    // Where the machine's clock was set back, the window begins anew.
+    if (now < this.#windowStart) {
+      this.#windowStart = now;
+      this.#windowBytes = bytes;
+    }
     const elapsedMs = now - this.#windowStart;
     if (elapsedMs >= windowMs) {
       const pace = (this.#windowBytes / elapsedMs) * 1000;

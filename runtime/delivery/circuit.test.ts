@@ -149,3 +149,16 @@ test("whatever happens: no call begins while it is open, as many as configured w
     }),
   );
 });
+
+test("it opens for no longer where the machine's clock is set back meanwhile", () => {
+  const circuit = new Circuit(options);
+  const hour = 3_600_000;
+  calling(circuit, [broken], hour);
+  expect(circuit.delay(hour + 10_000)).toBe(20_000);
+  // An hour back: how long it has been open is not known any more.
+  expect(circuit.delay(10_000)).toBe(30_000);
+  expect(circuit.open?.until).toBe(40_000);
+  expect(circuit.delay(40_000)).toBe(0);
+  expect(calling(circuit, [fine], 40_000)).toBe(1);
+  expect(circuit.open).toBeUndefined();
+});

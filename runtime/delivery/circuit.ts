@@ -41,6 +41,8 @@ export class Circuit {
   #round = 0;
   /** While it is not closed. */
   #open: (OpenCircuit & { trials: number; passed: number }) | undefined;
+  /** When it opened last. */
+  #trippedAt = 0;
   #window: { slot: number; calls: number; records: number; failed: number }[] = [];
   #hung = 0;
   readonly #listeners = new Set<() => void>();
@@ -57,6 +59,11 @@ export class Circuit {
   /** How long no call may begin: 0, or until a change where calls on trial are under way (Infinity). */
   delay(now: number): number {
     if (!this.#open) return 0;
+    if (now < this.#trippedAt) {
+      // The machine's clock was set back: it stays open for no longer than it was to.
+      this.#open = { ...this.#open, until: now + this.#open.until - this.#trippedAt };
+      this.#trippedAt = now;
+    }
     if (now < this.#open.until) return this.#open.until - now;
     return this.#open.trials + this.#open.passed < this.options.halfOpenRequests ? 0 : Number.POSITIVE_INFINITY;
   }
@@ -110,7 +117,7 @@ export class Circuit {
     if (last?.slot !== slot) {
       last = { slot, calls: 0, records: 0, failed: 0 };
       this.#window.push(last);
-      this.#window = this.#window.filter((each) => each.slot > slot - slots);
+      this.#window = this.#window.filter((each) => each.slot > slot - slots && each.slot <= slot);
     }
     last.calls++;
     last.records += records;
@@ -133,6 +140,7 @@ export class Circuit {
   #trip({ reason, retryAfterMs = 0 }: CallOutcome, failureRatio: number, now: number): void {
     const until = now + Math.max(this.options.openForMs, retryAfterMs);
     this.#open = { since: this.#open?.since ?? now, until, reason, failureRatio, trials: 0, passed: 0 };
+    this.#trippedAt = now;
     this.#window = [];
     this.#hung = 0;
     this.#changed(1);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { OutRecord, WriteBatch } from "../../connectors/sdk/index.ts";
 import { realClock } from "../ports/clock.ts";
+import { VirtualClock } from "../ports/virtual-clock.ts";
 import { Deliverer, type Parcel } from "./deliverer.ts";
 
 const recordsOf = (count: number): OutRecord[] =>
@@ -123,4 +124,36 @@ test("parcels of one write are told their results in one turn, whatever the fail
   original.resolve();
   await Promise.all(all);
   expect([told, turns]).toEqual([["first", "a", "b"], 0]);
+});
+
+test("what lingers for others is written in time although the machine's clock is set back", async () => {
+  const time = new VirtualClock(10_000_000);
+  let back = 0;
+  const writes: number[] = [];
+  const deliverer = new Deliverer({
+    destination: {
+      concurrency: 1,
+      async write({ records }: WriteBatch) {
+        writes.push(records.length);
+        return {};
+      },
+    },
+    batch: { records: 500, bytes: 100_000, lingerMs: 100 },
+    retry: { maxAttempts: 1, initialMs: 1, maxMs: 1, multiplier: 1, jitter: 0 },
+    clock: { now: () => time.now() - back, after: time.after.bind(time), sleep: time.sleep, random: time.random },
+    signal: new AbortController().signal,
+    waiting: () => {},
+  });
+  const submit = () => void deliverer.submit({ records: recordsOf(1), bytes: 10 });
+  submit();
+  await time.advance(50);
+  back = 3_600_000;
+  await time.advance(50);
+  expect(writes).toEqual([1]);
+  // Set back just before the timer was to be set.
+  submit();
+  back = 7_200_000;
+  submit();
+  await time.advance(100);
+  expect(writes).toEqual([1, 2]);
 });

@@ -93,7 +93,7 @@ export class Deliverer {
     const { batch, destination, clock } = this.#options;
     while (this.#queue.length > 0 && this.#writing < destination.concurrency) {
       const full = this.#urgent > 0 || this.#records >= batch.records || this.#bytes >= batch.bytes;
-      const lingerMs = (this.#queue[0] as Queued).since + batch.lingerMs - clock.now();
+      const lingerMs = Math.min(batch.lingerMs, (this.#queue[0] as Queued).since + batch.lingerMs - clock.now());
       if (!full && !flush && lingerMs > 0) {
         this.#linger(lingerMs);
         return;
@@ -103,9 +103,11 @@ export class Deliverer {
   }
 
   #linger(ms: number): void {
+    const [first] = this.#queue;
     this.#cancelLinger ??= this.#options.clock.after(ms, () => {
       this.#cancelLinger = undefined;
-      this.#pump(false);
+      // By the timer, for the one that it was set for: the machine's clock may have been set back.
+      this.#pump(this.#queue[0] === first);
     });
   }
 
