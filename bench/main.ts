@@ -110,6 +110,7 @@ const syntax: Syntax = {
     runs: { type: "string", value: "N", help: "Runs, of which the median is printed." },
     seconds: { type: "string", value: "N", help: "How long a rate is measured." },
     only: { type: "string", value: "NAME", help: "Only the results of this name." },
+    json: { type: "boolean", help: "List as JSON; results are JSON in any case." },
   },
   positionals: [0, 1],
 };
@@ -119,7 +120,9 @@ async function main(argv: readonly string[]): Promise<void> {
   if (args === null) return;
   const [name] = args.positionals;
   if (name === undefined) {
-    for (const [scenario, { summary }] of Object.entries(scenarios)) console.log(`${scenario.padEnd(14)}${summary}`);
+    const items = Object.entries(scenarios).map(([scenario, { summary }]) => ({ name: scenario, summary }));
+    if (args.flag("json")) console.log(JSON.stringify({ items }, null, 2));
+    else for (const { name: scenario, summary } of items) console.log(`${scenario.padEnd(14)}${summary}`);
     return;
   }
   const scenario = Object.hasOwn(scenarios, name) ? scenarios[name] : undefined;

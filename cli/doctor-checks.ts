@@ -125,7 +125,14 @@ function existing(folder: string): string {
 
 /** Whether a server answers, is ready, and takes our token. */
 export async function checkServer(): Promise<Check[]> {
-  const url = serverUrl();
+  let url: string;
+  let token: string | undefined;
+  try {
+    url = serverUrl();
+    token = serverToken();
+  } catch (error) {
+    return [fail("server", messageOf(error))];
+  }
   let answer: Awaited<ReturnType<Fetch>>;
   try {
     answer = await trustingFetch(process.env)(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
@@ -135,7 +142,7 @@ export async function checkServer(): Promise<Check[]> {
   const ready = answer.ok
     ? ok("server", `${url} is ready`)
     : warn("server", `${url} is not ready: ${await answer.text()}`);
-  if (serverToken() === undefined) return [ready, warn("token", "there is none; set SLUICE_TOKEN or SLUICE_DATA_DIR")];
+  if (token === undefined) return [ready, warn("token", "there is none; set SLUICE_TOKEN or SLUICE_DATA_DIR")];
   try {
     await createClient().call("GET", "/v1/connectors?limit=1");
   } catch (error) {

@@ -10,14 +10,12 @@ export function dataDirOf(env: NodeJS.ProcessEnv = process.env): string {
 export const defaultHttpPort = 7400;
 export const defaultGrpcPort = 7401;
 
-/** Where the server is: `SLUICE_URL`, else the port set, else what the node of the data folder wrote down, else 7400. */
+/**
+ * Where the server is: `SLUICE_URL`, else the port set, else what the node of the data folder wrote down, else 7400.
+ * Throws a usage error where the variable is no address; so does `grpcUrl`.
+ */
 export function serverUrl(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.SLUICE_URL) {
-    // "localhost:7400" is an address, too, of the scheme "localhost".
-    const isAddress = /^https?:\/\//i.test(env.SLUICE_URL) && URL.canParse(env.SLUICE_URL);
-    if (!isAddress) throw usageError(`SLUICE_URL is "${env.SLUICE_URL}": an address such as http://127.0.0.1:7400`);
-    return env.SLUICE_URL.replace(/\/+$/, "");
-  }
+  if (env.SLUICE_URL) return checkedUrl("SLUICE_URL", env.SLUICE_URL).replace(/\/+$/, "");
   const port = env.SLUICE_HTTP_PORT;
   // Port 0 is picked by the node, which writes down what it became, and with a certificate under which name.
   const noted = readText(path.join(dataDirOf(env), "url"));
@@ -30,7 +28,7 @@ export function serverUrl(env: NodeJS.ProcessEnv = process.env): string {
  * what the node of the data folder wrote down, else 7401.
  */
 export function grpcUrl(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.SLUICE_GRPC_URL) return env.SLUICE_GRPC_URL;
+  if (env.SLUICE_GRPC_URL) return checkedUrl("SLUICE_GRPC_URL", env.SLUICE_GRPC_URL);
   const noted = env.SLUICE_URL ? undefined : readText(path.join(dataDirOf(env), "grpc-url"));
   if (noted !== undefined) return noted;
   const url = new URL(serverUrl(env));
@@ -40,7 +38,20 @@ export function grpcUrl(env: NodeJS.ProcessEnv = process.env): string {
 
 /** `SLUICE_TOKEN`, else the token of the data folder; undefined where there is none. */
 export function serverToken(env: NodeJS.ProcessEnv = process.env): string | undefined {
-  return env.SLUICE_TOKEN || readText(path.join(dataDirOf(env), "token"));
+  const token = env.SLUICE_TOKEN || readText(path.join(dataDirOf(env), "token"));
+  // What no header can hold would be quoted by whoever refuses it.
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw usageError(
+      `the token in ${env.SLUICE_TOKEN ? "SLUICE_TOKEN" : "the data folder"} has characters that no token has`,
+    );
+  }
+  return token;
+}
+
+function checkedUrl(variable: string, text: string): string {
+  // "localhost:7400" is an address, too, of the scheme "localhost".
+  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return text;
+  throw usageError(`${variable} is "${text}": an address such as http://127.0.0.1:7400`);
 }
 
 function readText(file: string): string | undefined {

@@ -25,8 +25,8 @@ export async function tap(argv: readonly string[]): Promise<number> {
   const args = parseArguments(syntax, argv);
   if (args === null) return exitCode.done;
   const limit = integerOption(args.string("limit"), "limit", 1, 1_000_000_000);
-  const { id } = await byName(createClient(), "integration", args.positionals[0]!);
   const url = new URL(grpcUrl());
+  const { id } = await byName(createClient(), "integration", args.positionals[0]!);
   const client = new ControlServiceClient(url.host, credentialsOf(url));
   const metadata = new Metadata();
   const token = serverToken();

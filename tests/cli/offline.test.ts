@@ -369,6 +369,46 @@ test("a data folder that cannot be made, and servers that do not answer, are tol
   ]);
 });
 
+test.each([
+  ["SLUICE_URL", "ftp://127.0.0.1", ["connectors", "list"]],
+  ["SLUICE_GRPC_URL", "127.0.0.1:7401", ["tap", "a"]],
+  ["SLUICE_TOKEN", "SECRET\nSECRET", ["plan", "shop.yaml"]],
+  ["SLUICE_TOKEN", "SECRET\u{1f600}", ["run", "a"]],
+])("%s that can be none (%j) is named, and not shown, with exit code 2", async (variable, value, args) => {
+  const { code, stdout, stderr } = await sluice(args, { cwd: folderWith(config), env: { [variable]: value } });
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toContain(variable);
+  expect(stderr).not.toContain("SECRET");
+});
+
+test("bench without a name lists the scenarios, as JSON with --json", async () => {
+  const cwd = tempDir();
+  const { code, stdout } = await sluice(["bench", "--json"], { cwd });
+  const { items } = JSON.parse(stdout) as { items: { name: string }[] };
+  expect(code).toBe(0);
+  const text = await sluice(["bench"], { cwd });
+  expect(items.map(({ name }) => name)).toEqual(
+    text.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(" ")[0]),
+  );
+  expect(items.length).toBeGreaterThan(11);
+});
+
+test("doctor tells of a SLUICE_URL that is no address, beside all else", async () => {
+  const { code, stdout } = await sluice(["doctor", "--json"], {
+    cwd: tempDir(),
+    env: { SLUICE_URL: "127.0.0.1:7400" },
+  });
+  const { checks } = JSON.parse(stdout) as { checks: object[] };
+  expect(code).toBe(1);
+  expect(checks).toContainEqual(
+    expect.objectContaining({ name: "server", status: "fail", detail: expect.stringContaining("SLUICE_URL") }),
+  );
+  expect(checks.length).toBeGreaterThan(5);
+});
+
 test("doctor tells what this machine has, without a server", async () => {
   const { code, stdout } = await sluice(["doctor", "--json"], {
     cwd: tempDir(),
