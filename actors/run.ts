@@ -107,9 +107,7 @@ export class RunActor implements Actor<RunMessage> {
   started(ctx: Context<RunMessage>): void {
     const { run, settler, stale, integration, ingest, deliver, logged, store } = this.#options;
     settler.add(this.#ledger, stale);
-    ctx.signal.addEventListener("abort", () => {
-      for (const backlog of this.#backlogs.values()) backlog.release();
-    });
+    ctx.signal.addEventListener("abort", () => this.#release());
     this.#options.vitals.begun(() => this.#view);
     // Invariant 8: held against itself at each checkpoint.
     this.#ledger.onCommitted(({ deadLetters, replayed = [] }) => {
@@ -457,6 +455,11 @@ export class RunActor implements Actor<RunMessage> {
     });
   }
 
+  /** Nobody waits for room any more: see Backlog. */
+  #release(): void {
+    for (const backlog of this.#backlogs.values()) backlog.release();
+  }
+
   #finish(ctx: Context<RunMessage>, error: unknown, as?: RunStatus): void {
     if (this.#ending) return;
     this.#ending = true;
@@ -469,7 +472,10 @@ export class RunActor implements Actor<RunMessage> {
       const last = await untilAborted(signal, ingest.last(sourceSubject));
       const failure =
         error !== undefined ? runError(failureOf(error)) : last?.runId === run.id ? last.error : undefined;
-      await Promise.all(ctx.children.map((child) => ctx.stop(child)));
+      const stopped = ctx.children.map((child) => ctx.stop(child));
+      // Sources stop first, which have nothing in hand.
+      this.#release();
+      await Promise.all(stopped);
       // Not by a stale owner: the run goes on elsewhere then.
       this.#ledger.touch();
       await untilAborted(signal, this.#ledger.flushed());
