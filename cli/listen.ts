@@ -32,6 +32,10 @@ export async function listenGrpc(
 /** Rethrows the failure of a server that the environment names, with the variable that does. */
 export function naming(variable: string, given: string | undefined): (error: unknown) => never {
   return (error) => {
-    throw given === undefined ? error : new Error(`${messageOf(error)} (as ${variable} says)`, { cause: error });
+    if (given === undefined) throw error;
+    const message = `${messageOf(error)} (as ${variable} says)`;
+    throw error instanceof SluiceError
+      ? new SluiceError(error.code, message, error.errors, error)
+      : new Error(message, { cause: error });
   };
 }

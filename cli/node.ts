@@ -1,6 +1,4 @@
 import { parseArgs } from "node:util";
-import { messageOf } from "../runtime/errors/index.ts";
-import { redactEnvironment } from "./environment-secrets.ts";
 import { readNodeSettings } from "./node-settings.ts";
 import { startNode } from "./start-node.ts";
 
@@ -11,14 +9,9 @@ export async function up(argv: string[]): Promise<number> {
   const stderr = (text: string) => void process.stderr.write(text);
   // Nobody watches: whoever collects the logs gets them all, the progress of the set-up among them, in one form.
   const collected = process.env.SLUICE_LOG ? process.env.SLUICE_LOG === "stderr" : !process.stderr.isTTY;
-  const starting = collected
-    ? startNode(readNodeSettings(), undefined, stderr)
-    : startNode(readNodeSettings(), (line) => stderr(`${line}\n`));
-  const node = await starting.catch((error: unknown) => {
-    stderr(redactEnvironment(`sluice up: ${messageOf(error)}\n`, process.env));
-    return undefined;
-  });
-  if (!node) return 1;
+  const node = collected
+    ? await startNode(readNodeSettings(), undefined, stderr)
+    : await startNode(readNodeSettings(), (line) => stderr(`${line}\n`));
   process.stdout.write(
     `sluice is ready at ${node.url} after ${((performance.now() - began) / 1000).toFixed(1)} s (Ctrl-C stops it)\n`,
   );

@@ -361,6 +361,9 @@ test("a data folder that cannot be made, and servers that do not answer, are tol
   expect(noFolder.code).toBe(1);
   expect(noFolder.stderr).toContain(`sluice up: the data folder ${inAFile} cannot be used: ENOTDIR`);
   expect(noFolder.stderr).toContain("Set SLUICE_DATA_DIR");
+  const noUrl = await up({ SLUICE_DATABASE_URL: "mysql://SECRET" });
+  expect([noUrl.code, noUrl.stdout]).toEqual([2, ""]);
+  expect(noUrl.stderr).toMatch(/^sluice up: .*postgres:\/\/.* \(as SLUICE_DATABASE_URL says\)\n$/);
   const noServers = { SLUICE_NATS_URL: "nats://127.0.0.1:1", SLUICE_DATABASE_URL: "postgres://a:b@127.0.0.1:1/c" };
   const away = await up(noServers);
   expect([away.code, away.stderr]).toEqual([
