@@ -103,9 +103,20 @@ export class AppendDestination implements Destination {
     const { bytes, failed } = await encoded(batch, this.#encoder, this.#records, isGzip, this.#lead);
     const added = batch.records.length - failed.length;
     if (bytes.length > 0) {
+      const { length } = this.#output;
+      const replay = this.#replay;
       const fresh = await this.#unwritten(bytes);
       const trailer = await endingOf(this.#encoder.closing(this.#records + added), this.#output.length + 1, isGzip);
-      if (fresh) await this.#append(fresh, trailer);
+      try {
+        if (fresh) await this.#append(fresh, trailer);
+      } catch (error) {
+        // The beginning of it stood there before, does still, and is to be known again.
+        if (replay && (fresh as Buffer).length < bytes.length) {
+          this.#replay = replay;
+          this.#output.length = length;
+        }
+        throw error;
+      }
       this.#lead = "";
     }
     this.#records += added;

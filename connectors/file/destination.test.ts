@@ -2,9 +2,10 @@ import { appendFile, chmod, mkdtemp, readdir, readFile, realpath, rename, rm, st
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Destination, DestinationMode, Json, OutRecord, WriteBatch } from "../sdk/index.ts";
 import { file } from "./index.ts";
+import { Output } from "./output.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -196,6 +197,22 @@ describe("append", () => {
     await second.write(batchOf(6));
     await second.close();
     expect(await contentOf("a.ndjson")).toBe("1\n2\n3\n4\n55\n6\n");
+  });
+
+  test("a batch that a crash left half is not there twice where its rest fails at first", async () => {
+    const first = await open("a.ndjson", "append");
+    const { state } = await first.write(batchOf(1));
+    await first.write(batchOf(2, 3));
+    await first.close();
+    const second = await open("a.ndjson", "append", state!);
+    const full = new Error("no room");
+    const spied = vi.spyOn(Output.prototype, "append").mockRejectedValueOnce(full);
+    await expect(second.write(batchOf(2, 3, 4))).rejects.toThrow(full);
+    spied.mockRestore();
+    await second.write(batchOf(2, 3, 4));
+    await second.write(batchOf(5));
+    await second.close();
+    expect(await contentOf("a.ndjson")).toBe("1\n2\n3\n4\n5\n");
   });
 
   test.each<[string, string, string]>([

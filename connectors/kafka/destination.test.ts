@@ -11,9 +11,11 @@ import type { Writer } from "./wire.ts";
 async function destinationOf(answers: readonly (number | ConnectorError)[]): Promise<KafkaDestination> {
   const client = {
     producerId: async () => ({ producerId: "1", producerEpoch: 0 }),
-    send: async (leader: number, own: OwnRequest<readonly Produced[]>, bytes: Writer) => {
+    send: async (leader: number, own: OwnRequest<readonly Produced[]>, bytes: Writer, begun: () => void) => {
       own.write(bytes);
       const answer = answers[leader];
+      if (answer !== gone) begun();
+      if (answer === silent) return new Promise(() => {});
       if (answer instanceof ConnectorError) throw answer;
       return [{ partition: leader, errorCode: answer ?? 0 }];
     },
@@ -28,23 +30,46 @@ async function destinationOf(answers: readonly (number | ConnectorError)[]): Pro
     choice,
     key: [],
     expressions,
-    patienceMs: 1_000,
+    patienceMs: 1,
   });
   await destination.open();
   return destination;
 }
 
-function write(destination: KafkaDestination, to: readonly number[], ordered: boolean) {
+function write(
+  destination: KafkaDestination,
+  to: readonly number[],
+  ordered: boolean,
+  signal = new AbortController().signal,
+) {
   const records = to.map((partition, index): OutRecord => {
     const value = { to: partition };
     return { id: String(index), value, text: JSON.stringify(value) };
   });
-  return destination.write({ records, ordered, signal: new AbortController().signal });
+  return destination.write({ records, ordered, signal });
 }
 
 const gone = new ConnectorError("UNAVAILABLE", "cannot be reached", { fault: "destination" });
 const broken = new ConnectorError("UNAVAILABLE", "broke", { fault: "transient" });
 const forbidden = 29;
+/** It never answers. */
+const silent = -2;
+
+test.each([true, false])(
+  "a write that is to stop tells what was confirmed, and what it left: in order %s",
+  async (ordered) => {
+    const destination = await destinationOf([0, silent]);
+    const stop = new AbortController();
+    const writing = write(destination, [0, 1, 0], ordered, stop.signal);
+    // Far behind the answer of the first broker.
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    stop.abort(new Error("enough"));
+    expect(await writing).toEqual({ failed: [], left: ordered ? [1, 2] : [1] });
+    const again = write(destination, [1], ordered, AbortSignal.timeout(10));
+    await expect(again).rejects.toThrow("timeout");
+    await destination.close();
+  },
+);
 
 test.each([
   ["cannot be reached", gone],

@@ -93,7 +93,7 @@ export class KafkaDestination implements Destination {
   async write({ records, ordered = false, signal }: WriteBatch): Promise<WriteResult> {
     signal.throwIfAborted();
     if (performance.now() - this.#askedAt > partitionsMs) await this.open();
-    const outcome = new Outcome();
+    const outcome = new Outcome(records.length);
     const items = this.#items(records, outcome);
     // In order one partition after another; else each gets its own at once.
     const groups = ordered ? runsOf(items) : [...Map.groupBy(items, ({ partition }) => partition).values()];
@@ -101,17 +101,16 @@ export class KafkaDestination implements Destination {
     signal.addEventListener("abort", stop);
     try {
       for (const group of groups) {
-        if (outcome.isGone) break;
-        if (outcome.error) outcome.leave(group);
-        else this.#producer.send(group[0]!.partition, outcome.expect(group));
+        // None behind one that failed.
+        if (outcome.isGone || outcome.error) break;
+        this.#producer.send(group[0]!.partition, outcome.expect(group));
         if (ordered) await outcome.settled;
       }
       await outcome.settled;
     } finally {
       signal.removeEventListener("abort", stop);
     }
-    signal.throwIfAborted();
-    return outcome.result();
+    return outcome.result(signal);
   }
 
   async complete(): Promise<void> {}
@@ -164,10 +163,14 @@ class Outcome implements Job {
   /** The first that says nothing of a record. */
   error: ConnectorError | undefined;
   readonly #failed: WriteFailure[] = [];
-  readonly #left: number[] = [];
-  #confirmed = 0;
+  /** By record: 1 where it is known what became of it. */
+  readonly #known: Uint8Array;
   #pending = 0;
   #done = Promise.withResolvers<void>();
+
+  constructor(records: number) {
+    this.#known = new Uint8Array(records);
+  }
 
   expect(items: readonly PlacedItem[]): readonly PlacedItem[] {
     if (this.#pending === 0) this.#done = Promise.withResolvers();
@@ -179,27 +182,25 @@ class Outcome implements Job {
     return this.#pending === 0 ? Promise.resolve() : this.#done.promise;
   }
 
-  confirmed(count: number): void {
-    this.#confirmed += count;
-    this.#settle(count);
+  confirmed(index: number): void {
+    this.#known[index] = 1;
+    this.#settle(1);
   }
 
   refused(failure: WriteFailure): void {
-    this.#failed.push(failure);
+    this.#fail(failure);
     this.#settle(this.#pending > 0 ? 1 : 0);
   }
 
   failed(index: number, error: ConnectorError): void {
-    this.error ??= error;
     const { code, message, fault } = error;
-    if (fault === "destination") this.#left.push(index);
-    else this.#failed.push({ index, code, message });
-    this.#settle(1);
+    if (fault !== "destination") this.#fail({ index, code, message });
+    this.left(index, error);
   }
 
-  /** Behind one that failed: not sent at all. */
-  leave(items: readonly PlacedItem[]): void {
-    for (const { index } of items) this.#left.push(index);
+  left(_index: number, error: ConnectorError): void {
+    this.error ??= error;
+    this.#settle(1);
   }
 
   /** The write was given up. */
@@ -209,11 +210,17 @@ class Outcome implements Job {
   }
 
   /** Throws where nothing is known of any record. What is listed nowhere counts as written. */
-  result(): WriteResult {
-    const failed = this.#failed;
-    if (this.#left.length === 0) return { failed };
-    if (this.#confirmed + failed.length === 0) throw this.error;
-    return { failed, left: this.#left };
+  result(signal: AbortSignal): WriteResult {
+    const left: number[] = [];
+    for (let index = 0; index < this.#known.length; index++) if (this.#known[index] === 0) left.push(index);
+    if (left.length === 0) return { failed: this.#failed };
+    if (left.length === this.#known.length) throw signal.aborted ? signal.reason : this.error;
+    return { failed: this.#failed, left };
+  }
+
+  #fail(failure: WriteFailure): void {
+    this.#failed.push(failure);
+    this.#known[failure.index] = 1;
   }
 
   #settle(count: number): void {

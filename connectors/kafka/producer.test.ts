@@ -39,6 +39,7 @@ function messageOf(value: string): { item: Item; done: Promise<string> } {
     confirmed: () => resolve("confirmed"),
     refused: () => resolve("refused"),
     failed: () => resolve("failed"),
+    left: () => resolve("left"),
   };
   return { item: { key: null, value, headers: [], job, index: 0 } as Item, done };
 }
@@ -78,7 +79,7 @@ test("a batch whose connection broke in use is sent again as it was, whatever th
   expect(sent[1]).toBe(sent[0]);
 });
 
-test("what never had a connection is not waited for", async () => {
+test("what never had a connection is not waited for, and counts as not sent", async () => {
   const client = clientOf(async () => {
     throw new ConnectorError("UNAVAILABLE", "cannot be reached", { fault: "destination" });
   });
@@ -86,5 +87,21 @@ test("what never had a connection is not waited for", async () => {
   producer.led(led);
   const message = messageOf("a");
   producer.send(1, [message.item]);
-  expect(await message.done).toBe("failed");
+  expect(await message.done).toBe("left");
+});
+
+test("what was given up with a batch that was sent, and stands behind it, counts as not sent", async () => {
+  const client = clientOf(async (leader, _request, begun) => {
+    begun();
+    // NOT_ENOUGH_REPLICAS
+    return [{ partition: leader, errorCode: 19 }];
+  });
+  const producer = new TopicProducer(client, { ...options, batchBytes: 100, patienceMs: 1 });
+  producer.led(led);
+  const messages = ["a", "b"].map((each) => messageOf(each.repeat(90)));
+  producer.send(
+    1,
+    messages.map(({ item }) => item),
+  );
+  expect(await Promise.all(messages.map(({ done }) => done))).toEqual(["failed", "left"]);
 });

@@ -15,11 +15,13 @@ const pauseMs = 200;
 export interface Job {
   /** Nobody waits for it any more: what was not sent yet is not. */
   isGone: boolean;
-  confirmed(count: number): void;
+  confirmed(index: number): void;
   /** Not written, by its own fault. */
   refused(failure: WriteFailure): void;
   /** Not known to be written. */
   failed(index: number, error: ConnectorError): void;
+  /** Not sent, since those before it were given up. */
+  left(index: number, error: ConnectorError): void;
 }
 
 export interface Item extends OutMessage {
@@ -249,7 +251,7 @@ export class TopicProducer {
         lane.current = undefined;
         // Numbers are of 31 bits, and begin at 0 again.
         lane.sequence = (lane.sequence + items.length) % 2 ** 31;
-        for (const { job } of items) job.confirmed(1);
+        for (const { job, index } of items) job.confirmed(index);
         return;
       case "MESSAGE_TOO_LARGE":
       case "RECORD_LIST_TOO_LARGE":
@@ -302,9 +304,12 @@ export class TopicProducer {
     const { current, halves, queue } = lane;
     if (current?.isSent) this.#forget(current.producer);
     lane.current = undefined;
-    for (const { job, index } of [...(current?.items ?? []), ...halves.splice(0).flat(), ...queue])
-      job.failed(index, error);
     lane.queue = [];
+    for (const { job, index } of current?.items ?? []) {
+      if (current?.isSent) job.failed(index, error);
+      else job.left(index, error);
+    }
+    for (const { job, index } of [...halves.splice(0).flat(), ...queue]) job.left(index, error);
   }
 
   #forget(producer: Producer): void {

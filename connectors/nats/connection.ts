@@ -6,6 +6,7 @@ import {
   type NatsConnection,
   nkeyAuthenticator,
 } from "@nats-io/transport-node";
+import type { ConnectorError } from "../sdk/index.ts";
 import type { NatsConfig } from "./config.ts";
 import { away, connectError, forbidden, messageOf } from "./errors.ts";
 
@@ -13,6 +14,9 @@ export interface Link {
   readonly connection: NatsConnection;
   /** Aborts when the connection is lost, and when the server does not let its user do what was asked. */
   readonly lost: AbortSignal;
+  /** The same, but for what its user may not publish: that is told to `refusals` by its subject. */
+  readonly ended: AbortSignal;
+  readonly refusals: Set<(subject: string, why: ConnectorError) => void>;
   close(): Promise<void>;
 }
 
@@ -31,11 +35,22 @@ export async function openLink(config: NatsConfig, connectMs: number, signal?: A
     throw connectError(error, config);
   }
   const lost = new AbortController();
+  const ended = new AbortController();
+  const refusals: Link["refusals"] = new Set();
+  const end = (why: ConnectorError) => {
+    ended.abort(why);
+    lost.abort(why);
+  };
   connection.closed().then((error) => {
     const why = error instanceof Error ? `: ${messageOf(error)}` : "";
-    lost.abort(away(`The connection to nats-server was lost${why}`));
+    end(away(`The connection to nats-server was lost${why}`));
   });
-  void watch(connection, lost);
+  void watch(connection, (error) => {
+    const why = forbidden(error);
+    if (error.operation !== "publish" || error.subject === "") return end(why);
+    lost.abort(why);
+    for (const refused of refusals) refused(error.subject, why);
+  });
   const close = async () => {
     await connection.close();
   };
@@ -43,13 +58,15 @@ export async function openLink(config: NatsConfig, connectMs: number, signal?: A
     await close();
     signal.throwIfAborted();
   }
-  return { connection, lost: lost.signal, close };
+  return { connection, lost: lost.signal, ended: ended.signal, refusals, close };
 }
 
-async function watch(connection: NatsConnection, lost: AbortController): Promise<void> {
+type Violation = InstanceType<typeof errors.PermissionViolationError>;
+
+async function watch(connection: NatsConnection, refused: (error: Violation) => void): Promise<void> {
   for await (const status of connection.status()) {
     if (status.type !== "error") continue;
-    if (status.error instanceof errors.PermissionViolationError) lost.abort(forbidden(status.error));
+    if (status.error instanceof errors.PermissionViolationError) refused(status.error);
   }
 }
 

@@ -1,4 +1,4 @@
-import { createInbox, type Msg, type MsgHdrs, headers as noHeaders } from "@nats-io/transport-node";
+import { createInbox, type Msg, type MsgHdrs, headers as noHeaders, type Subscription } from "@nats-io/transport-node";
 import { EventWriter } from "../sdk/events.ts";
 import {
   ConnectorError,
@@ -18,7 +18,7 @@ import {
 } from "../sdk/index.ts";
 import type { StreamConfig } from "./config.ts";
 import type { Link } from "./connection.ts";
-import { away, codeOf } from "./errors.ts";
+import { away, codeOf, messageOf } from "./errors.ts";
 import { isReservedSubject } from "./reserved.ts";
 
 export interface NatsDestinationOptions {
@@ -48,6 +48,15 @@ interface Refusal extends WriteFailure {
   readonly isNobody?: boolean;
 }
 
+/** What came of messages that were sent; those that are listed nowhere are with whoever takes them. */
+interface Outcome {
+  readonly failed: readonly Refusal[];
+  /** Indexes of those that the far side's fault, or a stop, left open. */
+  readonly left: readonly number[];
+  /** Why. Nothing more is to be sent then. */
+  readonly why?: unknown;
+}
+
 /** Requests of a batch that are on their way at once. */
 const requestsMax = 256;
 const noResponders = 503;
@@ -59,7 +68,10 @@ export class NatsDestination implements Destination {
   readonly #subject: (record: OutRecord) => string;
   readonly #headers: ((record: Json) => Json) | undefined;
   readonly #events: EventWriter | undefined;
+  readonly #isOneSubject: boolean;
   #link: Promise<Link>;
+  /** Under way. */
+  #writes = 0;
   #closed = false;
 
   constructor(options: NatsDestinationOptions) {
@@ -68,7 +80,8 @@ export class NatsDestination implements Destination {
     this.#link = Promise.resolve(link);
     this.dedupes = dedupes;
     const subject = config.subject ?? name;
-    if (isTemplate(subject)) {
+    this.#isOneSubject = !isTemplate(subject);
+    if (!this.#isOneSubject) {
       const text = compiled(`${at}.subject`, () => expressions.text(subject, (part) => part));
       this.#subject = ({ value }) => text(value);
     } else this.#subject = () => subject;
@@ -77,9 +90,16 @@ export class NatsDestination implements Destination {
     if (config.cloudevents) this.#events = new EventWriter(config.cloudevents, expressions, `${at}.cloudevents`);
   }
 
-  async write({ records, keys, ordered = false, signal }: WriteBatch): Promise<WriteResult> {
-    const link = await this.#connected(signal);
+  async write(batch: WriteBatch): Promise<WriteResult> {
+    const link = await this.#connected(batch.signal);
+    this.#writes++;
+    return this.#write(batch, link).finally(() => this.#writes--);
+  }
+
+  async #write({ records, keys, ordered = false, signal }: WriteBatch, link: Link): Promise<WriteResult> {
     const failed: Refusal[] = [];
+    const left: number[] = [];
+    let why: unknown;
     const { via = "jetstream" } = this.#options.config;
     const limit = link.connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
     const sendAll = via === "core" ? this.#publish : this.#ask;
@@ -96,12 +116,31 @@ export class NatsDestination implements Destination {
     const size = isOneByOne ? 1 : via === "request" ? requestsMax : Math.max(1, ready.length);
     for (let at = 0; at < ready.length; at += size) {
       const found = await sendAll.call(this, ready.slice(at, at + size), link, signal);
-      failed.push(...found);
+      failed.push(...found.failed);
+      left.push(...found.left);
+      why = found.why;
+      const isNobody = found.failed.some((each) => each.isNobody);
       // None behind one that may be tried again.
-      if (isOneByOne && found.some(({ code }) => mayPass(code))) break;
+      const isBehind = isOneByOne && found.failed.some(({ code }) => !isOfRecord.has(code));
+      if (why === undefined && !isBehind && !(isNobody && this.#isOneSubject)) continue;
+      for (const { index } of ready.slice(at + size)) left.push(index);
+      break;
     }
-    this.#throwIfNobody(failed, records.length);
-    return { failed: failed.map(({ index, code, message }) => ({ index, code, message })) };
+    const nobody = failed.filter(({ isNobody }) => isNobody);
+    const [first] = nobody;
+    // Nobody takes what is written: no record is to blame.
+    const isFault = first && (this.#isOneSubject || nobody.length === records.length);
+    if (isFault) {
+      for (const { index } of nobody) left.push(index);
+      why ??= new ConnectorError(first.code, first.message, { fault: "destination", path: "destination.stream" });
+    }
+    // Nothing is known of any record but that it is to be written again.
+    if (why !== undefined && left.length === records.length) throw why;
+    const told = isFault ? failed.filter(({ isNobody }) => !isNobody) : failed;
+    return {
+      failed: told.map(({ index, code, message }) => ({ index, code, message })),
+      ...(left.length > 0 && { left }),
+    };
   }
 
   async complete(): Promise<void> {}
@@ -115,7 +154,8 @@ export class NatsDestination implements Destination {
   async #connected(signal: AbortSignal): Promise<Link> {
     const current = this.#link;
     const link = await current.catch(() => undefined);
-    if (link && !link.lost.aborted) return link;
+    // One that refused a subject is of use to those that go on with it.
+    if (link && !link.ended.aborted && (!link.lost.aborted || this.#writes > 0)) return link;
     if (this.#closed) throw away("The destination is closed");
     if (this.#link === current) this.#link = this.#anew(link);
     const made = await this.#link;
@@ -152,55 +192,87 @@ export class NatsDestination implements Destination {
   }
 
   /** The server has them when it answers the flush. Whether anybody listens is not known. */
-  async #publish(ready: readonly Outgoing[], { connection, lost }: Link, signal: AbortSignal): Promise<Refusal[]> {
-    for (const { subject, body, headers } of ready) connection.publish(subject, body, headers && { headers });
-    const isDone = await unlessEnded(connection.flush(), lost, signal, this.#options.readMs);
-    if (!isDone) throw away("nats-server does not answer");
-    lost.throwIfAborted();
-    return [];
+  async #publish(
+    ready: readonly Outgoing[],
+    { connection, ended, refusals }: Link,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const refused = new Map<string, ConnectorError>();
+    const refuse = (subject: string, why: ConnectorError) => void refused.set(subject, why);
+    refusals.add(refuse);
+    try {
+      for (const { subject, body, headers } of ready) connection.publish(subject, body, headers && { headers });
+      const isDone = await unlessEnded(connection.flush(), ended, signal, this.#options.readMs);
+      if (!isDone) throw away("nats-server does not answer");
+      // Refusals came before that answer, and are told a moment later.
+      await new Promise((resolve) => setImmediate(resolve));
+      ended.throwIfAborted();
+    } catch (error) {
+      return brokenOff(error, ready, signal);
+    } finally {
+      refusals.delete(refuse);
+    }
+    const [why] = refused.values();
+    return { failed: [], left: ready.filter(({ subject }) => refused.has(subject)).map(({ index }) => index), why };
   }
 
   /** Each is answered: by JetStream once it is stored, or by whoever serves the subject. */
-  async #ask(ready: readonly Outgoing[], { connection, lost }: Link, signal: AbortSignal): Promise<Refusal[]> {
+  async #ask(ready: readonly Outgoing[], { connection, ended, refusals }: Link, signal: AbortSignal): Promise<Outcome> {
     const { config, readMs } = this.#options;
     const failureOf = config.via === "request" ? answerFailure : ackFailure;
     const inbox = createInbox();
     const answered: (Refusal | true | undefined)[] = new Array(ready.length);
-    let left = ready.length;
+    let open = ready.length;
     const all = Promise.withResolvers<void>();
-    const subscription = connection.subscribe(`${inbox}.*`, {
-      callback: (_, message) => {
-        const at = Number(message.subject.slice(inbox.length + 1));
-        if (answered[at] !== undefined) return;
-        const { index, subject } = ready[at] as Outgoing;
-        const failure = failureOf(message, subject);
-        answered[at] = failure ? { index, ...failure } : true;
-        if (--left === 0) all.resolve();
-      },
-    });
+    /** Those whose subject its user may not publish to. */
+    const refused: number[] = [];
+    let why: unknown;
+    const settle = (at: number, answer: Refusal | true) => {
+      answered[at] = answer;
+      if (--open === 0) all.resolve();
+    };
+    const refuse = (to: string, error: ConnectorError) => {
+      for (const [at, { index, subject }] of ready.entries()) {
+        if (subject !== to || answered[at] !== undefined) continue;
+        refused.push(index);
+        why = error;
+        settle(at, true);
+      }
+    };
+    let end: Outcome | undefined;
+    let subscription: Subscription | undefined;
+    refusals.add(refuse);
     try {
+      subscription = connection.subscribe(`${inbox}.*`, {
+        callback: (_, message) => {
+          const at = Number(message.subject.slice(inbox.length + 1));
+          if (answered[at] !== undefined) return;
+          const { index, subject } = ready[at] as Outgoing;
+          const failure = failureOf(message, subject);
+          settle(at, failure ? { index, ...failure } : true);
+        },
+      });
       for (const [at, { subject, body, headers }] of ready.entries()) {
         connection.publish(subject, body, { reply: `${inbox}.${at}`, ...(headers && { headers }) });
       }
-      await unlessEnded(all.promise, lost, signal, readMs);
+      await unlessEnded(all.promise, ended, signal, readMs);
+    } catch (error) {
+      const unanswered = ready.filter((_, at) => answered[at] === undefined);
+      end = brokenOff(error, unanswered, signal);
+      for (const [at] of ready.entries()) answered[at] ??= true;
     } finally {
-      if (!connection.isClosed()) subscription.unsubscribe();
+      refusals.delete(refuse);
+      if (!connection.isClosed()) subscription?.unsubscribe();
     }
-    return ready.flatMap(({ index, subject }, at): Refusal[] => {
+    const failed = ready.flatMap(({ index, subject }, at): Refusal[] => {
       const answer = answered[at] ?? { index, code: "TIMEOUT", message: `No answer to ${subject}.` };
       return answer === true ? [] : [answer];
     });
-  }
-
-  /** Nobody takes what is written: no record is to blame. */
-  #throwIfNobody(failed: readonly Refusal[], records: number): void {
-    const { config, name } = this.#options;
-    const isAll = failed.length === records && failed.every(({ isNobody }) => isNobody);
-    const isOneSubject = !isTemplate(config.subject ?? name);
-    const first = failed.find(({ isNobody }) => isNobody);
-    if (!first || !(isAll || isOneSubject)) return;
-    const { code, message } = first;
-    throw new ConnectorError(code, message, { fault: "destination", path: "destination.stream" });
+    return {
+      failed: [...failed, ...(end?.failed ?? [])],
+      left: [...refused, ...(end?.left ?? [])],
+      why: why ?? end?.why,
+    };
   }
 }
 
@@ -208,8 +280,17 @@ export function isTemplate(text: string): boolean {
   return text.includes("{{");
 }
 
-function mayPass(code: ErrorCode): boolean {
-  return ["UNAVAILABLE", "TIMEOUT", "RATE_LIMITED", "INTERNAL_ERROR"].includes(code);
+/** What is no reason to hold back what is behind it. */
+const isOfRecord: ReadonlySet<ErrorCode> = new Set(["VALIDATION_ERROR", "NOT_FOUND", "CONFLICT", "BUSINESS_RULE"]);
+
+/** Of what was under way when the connection was lost: it may have been done, and is tried again. */
+function brokenOff(error: unknown, open: readonly Outgoing[], signal: AbortSignal): Outcome {
+  const why = signal.aborted || error instanceof ConnectorError ? error : away(`It was not sent: ${messageOf(error)}`);
+  if (!(why instanceof ConnectorError) || why.fault !== "transient") {
+    return { failed: [], left: open.map(({ index }) => index), why };
+  }
+  const { code, message } = why;
+  return { failed: open.map(({ index }) => ({ index, code, message })), left: [], why };
 }
 
 type Failure = Omit<Refusal, "index">;

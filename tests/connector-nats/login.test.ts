@@ -1,7 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { nkeys } from "@nats-io/transport-node";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { type Msg, nkeys } from "@nats-io/transport-node";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { openLink } from "../../connectors/nats/connection.ts";
 import { nats } from "../../connectors/nats/index.ts";
 import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { expressions } from "../../runtime/mapping/index.ts";
@@ -14,9 +16,12 @@ vi.setConfig({ testTimeout: 120_000 });
 const idle = new AbortController().signal;
 const seedOf = (pair: ReturnType<typeof nkeys.createUser>) => Buffer.from(pair.getSeed()).toString();
 
+let serverUrl: string;
+
 async function serverWith(more: string): Promise<(config: JsonObject) => ReturnType<typeof nats.create>> {
   const server = await startServer({ more });
   onTestFinished(() => server.remove());
+  serverUrl = server.url;
   const servers = [server.url.replace("127.0.0.1", "localhost")];
   const context = { dataDir: "/nonexistent", fileRoots: [], expressions };
   return (config) => nats.create({ servers, ...config } as never, context);
@@ -65,6 +70,50 @@ test("TLS with an authority of one's own, an nkey, and a user who may not do all
   })();
   await expect(reading).rejects.toMatchObject(forbidden);
   await source.close();
+});
+
+test("what its user may not publish to waits; what was published beside it is not sent again", async () => {
+  const connector = await serverWith(`
+    authorization { users: [{ user: some, password: "p", permissions: { publish: { deny: "closed.>" } } }] }`);
+  const some = { user: "some", password: "p" };
+  const subject = "{{ $.to }}";
+  const streams = { core: { via: "core", subject }, stored: { subject }, asked: { via: "request", subject } };
+  const reading = await openLink({ servers: [serverUrl], ...some } as never, 5_000);
+  onTestFinished(() => reading.close());
+  const manager = await jetstreamManager(reading.connection);
+  await manager.streams.add({ name: "kept", subjects: ["open.kept.>", "closed.kept.>"] });
+  const heard: string[] = [];
+  const callback = (_: unknown, message: Msg) => {
+    heard.push(message.subject);
+    message.respond();
+  };
+  for (const subject of ["open.core.*", "open.asked.*"]) reading.connection.subscribe(subject, { callback });
+  await reading.connection.flush();
+  for (const [stream, name] of [
+    ["core", "core"],
+    ["stored", "kept"],
+    ["asked", "asked"],
+  ] as const) {
+    const opening = { stream, mode: "append", key: [], runId: "r", state: null, signal: idle } as const;
+    const to = await connector({ ...some, streams }).openDestination!(opening);
+    onTestFinished(() => to.close());
+    const records = ["open", "closed", "open", "closed"].map((part, n) => {
+      const value = { to: `${part}.${name}.${n}` };
+      return { text: JSON.stringify(value), value, id: `${stream}${n}` };
+    });
+    expect(await to.write({ records, signal: idle })).toEqual({ failed: [], left: [1, 3] });
+    const forbidden = { code: "FORBIDDEN", fault: "destination", path: "config.user" };
+    await expect(to.write({ records: records.slice(1, 2), signal: idle })).rejects.toMatchObject(forbidden);
+    if (stream === "core") continue;
+    // In order nothing is sent behind it.
+    const again = records.map((record) => ({ ...record, id: `${record.id} again` }));
+    expect(await to.write({ records: again, ordered: true, signal: idle })).toEqual({ failed: [], left: [1, 2, 3] });
+  }
+  const kept = await manager.streams.info("kept", { subjects_filter: ">" });
+  expect(kept.state.subjects).toEqual({ "open.kept.0": 2, "open.kept.2": 1 });
+  await reading.connection.flush();
+  const asked = ["open.asked.0", "open.asked.2", "open.asked.0"];
+  expect(heard).toEqual(["open.core.0", "open.core.2", ...asked]);
 });
 
 test("a .creds file: a user's JWT and seed, of an account of an operator", async () => {

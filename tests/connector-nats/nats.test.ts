@@ -1,5 +1,5 @@
 import { type JetStreamManager, jetstream, jetstreamManager, RetentionPolicy } from "@nats-io/jetstream";
-import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
+import { connect, headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { nats } from "../../connectors/nats/index.ts";
 import type {
@@ -14,6 +14,7 @@ import type {
 } from "../../connectors/sdk/index.ts";
 import { expressions } from "../../runtime/mapping/index.ts";
 import { startServer, type TestServer } from "../jetstream/server.ts";
+import { cuttable } from "../support/cuttable.ts";
 import { uniqueName } from "../support/servers.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 900_000 });
@@ -35,8 +36,8 @@ afterAll(async () => {
 });
 
 const idle = new AbortController().signal;
-const connectorOf = (streams: JsonObject = {}) =>
-  nats.create({ servers: [server.url], timeout: { read: "3s" }, streams } as never, {
+const connectorOf = (streams: JsonObject = {}, url = server.url) =>
+  nats.create({ servers: [url], timeout: { read: "3s" }, streams } as never, {
     dataDir: "/nonexistent",
     fileRoots: [],
     expressions,
@@ -63,9 +64,14 @@ async function sourceOf(
   return source;
 }
 
-async function destinationOf(stream: string, config: JsonObject = {}, more: object = {}): Promise<Destination> {
+async function destinationOf(
+  stream: string,
+  config: JsonObject = {},
+  more: object = {},
+  url?: string,
+): Promise<Destination> {
   const options = { mode: "append" as const, key: [], runId: "r", state: null, signal: idle, ...more };
-  const destination = await connectorOf({ [stream]: config }).openDestination!({ stream, ...options });
+  const destination = await connectorOf({ [stream]: config }, url).openDestination!({ stream, ...options });
   onTestFinished(() => destination.close());
   return destination;
 }
@@ -172,7 +178,12 @@ test("kill -9 of nats-server in the middle of reading and writing: both say so, 
     for (;;) before.push((await reading.next()).value);
   })();
   await expect(failing).rejects.toMatchObject({ code: "UNAVAILABLE" });
-  await expect(write(destination, numbers(2_000, 2_100))).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  // Whether the write finds the connection gone, or loses it.
+  const said = await write(destination, numbers(2_000, 2_100)).then(
+    ({ failed }) => failed?.[99],
+    (error) => error,
+  );
+  expect(said).toMatchObject({ code: "UNAVAILABLE" });
   await expect(sourceOf(stream)).rejects.toMatchObject({ code: "UNAVAILABLE", path: "config.servers" });
   await server.start();
   await connection.close();
@@ -296,7 +307,7 @@ test("requests are answered once they are stored; an answer's error is a record'
   const service = uniqueName("service");
   const to = await destinationOf(service, { via: "request" });
   await expect(write(to, [{ n: 1 }])).rejects.toMatchObject({ code: "UNAVAILABLE", fault: "destination" });
-  const codes: Record<number, string> = { 1: "422", 2: "429" };
+  const codes: Record<number, string> = { 1: "422", 2: "429", 6: "403" };
   connection.subscribe(service, {
     callback: (_, message) => {
       const { n } = message.json<{ n: number }>();
@@ -320,8 +331,76 @@ test("requests are answered once they are stored; an answer's error is a record'
   const heard: number[] = [];
   connection.subscribe(service, { callback: (_, message) => void heard.push(message.json<{ n: number }>().n) });
   await connection.flush();
-  expect((await write(to, [{ n: 0 }, { n: 2 }, { n: 4 }], { ordered: true })).failed).toMatchObject([{ index: 1 }]);
-  expect(heard).toEqual([0, 2]);
+  for (const [n, code] of [
+    [2, "RATE_LIMITED"],
+    // The far side's own fault.
+    [6, "FORBIDDEN"],
+  ] as const) {
+    heard.splice(0);
+    expect(await write(to, [{ n: 0 }, { n }, { n: 4 }], { ordered: true })).toEqual({
+      failed: [{ index: 1, code, message: "The answer says: no." }],
+      left: [2],
+    });
+    expect(heard).toEqual([0, n]);
+  }
+});
+
+test.each([true, false])(
+  "where nobody takes what is written any more, what was taken counts, and the rest waits: in order %s",
+  async (ordered) => {
+    const service = uniqueName("service");
+    const to = await destinationOf(service, { via: "request" });
+    const heard: number[] = [];
+    const callback = (_: unknown, message: Msg) => {
+      heard.push(message.json<{ n: number }>().n);
+      message.respond();
+    };
+    // It hears one message, and goes.
+    connection.subscribe(service, { max: 1, callback });
+    await connection.flush();
+    const { failed, left = [] } = await write(to, numbers(0, 3), { ordered });
+    expect([failed, left.toSorted()]).toEqual([[], [1, 2]]);
+    expect(heard).toEqual([0]);
+    await expect(write(to, numbers(1, 3), { ordered })).rejects.toMatchObject({ fault: "destination" });
+  },
+);
+
+test.each([true, false])(
+  "a connection that is lost in the middle of a write leaves nothing that was confirmed to be sent again: in order %s",
+  async (ordered) => {
+    const wire = await cuttable(Number(new URL(server.url).port));
+    const service = uniqueName("service");
+    const to = await destinationOf(service, { via: "request" }, {}, wire.url.replace("http", "nats"));
+    // 256 are on their way at once, or one.
+    const last = ordered ? 1 : 256;
+    const callback = (_: unknown, message: Msg) => {
+      if (message.json<{ n: number }>().n === last) wire.cut();
+      else message.respond();
+    };
+    connection.subscribe(service, { callback });
+    await connection.flush();
+    const { failed = [], left } = await write(to, numbers(0, last + 3), { ordered });
+    const open = ordered ? [1] : [256, 257, 258];
+    expect(failed.map(({ index, code }) => [index, code])).toEqual(open.map((index) => [index, "UNAVAILABLE"]));
+    expect(left).toEqual(ordered ? [2, 3] : undefined);
+    wire.mend();
+    expect(await write(to, [{ n: 0 }], { ordered })).toEqual({ failed: [] });
+  },
+);
+
+test("a write that is to stop tells what was confirmed, and what it left", async () => {
+  const service = uniqueName("service");
+  const to = await destinationOf(service, { via: "request" });
+  const stop = new AbortController();
+  const callback = (_: unknown, message: Msg) => {
+    if (message.json<{ n: number }>().n === 1) stop.abort(new Error("enough"));
+    else message.respond();
+  };
+  connection.subscribe(service, { callback });
+  await connection.flush();
+  const { signal } = stop;
+  expect(await write(to, numbers(0, 3), { ordered: true, signal })).toEqual({ failed: [], left: [1, 2] });
+  await expect(write(to, numbers(0, 3), { ordered: true, signal })).rejects.toThrow("enough");
 });
 
 test("events are wrapped and unwrapped in both modes; text and bytes are texts of their own", async () => {
