@@ -186,7 +186,10 @@ export class NatsDestination implements Destination {
       found.push(["content-type", (this.#events as EventWriter).contentType]);
     if (via === "jetstream" && (hasId || key !== undefined)) found.push(["Nats-Msg-Id", key ?? record.id]);
     const body = event?.text ?? bodyOf(record, format);
-    const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+    let bytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+    // With the first line and the empty one, and what stands around each.
+    if (found.length > 0) bytes += 12;
+    for (const [name, value] of found) bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 4;
     if (bytes > limit) throw refused(`it has ${bytes} bytes, and the server takes ${limit}`);
     return { index, subject, body, headers: found.length === 0 ? undefined : headersOf(found) };
   }

@@ -446,6 +446,13 @@ test("a stream that is not there keeps the records waiting, a record that is too
     ],
   });
   expect((await manager.streams.info(stream)).state.messages).toBe(2);
+  // Its headers are part of it: 12 bytes around "Nats-Msg-Id: …" and a line's end.
+  const wide = await destinationOf(await streamOf());
+  const [fits, over] = [12, 11].map((less) =>
+    recordOf("x".repeat(64 * 1024 - 2 - 12 - 15 - less), `${less} is its id`),
+  );
+  const sent = await wide.write({ records: [recordOf(1), fits!, over!, recordOf(2)], signal: idle });
+  expect(sent).toMatchObject({ failed: [{ index: 2, code: "VALIDATION_ERROR" }] });
   await manager.streams.delete(stream);
   await expect(write(to, [{ n: 3 }])).rejects.toMatchObject({ code: "NOT_FOUND", fault: "destination" });
 });
