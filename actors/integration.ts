@@ -443,10 +443,12 @@ export class IntegrationActor implements Actor<IntegrationMessage> {
       }
     }
     const { ingest, deliver } = this.#opened.logs;
+    const looked = this.#options.logs.spareClaims(this.#options.integrationId);
+    const forgetSpare = await untilAborted(signal, looked).catch(() => async () => {});
     const epoch = await untilAborted(signal, ingest.own());
     const ends = { ingest: epoch, deliver: await untilAborted(signal, deliver.own()) };
     // The next time will do.
-    await untilAborted(signal, this.#options.logs.tidy(this.#options.integrationId)).catch(() => {});
+    await untilAborted(signal, forgetSpare()).catch(() => {});
     return { ...this.#opened, epoch, ends };
   }
 }

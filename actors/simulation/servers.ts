@@ -122,7 +122,7 @@ export class Servers {
             // What is made anew begins far above the sequences there were.
             for (const kind of kinds) this.streams[kind] = new MemoryStream(this.streams[kind].sequence + 1_000_000);
           },
-          tidy: async () => {},
+          spareClaims: async () => async () => {},
           status: { connected: true, reason: undefined },
         },
         handedOver: async () => {},

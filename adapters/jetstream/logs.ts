@@ -110,16 +110,18 @@ export async function connectLogs(options: LogsOptions): Promise<JetStreamLogs> 
         await log.close();
       }
     },
-    async tidy(integrationId) {
+    async spareClaims(integrationId) {
       const spare = new Set(await claims.ids(integrationId));
-      for (const kind of kinds) {
-        if (spare.size === 0) return;
-        const kept = await copies(integrationId, kind);
-        if (kept === 0) continue;
-        const log = at(integrationId, kind, kept);
-        for (const claim of await log.claims().finally(() => log.close())) spare.delete(claim);
-      }
-      if (spare.size > 0) await claims.remove([...spare]);
+      return async () => {
+        for (const kind of kinds) {
+          if (spare.size === 0) return;
+          const kept = await copies(integrationId, kind);
+          if (kept === 0) continue;
+          const log = at(integrationId, kind, kept);
+          for (const claim of await log.claims().finally(() => log.close())) spare.delete(claim);
+        }
+        if (spare.size > 0) await claims.remove([...spare]);
+      };
     },
     status: {
       get connected() {

@@ -242,10 +242,12 @@ export interface LogService {
   /** Deletes logs of an integration; both unless said otherwise. */
   remove(integrationId: string, kinds?: readonly LogKind[]): Promise<void>;
   /**
-   * Forgets large batches that no log of the integration refers to: what stays behind where a node dies in the middle of
-   * an append. Called by an owner that appends nothing yet. Rejects while a server is away.
+   * Looks which large batches of the integration are stored, and resolves with what forgets those of them that no log
+   * refers to: what stays behind where a node dies in the middle of an append. Looked for before the logs are owned, and
+   * forgotten after: what others had in hand can no longer be appended then, and what a later owner stores is not among
+   * them. Both reject while a server is away.
    */
-  tidy(integrationId: string): Promise<void>;
+  spareClaims(integrationId: string): Promise<() => Promise<void>>;
   /** Emits when the connection is lost and when it is back, for readiness. */
   readonly status: { readonly connected: boolean; readonly reason: string | undefined };
 }
