@@ -5,8 +5,8 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import type { AuditRow, AuditStore, Caller } from "../../runtime/ports/identity.ts";
 import type { Database } from "./database.ts";
 import { day } from "./days.ts";
-import { and, eq, gte, inArray, lt, lte, or, sql } from "./drizzle.ts";
-import { idAt, isUuid, sorted } from "./paging.ts";
+import { and, eq, gte, inArray, lt, or, sql } from "./drizzle.ts";
+import { idAt, isUuid, notAfter, sorted } from "./paging.ts";
 import { auditLog, integrations } from "./schema.ts";
 
 /** What of a row is told in the audit log. */
@@ -71,7 +71,9 @@ export function auditStore(db: Database, caller: Caller | null): AuditStore {
               : or(eq(auditLog.action, action), sql`starts_with(${auditLog.action}, ${`${action}.`})`),
             // The months before and after are left out by their ids, which were made about then.
             since === null ? undefined : and(gte(auditLog.at, since), gte(auditLog.id, idAt(since.getTime() - day))),
-            until === null ? undefined : and(lte(auditLog.at, until), lt(auditLog.id, idAt(until.getTime() + day))),
+            until === null
+              ? undefined
+              : and(notAfter(auditLog.at, until), lt(auditLog.id, idAt(until.getTime() + day))),
             where,
           ),
         )

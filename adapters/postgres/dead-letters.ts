@@ -275,7 +275,6 @@ function toDeadLetter(row: Listed): DeadLetterRow {
     code: row.code,
     message: row.message,
     position: { base: row.positionBase, ordinal: row.positionOrdinal },
-    attemptCount: row.attempts.length,
     attempts: row.attempts,
     errors: row.errors,
     firstFailedAt: row.firstFailedAt,

@@ -20,6 +20,11 @@ export function idAt(ms: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }
 
+/** At that time or earlier, as it is shown: Postgres keeps microseconds, an answer and a parameter have milliseconds. */
+export function notAfter(column: PgColumn, until: Date): SQL {
+  return lt(column, sql`${until.toISOString()}::timestamptz + interval '1 ms'`);
+}
+
 /** The id after which (going to older ones) a page begins, or undefined for the first page. */
 export function pageStart({ cursor }: PageOptions): string | undefined {
   if (cursor === null) return undefined;

@@ -5,9 +5,9 @@ import { correlationOf } from "../../runtime/record/index.ts";
 import { audit, isOfOwn } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { dayOf, firstId } from "./days.ts";
-import { and, asc, eq, getTableColumns, gte, lt, lte, ne, sql } from "./drizzle.ts";
+import { and, asc, eq, getTableColumns, gte, lt, ne, sql } from "./drizzle.ts";
 import { lockRuns } from "./locks.ts";
-import { idAt, isUuid, sorted } from "./paging.ts";
+import { idAt, isUuid, notAfter, sorted } from "./paging.ts";
 import { integrations, pipelineRuns } from "./schema.ts";
 
 type NewRun = Omit<Parameters<RunStore["create"]>[0], "onlyIfIdle">;
@@ -68,7 +68,7 @@ export function runStore(db: Database, caller: Caller | null): RunStore {
               : and(gte(pipelineRuns.startedAt, since), gte(pipelineRuns.id, idAt(since.getTime() - dayMs))),
             until === null
               ? undefined
-              : and(lte(pipelineRuns.startedAt, until), lt(pipelineRuns.id, idAt(until.getTime() + dayMs))),
+              : and(notAfter(pipelineRuns.startedAt, until), lt(pipelineRuns.id, idAt(until.getTime() + dayMs))),
             where,
           ),
         )

@@ -206,6 +206,9 @@ export interface RunDetail {
 }
 
 export function deadLetterResource(row: DeadLetterRow): JsonObject {
+  // What no destination has tried has failed once all the same.
+  const once = [{ at: row.firstFailedAt.toISOString(), code: row.code, message: row.message }];
+  const attempts = row.attempts.length > 0 ? row.attempts : once;
   return {
     id: row.id,
     run_id: row.runId,
@@ -218,8 +221,8 @@ export function deadLetterResource(row: DeadLetterRow): JsonObject {
     code: row.code,
     message: row.message,
     position: row.position as unknown as JsonObject,
-    attempt_count: row.attemptCount,
-    attempts: row.attempts as unknown as Json,
+    attempt_count: attempts.length,
+    attempts: attempts as unknown as Json,
     errors: row.errors as unknown as Json,
     first_failed_at: row.firstFailedAt.toISOString(),
     last_attempted_at: row.lastAttemptedAt.toISOString(),

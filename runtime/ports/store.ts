@@ -197,7 +197,6 @@ export interface DeadLetterRow {
   readonly code: ErrorCode;
   readonly message: string;
   readonly position: { readonly base: string; readonly ordinal: number };
-  readonly attemptCount: number;
   readonly attempts: readonly Attempt[];
   readonly errors: readonly FieldError[];
   readonly firstFailedAt: Date;

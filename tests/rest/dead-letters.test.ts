@@ -12,6 +12,9 @@ test("a correction that names the version it was made of changes no other, and s
   await api.store.replays.next(theirs.jobs!, run.id, run.id);
   const read = await api.call("GET", url);
   expect([read.headers.etag, read.body.version]).toEqual(['"1"', 1]);
+  // No destination has tried it: what refused it counts as one try.
+  const { attempt_count: count, attempts, first_failed_at: at, code, message } = read.body;
+  expect([count, attempts]).toEqual([1, [{ at, code, message }]]);
   const correct = (payload: object, etag?: string) =>
     api.call("PATCH", url, { payload }, { authorization, ...(etag !== undefined && { "if-match": etag }) });
   const first = await correct({ a: 2 }, '"1"');
@@ -51,6 +54,17 @@ test("the audit log says which key it was, what runs and jobs were before, and i
   expect((await log(`actor_id=${other.id}`)).length).toBeGreaterThan(3);
   expect(await log(`actor_id=${other.id}&until=2020-01-01T00:00:00Z`)).toEqual([]);
   expect((await log("since=2020-01-01T00:00:00Z&sort=at"))[0].action).toBe("api_key.created");
+  // What is shown with a time is at that time for since and until, too.
+  const of = `/v1/integrations/${theirs.integrations}`;
+  for (const [url, time] of [
+    ["/v1/audit-log", "at"],
+    [`${of}/runs`, "started_at"],
+    [`${of}/dead-letter`, "last_attempted_at"],
+  ] as const) {
+    const [{ id, [time]: at }] = (await api.call("GET", url)).body.items;
+    const then = (await api.call("GET", `${url}?since=${at}&until=${at}`)).body.items;
+    expect([url, then.map((item: { id: string }) => item.id)]).toEqual([url, expect.arrayContaining([id])]);
+  }
 });
 
 test("errors of a run and groups are by what failed alike, jobs a page at a time, and counters have a beginning and an end", async () => {

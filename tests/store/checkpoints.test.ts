@@ -175,7 +175,7 @@ test("a dead letter comes back whole, and in lists without what it carries", asy
   expect([payload, state, corrected]).toEqual([{ total: "many" }, { total: "many" }, null]);
   expect(row).toMatchObject({
     ...{ recordId: "record-1", step: null, destination: "crm", rule: null, code: "VALIDATION_ERROR", traceId: "t" },
-    ...{ position: { base: "orders.ndjson", ordinal: 7 }, attemptCount: 2, attempts, fingerprint: "f1" },
+    ...{ position: { base: "orders.ndjson", ordinal: 7 }, attempts, fingerprint: "f1" },
     ...{ firstFailedAt: new Date(attempts[0]!.at), lastAttemptedAt: new Date(attempts[1]!.at) },
     ...{ resolved: false, resolution: null },
   });

@@ -36,11 +36,7 @@ export function Attempts({ letter }: { readonly letter: DeadLetter }) {
           )}
         </ul>
       )}
-      {attempts.length === 0 ? (
-        <p className="soft">It failed at once, and was not tried again.</p>
-      ) : (
-        <Table attempts={attempts} />
-      )}
+      <Table attempts={attempts} />
     </Panel>
   );
 }

@@ -25,6 +25,7 @@ export interface ApiKey {
   lastUsedAt: Timestamp | undefined;
   revokedAt: Timestamp | undefined;
   key: string;
+  rateLimit?: number | undefined;
 }
 
 export interface ListApiKeysRequest {
@@ -47,6 +48,7 @@ export interface CreateApiKeyRequest {
   scopes: string[];
   owner?: string | undefined;
   expiresAt: Timestamp | undefined;
+  rateLimit?: number | undefined;
 }
 
 export interface GetApiKeyRequest {
@@ -152,6 +154,9 @@ export const ApiKey: MessageFns<ApiKey> = {
     }
     if (message.key !== "") {
       writer.uint32(98).string(message.key);
+    }
+    if (message.rateLimit !== undefined) {
+      writer.uint32(104).int32(message.rateLimit);
     }
     return writer;
   },
@@ -263,6 +268,14 @@ export const ApiKey: MessageFns<ApiKey> = {
             }
 
             message.key = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.rateLimit = reader.int32();
             continue;
           }
         }
@@ -457,6 +470,9 @@ export const CreateApiKeyRequest: MessageFns<CreateApiKeyRequest> = {
     if (message.expiresAt !== undefined) {
       Timestamp.encode(message.expiresAt, writer.uint32(42).fork()).join();
     }
+    if (message.rateLimit !== undefined) {
+      writer.uint32(48).int32(message.rateLimit);
+    }
     return writer;
   },
 
@@ -511,6 +527,14 @@ export const CreateApiKeyRequest: MessageFns<CreateApiKeyRequest> = {
             }
 
             message.expiresAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.rateLimit = reader.int32();
             continue;
           }
         }

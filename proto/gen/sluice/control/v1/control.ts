@@ -69,6 +69,7 @@ import {
   ListRunErrorsRequest,
   ListRunErrorsResponse,
   PauseJobRequest,
+  PreviewDeadLetterRequest,
   ReplayDeadLetterRequest,
   ReplayDeadLettersRequest,
   ResumeJobRequest,
@@ -489,6 +490,17 @@ export const ControlServiceService = {
     responseSerialize: (value: DeadLetter): Buffer => Buffer.from(DeadLetter.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeadLetter => DeadLetter.decode(value),
   },
+  previewDeadLetter: {
+    path: "/sluice.control.v1.ControlService/PreviewDeadLetter" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewDeadLetterRequest): Buffer =>
+      Buffer.from(PreviewDeadLetterRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewDeadLetterRequest => PreviewDeadLetterRequest.decode(value),
+    responseSerialize: (value: PreviewIntegrationResponse): Buffer =>
+      Buffer.from(PreviewIntegrationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewIntegrationResponse => PreviewIntegrationResponse.decode(value),
+  },
   replayDeadLetter: {
     path: "/sluice.control.v1.ControlService/ReplayDeadLetter" as const,
     requestStream: false as const,
@@ -770,6 +782,7 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   listDeadLetterGroups: handleUnaryCall<ListDeadLetterGroupsRequest, ListDeadLetterGroupsResponse>;
   getDeadLetter: handleUnaryCall<GetDeadLetterRequest, DeadLetter>;
   changeDeadLetter: handleUnaryCall<ChangeDeadLetterRequest, DeadLetter>;
+  previewDeadLetter: handleUnaryCall<PreviewDeadLetterRequest, PreviewIntegrationResponse>;
   replayDeadLetter: handleUnaryCall<ReplayDeadLetterRequest, Job>;
   replayDeadLetters: handleUnaryCall<ReplayDeadLettersRequest, Job>;
   dryRunDeadLetters: handleUnaryCall<DryRunDeadLettersRequest, DryRunDeadLettersResponse>;
@@ -1303,6 +1316,21 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeadLetter) => void,
+  ): ClientUnaryCall;
+  previewDeadLetter(
+    request: PreviewDeadLetterRequest,
+    callback: (error: ServiceError | null, response: PreviewIntegrationResponse) => void,
+  ): ClientUnaryCall;
+  previewDeadLetter(
+    request: PreviewDeadLetterRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewIntegrationResponse) => void,
+  ): ClientUnaryCall;
+  previewDeadLetter(
+    request: PreviewDeadLetterRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewIntegrationResponse) => void,
   ): ClientUnaryCall;
   replayDeadLetter(
     request: ReplayDeadLetterRequest,

@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Failure } from "./connectors.ts";
+import { Correlation } from "./runs.ts";
 
 export const protobufPackage = "sluice.control.v1";
 
@@ -67,6 +68,7 @@ export interface DeadLetter {
   stateJson: string;
   correctedJson: string;
   version: number;
+  request: Correlation | undefined;
 }
 
 export interface Position {
@@ -177,6 +179,11 @@ export interface ChangeDeadLetterRequest {
   resolution?: string | undefined;
   reason?: string | undefined;
   etag?: string | undefined;
+}
+
+export interface PreviewDeadLetterRequest {
+  id: string;
+  payloadJson?: string | undefined;
 }
 
 export interface ReplayDeadLetterRequest {
@@ -298,6 +305,7 @@ function createBaseDeadLetter(): DeadLetter {
     stateJson: "",
     correctedJson: "",
     version: 0,
+    request: undefined,
   };
 }
 
@@ -395,6 +403,9 @@ export const DeadLetter: MessageFns<DeadLetter> = {
     }
     if (message.version !== 0) {
       writer.uint32(248).int32(message.version);
+    }
+    if (message.request !== undefined) {
+      Correlation.encode(message.request, writer.uint32(258).fork()).join();
     }
     return writer;
   },
@@ -658,6 +669,14 @@ export const DeadLetter: MessageFns<DeadLetter> = {
             }
 
             message.version = reader.int32();
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.request = Correlation.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1932,6 +1951,63 @@ export const ChangeDeadLetterRequest: MessageFns<ChangeDeadLetterRequest> = {
             }
 
             message.etag = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePreviewDeadLetterRequest(): PreviewDeadLetterRequest {
+  return { id: "" };
+}
+
+export const PreviewDeadLetterRequest: MessageFns<PreviewDeadLetterRequest> = {
+  encode(message: PreviewDeadLetterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.payloadJson !== undefined) {
+      writer.uint32(18).string(message.payloadJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewDeadLetterRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewDeadLetterRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.payloadJson = reader.string();
             continue;
           }
         }

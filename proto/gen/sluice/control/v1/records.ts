@@ -9,6 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Attempt, DeadLetter, Position } from "./dead_letters.ts";
 import { PreviewedStep, ShownRecords } from "./preview.ts";
+import { Correlation } from "./runs.ts";
 
 export const protobufPackage = "sluice.control.v1";
 
@@ -59,6 +60,7 @@ export interface FollowedRecord {
   deadLetters: DeadLetter[];
   events: FollowedEvent[];
   truncated: boolean;
+  request: Correlation | undefined;
 }
 
 export interface FollowedReplay {
@@ -357,6 +359,7 @@ function createBaseFollowedRecord(): FollowedRecord {
     deadLetters: [],
     events: [],
     truncated: false,
+    request: undefined,
   };
 }
 
@@ -430,6 +433,9 @@ export const FollowedRecord: MessageFns<FollowedRecord> = {
     }
     if (message.truncated !== false) {
       writer.uint32(176).bool(message.truncated);
+    }
+    if (message.request !== undefined) {
+      Correlation.encode(message.request, writer.uint32(186).fork()).join();
     }
     return writer;
   },
@@ -621,6 +627,14 @@ export const FollowedRecord: MessageFns<FollowedRecord> = {
             }
 
             message.truncated = reader.bool();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.request = Correlation.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -68,6 +68,7 @@ export interface Run {
   circuits: { [key: string]: Circuit };
   ledger: Ledger | undefined;
   drift: Drift[];
+  request: Correlation | undefined;
 }
 
 export interface Run_ByDestinationEntry {
@@ -78,6 +79,13 @@ export interface Run_ByDestinationEntry {
 export interface Run_CircuitsEntry {
   key: string;
   value: Circuit | undefined;
+}
+
+export interface Correlation {
+  id?: string | undefined;
+  traceId?: string | undefined;
+  actor?: string | undefined;
+  owner?: string | undefined;
 }
 
 export interface DestinationCounts {
@@ -223,6 +231,7 @@ function createBaseRun(): Run {
     circuits: {},
     ledger: undefined,
     drift: [],
+    request: undefined,
   };
 }
 
@@ -293,6 +302,9 @@ export const Run: MessageFns<Run> = {
     }
     for (const v of message.drift) {
       Drift.encode(v!, writer.uint32(146).fork()).join();
+    }
+    if (message.request !== undefined) {
+      Correlation.encode(message.request, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -460,6 +472,14 @@ export const Run: MessageFns<Run> = {
             message.drift.push(Drift.decode(reader, reader.uint32()));
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.request = Correlation.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -572,6 +592,85 @@ export const Run_CircuitsEntry: MessageFns<Run_CircuitsEntry> = {
             }
 
             message.value = Circuit.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCorrelation(): Correlation {
+  return {};
+}
+
+export const Correlation: MessageFns<Correlation> = {
+  encode(message: Correlation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== undefined) {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.traceId !== undefined) {
+      writer.uint32(18).string(message.traceId);
+    }
+    if (message.actor !== undefined) {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.owner !== undefined) {
+      writer.uint32(34).string(message.owner);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Correlation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCorrelation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.owner = reader.string();
             continue;
           }
         }
