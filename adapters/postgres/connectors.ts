@@ -1,7 +1,7 @@
 import type { SQL } from "drizzle-orm";
 import type { Json, JsonObject } from "../../connectors/sdk/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
-import { ConflictError, type ConnectorRow, type ConnectorStore } from "../../runtime/ports/store.ts";
+import { ConflictError, type ConnectorRow, type ConnectorStore, StaleVersionError } from "../../runtime/ports/store.ts";
 import { audit, isOwn } from "./audit.ts";
 import { addConnectorEvent } from "./connector-events.ts";
 import type { Database } from "./database.ts";
@@ -30,8 +30,7 @@ export function connectorStore(db: Database, caller: Caller | null): ConnectorSt
       db.transaction(async (tx) => {
         const current = await locked(tx, id, own);
         if (current === undefined) return null;
-        if (version !== undefined && version !== current.version)
-          throw new ConflictError(staleVersion(current.version));
+        if (version !== undefined && version !== current.version) throw new StaleVersionError(current.version);
         if (change.name !== current.name) await refuseWhileUsed(tx, current.name, "renamed", caller);
         const { name, type, config, sealed } = change;
         const [row] = await tx.orm
@@ -97,7 +96,7 @@ export function connectorStore(db: Database, caller: Caller | null): ConnectorSt
         const current = await locked(tx, id, own);
         if (current === undefined) return false;
         if (version !== undefined && version !== current.version) {
-          throw new ConflictError(staleVersion(current.version));
+          throw new StaleVersionError(current.version);
         }
         await refuseWhileUsed(tx, current.name, "removed", caller);
         await tx.orm.delete(connectors).where(eq(connectors.id, id));
@@ -106,10 +105,6 @@ export function connectorStore(db: Database, caller: Caller | null): ConnectorSt
         return true;
       }),
   };
-}
-
-export function staleVersion(current: number): string {
-  return `it was changed meanwhile and is at version ${current}: read it again`;
 }
 
 async function locked(tx: Database, id: string, own: SQL | undefined): Promise<ConnectorRow | undefined> {

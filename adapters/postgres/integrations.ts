@@ -1,9 +1,8 @@
 import { redactedHookSecrets } from "../../runtime/config/index.ts";
 import type { Caller } from "../../runtime/ports/identity.ts";
-import { ConflictError, type IntegrationRow, type IntegrationStore } from "../../runtime/ports/store.ts";
+import { type IntegrationRow, type IntegrationStore, StaleVersionError } from "../../runtime/ports/store.ts";
 import { audit, isOwn } from "./audit.ts";
 import { clean } from "./clean.ts";
-import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { and, asc, desc, eq, gt, inArray, lt, notExists, or, sql } from "./drizzle.ts";
 import { lockRuns } from "./locks.ts";
@@ -34,8 +33,7 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
         const is = and(eq(integrations.id, id), own);
         const [current] = await tx.orm.select().from(integrations).where(is).for("no key update");
         if (current === undefined) return null;
-        if (version !== undefined && version !== current.version)
-          throw new ConflictError(staleVersion(current.version));
+        if (version !== undefined && version !== current.version) throw new StaleVersionError(current.version);
         const { name, spec, enabled } = change;
         const [row] = await tx.orm
           .update(integrations)
@@ -235,7 +233,7 @@ export function integrationStore(db: Database, caller: Caller | null): Integrati
           .returning();
         if (removed === undefined) return false;
         if (version !== undefined && version !== removed.version) {
-          throw new ConflictError(staleVersion(removed.version));
+          throw new StaleVersionError(removed.version);
         }
         await audit(tx, caller, "integration.removed", removed, { before: told(removed) });
         await tx.orm.insert(removedIntegrations).values({ id }).onConflictDoNothing();

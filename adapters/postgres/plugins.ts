@@ -1,8 +1,7 @@
 import type { Caller } from "../../runtime/ports/identity.ts";
 import type { PluginRow, PluginStore, TypeDescription } from "../../runtime/ports/plugins.ts";
-import { ConflictError } from "../../runtime/ports/store.ts";
+import { StaleVersionError } from "../../runtime/ports/store.ts";
 import { audit } from "./audit.ts";
-import { staleVersion } from "./connectors.ts";
 import type { Database } from "./database.ts";
 import { and, asc, eq, sql } from "./drizzle.ts";
 import { named, sorted } from "./paging.ts";
@@ -24,7 +23,7 @@ export function pluginStore(db: Database, caller: Caller | null): PluginStore {
       db.transaction(async (tx) => {
         const [current] = await tx.orm.select().from(plugins).where(eq(plugins.id, id)).for("update");
         if (current === undefined) return null;
-        if (current.version !== version) throw new ConflictError(staleVersion(current.version));
+        if (current.version !== version) throw new StaleVersionError(current.version);
         const [row] = await tx.orm
           .update(plugins)
           .set({ spec, sealed, ...served(serves), version: version + 1, updatedAt: sql`now()` })

@@ -16,7 +16,7 @@ import { traceparentOf } from "../../runtime/record/index.ts";
 import { type Authenticator, authenticate, type Identity, type RequestLimits } from "../auth/index.ts";
 import { idempotencyKeyOf, once } from "../rest/idempotency.ts";
 import { hasHiddenCause } from "../rest/problem.ts";
-import type { Readiness, Services } from "../services/index.ts";
+import { overtaken, type Readiness, type Services } from "../services/index.ts";
 import type { ServerTls } from "../tls/index.ts";
 import { admission, type Patience, textOf } from "./admission.ts";
 import { readMessage, writeMessage } from "./convert.ts";
@@ -147,7 +147,10 @@ export function createGrpc(options: GrpcOptions): Grpc {
       const work = async () => ({
         status: route.answer.status,
         headers: {},
-        body: answerOf(served, await route.handle(asked, own)),
+        body: answerOf(
+          served,
+          await route.handle(asked, own).catch((error) => Promise.reject(overtaken(error, asked.ifMatch))),
+        ),
       });
       if (key === undefined || route.method !== "POST") return (await work()).body;
       const { params, query, body } = asked;

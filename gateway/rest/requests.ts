@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { Json } from "../../connectors/sdk/index.ts";
 import type { Part } from "../../runtime/config/index.ts";
 import { SluiceError } from "../../runtime/errors/index.ts";
@@ -80,4 +81,14 @@ export function completeQuery(
 /** The caller's own id where it is one that can be logged and searched for, else a new one. */
 export function requestIdOf(given: string | string[] | undefined): string {
   return typeof given === "string" && /^[\w.:/+=@-]{1,128}$/.test(given) ? given : randomUUIDv7();
+}
+
+/** RFC 9112, section 3.2: of several, a proxy may have meant another one. HTTP/1.0 needs none. */
+export function hasOneHost({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++;
+  }
+  return hosts === 1 || (hosts === 0 && httpVersion === "1.0");
 }

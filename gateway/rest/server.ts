@@ -31,6 +31,7 @@ import {
   type EventStream,
   type MetricsText,
   NotThroughError,
+  overtaken,
   type Readiness,
   type Services,
 } from "../services/index.ts";
@@ -45,7 +46,7 @@ import { idempotencyKeyOf, once } from "./idempotency.ts";
 import { openApi } from "./openapi.ts";
 import { withComponents } from "./openapi-components.ts";
 import { hasHiddenCause, problemType, toProblem } from "./problem.ts";
-import { completeQuery, ifMatchOf, requestIdOf } from "./requests.ts";
+import { completeQuery, hasOneHost, ifMatchOf, requestIdOf } from "./requests.ts";
 import type { Route } from "./route.ts";
 import { routes } from "./routes.ts";
 
@@ -141,7 +142,12 @@ const callers = new WeakMap<FastifyRequest, Identity>();
 export function createRest(options: RestOptions): FastifyInstance {
   const { services, auth, limits, validator, tls } = options;
   const patience = { ...initialPatience, ...options.patience };
-  const http = { headersTimeout: patience.headersTimeout, connectionsCheckingInterval: patience.headersTimeout / 2 };
+  const http = {
+    headersTimeout: patience.headersTimeout,
+    connectionsCheckingInterval: patience.headersTimeout / 2,
+    // Refused with a problem document, which Node has none of.
+    requireHostHeader: false,
+  };
   const app = fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -179,6 +185,7 @@ export function createRest(options: RestOptions): FastifyInstance {
   const moving = new Set<string | undefined>(routes.filter(({ isData }) => isData).map(({ path }) => urlOf(path)));
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ ...always, "x-request-id": request.id });
+    if (!hasOneHost(request.raw)) throw new SluiceError("VALIDATION_ERROR", "a request has one Host header");
   });
   // Whoever reads nothing of an answer is cut off. Node counts anew whenever some of it has gone out, and by another limit
   // once all of it has.
@@ -280,7 +287,7 @@ function addRoute(
         return streams.send((await route.handle(asked, own)) as EventStream, caller, request, reply);
       }
       const work = async (): Promise<KeptAnswer> => {
-        const result = await route.handle(asked, own);
+        const result = await route.handle(asked, own).catch((error) => Promise.reject(overtaken(error, ifMatch)));
         return { status: answer.status, headers: headersOf(route, result), body: (result ?? null) as Json };
       };
       const key = method === "POST" ? idempotencyKeyOf(request.headers["idempotency-key"]) : undefined;

@@ -11,7 +11,13 @@ import type { Owners } from "../../runtime/ports/owners.ts";
 import type { Plugins } from "../../runtime/ports/plugins.ts";
 import type { RecordSearch } from "../../runtime/ports/records.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
-import type { ConnectorRow, Page, PageOptions, Store } from "../../runtime/ports/store.ts";
+import {
+  type ConnectorRow,
+  type Page,
+  type PageOptions,
+  StaleVersionError,
+  type Store,
+} from "../../runtime/ports/store.ts";
 import type { Tracing } from "../../runtime/ports/telemetry.ts";
 import type { Runner } from "./ports.ts";
 
@@ -92,8 +98,13 @@ export type IfMatch = readonly number[] | null;
 /** RFC 9110, section 13.1.1: what was changed since the caller read it is left as it is. */
 export function matched<T extends { readonly version: number }>(row: T, ifMatch: IfMatch): T {
   if (ifMatch === null || ifMatch.includes(row.version)) return row;
-  const message = `it was changed meanwhile and is at version ${row.version}: read it again`;
-  throw Object.assign(new Error(message), { statusCode: 412 });
+  throw overtaken(new StaleVersionError(row.version), ifMatch);
+}
+
+/** Where a caller named the version to be changed, and it was changed by another one: 412. */
+export function overtaken(error: unknown, ifMatch: IfMatch): unknown {
+  if (ifMatch === null || !(error instanceof StaleVersionError)) return error;
+  return Object.assign(new Error(error.message), { statusCode: 412 });
 }
 
 export async function allConnectors(store: Store): Promise<ConnectorRow[]> {

@@ -22,7 +22,7 @@ import { withoutRefusals } from "./without-refusals.ts";
 
 export { ConnectorEvents } from "./connector-events.ts";
 export { type ConnectorRegistryOptions, createConnectorRegistry } from "./connector-registry.ts";
-export type { IfMatch, ServiceContext } from "./context.ts";
+export { type IfMatch, overtaken, type ServiceContext } from "./context.ts";
 export { correctionBody, dryRunBody, filterFields, replayAllBody, replayBody } from "./dead-letters.ts";
 export { EventStream } from "./events.ts";
 export { openHookSecrets } from "./hook-secrets.ts";

@@ -289,6 +289,13 @@ export class ConflictError extends Error {
   override readonly name = "ConflictError";
 }
 
+/** What was to be changed is of another version by now. */
+export class StaleVersionError extends ConflictError {
+  constructor(current: number) {
+    super(`it was changed meanwhile and is at version ${current}: read it again`);
+  }
+}
+
 export interface ConnectorStore {
   create(row: Omit<ConnectorRow, "createdAt" | "updatedAt" | "version">): Promise<ConnectorRow>;
   update(

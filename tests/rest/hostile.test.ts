@@ -69,6 +69,16 @@ test("requests whose end two parsers would see in two places are refused, and no
   }
 });
 
+test("a request without a Host, or with two, is refused with a problem document", async () => {
+  const { port } = await listening();
+  const ask = (head: string) => answersTo(port, `GET /healthz HTTP/1.1\r\n${head}Connection: close\r\n\r\n`);
+  for (const head of ["", "Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n"]) {
+    expect([head, answersIn(await ask(head))]).toEqual([head, { statuses: [400], codes: ["VALIDATION_ERROR"] }]);
+  }
+  expect(answersIn(await ask("Host: a\r\n")).statuses).toEqual([200]);
+  expect(await answersTo(port, "GET /healthz HTTP/1.0\r\n\r\n")).toMatch(/^HTTP\/1\.1 200 /);
+});
+
 test("paths are taken as they are: no dots, no double slashes, no escapes lead anywhere else", async () => {
   const { port, token, call } = await listening();
   const made = (await call("POST", "/v1/connectors", { name: "hole", type: "blackhole" })).body;
