@@ -7,6 +7,8 @@ import { parseArguments, type Syntax } from "../arguments.ts";
 import { exitCode, usageError } from "../exit.ts";
 import { print } from "../output.ts";
 
+/** The folder of a new plugin is elsewhere than the clone, where `npx sluice` finds it. */
+const self = quoted(fileURLToPath(new URL("../../bin/sluice.mjs", import.meta.url)));
 const templates = fileURLToPath(new URL("../../templates/plugin/", import.meta.url));
 const protos = fileURLToPath(new URL("../../proto/", import.meta.url));
 const contract = ["sluice/connector/v1/connector.proto", "sluice/record/v1/record.proto"];
@@ -14,14 +16,22 @@ const contract = ["sluice/connector/v1/connector.proto", "sluice/record/v1/recor
 /** What the templates are called until they have a name. */
 const placeholder = { name: "my-connector", title: "My connector" };
 
-const steps: Readonly<Record<string, readonly string[]>> = {
-  ts: ["npm install", "npm test", "sluice plugin certify --config certify.yaml -- node plugin.ts"],
-  python: [
-    "python3 -m venv venv && venv/bin/pip install -r requirements.txt",
-    "venv/bin/python -m unittest",
-    "sluice plugin certify --config certify.yaml -- venv/bin/python connector.py",
-  ],
-  go: ["go test ./...", "go build -o plugin .", "sluice plugin certify --config certify.yaml ./plugin"],
+/** What there is to do in the new folder. */
+interface Steps {
+  readonly prepare: readonly string[];
+  readonly certify: string;
+  /** What a node starts, in the folder. */
+  readonly program: string;
+}
+
+const steps: Readonly<Record<string, Steps>> = {
+  ts: { prepare: ["npm install", "npm test"], certify: "-- node plugin.ts", program: "run" },
+  python: {
+    prepare: ["python3 -m venv venv && venv/bin/pip install -r requirements.txt", "venv/bin/python -m unittest"],
+    certify: "-- venv/bin/python connector.py",
+    program: "run",
+  },
+  go: { prepare: ["go test ./...", "go build -o plugin ."], certify: "./plugin", program: "plugin" },
 };
 const languages = Object.keys(steps);
 
@@ -53,8 +63,11 @@ export async function newPlugin(argv: readonly string[]): Promise<number> {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
-  print(`Wrote ${folder}. Next:\n\n  cd ${/^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder)}`);
-  for (const step of steps[lang]!) print(`  ${step}`);
+  const { prepare, certify, program } = steps[lang]!;
+  const all = [`cd ${quoted(folder)}`, ...prepare, `${self} plugin certify --config certify.yaml ${certify}`];
+  print(`Wrote ${folder}. Next:\n\n${all.map((step) => `  ${step}`).join("\n")}\n`);
+  print("To register it, put the folder on the node below SLUICE_PLUGIN_ROOTS (.sluice/plugins where unset). Then:\n");
+  print(`  ${self} plugin add ${name} -- ${path.basename(folder)}/${program}`);
   return exitCode.done;
 }
 
@@ -74,4 +87,9 @@ async function writePlugin(folder: string, name: string, lang: string): Promise<
     return;
   }
   for (const file of contract) cpSync(path.join(protos, file), path.join(folder, "proto", file));
+}
+
+/** As a shell takes it. */
+function quoted(file: string): string {
+  return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
 }

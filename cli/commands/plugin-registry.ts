@@ -4,7 +4,7 @@ import type { JsonObject } from "../../connectors/sdk/index.ts";
 import { messageOf, unknownName } from "../../runtime/errors/index.ts";
 import { type Arguments, integerOption, parseArguments, type Syntax } from "../arguments.ts";
 import { type Client, createClient, type List, ProblemError } from "../client.ts";
-import { exitCode, usageError } from "../exit.ts";
+import { CommandError, exitCode, usageError } from "../exit.ts";
 import { note, print, printJson, printTable } from "../output.ts";
 import type { Subcommand } from "../subcommand.ts";
 
@@ -103,7 +103,7 @@ async function add(argv: readonly string[]): Promise<number> {
   const known = (await all(client)).some((plugin) => plugin.name === name);
   const query = args.flag("skip-checks") ? "?skip_checks=true" : "?skip_checks=false";
   const plugin = known
-    ? await client.call<Plugin>("PUT", `${path(name)}${query}&force=${args.flag("force")}`, body)
+    ? await forceable(client.call<Plugin>("PUT", `${path(name)}${query}&force=${args.flag("force")}`, body))
     : await client.call<Plugin>("POST", `/v1/plugins${query}`, { name, ...body });
   if (args.flag("json")) printJson(plugin);
   else print(`${name}: ${known ? "changed" : "added"}, serves ${served(plugin) ?? "what is not known yet"}`);
@@ -116,9 +116,18 @@ async function remove(argv: readonly string[]): Promise<number> {
   const name = args.positionals[0]!;
   const client = createClient();
   await one(client, name);
-  await client.call("DELETE", `${path(name)}?force=${args.flag("force")}`);
+  await forceable(client.call("DELETE", `${path(name)}?force=${args.flag("force")}`));
   note(`${name}: removed`);
   return exitCode.done;
+}
+
+/** Rethrows a refusal that `--force` is there for, saying so. */
+async function forceable<T>(call: Promise<T>): Promise<T> {
+  return call.catch((error: unknown) => {
+    const isRefused = error instanceof ProblemError && error.status === 409;
+    if (!isRefused || !/^nothing was changed|is used by/.test(error.message)) throw error;
+    throw new CommandError(`${error.message}; --force does it all the same`, error.exit);
+  });
 }
 
 function bodyOf(args: Arguments, command: readonly string[]): JsonObject {

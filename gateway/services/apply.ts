@@ -72,10 +72,14 @@ function applying(context: ServiceContext, plugins: WantedPlugins) {
       }).errors,
     );
     const { connectors, integrations, left } = await compare(config as JsonObject, rowByName);
-    const changes = [...plugins.changes, ...[...connectors, ...integrations].map(({ change }) => change)];
+    const breaks = await plugins.breaks();
+    const changes = [
+      ...withBreaks(plugins.changes, breaks),
+      ...[...connectors, ...integrations].map(({ change }) => change),
+    ];
     if (dryRun) return { changes, left };
     if (!allowDestructive) {
-      refuseBreaks(await plugins.breaks());
+      refuseBreaks(breaks);
       refuseLosses(integrations.map(({ index, change }) => ({ path: `integrations[${index}]`, change })));
     }
 
@@ -267,4 +271,11 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
     for (const item of queue) await work(item);
   };
   await Promise.all(Array.from({ length: 8 }, worker));
+}
+
+/** What `apply` would refuse of the plugins, at the first of those that change. */
+function withBreaks(changes: readonly Change[], breaks: readonly FieldError[]): Change[] {
+  const first = changes.findIndex(({ action }) => action !== "unchanged");
+  const notes = breaks.map(({ message }) => ({ path: "", message, destructive: true }));
+  return changes.map((change, index) => (index === first ? { ...change, notes: [...change.notes, ...notes] } : change));
 }

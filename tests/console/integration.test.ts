@@ -4,6 +4,7 @@ import { join } from "node:path";
 import pg from "pg";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { stringify } from "yaml";
 import { consoleTests, expectAccessible, shoot } from "../support/browser.ts";
 
 const { node, visit } = consoleTests();
@@ -249,7 +250,8 @@ async function edit(page: Page, change: (config: Record<string, unknown>) => unk
   const { pathname } = new URL(page.url());
   const current = await node().api.call<Record<string, unknown>>("GET", `/v1${pathname}`);
   const config = Object.fromEntries(Object.entries(current).filter(([name]) => !state.has(name)));
-  await write(page, JSON.stringify(change(config), null, 2));
+  const changed = change(config);
+  await write(page, typeof changed === "string" ? changed : JSON.stringify(changed, null, 2));
 }
 
 async function write(page: Page, text: string): Promise<void> {
@@ -277,7 +279,11 @@ test("what is wrong with a configuration stands at its place, and a right one is
   await page.getByRole("button", { name: save }).click();
   await page.getByRole("alert").getByText("destination.stram").waitFor();
 
-  await edit(page, (config) => ({ ...config, delivery: { batch: { records: 9 } } }));
+  // As a file of the command line has it.
+  await edit(page, (config) =>
+    stringify({ connectors: [], integrations: [{ ...config, delivery: { batch: { records: 9 } } }] }),
+  );
+  await page.getByRole("button", { name: "Turn it into JSON" }).click();
   await page.getByRole("button", { name: save }).click();
   await page.getByText("Saved as version 2").waitFor();
   expect(await node().api.call("GET", `/v1/integrations/${id}`)).toMatchObject({

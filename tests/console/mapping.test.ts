@@ -106,6 +106,11 @@ test("a mistake stands at its rule, and what the rules made before it stays in s
   await page.getByRole("button", { name: save }).and(page.getByTitle("Some of it is no JSON yet")).waitFor();
   expect(await result(page).textContent()).toBe('{  "id": 2}');
 
+  // As the pages about mapping show rules.
+  await write(page, "- { source: $.id, destination: id }\n- { source: $.name, destination: title }\n");
+  await page.getByRole("button", { name: "Turn it into JSON" }).click();
+  await expect.poll(() => result(page).textContent()).toBe('{  "id": 2,  "title": "Bob"}');
+
   // What a record of the sample breaks is told by the record.
   await write(page, [first, { source: "$.joined", destination: "joined", cast: "date" }]);
   await findings.filter({ hasText: "Rule 2" }).getByRole("button", { name: "record 2" }).waitFor();

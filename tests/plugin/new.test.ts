@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -54,7 +54,11 @@ test.for(Object.entries(languages))(
       stderr: "",
       stdout: expect.stringContaining("plugin certify --config certify.yaml"),
     });
+    // What it prints can be called where the folder is, and names the program that a node starts.
+    const [, cli, program] = /^ {2}(\S+) plugin add parts-shop -- parts-shop\/(\S+)$/m.exec(made.stdout) ?? [];
+    expect(existsSync(cli ?? "")).toBe(true);
     const command = await prepare(folder);
+    expect(statSync(join(folder, program ?? "")).mode & 0o111).not.toBe(0);
     const args = ["plugin", "certify", "--quick", "--json", "--config", "certify.yaml", "--", ...command];
     const { code, stdout, stderr } = await sluice(args, { cwd: folder });
     expect(stderr).toBe("");

@@ -286,6 +286,11 @@ test("a configuration is applied with its plugins, or nothing of it", async () =
   ]);
   // A connector that is not named here would lose its version.
   const { integrations, connectors, ...plugins } = config("1.0.0");
+  expect((await apply(plugins, "?dry_run=true")).body.changes[0].notes).toContainEqual({
+    path: "",
+    message: expect.stringMatching(/^connector \w+: type: there is no version 2 of the connector type noted/),
+    destructive: true,
+  });
   expect((await apply(plugins)).status).toBe(409);
   expect((await apply(plugins, "?allow_destructive=true")).status).toBe(200);
 });

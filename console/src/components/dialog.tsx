@@ -99,8 +99,7 @@ export function Confirm({
         {children}
         {problem && (
           <div className={styles.problem} role="alert">
-            <p>{problem.message}</p>
-            <FieldErrors errors={problem.errors} />
+            {problem.errors.length > 0 ? <FieldErrors errors={problem.errors} /> : <p>{problem.message}</p>}
           </div>
         )}
         {/* Enter in a field confirms. */}

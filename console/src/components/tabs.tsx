@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { Tabs as AriaTabs, Tab, TabList, TabPanel } from "react-aria-components/Tabs";
 import styles from "./tabs.module.css";
 
@@ -13,13 +13,23 @@ interface TabsProps<Id extends string> {
 }
 
 export function Tabs<Id extends string>({ label, tabs, selected, onSelect, children }: TabsProps<Id>) {
+  const list = useRef<HTMLDivElement>(null);
+  // On a phone not all fit: the one that is shown is seen.
+  useEffect(() => {
+    const tab = list.current?.querySelector<HTMLElement>(`[data-key="${selected}"]`);
+    if (!list.current || !tab) return;
+    const { offsetLeft, offsetWidth } = tab;
+    const { scrollLeft, clientWidth } = list.current;
+    if (offsetLeft < scrollLeft || offsetLeft + offsetWidth > scrollLeft + clientWidth)
+      list.current.scrollLeft = offsetLeft - (clientWidth - offsetWidth) / 2;
+  }, [selected]);
   return (
     <AriaTabs
       className={styles.tabs ?? ""}
       selectedKey={selected}
       onSelectionChange={(key) => key !== selected && onSelect(key as Id)}
     >
-      <TabList aria-label={label} className={styles.list ?? ""} items={tabs}>
+      <TabList ref={list} aria-label={label} className={styles.list ?? ""} items={tabs}>
         {({ id, title }) => (
           <Tab id={id} className={styles.tab ?? ""}>
             {title}

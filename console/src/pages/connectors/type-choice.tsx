@@ -18,9 +18,7 @@ export function TypeChoice({ label, types, value, onChange }: TypeChoiceProps) {
         {types.map(({ type, title, description }) => (
           <Radio key={type} value={type} className={styles.card ?? ""} aria-label={title}>
             <strong>{title}</strong>
-            <span className={styles.cardText} title={description}>
-              {description}
-            </span>
+            <span className={styles.cardText}>{description}</span>
           </Radio>
         ))}
       </div>

@@ -31,11 +31,7 @@ const columns: readonly Column<ConnectorType>[] = [
     title: "What it is",
     width: "minmax(0, 2fr)",
     wideOnly: true,
-    cell: ({ description }) => (
-      <span className="soft" title={description}>
-        {description}
-      </span>
-    ),
+    cell: ({ description }) => <span className={`soft ${styles.description}`}>{description}</span>,
   },
 ];
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { configText, findings, parseConfig, placeOf } from "./config-text.ts";
+import { configInFile, configText, findings, parseConfig, placeOf } from "./config-text.ts";
 
 const text = `{
   "name": "copy",
@@ -58,4 +58,13 @@ test("what is no JSON object says so", () => {
   expect(parseConfig('{"a":1}')).toEqual({ value: { a: 1 } });
   expect(parseConfig("[]")).toEqual({ error: "The configuration is one JSON object." });
   expect(parseConfig("{")).toHaveProperty("error");
+});
+
+test("an integration in a file is taken by itself, by its name, or as the only one", () => {
+  const [a, b] = [{ name: "a" }, { name: "b" }];
+  expect(configInFile(b, configText(a))).toBe(configText(b));
+  expect(configInFile({ connectors: [], integrations: [a, b] }, configText(b))).toBe(configText(b));
+  expect(configInFile({ integrations: [b] }, configText(a))).toBe(configText(b));
+  expect(configInFile({ integrations: [a, b] }, "{}")).toBeNull();
+  expect(configInFile([a], "{}")).toBeNull();
 });

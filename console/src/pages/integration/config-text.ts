@@ -48,6 +48,21 @@ export function configText(resource: Config): string {
   return JSON.stringify(Object.fromEntries(names.map((name) => [name, resource[name]])), null, 2);
 }
 
+/**
+ * The text of an integration that was read from a file: by itself, or among `integrations` the one with the name of
+ * `former`, or the only one.
+ */
+export function configInFile(value: object, former: string): string | null {
+  if (Array.isArray(value)) return null;
+  const known = parseConfig(former);
+  const name = "value" in known ? known.value.name : undefined;
+  const { integrations } = value as { integrations?: unknown };
+  if (!Array.isArray(integrations)) return configText(value as Config);
+  const named = integrations.find((each) => each?.name === name);
+  const found: unknown = named ?? (integrations.length === 1 ? integrations[0] : null);
+  return typeof found === "object" && found !== null ? configText(found as Config) : null;
+}
+
 export interface Place {
   readonly from: number;
   readonly to: number;

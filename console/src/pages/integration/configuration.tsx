@@ -1,18 +1,19 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker } from "@tanstack/react-router";
 import { Shuffle } from "lucide-react";
-import { Suspense, useMemo, useRef, useState } from "react";
+import { type ReactNode, Suspense, useMemo, useRef, useState } from "react";
 import { api } from "../../api/client.ts";
 import { type Problem, toProblem } from "../../api/problem.ts";
 import type { Integration } from "../../api/types.ts";
 import { Button } from "../../components/button.tsx";
 import { buttonClass } from "../../components/button-class.ts";
 import { Confirm } from "../../components/dialog.tsx";
+import { NoJson } from "../../components/no-json.tsx";
 import { Panel } from "../../components/page.tsx";
 import { ErrorState, FieldErrors, Skeleton } from "../../components/states.tsx";
 import { toast } from "../../components/toast.tsx";
 import { useMay } from "../../layout/me.ts";
-import { findings, parseConfig } from "./config-text.ts";
+import { configInFile, findings, parseConfig } from "./config-text.ts";
 import { Conflict } from "./conflict.tsx";
 import { configurationOf, type EditedVersion } from "./edited-version.ts";
 import { editing } from "./editing.ts";
@@ -131,7 +132,16 @@ function Editor({ id, current }: EditorProps) {
           isChanged={isChanged}
           errors={"error" in parsed ? [] : check.errors}
           notes={check.notes}
-          syntax={"error" in parsed ? parsed.error : null}
+          syntax={
+            "error" in parsed && (
+              <NoJson
+                text={draft}
+                why={parsed.error}
+                jsonOf={(value) => configInFile(value, base.text)}
+                onTake={setDraft}
+              />
+            )
+          }
         />
         <div className={styles.buttons}>
           {isChanged && <Button onPress={() => take(base)}>Discard changes</Button>}
@@ -167,7 +177,8 @@ function Editor({ id, current }: EditorProps) {
 
 interface CheckedProps {
   readonly isChanged: boolean;
-  readonly syntax: string | null;
+  /** Why it is no JSON. */
+  readonly syntax: ReactNode;
   readonly errors: readonly { readonly path: string; readonly message: string }[];
   readonly notes: ReturnType<typeof useCheck>["notes"];
 }
@@ -177,9 +188,9 @@ function Checked({ isChanged, syntax, errors, notes }: CheckedProps) {
   return (
     <div className={styles.checked} aria-live="polite">
       {!isChanged ? (
-        <p className="soft">Ctrl+S saves. A former version is under Versions.</p>
-      ) : syntax !== null ? (
-        <p>{syntax}</p>
+        <p className="soft">JSON, or YAML pasted from a file. Ctrl+S saves, Escape and Tab lead out.</p>
+      ) : syntax ? (
+        syntax
       ) : errors.length > 0 ? (
         <FieldErrors errors={errors} />
       ) : (

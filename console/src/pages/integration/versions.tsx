@@ -18,8 +18,13 @@ const route = getRouteApi("/signed-in/integrations/$id");
 
 const columns: readonly Column<IntegrationVersion>[] = [
   { id: "version", title: "Version", width: "64px", cell: ({ version }) => <strong>{version}</strong> },
-  { id: "at", title: "Made", cell: ({ created_at: at }) => <RelativeTime at={at} /> },
-  { id: "by", title: "By", cell: ({ created_by: by }) => by ?? <span className="soft">–</span> },
+  { id: "at", title: "Made", width: "minmax(0, 1fr)", cell: ({ created_at: at }) => <RelativeTime at={at} /> },
+  {
+    id: "by",
+    title: "By",
+    width: "minmax(0, 1.4fr)",
+    cell: ({ created_by: by }) => by ?? <span className="soft">–</span>,
+  },
   { id: "state", title: "State", width: "72px", cell: ({ enabled }) => (enabled ? "enabled" : "disabled") },
 ];
 

@@ -3,13 +3,14 @@ import { ViewPlugin } from "@codemirror/view";
 import { Plus } from "lucide-react";
 import { type ReactNode, Suspense, useMemo, useRef } from "react";
 import { Button } from "../../components/button.tsx";
+import { NoJson } from "../../components/no-json.tsx";
 import { Skeleton } from "../../components/states.tsx";
 import { editing } from "../integration/editing.ts";
 import { CodeEditor } from "../integration/lazy-editors.ts";
 import { addRule, ruleCompletion } from "./completion.ts";
 import styles from "./mapping.module.css";
 import { Pane } from "./pane.tsx";
-import { type RuleError, rangeOf } from "./rules-text.ts";
+import { type RuleError, rangeOf, rulesInFile } from "./rules-text.ts";
 import type { Shape } from "./shape.ts";
 
 /** What is wrong with a rule, and of which records of the sample, from 0; null: whatever the record. */
@@ -82,7 +83,7 @@ export function RulesPane(props: RulesPaneProps) {
       </div>
       <div className={styles.findings} aria-live="polite">
         {syntax !== null ? (
-          <p>{syntax}</p>
+          <NoJson text={text} why={syntax} jsonOf={rulesInFile} onTake={onChange} />
         ) : findings.length > 0 ? (
           <ul>
             {findings.map((finding) => (

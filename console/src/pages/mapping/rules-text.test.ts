@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseExact } from "../../lib/exact-json.ts";
-import { parseRules, rangeOf, ruleError, rulesText } from "./rules-text.ts";
+import { parseRules, rangeOf, ruleError, rulesInFile, rulesText } from "./rules-text.ts";
 
 const short = { source: "$.a", destination: "a", default: [1, {}] };
 const long = { template: `{{ $.a }} ${"and more ".repeat(10)}`, destination: "b" };
@@ -48,4 +48,11 @@ test("an error is marked at its field, else on the line on which its rule begins
   expect(marked(0, "")).toBe(rulesText([short]).split("\n")[1]?.trim());
   expect(marked(1, "gone")).toBe("{");
   expect(marked(null, "")).toBe("[");
+});
+
+test("rules in a file are a list, or an integration's", () => {
+  const rules = [{ source: "$.id", destination: "id" }];
+  expect(rulesInFile(rules)).toBe(rulesText(rules));
+  expect(rulesInFile({ name: "people", mapping_spec: rules })).toBe(rulesText(rules));
+  expect(rulesInFile({ source: "$.id" })).toBeNull();
 });

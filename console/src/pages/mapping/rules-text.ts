@@ -26,6 +26,12 @@ function inline(value: unknown): string {
   return members.length === 0 ? "{}" : `{ ${members.join(", ")} }`;
 }
 
+/** The text of rules that were read from a file: a list, or an integration's `mapping_spec`. */
+export function rulesInFile(value: object): string | null {
+  const rules = Array.isArray(value) ? value : (value as { mapping_spec?: unknown }).mapping_spec;
+  return Array.isArray(rules) ? rulesText(rules) : null;
+}
+
 /** The rules that a text is, or the sentence why it is none. */
 export function parseRules(text: string): { readonly rules: readonly unknown[] } | { readonly error: string } {
   try {

@@ -39,9 +39,9 @@ export function NewKey({ onMade, onClose }: { onMade: () => unknown; onClose: ()
     try {
       setMade(await api.post<ApiKey & { key: string }>("/v1/api-keys", body));
     } catch (error) {
-      if (error instanceof Problem)
-        setWrong(Object.fromEntries(error.errors.map(({ path, message }) => [path, message])));
-      throw error;
+      if (!(error instanceof Problem) || error.errors.length === 0) throw error;
+      setWrong(Object.fromEntries(error.errors.map(({ path, message }) => [path, message])));
+      throw new Problem({ ...error, detail: "It is not made: see what the fields say.", errors: [] });
     }
     onMade();
   };
@@ -71,7 +71,7 @@ export function NewKey({ onMade, onClose }: { onMade: () => unknown; onClose: ()
           help="Small letters, digits and hyphens. It sees only what this team's keys have made. Left out: everything."
           value={team}
           onChange={setTeam}
-          error={wrong.owner}
+          error={wrong.owner && "This is no name of a team."}
         />
       )}
       <SelectField label="Expires" options={lifetimes} value={expires} onChange={setExpires} error={wrong.expires_at} />
