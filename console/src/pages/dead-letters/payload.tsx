@@ -184,7 +184,9 @@ export function Payload({ letter, integration, onStale, onChanged }: PayloadProp
         {mayWrite && (!isLarge || isOpened) && (
           <div className={styles.below}>
             <p className="soft">
-              {isChanged ? "Ctrl+S saves. The record as it came is kept beside." : "Correct it here, and replay it."}
+              {isChanged
+                ? "Ctrl+S saves, Escape and Tab lead out. The record as it came is kept beside."
+                : "Correct it here, and replay it."}
             </p>
             <div className={styles.buttons}>
               {isChanged && <Button onPress={() => take(base)}>Drop changes</Button>}
