@@ -50,7 +50,15 @@ export function Errors({ run }: { readonly run: RunDetail }) {
       onEnd={list.loadMore}
       hasMore={list.hasMore}
       isLoadingMore={list.isLoadingMore}
-      empty={<Empty title="No record failed in this run" icon={<PartyPopper size={28} aria-hidden />} />}
+      empty={
+        run.status === "failed" ? (
+          <Empty title="No record failed in this run">
+            <p>The run itself did: the reason stands above.</p>
+          </Empty>
+        ) : (
+          <Empty title="No record failed in this run" icon={<PartyPopper size={28} aria-hidden />} />
+        )
+      }
     />
   );
 }
