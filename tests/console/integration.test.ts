@@ -292,6 +292,11 @@ test("what is wrong with a configuration stands at its place, and a right one is
   });
   await expectAccessible(page);
   await shoot(page, "integration-configuration");
+  // Where not all tabs fit, the one that is shown is in sight.
+  await page.setViewportSize({ width: 400, height: 800 });
+  const [row, tab] = [page.getByRole("tablist"), page.getByRole("tab", { name: "Configuration" })];
+  const right = async (each: typeof row) => each.evaluate((element) => element.getBoundingClientRect().right);
+  await expect.poll(async () => (await right(tab)) <= (await right(row)) + 1).toBe(true);
 });
 
 test("a number with more digits than a double keeps them in the editor", async () => {

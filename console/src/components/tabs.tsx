@@ -16,12 +16,15 @@ export function Tabs<Id extends string>({ label, tabs, selected, onSelect, child
   const list = useRef<HTMLDivElement>(null);
   // On a phone not all fit: the one that is shown is seen.
   useEffect(() => {
-    const tab = list.current?.querySelector<HTMLElement>(`[data-key="${selected}"]`);
-    if (!list.current || !tab) return;
-    const { offsetLeft, offsetWidth } = tab;
-    const { scrollLeft, clientWidth } = list.current;
-    if (offsetLeft < scrollLeft || offsetLeft + offsetWidth > scrollLeft + clientWidth)
-      list.current.scrollLeft = offsetLeft - (clientWidth - offsetWidth) / 2;
+    const row = list.current as HTMLDivElement;
+    const observer = new ResizeObserver(() => {
+      const { offsetLeft = 0, offsetWidth = 0 } = row.querySelector<HTMLElement>(`[data-key="${selected}"]`) ?? {};
+      const { scrollLeft, clientWidth } = row;
+      if (offsetLeft < scrollLeft || offsetLeft + offsetWidth > scrollLeft + clientWidth)
+        row.scrollLeft = offsetLeft - (clientWidth - offsetWidth) / 2;
+    });
+    observer.observe(row);
+    return () => observer.disconnect();
   }, [selected]);
   return (
     <AriaTabs
