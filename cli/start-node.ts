@@ -150,7 +150,7 @@ async function start(
     const turn = Math.floor(Date.now() / maintenanceMs);
     if (turn === maintained) return;
     maintained = turn;
-    store.maintain(new Date()).catch((error) => {
+    store.maintain().catch((error) => {
       maintained = Number.NaN;
       logger.warn({ err: error }, "history could not be put in order");
     });

@@ -43,8 +43,11 @@ export interface StoreOptions {
 }
 
 export interface PostgresStore extends Store {
-  /** Makes partitions ahead and drops history past its retention. Done at open; to be called when a day begins. */
-  maintain(now: Date): Promise<void>;
+  /**
+   * Makes partitions ahead and drops history past its retention. Done at open; to be called when a day begins. `now` left
+   * out: by the clocks of this machine and of the database, of which both have to say so before anything is dropped.
+   */
+  maintain(now?: Date): Promise<void>;
 }
 
 /** For a statement in a transaction: a run of millions of dead letters is removed in one. */
@@ -75,10 +78,14 @@ export async function openStore(options: StoreOptions): Promise<PostgresStore> {
   };
   const store: PostgresStore = {
     ...storeOn(main.database, flushes.database, { ping: main.ping, close }, null),
-    maintain: (now) => maintain(main, now, maintenance),
+    async maintain(now) {
+      if (now) return maintain(main, now, maintenance);
+      const [row] = await main.database.query<{ now: Date }>("select now()");
+      return maintain(main, new Date(), { ...maintenance, droppedAt: row?.now });
+    },
   };
   try {
-    await store.maintain(new Date());
+    await store.maintain();
   } catch (error) {
     await close();
     throw error;

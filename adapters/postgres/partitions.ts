@@ -24,6 +24,8 @@ export interface MaintainOptions {
   readonly retention: Retention;
   /** A day that somebody reads for longer is let go of by the next `maintain`; nobody waits for it meanwhile. */
   readonly dropTimeoutMs: number;
+  /** Nothing is dropped that is not past its retention then, either; left out: as of now. */
+  readonly droppedAt?: Date | undefined;
 }
 
 interface Parted {
@@ -63,20 +65,21 @@ export interface Maintained {
  * them drops.
  */
 export async function maintain(store: Maintained, now: Date, options: MaintainOptions): Promise<void> {
-  const { retention, dropTimeoutMs } = options;
+  const { retention, dropTimeoutMs, droppedAt = now } = options;
   const db = store.database;
   const today = Math.floor(now.getTime() / day);
+  const past = Math.min(today, Math.floor(droppedAt.getTime() / day));
   // Yesterday too: clocks differ, and a record's id may be a little older than its insert.
   const wanted = Array.from({ length: ahead + 2 }, (_, n) => today - 1 + n);
   const make = async () => {
     for (const each of parted) await makeDays(store, each, wanted);
   };
   await make();
-  await keepAwaited(db, today - retention.deadLetters);
+  await keepAwaited(db, past - retention.deadLetters);
   const dropped = async (session: Session) => {
     for (const each of parted) {
       const { table, kept } = each;
-      const oldest = Math.min(today - retention[kept], table === "pipeline_runs" ? await oldestRunning(db) : today);
+      const oldest = Math.min(past - retention[kept], table === "pipeline_runs" ? await oldestRunning(db) : past);
       await dropBefore(session, each, oldest);
     }
   };
@@ -86,9 +89,9 @@ export async function maintain(store: Maintained, now: Date, options: MaintainOp
   });
   // A day that was on its way out, and is wanted after all.
   await make();
-  await deleteOld(db, new Date((today - retention.runs) * day));
-  await db.query("delete from sluice.suspects where taken_at < $1", [new Date((today - suspectDays) * day)]);
-  await forgetProcessed(db, now);
+  await deleteOld(db, new Date((past - retention.runs) * day));
+  await db.query("delete from sluice.suspects where taken_at < $1", [new Date((past - suspectDays) * day)]);
+  await forgetProcessed(db, now < droppedAt ? now : droppedAt);
   await forgetAnswers(db);
 }
 

@@ -3,7 +3,7 @@ import { generateDrizzleJson, generateMigration } from "drizzle-kit/api";
 import { is } from "drizzle-orm";
 import { getTableConfig, PgTable } from "drizzle-orm/pg-core";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { freePort, startPostgres } from "../../adapters/embedded/index.ts";
 import { openStore, type PostgresStore } from "../../adapters/postgres/index.ts";
 import * as schema from "../../adapters/postgres/schema.ts";
@@ -183,6 +183,28 @@ test("runs and dead letters go to the partition of their day, and days past rete
   expect((await partitionsOf(url, "pipeline_runs")).map(({ name }) => name)).not.toContain(
     `pipeline_runs_${dateOf(now)}`,
   );
+  await store.close();
+});
+
+test("a node whose clock is far ahead drops nothing, and writes all the same", async () => {
+  const url = await server.url();
+  const store = await openStore({ url });
+  const integration = await addIntegration(store);
+  const run = await addRun(store, integration);
+  const letter = deadLetter(run);
+  await store.checkpoints.commit([settlement(integration.id, { deadLetters: [letter] })]);
+  await store.runs.finish(run.id, { status: "success", error: null, counts: noCounts });
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 400 * day });
+  try {
+    const ahead = await openStore({ url });
+    expect(await ahead.runs.get(run.id)).not.toBeNull();
+    expect(await ahead.deadLetters.get(letter.id)).not.toBeNull();
+    const later = await addRun(ahead, integration);
+    expect(await ahead.runs.get(later.id)).not.toBeNull();
+    await ahead.close();
+  } finally {
+    vi.useRealTimers();
+  }
   await store.close();
 });
 
