@@ -36,7 +36,7 @@ export function checkpointStore(db: Database, flushes: Database): CheckpointStor
         try {
           add(refused, await commitAll(flushes, seen, round, insertDeadLetters));
         } catch (error) {
-          if (!isDataError(error)) throw error;
+          if (!isUnwritable(error)) throw error;
           add(refused, await commitEach(flushes, seen, round));
         }
       }
@@ -115,6 +115,11 @@ function rounds(settlements: readonly Settlement[]): Settlement[][] {
   return rounds;
 }
 
+/** Refused by Postgres, or larger than a text can be that it would be sent as. */
+function isUnwritable(error: unknown): error is Error {
+  return isDataError(error) || error instanceof RangeError;
+}
+
 /** After a value that Postgres refuses, each integration by itself: invariant 6. */
 async function commitEach(db: Database, seen: Seen, settlements: readonly Settlement[]): Promise<Refused> {
   const refused: Refused = { stale: [], behind: [], unwritable: [] };
@@ -122,9 +127,10 @@ async function commitEach(db: Database, seen: Seen, settlements: readonly Settle
     try {
       add(refused, await commitAll(db, seen, [settlement], insertOneByOne));
     } catch (error) {
-      if (!isDataError(error)) throw error;
+      if (!isUnwritable(error)) throw error;
       const { integrationId } = settlement;
-      refused.unwritable.push({ integrationId, reason: `${error.message} (${error.code})` });
+      const reason = isDataError(error) ? `${error.message} (${error.code})` : error.message;
+      refused.unwritable.push({ integrationId, reason });
     }
   }
   return refused;

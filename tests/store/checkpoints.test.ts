@@ -268,6 +268,25 @@ test("an integration whose flush cannot be written at all is named, and the othe
   expect(await store.checkpoints.load(good.id)).toHaveLength(1);
 });
 
+test("so is one whose records are together longer than a text can be", async () => {
+  const [bad, good] = [await fixture(), await fixture()];
+  const toJSON = () => {
+    throw new RangeError("Invalid string length");
+  };
+  const letter = { ...deadLetter(bad.run), destination: "a", state: "{}", toJSON };
+  const retry = { letter, dueAt: 1, outId: "r", ingestedAt: 1, fullRead: false };
+  const flush = [
+    settlement(bad.id, { checkpoints: [checkpoint("steps", [1])], retries: [retry] }),
+    settlement(good.id, { checkpoints: [checkpoint("steps", [2])] }),
+  ];
+  expect(await store.checkpoints.commit(flush)).toEqual({
+    stale: [],
+    unwritable: [{ integrationId: bad.id, reason: "Invalid string length" }],
+  });
+  expect(await store.checkpoints.load(bad.id)).toEqual([]);
+  expect(await store.checkpoints.load(good.id)).toHaveLength(1);
+});
+
 test("dead letters of more bytes and rows than one statement takes are all kept", async () => {
   const { id, run } = await fixture();
   const deadLetters = Array.from({ length: 2_500 }, (_, n) =>
