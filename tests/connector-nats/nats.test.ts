@@ -153,7 +153,9 @@ test("what nodes of sluice say to each other is neither read, written nor shown"
   connection.publish("sluice.in.1.x", '{"n":1}');
   connection.publish("other.in.x", '{"n":2}');
   expect(valuesOf(await until(1, batches))).toEqual([{ n: 2 }]);
-  expect((await manager.streams.info("SLUICE_IN_1")).state.messages).toBe(1);
+  // Stored a moment after it was heard.
+  const stored = async () => (await manager.streams.info("SLUICE_IN_1")).state.messages;
+  await expect.poll(stored, { timeout: 60_000 }).toBe(1);
 });
 
 test("keys of records go with the stream's own window, where that is long enough", async () => {
