@@ -144,7 +144,7 @@ test.each(["none", "strict"])(
     const env = { NODE_OPTIONS: "--max-old-space-size=256", SLUICE_DATABASE_URL: await createDatabase() };
     const node = await TestNode.start({ env });
     const { api, files } = node;
-    const large = `[${"[],".repeat(500_000)}[]]`;
+    const large = `[${"0,".repeat(1_500_000)}0]`;
     const line = (id: number) => JSON.stringify({ id, list: id === 5 ? large : "[]" });
     writeFileSync(join(files, "in.ndjson"), Array.from({ length: 12 }, (_, id) => line(id)).join("\n"));
     await api.connector("files", "file", { path: files });

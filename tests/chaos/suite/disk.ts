@@ -14,7 +14,7 @@ const patience = { timeout: 120_000, interval: 50 };
 /** What a nats-server or a Postgres needs to start with, and some. */
 const megabytes = 256;
 /** Of reading: it must not be over before the disk is full. */
-const seconds = 8;
+const seconds = 12;
 
 /** Reads what the node says of its readiness until it is as wanted. */
 async function untilReadyz(node: TestNode, status: number, text: RegExp): Promise<void> {
@@ -47,11 +47,11 @@ export const disk: readonly Scenario[] = [
       await load.reach(0.1 + 0.3 * stage.random());
       small.fill();
       // Sources pause, or wait for what nats-server had in hand and cannot write: then it is started again.
-      const { waiting } = await load.until(({ waiting }) => waiting !== null && waiting !== undefined);
-      expect(waiting).toMatch(/nearly full|does not confirm|is away|not ready/);
+      const run = await load.until(({ waiting }) => waiting !== null && waiting !== undefined);
+      expect(run.waiting, JSON.stringify(run)).toMatch(/nearly full|does not confirm|is away|not ready/);
       await untilReadyz(node, 503, /nearly full/);
       small.free();
-      return { ...(await load.account(1, { ended: 0, cut: 1 })), notes: `waited: ${waiting}` };
+      return { ...(await load.account(1, { ended: 0, cut: 1 })), notes: `waited: ${run.waiting}` };
     },
   },
   {
@@ -67,8 +67,8 @@ export const disk: readonly Scenario[] = [
       const load = await Load.begin(stage, node, { database: await stage.database(), seconds });
       await load.reach(0.1 + 0.3 * stage.random());
       small.fill();
-      const { waiting } = await load.until(({ waiting }) => /started again/.test(waiting ?? ""));
-      expect(waiting).toMatch(/log: .*full disk.* must be started again/);
+      const run = await load.until(({ waiting }) => /started again/.test(waiting ?? ""));
+      expect(run.waiting, JSON.stringify(run)).toMatch(/log: .*full disk.* must be started again/);
       await untilReadyz(node, 503, /must be started again/);
       small.free();
       process.kill(nats.pid as number, "SIGTERM");
