@@ -2,6 +2,7 @@ import type { ResolvedIntegration } from "../runtime/config/index.ts";
 import { isRepeatable } from "../runtime/pipeline/index.ts";
 import { type Imbalance, type Ledger, noDestinationLedger, noLedger, noStepCounts } from "../runtime/ports/ledger.ts";
 import type { Progress, RunLedger } from "./ledger.ts";
+import { own } from "./ledger-counts.ts";
 
 type Difference = Omit<Imbalance, "sequences">;
 
@@ -57,10 +58,6 @@ export function differences({ steps, destinations }: Ledger, plan: BalancePlan):
   return found;
 }
 
-function own<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(values, name) ? values[name] : undefined;
-}
-
 /**
  * What does not balance at a run's end besides: what the source read is compared with what the steps settled, what they
  * settled with what became of it, and what they passed on with what the destinations settled. Nothing is put off any more.
@@ -85,8 +82,9 @@ export function differencesAtEnd(
     if (!logged) continue;
     const sink = ledger.consumer(sinkName(id)).progress;
     // Of a batch that came out otherwise when a crash repeated it, a destination has both versions.
-    if (!repeatable && sink.records > (steps.sent[id] ?? 0)) continue;
-    compare({ destination: id }, `steps and destination ${id}`, steps.sent[id] ?? 0, sink.records, sinkName(id));
+    const sent = own(steps.sent, id) ?? 0;
+    if (!repeatable && sink.records > sent) continue;
+    compare({ destination: id }, `steps and destination ${id}`, sent, sink.records, sinkName(id));
   }
   return found;
 }

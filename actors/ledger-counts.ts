@@ -7,7 +7,7 @@ import {
   type StepCounts,
 } from "../runtime/ports/ledger.ts";
 import type { ScheduledRetry } from "../runtime/ports/retries.ts";
-import type { NewDeadLetter } from "../runtime/ports/store.ts";
+import type { DestinationCounts, NewDeadLetter, RunCounts } from "../runtime/ports/store.ts";
 
 /** What a log message adds to its run's ledger, besides the dead letters and what was put off: those the ledger counts as they enter it. */
 export interface LedgerChange {
@@ -74,6 +74,17 @@ function countFailed(ledger: Ledger, { step, destination }: NewDeadLetter): void
 function stepIn({ steps }: Ledger, id: string): StepCounts {
   if (!Object.hasOwn(steps, id)) steps[id] = noStepCounts();
   return steps[id] as StepCounts;
+}
+
+/** What stands under a name: `constructor` is one as any other. */
+export function own<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
+}
+
+/** What of a run went to a destination. */
+export function countsOf({ byDestination }: RunCounts, id: string): DestinationCounts {
+  if (!Object.hasOwn(byDestination, id)) byDestination[id] = { out: 0, failed: 0 };
+  return byDestination[id] as DestinationCounts;
 }
 
 function destinationIn({ destinations }: Ledger, id: string): DestinationLedger {

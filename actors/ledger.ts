@@ -16,7 +16,7 @@ import type {
 } from "../runtime/ports/store.ts";
 import { noTracing, type Span, type Tracing } from "../runtime/ports/telemetry.ts";
 import { logDeadLetters } from "./dead-letter.ts";
-import { addOutcome, addRetries, type LedgerChange } from "./ledger-counts.ts";
+import { addOutcome, addRetries, type LedgerChange, own } from "./ledger-counts.ts";
 import {
   type MessageKey,
   messageKey,
@@ -460,6 +460,6 @@ function added(
 ): Readonly<Record<string, number>> {
   if (!more || more.size === 0) return counts;
   const sum: Record<string, number> = { ...counts };
-  for (const [name, count] of more) sum[name] = (sum[name] ?? 0) + count;
+  for (const [name, count] of more) sum[name] = (own(sum, name) ?? 0) + count;
   return sum;
 }

@@ -11,6 +11,7 @@ import { fingerprint } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
 import type { Invocations } from "./invocations.ts";
 import type { RunLedger } from "./ledger.ts";
+import { countsOf } from "./ledger-counts.ts";
 import { persist } from "./persist.ts";
 import { isFullRead } from "./source-name.ts";
 import { longMs } from "./suspects.ts";
@@ -152,7 +153,7 @@ export class Retries {
       state,
       processed: processed && [processed],
       count: (total) => {
-        const counts = (total.byDestination[destination] ??= { out: 0, failed: 0 });
+        const counts = countsOf(total, destination);
         total.out += out;
         total.failed += deadLetters.length;
         counts.out += out;

@@ -23,6 +23,7 @@ import { openHooks } from "./hooks.ts";
 import { Intake, sourceSubject } from "./intake.ts";
 import { InvokeIntake, type InvokeIntakeOptions } from "./invoke-intake.ts";
 import { RunLedger } from "./ledger.ts";
+import { own } from "./ledger-counts.ts";
 import { LedgerMeter } from "./ledger-meter.ts";
 import { LeftBehindActor } from "./left-behind.ts";
 import { LogConsumerActor, type Processor } from "./log-consumer.ts";
@@ -145,7 +146,7 @@ export class RunActor implements Actor<RunMessage> {
           log: deliver,
           subjects: [destination.id],
           destination: destination.id,
-          appended: () => this.#ledger.consumer("steps").progress.sent[destination.id] ?? 0,
+          appended: () => own(this.#ledger.consumer("steps").progress.sent, destination.id) ?? 0,
           open: (signal) => openSink(this.#parts(ctx), destination, signal),
         });
       }

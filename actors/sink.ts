@@ -9,6 +9,7 @@ import { deadLetter, type RunKey, rawRecord } from "./dead-letter.ts";
 import type { DestinationWriter } from "./destination-writer.ts";
 import type { Invocations } from "./invocations.ts";
 import type { Outcome } from "./ledger.ts";
+import { countsOf } from "./ledger-counts.ts";
 import { scheduledRetry } from "./retries.ts";
 import { provenanceOf } from "./steps.ts";
 
@@ -83,7 +84,7 @@ export async function processSink(message: LogMessage, options: SinkOptions): Pr
     accounted: out + undelivered.length,
     change: { destinations: new Map([[destination, { published: 0, taken: header.count, confirmed: out }]]) },
     count: (total) => {
-      const counts = (total.byDestination[destination] ??= { out: 0, failed: 0 });
+      const counts = countsOf(total, destination);
       total.out += out;
       total.failed += deadLetters.length;
       counts.out += out;

@@ -20,7 +20,7 @@ import type { Turn } from "./in-order.ts";
 import type { Invocations } from "./invocations.ts";
 import type { InvokedBatch } from "./invoked-batch.ts";
 import type { Outcome } from "./ledger.ts";
-import type { LedgerChange } from "./ledger-counts.ts";
+import { countsOf, type LedgerChange } from "./ledger-counts.ts";
 import type { Offload } from "./offload.ts";
 import type { Delivery, Outlet, Sent } from "./outlets.ts";
 import { processReplay, streamOf } from "./replayed.ts";
@@ -106,7 +106,7 @@ async function process(message: LogMessage, options: StepsOptions, turn: Turn | 
       total.filtered += filtered;
       total.failed += failed + account.windowsFailed;
       if (!delivered) return;
-      const destination = (total.byDestination[delivered.destination] ??= { out: 0, failed: 0 });
+      const destination = countsOf(total, delivered.destination);
       total.out += delivered.out;
       destination.out += delivered.out;
       destination.failed += delivered.undelivered.length - account.retries.length;

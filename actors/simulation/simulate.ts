@@ -12,6 +12,7 @@ import type { LogKind } from "../../runtime/ports/log.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import { nameOf, type Outcome, type TestCase } from "../../runtime/testing/index.ts";
 import type { Connectors } from "../connectors.ts";
+import { own } from "../ledger-counts.ts";
 import { AckWatch, nthBatch } from "./ack-watch.ts";
 import { CallScript, CrashScript, DuplicateScript } from "./fault-script.ts";
 import { GivenAnswers } from "./given-answers.ts";
@@ -78,7 +79,7 @@ class Simulation {
     this.#destinations = new Map(
       this.#integration.destinations.map(({ id }) => [
         id,
-        new HeldRecords(`faults.destinations.${id}`, destinations?.[id]),
+        new HeldRecords(`faults.destinations.${id}`, own(destinations ?? {}, id)),
       ]),
     );
     this.#acks = new AckWatch(this.#servers, this.#destinations);

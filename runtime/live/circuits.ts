@@ -12,11 +12,11 @@ export function circuitStates(
 ): Record<string, CircuitState> {
   const lookUps = steps.filter(({ type }) => type === "enrich").map(({ id }) => `step ${id}`);
   const names = [...destinations.map(({ id }) => id), ...lookUps];
-  return Object.fromEntries(names.map((name) => [name, circuitState(open[name], now)]));
+  return Object.fromEntries(
+    names.map((name) => [name, Object.hasOwn(open, name) ? circuitState(open[name] as OpenCircuit, now) : closed]),
+  );
 }
 
-function circuitState(open: OpenCircuit | undefined, now: number): CircuitState {
-  if (open === undefined) return closed;
-  const { since, until, reason, failureRatio: failure_ratio } = open;
+function circuitState({ since, until, reason, failureRatio: failure_ratio }: OpenCircuit, now: number): CircuitState {
   return { state: now < until ? "open" : "half_open", since: new Date(since).toISOString(), reason, failure_ratio };
 }

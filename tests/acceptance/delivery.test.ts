@@ -132,6 +132,13 @@ describe.concurrent("each record counts once", () => {
       [filter("n", "$.id > 0", ["f"]), filter("f", "$.id < 4", ["source"])],
       ["success", 10, 3, 7, 0, { a: [3, 0] }],
     ],
+    [
+      "ids that every object has",
+      { constructor: {}, toString: { needs: ["source"] } },
+      [filter("valueOf", "$.id < 3")],
+      ["success", 10, 13, 0, 0, { constructor: [3, 0], toString: [10, 0] }],
+    ],
+    ["one id that every object has", { constructor: all }, {}, ["partial", 10, 0, 0, 10, { constructor: [0, 10] }]],
     ["nothing that passes", { a: {} }, [filter("f", "$.id < 0")], ["success", 10, 0, 10, 0, {}]],
     ["a step that fails", { a: {} }, [toInteger], ["partial", 10, 0, 0, 10, {}]],
     ["a step that fails and drops", { a: {} }, [{ ...toInteger, on_error: "drop" }], ["success", 10, 0, 10, 0, {}]],
