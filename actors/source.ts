@@ -183,10 +183,7 @@ export class SourceActor implements Actor<never> {
       span.end(error);
       abort(error);
       // One that opens all the same is of no use any more.
-      opening.then(
-        (late) => late.close(),
-        () => {},
-      );
+      opening.then((late) => late.close()).catch(() => {});
       throw error;
     } finally {
       until.removeEventListener("abort", stop);

@@ -95,3 +95,34 @@ test("a source that says to ask again at once is asked by the backoff: its tries
   expect(tries.map((at) => Math.round((at - tries[0]!) / 1_000))).toEqual([0, 1, 3]);
   node.kill();
 });
+
+test("a source that opens when nobody waits for it any more harms nobody, even where it cannot be closed", async () => {
+  const heard: unknown[] = [];
+  const hear = (error: unknown) => heard.push(error);
+  process.on("unhandledRejection", hear);
+  try {
+    const world = new World(specOf(["s"], "manual"));
+    world.batches = [records(0)];
+    const opening = Promise.withResolvers<void>();
+    let opens = 0;
+    world.beforeOpen = () => (++opens === 1 ? opening.promise : undefined);
+    let closed = 0;
+    const run = world.open();
+    const node = world.begin();
+    await node.advance(600_000, () => !world.running);
+    expect(opens).toBe(2);
+    expect(world.run(run)).toMatchObject({ status: "success", counts: { out: 5 } });
+    world.closing = () => {
+      closed++;
+      throw away();
+    };
+    opening.resolve();
+    await node.advance(1_000);
+    await new Promise(setImmediate);
+    expect(closed).toBe(1);
+    expect(heard).toEqual([]);
+    node.kill();
+  } finally {
+    process.off("unhandledRejection", hear);
+  }
+});

@@ -65,6 +65,8 @@ export class World extends Servers {
   cursorOf: (batches: number) => Json = (batches) => batches;
   /** Called before the source is opened. */
   beforeOpen: () => void | Promise<void> = () => {};
+  /** Called when the source is closed. */
+  closing: () => void | Promise<void> = () => {};
   /** Called before batch `at` is read. */
   beforeRead: (at: number) => void | Promise<void> = () => {};
   /** Called before each write. */
@@ -215,7 +217,7 @@ export class World extends Servers {
     const stored = (cursor: Json) => {
       this.stored = cursor;
     };
-    return { read, stored, close: async () => {} };
+    return { read, stored, close: async () => this.closing() };
   }
 
   /** One write at a time; what stands behind the state is undone when it is opened. */
