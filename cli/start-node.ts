@@ -280,6 +280,7 @@ async function start(
     sealer,
     sandbox,
     lookups,
+    resolveReference,
     checkCron,
     records: recordSearch({ history: logs.history, store: store.checkpoints }),
     traceUrl: settings.traceUrl,

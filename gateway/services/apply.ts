@@ -16,7 +16,7 @@ import { type WantedPlugins, wantPlugins } from "./apply-plugins.ts";
 import { type ConnectorInput, keepSecrets, type StoredConnector, seal, strayRedactions } from "./connectors.ts";
 import { allConnectors, found, newId, refuse, type ServiceContext, sentenceOf, usersOf } from "./context.ts";
 import { changedSchema, type FoundFit, findFit, keepFirstSchema } from "./fit.ts";
-import { redactedValue, sealHookSecrets } from "./hook-secrets.ts";
+import { redactedValue, sealHookSecrets, unresolvedHookSecrets } from "./hook-secrets.ts";
 import { storedIntegration, updateIntegration } from "./integrations.ts";
 import { connectorNotes, integrationNotes, leftAsItIs, type Plan, refuseLosses } from "./plan.ts";
 import { refuseBreaks } from "./plugins.ts";
@@ -56,7 +56,7 @@ export function applyService(context: ServiceContext) {
 
 /** With the connector types as they will be. */
 function applying(context: ServiceContext, plugins: WantedPlugins) {
-  const { store, registry, runner, validator, sealer, checkCron } = context;
+  const { store, registry, runner, validator, sealer, resolveReference, checkCron } = context;
 
   return async function apply(body: Json, { dryRun, skipChecks, allowDestructive }: ApplyOptions): Promise<Plan> {
     const rows = await allConnectors(store);
@@ -248,7 +248,8 @@ function applying(context: ServiceContext, plugins: WantedPlugins) {
         if (failed.length > 0) return;
         const fit = await findFit(value, opened);
         const changed = row === undefined ? [] : await changedSchema(store.schemas, row.id, value, fit.schema);
-        fits.push({ name: value.name as string, ...fit, warnings: [...changed, ...fit.warnings] });
+        const secrets = await unresolvedHookSecrets(value, resolveReference);
+        fits.push({ name: value.name as string, ...fit, warnings: [...secrets, ...changed, ...fit.warnings] });
       });
     } finally {
       await Promise.all([...opened.values()].map((connector) => connector.close()));

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { ConnectorType, Correlation, JsonObject } from "../../connectors/sdk/index.ts";
-import { resolveIntegration } from "../../runtime/config/index.ts";
+import { type ResolveReference, resolveIntegration } from "../../runtime/config/index.ts";
 import { type FieldError, SluiceError } from "../../runtime/errors/index.ts";
 import type { Cluster } from "../../runtime/ports/cluster.ts";
 import type { ConnectorRegistry, Sealer, Validator } from "../../runtime/ports/connectors.ts";
@@ -39,6 +39,8 @@ export interface ServiceContext {
   /** What previews run scripts in, and look things up with. */
   readonly sandbox: Sandbox;
   readonly lookups: Lookups;
+  /** What a reference in a configuration stands for. */
+  readonly resolveReference: ResolveReference;
   /** What is wrong with a cron expression, or undefined. */
   readonly checkCron: (cron: string) => string | undefined;
   /** Where records are in the logs. */

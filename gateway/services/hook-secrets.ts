@@ -9,7 +9,7 @@ import {
   sealedMark,
   withHookSecrets,
 } from "../../runtime/config/index.ts";
-import type { FieldError } from "../../runtime/errors/index.ts";
+import { type FieldError, messageOf } from "../../runtime/errors/index.ts";
 import type { Sealer } from "../../runtime/ports/connectors.ts";
 import { isObject } from "../../runtime/record/index.ts";
 
@@ -63,6 +63,21 @@ export async function openHookSecrets(
       isSealed(each) ? opened(id, each, sealer) : ((await resolveReferences(each, resolve)) as string),
     ),
   );
+}
+
+/** References among a trigger's secrets that stand for nothing at the moment. */
+export async function unresolvedHookSecrets(spec: JsonObject, resolve: ResolveReference): Promise<FieldError[]> {
+  const found: FieldError[] = [];
+  for (const [path, secret] of hookSecretsIn(spec)) {
+    if (typeof secret !== "string" || isSealed(secret) || !hasReference(secret)) continue;
+    try {
+      await resolveReferences(secret, resolve);
+    } catch (error) {
+      const message = `${messageOf(error)}; until it is there, requests are answered 503`;
+      found.push({ path: `trigger.auth.${path}`, message });
+    }
+  }
+  return found;
 }
 
 async function sealed(id: string, secret: string, sealer: Sealer): Promise<string> {

@@ -233,3 +233,30 @@ test("what is there and not named is told, and that a schedule ends", async () =
     },
   ]);
 });
+
+test("a webhook's secret that its reference does not give is told, and what is wanted of it meanwhile", async () => {
+  const api = await startApi();
+  const hook = (reference: string) => ({
+    connectors: [{ name: "hole", type: "blackhole" }],
+    integrations: [
+      {
+        name: "hook",
+        destination: { connector: "hole", stream: "s" },
+        trigger: { type: "webhook", auth: { scheme: "github", secrets: ["in-plain-text", reference] } },
+      },
+    ],
+  });
+  const notes = async (reference: string) => {
+    const { status, body } = await api.call("POST", "/v1/apply", hook(reference));
+    expect(status).toBe(200);
+    const changes = body.changes as { notes: { path: string; message: string }[] }[];
+    return changes[1]!.notes.filter((note) => note.path.startsWith("trigger.auth"));
+  };
+  expect(await notes(`\${env:SLUICE_SECRET_NOT_SET}`)).toEqual([
+    {
+      path: "trigger.auth.secrets[1]",
+      message: expect.stringMatching(/SLUICE_SECRET_NOT_SET.* resolves to nothing.*; until it is there, .* 503$/),
+      destructive: false,
+    },
+  ]);
+});

@@ -115,6 +115,7 @@ export async function startApi({
     sealer,
     sandbox,
     lookups,
+    resolveReference,
     checkCron,
     // The logs are another test's (tests/telemetry/follow.test.ts).
     records: { find: async () => ({ items: [], searched: { messages: 0, oldest: null, cut: null } }) },
