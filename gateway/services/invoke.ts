@@ -98,7 +98,8 @@ export class Invoker {
     if (!enabled) throw new SluiceError("CONFLICT", `${name} is disabled; enable it before invoking it`);
     const span = this.#tracing.start("receive", { "sluice.integration": name }, { parent: caller?.traceparent });
     const correlation = caller && inSpan(correlationOf(caller), span);
-    const asked = this.#ask(id, body, { version, correlation, onTimeout, timeoutMs: timeoutMs as number, onGone });
+    const asking = { version, correlation, onTimeout, timeoutMs: timeoutMs as number, onGone };
+    const asked = this.#ask(id, body, asking).catch((error) => withoutIntegration(error, id, store));
     asked.then(
       () => span.end(),
       (error) => span.end(error),
@@ -156,6 +157,14 @@ function inDoubt(error: unknown): unknown {
     return doubt;
   }
   return error.code === "TIMEOUT" ? new NotThroughError("TIMEOUT", 504, error.message, [], { kept: null }) : error;
+}
+
+/** What was on its way when the integration was removed went with its log: nobody delivers it any more. */
+async function withoutIntegration(error: unknown, id: string, store: Store): Promise<never> {
+  const isKept = error instanceof NotThroughError && error.status === 503 && error.members.kept === true;
+  if (!isKept || (await store.integrations.get(id)) !== null) throw error;
+  const message = "the integration was removed while the record was on its way; whether it is delivered is not known";
+  throw new NotThroughError("UNAVAILABLE", 503, message, [], { ...error.members, kept: null });
 }
 
 function throughOrThrow(invoked: Invoked): Invoked {

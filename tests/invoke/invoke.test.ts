@@ -200,6 +200,19 @@ test("what is not through in time is kept, or in doubt where it is to be dropped
   expect(dropped.body.by_destination).toMatchObject({ [connector]: { status: "unknown" } });
 });
 
+test("of a record that is on its way when its integration is removed nothing is promised", async () => {
+  const connector = await blackhole({ hang_after: 1 });
+  const id = await integration({ destination: { connector, stream: "s" } });
+  expect((await invoke(id, { a: 0 }, "?timeout=60s")).status).toBe(200);
+  const { api } = node();
+  const asked = invoke(id, { a: 1 }, "?timeout=60s");
+  const inLog = async () => (await api.request<{ lag: number }>("GET", `/v1/integrations/${id}/live`)).body.lag;
+  await expect.poll(inLog, { timeout: 30_000 }).toBe(1);
+  await api.request("DELETE", `/v1/integrations/${id}`);
+  const { status, body } = await asked;
+  expect([status, body.kept, body.detail]).toEqual([503, null, expect.stringContaining("was removed")]);
+});
+
 test("what was dropped before its write is never written", async () => {
   const { api, files } = node();
   await api.connector("slow-files", "file", { path: files });
