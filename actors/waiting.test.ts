@@ -126,3 +126,19 @@ test("a source that opens when nobody waits for it any more harms nobody, even w
     process.off("unhandledRejection", hear);
   }
 });
+
+test("a source that gave all that it has, and cannot be closed, fails no run", async () => {
+  const world = new World(specOf(["s"], "manual"));
+  world.batches = [records(0), records(5)];
+  let closed = 0;
+  world.closing = () => {
+    closed++;
+    throw away();
+  };
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(600_000, () => !world.running);
+  node.kill();
+  expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 10, out: 10 } });
+  expect(closed).toBe(1);
+});
