@@ -21,6 +21,12 @@ export interface Connection {
   readonly ownership: Ownership | undefined;
 }
 
+/** What a write goes by. */
+interface Write extends Connection {
+  /** Rows reach the table in the order of their records, also where their fields differ: a statement for each change. */
+  readonly inOrder: boolean;
+}
+
 /** Between two looks for keys that are past their window: a tenth of it, within these bounds. */
 const purge = { leastMs: 60_000, mostMs: 3_600_000 };
 
@@ -50,9 +56,11 @@ export class PostgresDestination implements Destination {
     this.#purgeMs = Math.min(purge.mostMs, Math.max(purge.leastMs, options.windowMs / 10));
   }
 
-  async write({ records, keys, signal }: WriteBatch): Promise<WriteResult> {
+  async write({ records, keys, ordered = false, signal }: WriteBatch): Promise<WriteResult> {
     const connection = await this.#connected(signal);
     const { session } = connection;
+    // By upsert a key is written once, as its last record has it.
+    const write = { ...connection, inOrder: ordered && this.#options.mode !== "upsert" };
     const failed: WriteFailure[] = [];
     try {
       await session.during(signal, async () => {
@@ -68,7 +76,7 @@ export class PostgresDestination implements Destination {
         if (objects.length === 0) return;
         this.#table = await this.#tableFor(connection, objects);
         const rows = this.#rows(this.#table, { objects, indexes, keys }, failed);
-        if (rows.length > 0) await this.#insert(connection, this.#table, rows, failed);
+        if (rows.length > 0) await this.#insert(write, this.#table, rows, failed);
       });
     } catch (error) {
       // A transaction that was begun must not be met by the next batch, and the table may have changed.
@@ -150,28 +158,18 @@ export class PostgresDestination implements Destination {
     if (!more) this.#purgeAt = now + this.#purgeMs;
   }
 
-  async #insert(
-    connection: Connection,
-    table: Table,
-    rows: readonly RowToWrite[],
-    failed: WriteFailure[],
-  ): Promise<void> {
+  async #insert(write: Write, table: Table, rows: readonly RowToWrite[], failed: WriteFailure[]): Promise<void> {
     try {
-      await insertAll(connection, rows);
+      await insertAll(write, rows);
     } catch (error) {
       if (meaningOf(error).fault !== "record") throw error;
-      await this.#narrow(connection, table, rows, failed);
+      await this.#narrow(write, table, rows, failed);
     }
   }
 
   /** Invariant 6: only the records that fail are refused; the others are committed together. */
-  async #narrow(
-    connection: Connection,
-    table: Table,
-    rows: readonly RowToWrite[],
-    failed: WriteFailure[],
-  ): Promise<void> {
-    const { session } = connection;
+  async #narrow(write: Write, table: Table, rows: readonly RowToWrite[], failed: WriteFailure[]): Promise<void> {
+    const { session } = write;
     await session.rows("BEGIN");
     // A constraint that waits for the commit would fail all at once.
     await session.rows("SET CONSTRAINTS ALL IMMEDIATE");
@@ -179,7 +177,7 @@ export class PostgresDestination implements Destination {
     for (let before = Number.POSITIVE_INFINITY; rest.length > 0 && rest.length < before; ) {
       before = rest.length;
       const refused: { row: RowToWrite; error: unknown }[] = [];
-      await settle(connection, rest, refused);
+      await settle(write, rest, refused);
       // A row may have waited for one that it refers to and that came later in the batch.
       const orphans = refused.filter(({ error }) => isMissingReference(error));
       const again = orphans.length > 0 && orphans.length < before;
@@ -194,14 +192,14 @@ export class PostgresDestination implements Destination {
 
 /** Tries the rows together, else each half; a row that fails alone is refused. */
 async function settle(
-  connection: Connection,
+  write: Write,
   rows: readonly RowToWrite[],
   refused: { row: RowToWrite; error: unknown }[],
 ): Promise<void> {
-  const { session } = connection;
+  const { session } = write;
   await session.rows("SAVEPOINT part");
   try {
-    for (const group of groupsOf(rows)) await insert(connection, group);
+    for (const group of groupsOf(rows, write)) await insert(write, group);
     await session.rows("RELEASE part");
     return;
   } catch (error) {
@@ -214,22 +212,22 @@ async function settle(
     }
   }
   if (rows.length === 1) {
-    for (const part of rows[0]!.parts!) await settle(connection, [part], refused);
+    for (const part of rows[0]!.parts!) await settle(write, [part], refused);
     return;
   }
   const half = rows.length >> 1;
-  await settle(connection, rows.slice(0, half), refused);
-  await settle(connection, rows.slice(half), refused);
+  await settle(write, rows.slice(0, half), refused);
+  await settle(write, rows.slice(half), refused);
 }
 
 /** One statement is a transaction of its own; several are put into one. */
-async function insertAll(connection: Connection, rows: readonly RowToWrite[]): Promise<void> {
-  const { session } = connection;
-  const groups = groupsOf(rows);
-  if (groups.length === 1) return insert(connection, rows);
+async function insertAll(write: Write, rows: readonly RowToWrite[]): Promise<void> {
+  const { session } = write;
+  const groups = groupsOf(rows, write);
+  if (groups.length === 1) return insert(write, rows);
   await session.rows("BEGIN");
   try {
-    for (const group of groups) await insert(connection, group);
+    for (const group of groups) await insert(write, group);
     await session.rows("COMMIT");
   } catch (error) {
     if (meaningOf(error).fault === "record") await session.rows("ROLLBACK");
@@ -254,10 +252,12 @@ function firstOfEachKey(rows: readonly RowToWrite[]): readonly RowToWrite[] {
   return rows.filter(({ key }) => keys.size < keys.add(key).size);
 }
 
-function groupsOf(rows: readonly RowToWrite[]): readonly (readonly RowToWrite[])[] {
+function groupsOf(rows: readonly RowToWrite[], { inOrder }: Write): readonly (readonly RowToWrite[])[] {
   const { shape } = rows[0]!;
   if (rows.every((row) => row.shape === shape)) return [rows];
-  return [...Map.groupBy(rows, (row) => row.shape).values()];
+  if (!inOrder) return [...Map.groupBy(rows, (row) => row.shape).values()];
+  const starts = rows.flatMap((row, at) => (row.shape === rows[at - 1]?.shape ? [] : [at]));
+  return starts.map((start, at) => rows.slice(start, starts[at + 1]));
 }
 
 function isMissingReference(error: unknown): boolean {

@@ -127,12 +127,13 @@ export async function write(
   destination: Destination,
   records: readonly (Json | { text: string })[],
   signal = never,
+  ordered = false,
 ): Promise<readonly WriteFailure[]> {
   const out = records.map((record, index) => {
     const text = isText(record) ? record.text : JSON.stringify(record);
     return { text, value: parse(text), id: String(index) };
   });
-  const { failed = [] } = await destination.write({ records: out, signal });
+  const { failed = [] } = await destination.write({ records: out, signal, ordered });
   return failed.toSorted((a, b) => a.index - b.index);
 }
 

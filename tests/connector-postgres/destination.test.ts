@@ -202,6 +202,18 @@ describe("a Postgres destination", () => {
     expect((await database.query("SELECT * FROM computed")).length).toBe(4);
   });
 
+  test("in order, rows reach the table in the order of their records, whatever fields those have and whichever of them fails", async () => {
+    await database.query(
+      "CREATE TABLE arrivals (nr int GENERATED ALWAYS AS IDENTITY, id int CHECK (id <> 4), note text)",
+    );
+    const destination = await database.open("arrivals");
+    const batch = Array.from({ length: 9 }, (_, id) => (id % 3 === 1 ? { id } : { id, note: "x" }));
+    const failed = await write(destination, batch, never, true);
+    expect(failed).toMatchObject([{ index: 4, code: "VALIDATION_ERROR" }]);
+    const ids = (await database.query("SELECT id FROM arrivals ORDER BY nr")).map(({ id }) => id);
+    expect(ids).toEqual([0, 1, 2, 3, 5, 6, 7, 8]);
+  });
+
   test("create_table makes the table with columns that hold every later value", async () => {
     const destination = await database
       .open("made.in_schema", "upsert", ["id"], { create_table: true })
