@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, count, duration, percent, rate, relative, shortCount } from "./format.ts";
+import { bytes, count, countOf, duration, percent, rate, relative, shortCount } from "./format.ts";
 
 test("durations are told in at most two units", () => {
   const shown = [0, 340, 1000, 1500, 12_400, 200_000, 7_500_000, 356_400_000].map(duration);
@@ -16,4 +16,12 @@ test("numbers stay short, and what is more than nothing is never shown as nothin
   expect([rate(0), rate(0.034), rate(1234), rate(123_456)]).toEqual(["0", "0.034", "1,234", "123K"]);
   expect([percent(0), percent(0.000001), percent(0.0013), percent(1)]).toEqual(["0%", "<0.01%", "0.13%", "100%"]);
   expect([bytes(0), bytes(999), bytes(4_200_000), bytes(256_000_000)]).toEqual(["0 B", "999 B", "4.2 MB", "256 MB"]);
+});
+
+test("one thing is told as one", () => {
+  expect([0, 1, 1200].map((value) => countOf(value, "dead letter"))).toEqual([
+    "0 dead letters",
+    "1 dead letter",
+    "1,200 dead letters",
+  ]);
 });

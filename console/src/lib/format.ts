@@ -7,6 +7,9 @@ const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeSt
 /** `1,234,567`. */
 export const count = (value: number): string => counts.format(value);
 
+/** `1 dead letter`, `2 dead letters`. */
+export const countOf = (value: number, what: string): string => `${count(value)} ${what}${value === 1 ? "" : "s"}`;
+
 /** `1.23M`; whole below ten thousand. */
 export const shortCount = (value: number): string => (Math.abs(value) < 10_000 ? counts : compact).format(value);
 

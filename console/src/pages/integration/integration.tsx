@@ -11,7 +11,7 @@ import { ErrorState, Skeleton } from "../../components/states.tsx";
 import { Tabs } from "../../components/tabs.tsx";
 import { RelativeTime } from "../../components/time.tsx";
 import { useMay } from "../../layout/me.ts";
-import { count } from "../../lib/format.ts";
+import { countOf } from "../../lib/format.ts";
 import { Actions } from "./actions.tsx";
 import { Configuration } from "./configuration.tsx";
 import { Health } from "./health.tsx";
@@ -112,7 +112,7 @@ function Facts({
         {durability.tier}
         {durability.copies > 1 && `, ${durability.copies} copies`}
       </span>
-      {deadLetters > 0 && <span className={styles.bad}>{count(deadLetters)} dead letters</span>}
+      {deadLetters > 0 && <span className={styles.bad}>{countOf(deadLetters, "dead letter")}</span>}
       {metadata?.description && <span className={styles.description}>{metadata.description}</span>}
     </span>
   );
