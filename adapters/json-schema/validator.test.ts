@@ -106,6 +106,22 @@ test.each<[string, string, string | null]>([
   ['{"multipleOf":0.01}', "19.995", "must be a multiple of 0.01"],
   ['{"multipleOf":3}', "90071992547409930000000003", null],
   ['{"multipleOf":7}', "1e999999999", "must be a multiple of 7"],
+  ['{"const":9007199254740993}', "9007199254740993", null],
+  ['{"const":9007199254740993}', "9007199254740992", "must be 9007199254740993"],
+  ['{"const":9007199254740992}', "9007199254740993", "must be 9007199254740992"],
+  ['{"const":0.1}', "0.1000000000000000000001", "must be 0.1"],
+  ['{"const":1e400}', "10e399", null],
+  ['{"enum":["x",9007199254740992]}', "9007199254740993", "must be one of x, 9007199254740992"],
+  ['{"enum":["x",9007199254740993,1]}', "1.0", null],
+  ['{"not":{"const":9007199254740992}}', "9007199254740993", null],
+  ['{"const":{"a":[9007199254740992]}}', '{"a":[9007199254740993]}', 'must be {"a":[9007199254740992]}'],
+  ['{"uniqueItems":true}', "[9007199254740992,9007199254740993]", null],
+  ['{"uniqueItems":true}', "[[1e400],[10e399]]", "must not hold an item twice (items 0 and 1 are equal)"],
+  [
+    '{"properties":{"const":{"minimum":1},"enum":{"const":9007199254740992}}}',
+    '{"const":2,"enum":9007199254740992}',
+    null,
+  ],
 ])("%s takes numbers by their exact values: %s", (schema, value, message) => {
   const errors = (path: string) => (message === null ? [] : [{ path, message }]);
   expect(check(parseJson(schema) as object, parseJson(value))).toEqual(errors(""));

@@ -4,6 +4,7 @@ import type { Json } from "../../connectors/sdk/index.ts";
 import { compileEcma } from "../../runtime/mapping/index.ts";
 import type { Validate, Validator } from "../../runtime/ports/connectors.ts";
 import type { RawNumber } from "../../runtime/record/index.ts";
+import { constantsKeyword, exactConstants, markConstants, type Raws } from "./exact-constants.ts";
 import { holdsRawNumber, numberKeywords, withDoubles } from "./exact-numbers.ts";
 import { expressionErrors, expressionKeyword } from "./expression-errors.ts";
 import { toFieldErrors } from "./field-errors.ts";
@@ -11,18 +12,22 @@ import { refuseExplosion } from "./refuse-explosion.ts";
 import { uniqueItems } from "./unique-items.ts";
 import { markReferences, TooMuchWork, Work, workKeyword } from "./work.ts";
 
-const noRaws: ReadonlyMap<string, RawNumber> = new Map();
+const noRaws: Raws = new Map();
 
 /**
  * JSON Schema 2020-12 by Ajv: every error is reported, and no value is ever changed or coerced. Numbers are integers or
- * not, and within bounds, by their exact values; `const`, `enum` and `uniqueItems` compare the nearest doubles.
+ * not, within bounds, and equal, by their exact values.
  */
 export function createValidator(): Validator {
   /** Of the value that is being checked, by JSON Pointer. */
   let raws = noRaws;
   const work = new Work();
   const newAjv = () =>
-    createAjv((value, at, limit, holds) => holds(raws.size === 0 ? value : (raws.get(at) ?? value), limit), work);
+    createAjv(
+      (value, at, limit, holds) => holds(raws.size === 0 ? value : (raws.get(at) ?? value), limit),
+      () => raws,
+      work,
+    );
   const shared = newAjv();
   const compiled = new WeakMap<object, Validate>();
 
@@ -33,7 +38,7 @@ export function createValidator(): Validator {
     const ajv = JSON.stringify(schema).includes('"$id"') ? newAjv() : shared;
     ajv.validateSchema(withDoubles(schema as Json, new Map()) as object | boolean, true);
     refuseExplosion(schema);
-    const own = withDoubles(schema as Json, new Map(), (field) => field in numberKeywords);
+    const own = withDoubles(markConstants(schema as Json), new Map(), (field) => field in numberKeywords);
     markReferences(own);
     const check = ajv.compile(own as object);
     const errorsOf = (value: Json) => {
@@ -77,6 +82,7 @@ type Holds = (value: number | RawNumber, limit: number | RawNumber) => boolean;
 
 function createAjv(
   ask: (value: number, pointer: string, limit: number | RawNumber, holds: Holds) => boolean,
+  raws: () => Raws,
   work: Work,
 ): Ajv2020 {
   const ajv = new Ajv2020({
@@ -106,8 +112,9 @@ function createAjv(
     type: "array",
     schemaType: "boolean",
     errors: "full",
-    validate: uniqueItems,
+    validate: uniqueItems(raws),
   });
+  ajv.addKeyword({ keyword: constantsKeyword, schemaType: "object", errors: "full", validate: exactConstants(raws) });
   ajv.addKeyword({ keyword: workKeyword, schemaType: "boolean", errors: false, validate: work.step });
   ajv.addKeyword({ keyword: expressionKeyword, schemaType: "string", errors: "full", validate: expressionErrors });
   for (const [keyword, holds] of Object.entries(numberKeywords)) {
