@@ -19,11 +19,26 @@ import { untilReady } from "./until-ready.ts";
 
 /** The steps, and the destination where there is one. */
 export async function openSteps(parts: RunParts, signal: AbortSignal): Promise<Processor> {
+  const gates = await openGates(parts, signal);
+  const lookUps = await openRunLookUps(parts, signal);
+  try {
+    return await openWith(lookUps, gates, parts, signal);
+  } catch (error) {
+    // Nobody else would.
+    await lookUps.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function openWith(
+  lookUps: OpenLookUps,
+  gates: ReadonlyMap<string, StreamGate>,
+  parts: RunParts,
+  signal: AbortSignal,
+): Promise<Processor> {
   const { options: given, tracing, clock } = parts;
   const { run, name, integration, ingest, deliver, metrics, logger } = given;
   const { destinations } = integration;
-  const gates = await openGates(parts, signal);
-  const lookUps = await openRunLookUps(parts, signal);
   const compile = () => new Pipeline(integration, { ...given, clock, lookUps: lookUps.byStep });
   const pipeline = compile();
   await restoreWindows(parts, pipeline, signal);

@@ -142,3 +142,27 @@ test("a source that gave all that it has, and cannot be closed, fails no run", a
   expect(world.run(run)).toMatchObject({ status: "success", counts: { in: 10, out: 10 } });
   expect(closed).toBe(1);
 });
+
+test("what a step asks is closed again where a destination cannot be opened", async () => {
+  const step = { id: "who", type: "enrich", connector: "crm", request: { id: "{{ $.n }}" }, merge_at: "name" };
+  const world = new World({ ...specOf(["s"], "manual"), pipeline_spec: { steps: [step] } });
+  world.batches = [records(0)];
+  let open = 0;
+  let opened = 0;
+  world.lookup = async () => {
+    open++;
+    opened++;
+    const close = async () => void open--;
+    return { connectorType: "crm", resolve: async (text) => text, lookup: async () => ({ answers: [] }), close };
+  };
+  world.beforeOpenDestination = () => {
+    throw new ConnectorError("VALIDATION_ERROR", "no such table", { fault: "destination" });
+  };
+  const run = world.open();
+  const node = world.begin();
+  await node.advance(60_000, () => !world.running);
+  await node.stop();
+  expect(world.run(run)).toMatchObject({ status: "failed", error: { code: "VALIDATION_ERROR" } });
+  expect(opened).toBe(1);
+  expect(open).toBe(0);
+});

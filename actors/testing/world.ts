@@ -7,6 +7,7 @@ import {
   type WriteFailure,
 } from "../../connectors/sdk/index.ts";
 import type { Validator } from "../../runtime/ports/connectors.ts";
+import type { Lookups } from "../../runtime/ports/lookups.ts";
 import type { Sandbox } from "../../runtime/ports/sandbox.ts";
 import type { Settlement } from "../../runtime/ports/store.ts";
 import type { Connectors } from "../connectors.ts";
@@ -65,6 +66,10 @@ export class World extends Servers {
   cursorOf: (batches: number) => Json = (batches) => batches;
   /** Called before the source is opened. */
   beforeOpen: () => void | Promise<void> = () => {};
+  /** Called before a destination is opened. */
+  beforeOpenDestination: () => void | Promise<void> = () => {};
+  /** Opens what a step asks. */
+  lookup: Lookups["open"] = () => Promise.reject(new Error("nothing is looked up here"));
   /** Called when the source is closed. */
   closing: () => void | Promise<void> = () => {};
   /** Called before batch `at` is read. */
@@ -173,11 +178,12 @@ export class World extends Servers {
       },
       destination: async (_name, { stream, mode, state }) => {
         await life.delay();
+        await this.beforeOpenDestination();
         const destination =
           mode === "replace" ? this.#file(life, stream, Number(state ?? 0)) : this.#destination(life, stream);
         return { destination, type: "fake" };
       },
-      lookups: { open: () => Promise.reject(new Error("nothing is looked up here")) },
+      lookups: { open: (connector) => this.lookup(connector) },
       of() {
         return this;
       },
