@@ -1,4 +1,4 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import {
   type CSSProperties,
@@ -6,6 +6,7 @@ import {
   type ReactNode,
   useCallback,
   useEffect,
+  useLayoutEffect,
   useRef,
   useState,
 } from "react";
@@ -50,6 +51,8 @@ interface TableProps<Row> {
 }
 
 const rowHeight = 40;
+/** Rows beyond those in sight. */
+const overscan = 12;
 
 /**
  * A virtual list with columns: only the rows in sight are in the document, however many there are. Arrow keys, Home,
@@ -63,29 +66,49 @@ export function Table<Row>(props: TableProps<Row>) {
   const total = rows?.length ?? 0;
   // The same while one scrolls: with another one all rows are laid out anew.
   const getItemKey = useCallback((at: number) => rowKey(rows?.[at] as Row), [rows, rowKey]);
+  // The row that has the focus stays in the document, wherever one scrolls: keys would reach nothing else.
+  const focusable = Math.min(current, total - 1);
+  const rangeExtractor = useCallback(
+    (range: Range) => {
+      const inSight = defaultRangeExtractor(range);
+      if (focusable < 0 || inSight.includes(focusable)) return inSight;
+      return [...inSight, focusable].sort((a, b) => a - b);
+    },
+    [focusable],
+  );
   const virtual = useVirtualizer({
     count: total,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowHeight,
     getItemKey,
-    overscan: 12,
+    overscan,
+    rangeExtractor,
     // Below the head, which stays in sight.
     scrollPaddingStart: rowHeight,
   });
   const shown = virtual.getVirtualItems();
-  const last = shown.at(-1)?.index ?? -1;
+  const last = (virtual.range?.endIndex ?? -1) + overscan;
   useEffect(() => {
     if (total > 0 && last >= total - 20) onEnd?.();
   }, [last, total, onEnd]);
 
+  const focusAt = (at: number) =>
+    scroller.current?.querySelector<HTMLElement>(`[data-index="${at}"]`)?.focus({ preventScroll: true });
+  /** Where the focus goes as soon as the row is there. */
+  const next = useRef<number>(null);
+  useLayoutEffect(() => {
+    if (next.current === null) return;
+    focusAt(next.current);
+    next.current = null;
+  });
   const go = (to: number) => {
     const at = Math.max(0, Math.min(total - 1, to));
-    setCurrent(at);
     virtual.scrollToIndex(at);
-    // The row may come into the document only now.
-    requestAnimationFrame(() => {
-      scroller.current?.querySelector<HTMLElement>(`[data-index="${at}"]`)?.focus({ preventScroll: true });
-    });
+    if (at === current) focusAt(at);
+    else {
+      next.current = at;
+      setCurrent(at);
+    }
   };
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const isRow = (event.target as HTMLElement).dataset.index !== undefined;
@@ -145,7 +168,7 @@ export function Table<Row>(props: TableProps<Row>) {
               role="row"
               aria-rowindex={index + 2}
               aria-selected={isSelected?.(row)}
-              tabIndex={index === Math.min(current, total - 1) ? 0 : -1}
+              tabIndex={index === focusable ? 0 : -1}
               style={{ ...template, transform: `translateY(${start}px)` }}
               onFocus={(event) => event.target === event.currentTarget && setCurrent(index)}
               onClick={(event) => {
