@@ -55,7 +55,7 @@ test.for(Object.entries(languages))(
       stdout: expect.stringContaining("plugin certify --config certify.yaml"),
     });
     // What it prints can be called where the folder is, and names the program that a node starts.
-    const [, cli, program] = /^ {2}(\S+) plugin add parts-shop -- parts-shop\/(\S+)$/m.exec(made.stdout) ?? [];
+    const [, , cli, program] = /^ {2}('?)(.+)\1 plugin add parts-shop -- parts-shop\/(\S+)$/m.exec(made.stdout) ?? [];
     expect(existsSync(cli ?? "")).toBe(true);
     const command = await prepare(folder);
     expect(statSync(join(folder, program ?? "")).mode & 0o111).not.toBe(0);
