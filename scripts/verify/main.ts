@@ -1,5 +1,4 @@
 // Every check and every test, the same that CI runs. The last line is "N passed, N failed, N skipped".
-import { availableParallelism } from "node:os";
 import { exitWithParent } from "../../adapters/embedded/parent.ts";
 import { findJaeger } from "../../tests/support/jaeger.ts";
 import { findVault } from "../../tests/support/vault.ts";
@@ -41,9 +40,8 @@ const stages: readonly Stage[] = [
   check("migrations are current (drizzle-kit)", checkMigrations),
   check("protocols (buf)", checkProtocols),
   check("alerts (promtool)", checkAlerts),
-  { name: "unit tests", run: () => runTests("unit", 2) },
-  // They wait for servers for a third of their time: one more than there are cores.
-  { name: "integration tests", run: () => runTests("integration", availableParallelism() + 1) },
+  { name: "unit tests", run: () => runTests("unit") },
+  { name: "integration tests", run: () => runTests("integration") },
 ];
 
 /** A check counts as one test. */

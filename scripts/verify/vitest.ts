@@ -26,18 +26,18 @@ const AGAIN_AT_MOST = 3;
 process.env.SLUICE_TEST_SEED ??= "1";
 
 /**
- * Runs the tests of one vitest project, so many files at once. A file that does not load, or an error outside of any
- * test, is a failure. A few files that failed are run once more, alone, and the note says which
- * (docs/decisions/0059-a-second-run.md).
+ * Runs the tests of one vitest project, two files at once (vitest.config.ts, which vitest holds to whatever
+ * `--maxWorkers` says). A file that does not load, or an error outside of any test, is a failure. A few files that
+ * failed are run once more, one after another, and the note says which (docs/decisions/0059-a-second-run.md).
  */
-export async function runTests(project: string, workers: number): Promise<StageResult> {
-  const first = await vitest(project, workers, []);
+export async function runTests(project: string): Promise<StageResult> {
+  const first = await vitest(project);
   const files = first.report.testResults.filter(({ status }) => status === "failed").map(({ name }) => name);
   const outside = first.output.includes("Unhandled Error");
   if (files.length === 0 || files.length > AGAIN_AT_MOST || outside) {
     return { ...outcome(first.code, first.report), output: first.output };
   }
-  const second = await vitest(project, 1, files);
+  const second = await vitest(project, "--no-file-parallelism", ...files.map((name) => relative(root, name)));
   const output = `${first.output}\n\nONCE MORE, ALONE:\n${second.output}`;
   const result = outcome(second.code, withSecond(first.report, second.report));
   if (result.failed > 0) return { ...result, output };
@@ -45,14 +45,12 @@ export async function runTests(project: string, workers: number): Promise<StageR
   return { ...result, output, note: `${output}\n${unsteady.join("\n")}\nfailed once, and passed when run alone` };
 }
 
-async function vitest(project: string, workers: number, files: readonly string[]): Promise<Ran> {
+async function vitest(project: string, ...only: readonly string[]): Promise<Ran> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-verify-"));
   try {
     const file = join(folder, "report.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-    const options = [`--project=${project}`, `--maxWorkers=${workers}`];
-    const names = files.map((name) => relative(root, name));
-    const { code, output } = await runTool("vitest/vitest.mjs", "run", ...options, ...reporters, ...names);
+    const { code, output } = await runTool("vitest/vitest.mjs", "run", `--project=${project}`, ...reporters, ...only);
     return { code, output, report: JSON.parse(readFileSync(file, "utf8")) as Report };
   } finally {
     rmSync(folder, { recursive: true, force: true });
