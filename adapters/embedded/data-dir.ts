@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../runtime/errors/index.ts";
 import { LockedError, type PidLock, takePidLock } from "./pid-lock.ts";
 
 /** A node that was just killed takes a moment to be gone. */
@@ -16,9 +17,8 @@ export async function lockDataDir(dataDir: string): Promise<PidLock> {
     return await takePidLock(join(dataDir, "sluice.lock"), PREDECESSOR_MS);
   } catch (error) {
     if (!(error instanceof LockedError)) {
-      const why = error instanceof Error ? error.message : String(error);
       throw new Error(
-        `the data folder ${dataDir} cannot be used: ${why}. Set SLUICE_DATA_DIR to a folder that you may write to.`,
+        `the data folder ${dataDir} cannot be used: ${messageOf(error)}. Set SLUICE_DATA_DIR to a folder that you may write to.`,
         { cause: error },
       );
     }
